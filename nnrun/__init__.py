@@ -1,0 +1,30 @@
+"""Does this change make a small neural network converge sooner?
+
+On the command line: ``python -m nnrun --help``. In Python:
+
+    >>> import nnrun
+    >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
+    >>> results.summary  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnrun.errors import InputError
+    from nnrun.results import Results, load
+
+__all__ = ["InputError", "Results", "load"]
+
+IMPORTED_AT = perf_counter()
+"""Seconds on ``time.perf_counter``: where the stages of a sweep are counted from."""
+
+_HOMES = {"InputError": "nnrun.errors", "Results": "nnrun.results", "load": "nnrun.results"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``--help`` pays for none."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'nnrun' has no attribute '{name}'")

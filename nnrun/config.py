@@ -1,0 +1,230 @@
+"""What can be configured, as frozen dataclasses, and what makes a setting itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, MinLen
+
+from nnrun.errors import InputError, Issue, shown
+from nnrun.network.activations import ACTIVATIONS, Activation
+from nnrun.network.initializers import Initializer
+from nnrun.network.losses import Loss
+from nnrun.network.optimizers import Optimizer
+from nnrun.network.schedules import Schedule
+from nnrun.problem.features import Features, make_problem
+from nnrun.problem.problem import Data, Problem
+
+Count = Annotated[int, Ge(1), Le(10**15)]
+Positive = Annotated[float, Gt(0)]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What counts as converged, declared before training.
+
+    Attributes:
+        metric: What is watched.
+        value: Reached at or above it for accuracy, at or below it for a loss.
+        hold: Evaluations in a row that must stay there.
+    """
+
+    metric: Literal["accuracy", "test_loss", "train_loss"] = "accuracy"
+    value: float = 0.95
+    hold: Count = 3
+
+    def __post_init__(self) -> None:
+        if self.metric == "accuracy" and not 0 < self.value <= 1:
+            rule = "must be a share in (0, 1] for accuracy"
+            raise InputError(Issue("value", self.value, rule, "0.95 means 95%"))
+        if self.metric != "accuracy" and not 0 <= self.value < float("inf"):
+            raise InputError(Issue("value", self.value, "must be a loss of 0 or more"))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A dense network.
+
+    Attributes:
+        hidden: Units of each hidden layer, input side first; empty for a single perceptron.
+        activation: Of the hidden layers: one name, or one a layer.
+        output: Of the output layer; ``auto`` takes what the loss is fused with, else linear for
+            regression and sigmoid for classes.
+    """
+
+    hidden: tuple[Annotated[int, Ge(1), Le(100_000)], ...] = (2, 1)
+    activation: str | tuple[str, ...] = "sigmoid"
+    output: str = "auto"
+
+    @property
+    def hidden_activations(self) -> tuple[str, ...]:
+        """The name of each hidden layer's activation."""
+        if isinstance(self.activation, str):
+            return (self.activation,) * len(self.hidden)
+        return self.activation
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One resolved configuration without its seed: what a row of a comparison is.
+
+    Attributes:
+        lr: Learning rate.
+        budget: Most training samples a trial may see.
+        batch_size: Samples an update.
+        evals: Points on the evaluation grid, at most.
+        target: What counts as converged.
+        engine: Requested engine.
+        data: Where samples come from.
+        features: Which terms of the coordinates are inputs.
+        network: The architecture, its output activation resolved.
+        init: First parameters.
+        optimizer: Update rule.
+        schedule: Learning rate over the steps.
+        loss: What is minimised.
+    """
+
+    lr: float
+    budget: int
+    batch_size: int
+    evals: int
+    target: Target
+    engine: str
+    data: Data
+    features: Features
+    network: Network
+    init: Initializer
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: Loss
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem with its features; made once for equal data and features."""
+        return make_problem(self.data, self.features)
+
+    @cached_property
+    def flat(self) -> dict[str, Any]:
+        """Every key that defines the setting, dotted, with plain values."""
+        return {
+            key: value
+            for f in fields(self)
+            for key, value in _flattened(f.name, getattr(self, f.name)).items()
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """Ten hexadecimal digits that equal settings share, whatever wrote them."""
+        text = json.dumps(self.flat, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, outputs last."""
+        return (*self.network.hidden, len(self.problem.outputs))
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """One a layer, output last."""
+        names = (*self.network.hidden_activations, self.network.output)
+        return tuple(ACTIVATIONS[name]() for name in names)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where runs are kept for comparison.
+
+    Attributes:
+        name: ``mlflow``, or ``off``.
+        uri: Any MLflow tracking URI.
+        artifacts: Folder or URI for the files of a new experiment; None for ``mlartifacts`` beside
+            a local database, and for the server's own choice elsewhere.
+    """
+
+    name: Literal["mlflow", "off"] = "mlflow"
+    uri: Annotated[str, MinLen(1)] = "sqlite:///outputs/mlflow.db"
+    artifacts: str | None = None
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Who trains the shards.
+
+    Attributes:
+        name: ``local``: threads of this process.
+        workers: Threads; None for one a processor that this process may use.
+    """
+
+    name: Literal["local"] = "local"
+    workers: Count | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is written about a sweep: ``html``, or ``off``."""
+
+    name: Literal["html", "off"] = "html"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A setting with its seeds, and what to do with the outcome: one Hydra job.
+
+    Attributes:
+        setting: What is trained.
+        seed: First seed.
+        seeds: Number of seeds: seed, seed + 1, ...
+        name: The experiment's name.
+        tracking: Where runs are kept.
+        executor: Who trains.
+        report: What is written.
+    """
+
+    setting: Setting
+    seed: int
+    seeds: int
+    name: str
+    tracking: Tracking
+    executor: Executor
+    report: Report
+
+    @property
+    def trial_seeds(self) -> range:
+        """The seeds of the job's trials."""
+        return range(self.seed, self.seed + self.seeds)
+
+
+def _flattened(key: str, value: Any) -> dict[str, Any]:
+    """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
+    if not is_dataclass(value):
+        return {key: list(value) if isinstance(value, tuple) else value}
+    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
+    nested = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
+    return {**named, **{k: v for part in nested for k, v in part.items()}}
+
+
+def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the dotted keys whose values differ between flat configurations, in their order."""
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if len({json.dumps(config.get(key)) for config in configs}) > 1]
+
+
+def label(config: Mapping[str, Any], varying: Sequence[str]) -> str:
+    """Name a setting by the keys that vary, cut to their last part where that is clear.
+
+    A lone setting is named by its data and hidden layers.
+
+    Example:
+        >>> label({"lr": 0.1, "network.hidden": [4]}, ["lr", "network.hidden"])
+        'lr=0.1 hidden=[4]'
+    """
+    keys = [key for key in varying or ("data.name", "network.hidden") if key in config]
+    # data.name=xor reads better as data=xor
+    spoken = [key.removesuffix(".name") for key in keys]
+    last = [key.rsplit(".", 1)[-1] for key in spoken]
+    short = [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
+    pairs = zip(short, keys, strict=True)
+    return " ".join(f"{name}={shown(config[key])}" for name, key in pairs)

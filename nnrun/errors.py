@@ -1,0 +1,91 @@
+"""What went wrong with the user's input, said once and in one form."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One broken rule: where, what was received, what must hold, and the likely fix.
+
+    Attributes:
+        key: Dotted configuration key, for instance ``data.label``.
+        value: The value received, or None where a value is not the point.
+        rule: What must hold, as the rest of a sentence that starts with the key.
+        hint: The likely fix; may be empty.
+    """
+
+    key: str
+    value: Any
+    rule: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        received = "" if self.value is None else "=" + _cut(shown(self.value))
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.key}{received}: {self.rule}{hint}"
+
+
+class InputError(ValueError):
+    """The user's input breaks one or more rules; nothing was trained.
+
+    Attributes:
+        issues: Every broken rule that was found, in the order of the configuration.
+    """
+
+    def __init__(self, *issues: Issue) -> None:
+        super().__init__("\n".join(str(issue) for issue in issues))
+        self.issues = issues
+
+    def within(self, prefix: str) -> "InputError":
+        """Return the same error with every key moved under ``prefix``."""
+        return InputError(
+            *(Issue(f"{prefix}.{i.key}", i.value, i.rule, i.hint) for i in self.issues)
+        )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Suggest the known word that a misspelt one was likely meant to be.
+
+    Example:
+        >>> did_you_mean("sigmiod", ["tanh", "sigmoid"])
+        "did you mean 'sigmoid'?"
+        >>> did_you_mean("zzz", ["tanh", "sigmoid"])
+        'known: sigmoid, tanh'
+    """
+    names = sorted(known)
+    close = get_close_matches(str(word), names, n=1, cutoff=0.55)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {listed(names)}"
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Join names with commas, cutting a long list short and saying so."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return ", ".join(names[:most]) + f", ... ({len(names)} in all)"
+
+
+def shown(value: Any) -> str:
+    """Write a configuration value as the command line takes it.
+
+    Example:
+        >>> shown(["x", "y", "x*y"]), shown(None), shown(5.0), shown(True)
+        ('[x,y,x*y]', 'null', '5', 'true')
+    """
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(shown(v) for v in value) + "]"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."

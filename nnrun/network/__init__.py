@@ -1,0 +1,11 @@
+"""The from-scratch network core, in NumPy alone.
+
+- ``activations``: element-wise functions and softmax, with their backward form.
+- ``losses``: what is minimised, with its gradient at the output.
+- ``initializers``: first parameters, drawn weight by weight from a trial's own seed.
+- ``mlp``: the dense network: stacked forward pass and exact back-propagation.
+- ``optimizers``: update rules.
+- ``schedules``: how the learning rate changes over the steps.
+
+Arrays have the axes (trial, batch, feature), trial first, everywhere.
+"""

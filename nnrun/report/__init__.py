@@ -1,0 +1,1 @@
+"""From a sweep's tables to its report: statistics, figures, captions and the page."""

@@ -1,0 +1,124 @@
+"""Check plain mappings against frozen dataclasses, collecting every broken rule."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from math import isfinite
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from nnrun.errors import InputError, Issue, did_you_mean
+
+T = TypeVar("T")
+
+MANDATORY = "???"
+"""How a configuration file marks a value that the user must give."""
+
+
+def plain(value: Any) -> Any:
+    """Bring a configuration value to its one plain form.
+
+    Lists become tuples, so that configurations can be hashed, and floats without a fraction
+    become ints, because YAML reads ``1e6`` as a float where a count is meant; fields of type
+    float take ints.
+    """
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def build(
+    cls: type[T],
+    values: Mapping[str, Any],
+    issues: list[Issue],
+    prefix: str = "",
+    also_known: Iterable[str] = (),
+) -> T | None:
+    """Build a dataclass from a mapping, appending what is wrong to ``issues``.
+
+    Args:
+        cls: A dataclass; its annotations are the rules.
+        values: Its fields, in ``plain`` form.
+        issues: Broken rules are appended here, under dotted keys.
+        prefix: Where ``values`` stand in the configuration, with a trailing dot if not empty.
+        also_known: Keys that stand beside its fields, to be offered for a misspelt one.
+
+    Returns:
+        The instance; None if a rule is broken.
+    """
+    before = len(issues)
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    for key in values.keys() - known.keys():
+        hint = did_you_mean(key, [*known, *also_known]) if known else "it has no keys"
+        issues.append(Issue(prefix + key, values[key], "is not a known key", hint))
+    arguments: dict[str, Any] = {}
+    hints = _hints(cls)  # type: ignore[arg-type]
+    for name, field in known.items():
+        if name in values and values[name] != MANDATORY:
+            arguments[name] = _checked(hints[name], values[name], issues, prefix + name)
+        elif name in values or (field.default, field.default_factory) == (MISSING, MISSING):
+            issues.append(Issue(prefix + name, None, "is required"))
+    if len(issues) > before:
+        return None
+    try:
+        return cls(**arguments)
+    except InputError as error:
+        issues += error.within(prefix.rstrip(".")).issues
+    return None
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint)
+
+
+def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
+    if is_dataclass(hint):
+        if isinstance(value, Mapping):
+            return build(hint, value, issues, key + ".")  # type: ignore[arg-type]
+        rule = f"must be a group of the keys {', '.join(f.name for f in fields(hint))}"
+        issues.append(Issue(key, "null" if value is None else value, rule))
+        return None
+    if isinstance(value, float) and not isfinite(value):
+        issues.append(Issue(key, value, "must be a finite number"))
+        return None
+    try:
+        return _adapter(hint).validate_python(value, strict=True)
+    except ValidationError as error:
+        rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
+        issues.append(Issue(key, "null" if value is None else value, rule, _near(hint, value)))
+        return None
+
+
+def _rule(error: Any) -> str:
+    """Say pydantic's message as a rule on the key."""
+    text = str(error["msg"])
+    for old, new in (
+        ("Input should be a valid", "must be a"),
+        ("Input should", "must"),
+        ("String should", "must"),
+        ("a integer", "a whole number"),
+        ("a tuple", "a list"),
+        ("a string", "text"),
+        ("at least 1 character", "at least one character"),
+    ):
+        text = text.replace(old, new)
+    place = [str(i + 1) for i in error["loc"] if isinstance(i, int)]
+    return f"entry {place[0]} {text}" if place else text
+
+
+def _near(hint: Any, value: Any) -> str:
+    """Suggest the literal that a misspelt one was likely meant to be."""
+    literals = [word for word in getattr(hint, "__args__", ()) if isinstance(word, str)]
+    guess = did_you_mean(value, literals) if isinstance(value, str) and literals else ""
+    return guess if guess.startswith("did") else ""

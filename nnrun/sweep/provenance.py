@@ -1,0 +1,73 @@
+"""Where a result comes from: command, commit, versions, processor."""
+
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
+NUMERICS_VERSION = 1
+"""Raised whenever the same setting and seed would give other numbers than before."""
+
+
+def provenance() -> dict[str, Any]:
+    """Return the command, git commit, versions, processor and Python of this process."""
+    return {
+        "command": command(),
+        "git": git_commit(),
+        "numerics": NUMERICS_VERSION,
+        "versions": {"python": platform.python_version(), **versions()},
+        "processor": processor(),
+        "platform": platform.platform(),
+    }
+
+
+def command(arguments: list[str] | None = None) -> str:
+    """Return the command line, fit for pasting into a shell."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", "nnrun", *given])
+
+
+def versions() -> dict[str, str]:
+    """Return the installed version of each package that numbers depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """Return the commit of the working directory's repository, marked if files differ from it.
+
+    None outside a repository, before its first commit, or without git.
+    """
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return None
+    return head + ("-dirty" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

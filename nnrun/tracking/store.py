@@ -1,0 +1,244 @@
+"""Opening an MLflow store: reached quickly or refused clearly, created once and safely."""
+
+import logging
+import os
+import re
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from nnrun.errors import InputError, Issue
+from nnrun.tracking.entities import cut
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+# MLflow reads these when it is imported; by default it sends usage data home on every use and
+# tries a dead server for four minutes. What the user has set stands.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where ``mlflow ui`` serves unless told otherwise."""
+
+
+class TrackingError(RuntimeError):
+    """The store stopped taking runs; what was trained is safe in its records."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store that was reached, and the experiment in it.
+
+    Attributes:
+        uri: Tracking URI as the user gave it.
+        client: Its MLflow client.
+        experiment: The experiment's id.
+        database: Absolute path of the SQLite file, None for other stores.
+    """
+
+    uri: str
+    client: "MlflowClient"
+    experiment: str
+    database: Path | None
+
+    @property
+    def ui_command(self) -> str:
+        """Shell command that serves a database's pages; empty where a server does already."""
+        if self._is_server:
+            return ""
+        return _shell([*_mlflow(), "ui", "--backend-store-uri", _without_password(self.uri)])
+
+    @property
+    def address(self) -> str:
+        """Where the pages are: on the server, or where ``ui_command`` serves them; may be empty."""
+        if self.uri.startswith("http"):
+            return _without_password(self.uri).rstrip("/")
+        return "" if self._is_server else UI_ADDRESS
+
+    @property
+    def _is_server(self) -> bool:
+        return self.uri.startswith(("http", "databricks", "uc"))
+
+    def settle(self) -> None:
+        """Move a SQLite store's journal into the file itself, so that a copy of it is whole."""
+        if self.database:
+            with suppress(sqlite3.Error):  # a reader is in the way; the data is safe either way
+                _sqlite(self.database, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
+    """Reach a store and its experiment, creating what is missing.
+
+    Args:
+        uri: Any MLflow tracking URI; a relative SQLite path is taken from the working directory.
+        experiment: The experiment's name.
+        artifacts: Folder or URI for a new experiment's files. None is the folder ``mlartifacts``
+            beside a SQLite file, and the store's own choice elsewhere.
+
+    Raises:
+        InputError: If the store or the experiment cannot be used.
+    """
+    if not uri.strip():
+        raise InputError(Issue("tracking.uri", "''", "must be an MLflow tracking URI", EXAMPLE))
+    database = _sqlite_file(uri)
+    try:
+        with _quiet():
+            if database is None:
+                _reach(uri)
+                client = _client(uri)
+                found = _experiment(client, experiment, _location(artifacts))
+            else:
+                client, found = _open_sqlite(uri, database, experiment, artifacts)
+    except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
+        raise InputError(_unusable(uri, error)) from error
+    if found.lifecycle_stage == "deleted":
+        raise InputError(_deleted(uri, experiment, found.experiment_id))
+    return Store(uri, client, str(found.experiment_id), database)
+
+
+def first_line(error: BaseException) -> str:
+    """Say in at most 200 characters what went wrong; of a connection, what the system said."""
+    root = error
+    while cause := root.__cause__ or root.__context__:
+        root = cause
+    lines = str(root if isinstance(root, OSError) else error).strip().splitlines()
+    return cut(lines[0], 200) if lines else type(error).__name__
+
+
+def _open_sqlite(
+    uri: str, database: Path, experiment: str, artifacts: str | None
+) -> tuple["MlflowClient", "Experiment"]:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    location = _location(artifacts or str(database.parent / "mlartifacts"))
+    # Two processes that create the schema at once leave a database that nobody can open again.
+    with FileLock(f"{database}.lock", timeout=120):
+        _sqlite(database, "PRAGMA journal_mode=WAL")
+        # MLflow keeps one connection a URI: a relative one would stay with its first folder.
+        client = _client(re.sub(r"///[^?]*", lambda _: f"///{database.as_posix()}", uri))
+        return client, _experiment(client, experiment, location)
+
+
+def _client(uri: str) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def _experiment(client: "MlflowClient", name: str, location: str | None) -> "Experiment":
+    """Find the experiment or create it, also where another process creates it meanwhile."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # Releases that go by this tag open the experiment on its training runs.
+        tags = {"mlflow.experimentKind": "custom_model_development"}
+        try:
+            found = client.get_experiment(client.create_experiment(name, location, tags))
+        except Exception:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return found
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """Return the absolute path of a SQLite URI's file, None for any other kind of store."""
+    if not uri.startswith("sqlite"):
+        return None
+    path = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    if path is None or path[1] == ":memory:":
+        rule = "must be sqlite:/// and the path of a file"
+        raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE))
+    return Path(path[1]).absolute()
+
+
+def _sqlite(database: Path, statement: str) -> None:
+    connection = sqlite3.connect(database, timeout=20)
+    try:
+        connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def _reach(uri: str) -> None:
+    """Connect once to a database server: MLflow would go on trying for over a minute."""
+    if re.match(r"(postgresql|mysql|mssql)\b", uri):
+        import sqlalchemy
+
+        engine = sqlalchemy.create_engine(uri)
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
+
+
+def _location(artifacts: str | None) -> str | None:
+    """Make a local folder an absolute file URI; leave URIs and None as they are."""
+    if artifacts is None or "://" in artifacts:
+        return artifacts
+    return Path(artifacts).absolute().as_uri()
+
+
+def _unusable(uri: str, error: Exception) -> Issue:
+    hint = EXAMPLE
+    if "out-of-date database schema" in str(error):
+        command = _shell([*_mlflow(), "db", "upgrade", _without_password(uri)])
+        hint = f"back the database up, then: {command}"
+    rule = f"cannot be used as an MLflow store: {_without_password(first_line(error))}"
+    return Issue("tracking.uri", _without_password(uri), rule, hint)
+
+
+def _deleted(uri: str, name: str, identity: str) -> Issue:
+    command = _shell([*_mlflow(), "experiments", "restore", "--experiment-id", str(identity)])
+    store = shlex.quote(_without_password(uri))
+    hint = f"take another name, or restore it: MLFLOW_TRACKING_URI={store} {command}"
+    return Issue("experiment", name, "was deleted in the MLflow store", hint)
+
+
+def _mlflow() -> list[str]:
+    """Name the MLflow of this interpreter so that the shell finds it."""
+    program = shutil.which("mlflow")
+    found = program is not None and Path(program).parent == Path(sys.executable).parent
+    return ["mlflow"] if found else [sys.executable, "-m", "mlflow"]
+
+
+def _shell(words: Sequence[str]) -> str:
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what opening says besides its result: warnings, retries."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    connections = logging.getLogger("urllib3")
+    level = connections.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            connections.setLevel(logging.ERROR)
+            yield
+        finally:
+            connections.setLevel(level)

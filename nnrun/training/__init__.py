@@ -1,0 +1,8 @@
+"""From settings and seeds to curves and outcomes.
+
+- ``stack``: which trials are trained together, and in which shards.
+- ``streams``: each trial's training samples, from its own seed.
+- ``reference``: the NumPy engine.
+- ``trainer``: training between the evaluations of a shard.
+- ``convergence``: from curves to outcomes: reached, exhausted, diverged.
+"""

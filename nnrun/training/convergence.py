@@ -1,0 +1,115 @@
+"""From curves to outcomes: when each trial reached its target, or why it did not."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.config import Target
+from nnrun.network.activations import Array
+from nnrun.training.trainer import Curves
+
+PLATEAU_GAIN = 0.01
+"""An exhausted trial plateaued if the second half of its budget won less than this share."""
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    REACHED = "reached"
+    EXHAUSTED = "exhausted"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Outcomes(NamedTuple):
+    """The outcome of every trial; each field has shape (trial,).
+
+    Attributes:
+        status: Values of ``Status``. A trial that reached its target and diverged later has
+            reached it: the event came first.
+        plateaued: True for an exhausted trial whose best test loss improved by less than 1% in
+            the second half of its budget.
+        samples_to_target: Samples seen at the first evaluation from which the target held; NaN
+            where it never did (censored).
+        first_hit: Samples seen at the first evaluation that met the target at all; NaN if none.
+    """
+
+    status: npt.NDArray[np.str_]
+    plateaued: npt.NDArray[np.bool_]
+    samples_to_target: Array
+    first_hit: Array
+
+
+def outcomes(curves: Curves, target: Target) -> Outcomes:
+    """Judge every trial against the target.
+
+    The resolution is the evaluation grid: no interpolation is made. A target that is first met at
+    one of the last ``hold - 1`` evaluations has not been seen to hold, and counts as not reached.
+
+    Args:
+        curves: Measurements over the grid.
+        target: What counts as converged.
+
+    Returns:
+        Status, plateau flag and times of every trial.
+    """
+    metric: Array = getattr(curves, target.metric)
+    # NaN compares false, so nothing is met after divergence
+    met = metric >= target.value if target.metric == "accuracy" else metric <= target.value
+    sustained = held(met, target.hold)
+    reached, diverged = sustained.any(axis=1), np.isnan(curves.test_loss).any(axis=1)
+    status = np.full(reached.shape, Status.EXHAUSTED.value, dtype="<U9")
+    status[diverged] = Status.DIVERGED
+    status[reached] = Status.REACHED
+    flat = plateaued(curves.samples, curves.test_loss) & (status == Status.EXHAUSTED)
+    return Outcomes(
+        status, flat, first_time(sustained, curves.samples), first_time(met, curves.samples)
+    )
+
+
+def held(met: npt.NDArray[np.bool_], hold: int) -> npt.NDArray[np.bool_]:
+    """Mark the evaluations from which ``hold`` in a row meet the target.
+
+    Args:
+        met: Shape (trial, n_evals).
+        hold: Evaluations in a row, the first included.
+
+    Returns:
+        Same shape; the last ``hold - 1`` columns are False.
+
+    Example:
+        >>> held(np.array([[True, False, True, True, True]]), 2)
+        array([[False, False,  True,  True, False]])
+    """
+    result = np.zeros_like(met)
+    n_starts = met.shape[1] - hold + 1
+    if n_starts > 0:
+        windows = np.lib.stride_tricks.sliding_window_view(met, hold, axis=1)
+        result[:, :n_starts] = windows.all(axis=-1)
+    return result
+
+
+def first_time(marks: npt.NDArray[np.bool_], samples: npt.NDArray[np.int64]) -> Array:
+    """Return the sample count of each row's first mark, shape (trial,); NaN where there is none."""
+    return np.where(marks.any(axis=1), samples[marks.argmax(axis=1)], np.nan)
+
+
+def plateaued(samples: npt.NDArray[np.int64], test_loss: Array) -> npt.NDArray[np.bool_]:
+    """Mark trials whose best test loss hardly improved in the second half of the budget.
+
+    Args:
+        samples: Samples seen, shape (n_evals,).
+        test_loss: Shape (trial, n_evals); NaN after divergence.
+
+    Returns:
+        Shape (trial,); False where a half holds no evaluation.
+    """
+    half = int(np.searchsorted(samples, samples[-1] / 2, side="right"))
+    if half in (0, len(samples)):
+        return np.zeros(len(test_loss), dtype=np.bool_)
+    before = np.fmin.reduce(test_loss[:, :half], axis=1)
+    after = np.fmin.reduce(test_loss[:, half:], axis=1)
+    gained: npt.NDArray[np.bool_] = before - after < PLATEAU_GAIN * before
+    return gained

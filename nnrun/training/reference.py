@@ -1,0 +1,103 @@
+"""The reference engine: clear NumPy, for every network and every custom component."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nnrun.network.activations import Array
+from nnrun.network.initializers import initial_params, stack_params
+from nnrun.network.mlp import Layer, Params, backward, forward
+from nnrun.problem.problem import Samples, Task
+from nnrun.training.engine import Scores
+from nnrun.training.stack import Stack
+
+EVALUATION_FLOATS = 2**22
+"""Most numbers in one array while evaluating (32 MiB): wide stacks are measured in pieces."""
+
+
+class State(NamedTuple):
+    """Everything that changes from step to step.
+
+    Attributes:
+        params: Parameters of every trial.
+        optimizer: The optimizer's state.
+        step: Updates made so far.
+    """
+
+    params: Params
+    optimizer: Any
+    step: int
+
+
+class Reference:
+    """Steps a whole stack at once, one NumPy call an operation and layer."""
+
+    name = "reference"
+
+    def begin(self, stack: Stack) -> State:
+        """Draw every trial's first parameters from its own seed."""
+        self._setting = setting = stack.setting
+        self._activations = setting.activations
+        self._learning_rate = stack.learning_rate
+        self._optimizer = stack.optimizer
+        self._n_steps = setting.budget // setting.batch_size
+        names, sizes = setting.problem.inputs, setting.sizes
+        drawn: dict[Any, Params] = {}
+        for trial in stack.trials:
+            key = (trial.setting.init, trial.seed)
+            if key not in drawn:
+                drawn[key] = initial_params(*key, names, sizes)
+        params = stack_params([drawn[t.setting.init, t.seed] for t in stack.trials])
+        return State(params, self._optimizer.init(params), 0)
+
+    def train(self, state: State, inputs: Array, targets: Array) -> tuple[State, Array]:
+        """Take one step for each batch: forward, backward, update."""
+        params, memory, first = state
+        size, loss = self._setting.batch_size, self._setting.loss
+        n_steps = inputs.shape[1] // size
+        factors = self._setting.schedule.factor(first + np.arange(n_steps), self._n_steps)
+        z, outputs = np.empty(targets.shape), np.empty(targets.shape)
+        # a diverging trial overflows on its way; that is data, not an error
+        with np.errstate(all="ignore"):
+            for step in range(n_steps):
+                batch = slice(step * size, (step + 1) * size)
+                run = forward(params, inputs[:, batch], self._activations)
+                grads = backward(params, run, targets[:, batch], self._activations, loss)
+                rate = self._learning_rate * factors[step]
+                params, memory = self._optimizer.update(params, grads, memory, rate)
+                z[:, batch], outputs[:, batch] = run.z[-1], run.outputs
+            losses = loss.value(z, outputs, targets).sum(axis=1)
+        return State(params, memory, first + n_steps), losses
+
+    def evaluate(self, state: State, held_out: Samples) -> Scores:
+        """Run the held-out samples through every trial's network."""
+        widest = max(layer.bias.shape[-1] for layer in state.params)
+        piece = max(1, EVALUATION_FLOATS // (len(held_out.inputs) * widest))
+        n_trials = len(self._learning_rate)
+        scores = [
+            self._scores(_trials(state.params, slice(start, start + piece)), held_out)
+            for start in range(0, n_trials, piece)
+        ]
+        return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
+
+    def params(self, state: State) -> Params:
+        """Return the parameters of every trial."""
+        return state.params
+
+    def _scores(self, params: Params, held_out: Samples) -> Scores:
+        inputs, targets = held_out.inputs[None], held_out.targets[None]
+        with np.errstate(all="ignore"):
+            run = forward(params, inputs, self._activations)
+            loss = self._setting.loss.value(run.z[-1], run.outputs, targets).mean(axis=1)
+        task = self._setting.problem.task
+        if task is Task.REGRESSION:
+            return Scores(loss, np.full(loss.shape, np.nan))
+        if task is Task.BINARY:
+            right = ((run.outputs >= 0.5) == (targets >= 0.5))[..., 0]
+        else:
+            right = run.outputs.argmax(axis=-1) == targets.argmax(axis=-1)
+        return Scores(loss, right.mean(axis=1))
+
+
+def _trials(params: Params, which: slice) -> Params:
+    return tuple(Layer(layer.weights[which], layer.bias[which]) for layer in params)

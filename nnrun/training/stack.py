@@ -1,0 +1,134 @@
+"""Grouping trials of equal shape into stacks, and cutting stacks into shards."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.config import Setting
+from nnrun.network.activations import Array
+
+T = TypeVar("T")
+
+SHARD_TRIALS = 512
+"""Most trials a shard: enough to make NumPy's cost a call negligible, few enough for memory."""
+
+
+class Trial(NamedTuple):
+    """A setting with one seed: one network to train."""
+
+    setting: Setting
+    seed: int
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Trials of equal shape, trained together; a shard is a stack, too.
+
+    Trials of a stack may differ in seed, in learning rate and in the float fields of their
+    optimizer, never in the shape of an array.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def setting(self) -> Setting:
+        """A setting that stands for the others in all that they share."""
+        return self.trials[0].setting
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each trial."""
+        return [trial.seed for trial in self.trials]
+
+    @property
+    def learning_rate(self) -> Array:
+        """The learning rate of each trial, shape (trial, 1, 1)."""
+        return _column([t.setting.lr for t in self.trials])
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer, its float fields stacked to shape (trial, 1, 1) where they differ."""
+        return stacked([t.setting.optimizer for t in self.trials])
+
+    @property
+    def grid(self) -> npt.NDArray[np.int64]:
+        """Samples seen at each evaluation, shape (n_evals,)."""
+        return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
+
+    def shards(self) -> Iterator["Stack"]:
+        """Cut the stack into pieces of at most ``SHARD_TRIALS`` trials, in order."""
+        for start in range(0, len(self.trials), SHARD_TRIALS):
+            yield Stack(self.trials[start : start + SHARD_TRIALS])
+
+
+def group(trials: Iterable[Trial]) -> list[Stack]:
+    """Group trials into stacks, in order of first appearance."""
+    stacks: dict[Any, list[Trial]] = {}
+    keys: dict[str, Any] = {}
+    for trial in trials:
+        if trial.setting.id not in keys:
+            keys[trial.setting.id] = shape_key(trial.setting)
+        stacks.setdefault(keys[trial.setting.id], []).append(trial)
+    return [Stack(tuple(members)) for members in stacks.values()]
+
+
+def shape_key(setting: Setting) -> Any:
+    """Return what two settings must share for their trials to be stacked."""
+    s = setting
+    same = (s.data, s.features, s.network, s.loss, s.schedule, s.engine)
+    counts = (s.budget, s.batch_size, s.evals)
+    return (*same, *counts, type(s.optimizer), _rigid(s.optimizer))
+
+
+def stacked(entries: Sequence[T]) -> T:
+    """Join entries of one class into one whose differing float fields are columns.
+
+    Columns have shape (trial, 1, 1), so that they broadcast against stacked parameters.
+    """
+    first = entries[0]
+    assert is_dataclass(first)
+    columns = {}
+    for field in fields(first):
+        values = [getattr(entry, field.name) for entry in entries]
+        if any(value != values[0] for value in values):
+            columns[field.name] = _column(values)
+    return replace(first, **columns) if columns else first  # type: ignore[type-var]
+
+
+def evaluation_grid(budget: int, batch_size: int, evals: int) -> npt.NDArray[np.int64]:
+    """Space evaluations evenly on a log scale, from the first batch to the budget.
+
+    Counts are rounded up to whole batches; equal ones are merged, so that a small budget has
+    fewer points than asked for.
+
+    Args:
+        budget: Most samples a trial may see; cut to whole batches.
+        batch_size: Samples an update.
+        evals: Points asked for.
+
+    Returns:
+        Samples seen, strictly increasing, shape (n_evals,) with n_evals <= evals.
+
+    Example:
+        >>> evaluation_grid(budget=100, batch_size=10, evals=3)
+        array([ 10,  40, 100])
+    """
+    steps = budget // batch_size
+    if evals == 1:
+        return np.array([steps * batch_size])
+    # a hair below the exact value keeps rounding noise from pushing a whole step up
+    wanted = np.ceil(np.geomspace(1, steps, evals) * (1 - 1e-12)).astype(np.int64)
+    return np.unique(np.clip(wanted, 1, steps)) * batch_size
+
+
+def _column(values: Sequence[float]) -> Array:
+    return np.array(values, dtype=np.float64)[:, None, None]
+
+
+def _rigid(entry: Any) -> tuple[Any, ...]:
+    """Return the fields of an entry that cannot differ within a stack: all but floats."""
+    values = (getattr(entry, f.name) for f in fields(entry))
+    return tuple(v for v in values if not isinstance(v, float))

@@ -1,0 +1,77 @@
+"""Training samples of each trial, in the order its own seed gives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.problem.problem import Array, Problem, Samples
+from nnrun.seeds import Role, generator
+
+BLOCK = 1024
+"""Samples drawn at once. Part of what a stream is: another number gives other samples."""
+
+
+class Stream:
+    """The training samples of one seed, taken in order, in pieces of any size.
+
+    The samples do not depend on the sizes of the pieces: an endless stream is drawn in blocks of
+    fixed size, a finite pool is visited by whole epochs.
+    """
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._problem = problem
+        self._data = generator(seed, Role.DATA)
+        self._order = generator(seed, Role.ORDER)
+        self._pool = problem.pool
+        if self._pool is None and problem.n_train is not None:
+            assert problem.draw is not None
+            self._pool = problem.draw(self._data, problem.n_train)
+        self._ahead = self._draw()
+        self._used = 0
+
+    def take(self, n: int) -> Samples:
+        """Return the next n samples: inputs (n, input) and targets (n, output)."""
+        pieces = []
+        while n > 0:
+            if self._used == len(self._ahead.inputs):
+                self._ahead, self._used = self._draw(), 0
+            piece = slice(self._used, self._used + n)
+            inputs = self._ahead.inputs[piece]
+            pieces.append(Samples(inputs, self._ahead.targets[piece]))
+            self._used += len(inputs)
+            n -= len(inputs)
+        if len(pieces) == 1:
+            return pieces[0]
+        return Samples(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
+
+    def _draw(self) -> Samples:
+        """Draw a block of an endless stream, or order the pool for one epoch."""
+        if self._pool is None:
+            assert self._problem.draw is not None
+            return self._problem.draw(self._data, BLOCK)
+        if not self._problem.shuffle:
+            return self._pool
+        order = self._order.permutation(len(self._pool.inputs))
+        return Samples(self._pool.inputs[order], self._pool.targets[order])
+
+
+class StackedStreams:
+    """The streams of many trials side by side; trials with equal seeds share one.
+
+    Args:
+        problem: What is learned.
+        seeds: One a trial.
+    """
+
+    def __init__(self, problem: Problem, seeds: Sequence[int]) -> None:
+        distinct = sorted(set(seeds))
+        self._streams = [Stream(problem, seed) for seed in distinct]
+        self._which: npt.NDArray[np.intp] = np.searchsorted(distinct, seeds)
+
+    def take(self, n: int) -> tuple[Array, Array]:
+        """Return inputs (trial, n, input) and targets (trial, n, output)."""
+        taken = [stream.take(n) for stream in self._streams]
+        inputs = np.stack([samples.inputs for samples in taken])
+        targets = np.stack([samples.targets for samples in taken])
+        return inputs[self._which], targets[self._which]

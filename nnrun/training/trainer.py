@@ -1,0 +1,129 @@
+"""Training a shard from its first sample to its budget, measuring on the way."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Params
+from nnrun.training.engine import Engine
+from nnrun.training.reference import Reference
+from nnrun.training.stack import Stack
+from nnrun.training.streams import StackedStreams
+
+ENGINES: dict[str, Callable[[], Engine]] = {"reference": Reference}
+
+CHUNK_SAMPLES = 1024
+CHUNK_FLOATS = 16_384
+"""Bounds on what is handed to the engine at once, a trial: by rows, and by rows x columns."""
+
+
+class Curves(NamedTuple):
+    """Measurements of every trial over the evaluation grid.
+
+    Attributes:
+        samples: Training samples seen, shape (n_evals,), strictly increasing.
+        train_loss: Mean over the samples since the evaluation before, each taken before its
+            update, shape (trial, n_evals). NaN from the evaluation at which a trial diverged.
+        test_loss: Mean over the held-out samples, same shape, likewise NaN.
+        accuracy: Share of held-out samples classified right, likewise NaN; all NaN in regression.
+    """
+
+    samples: npt.NDArray[np.int64]
+    train_loss: Array
+    test_loss: Array
+    accuracy: Array
+
+
+class Trained(NamedTuple):
+    """What training a shard leaves.
+
+    Attributes:
+        curves: Measurements.
+        params: Last parameters of every trial.
+        engine: Name of the engine that trained.
+        train_seconds: Wall time in training.
+        evaluate_seconds: Wall time in evaluations.
+    """
+
+    curves: Curves
+    params: Params
+    engine: str
+    train_seconds: float
+    evaluate_seconds: float
+
+
+class TrainingStopped(Exception):
+    """Training was asked to stop before its budget ended; its shard has no result."""
+
+
+def choose_engine(stack: Stack) -> Engine:
+    """Return the engine for a stack: the one its setting asks for, or by shape if it says auto."""
+    asked = stack.setting.engine
+    return ENGINES["reference" if asked == "auto" else asked]()
+
+
+def train(
+    shard: Stack,
+    advance: Callable[[int], None] = lambda samples: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train every trial of a shard to its budget.
+
+    Args:
+        shard: The trials.
+        advance: Called with the number of samples trained since the last call, over all trials.
+        stopped: Asked between chunks, every few milliseconds as a rule.
+
+    Returns:
+        Curves, last parameters, and seconds spent.
+
+    Raises:
+        TrainingStopped: If ``stopped`` said so.
+    """
+    problem, grid = shard.setting.problem, shard.grid
+    engine = choose_engine(shard)
+    state = engine.begin(shard)
+    streams = StackedStreams(problem, shard.seeds)
+    chunk = chunk_samples(len(problem.inputs) + len(problem.outputs), shard.setting.batch_size)
+    shape = (len(shard.trials), len(grid))
+    train_loss, test_loss, accuracy = (np.empty(shape) for _ in range(3))
+    seen, evaluate_seconds, started = 0, 0.0, perf_counter()
+    for index, due in enumerate(grid):
+        total, since = np.zeros(shape[0]), seen
+        while seen < due:
+            if stopped():
+                raise TrainingStopped
+            n = min(chunk, int(due) - seen)
+            state, losses = engine.train(state, *streams.take(n))
+            total += losses
+            seen += n
+            advance(n * shape[0])
+        train_loss[:, index] = total / (seen - since)
+        paused = perf_counter()
+        test_loss[:, index], accuracy[:, index] = engine.evaluate(state, problem.held_out)
+        evaluate_seconds += perf_counter() - paused
+    curves = end_at_divergence(Curves(grid, train_loss, test_loss, accuracy))
+    seconds = perf_counter() - started - evaluate_seconds
+    return Trained(curves, engine.params(state), engine.name, seconds, evaluate_seconds)
+
+
+def chunk_samples(columns: int, batch_size: int) -> int:
+    """Return how many samples to hand over at once: a whole number of batches.
+
+    It depends on nothing but one trial's shape, so that sums over a chunk are the same in every
+    stack.
+    """
+    rows = min(CHUNK_SAMPLES, CHUNK_FLOATS // columns)
+    return max(1, rows // batch_size) * batch_size
+
+
+def end_at_divergence(curves: Curves) -> Curves:
+    """Blank every metric of a trial from its first non-finite loss on."""
+    finite = np.isfinite(curves.train_loss) & np.isfinite(curves.test_loss)
+    gone = np.logical_or.accumulate(~finite, axis=1)
+    blanked = (np.where(gone, np.nan, metric) for metric in curves[1:])
+    return Curves(curves.samples, *blanked)

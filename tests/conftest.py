@@ -1,0 +1,40 @@
+"""Fixtures and factories that several test files share."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnrun.config import Network, Setting, Target
+from nnrun.network.initializers import Uniform
+from nnrun.network.losses import SquaredError
+from nnrun.network.optimizers import Sgd
+from nnrun.network.schedules import Constant
+from nnrun.problem.features import Features
+from nnrun.problem.generators import Xor
+
+
+def make_setting(**changes: Any) -> Setting:
+    """Return the seed project's setting on a small budget, with some fields replaced."""
+    setting = Setting(
+        lr=0.1,
+        budget=400,
+        batch_size=1,
+        evals=12,
+        target=Target(),
+        engine="auto",
+        data=Xor(),
+        features=Features(("x", "y", "x*y")),
+        network=Network(hidden=(2, 1), output="sigmoid"),
+        init=Uniform(),
+        optimizer=Sgd(),
+        schedule=Constant(),
+        loss=SquaredError(),
+    )
+    return replace(setting, **changes)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260101)

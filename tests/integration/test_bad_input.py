@@ -1,0 +1,118 @@
+"""Malformed command lines and files: one clear error, exit code 2, nothing trained."""
+
+import pytest
+
+GOOD = "size,colour,kind\n1.5,red,a\n2.5,blue,b\n1.0,red,a\n3.5,blue,b\n2.0,red,a\n3.0,blue,b\n"
+FILES = {
+    "good.csv": GOOD,
+    "empty.csv": "",
+    "header.csv": "size,colour,kind\n",
+    "holes.csv": GOOD + ",red,a\n",
+    "text.csv": GOOD + "4.5,red,a\n5.5,red,b\n12a,red,a\n",
+    "oneclass.csv": "size,kind\n1,a\n2,a\n3,a\n4,a\n",
+    "infinite.csv": "size,kind\n1,a\ninf,b\n3,a\n4,b\n",
+    "nolabel.csv": "size,kind\n1,a\n2,\n3,a\n4,b\n",
+    "twice.csv": "size,size,kind\n1,1,a\n2,2,b\n3,3,a\n4,4,b\n",
+    "data.xlsx": "x",
+    "broken.parquet": "PAR1 and no more",
+    "other/experiments/wrong_key.yaml": "# @package _global_\nlearning_rate: 0.1\n",
+    "other/experiments/not_yaml.yaml": "# @package _global_\nlr: [1, 2\n",
+}
+TABLE = ["data=table", "data.label=kind"]
+
+CASES = {
+    # the command line itself
+    "unknown key": (["lrr=0.1"], "lrr: is not a known key (did you mean 'lr'?)"),
+    "unknown key in a group": (["network.hiden=[4]"], "did you mean 'network.hidden'?"),
+    "unknown key added": (["+foo=1"], "foo=1: is not a known key"),
+    "unknown key added in a group": (["+optimizer.momentum=0.9"], "optimizer.momentum=0.9: is not"),
+    "deleted key": (["~lr"], "lr: is required"),
+    "unknown option": (["features=prodct"], "did you mean 'product'?"),
+    "unknown group": (["featres=raw"], "did you mean 'features'?"),
+    "unknown study": (["experiments=learning_rat"], "did you mean 'learning_rate'?"),
+    "open bracket": (["network.hidden=[2"], "cannot be read"),
+    "no value": (["lr"], "cannot be read"),
+    "empty value": (["lr="], "lr=: must be a number"),
+    "sweep without -m": (["lr=0.1,0.2"], "-m"),
+    # values
+    "text for a number": (["lr=fast"], "lr=fast: must be a number"),
+    "negative rate": (["lr=-0.1"], "lr=-0.1: must be greater than 0"),
+    "NaN": (["lr=nan"], "lr=nan: must be a finite number"),
+    "fraction of a seed": (["seeds=2.5"], "seeds=2.5: must be a whole number"),
+    "no seeds": (["seeds=0"], "seeds=0: must be greater than or equal to 1"),
+    "batch over budget": (["batch_size=9", "budget=5"], "must not exceed the budget of 5"),
+    "batch over pool": (["batch_size=9", "data.n_train=5"], "must not exceed the 5 training"),
+    "percent for a share": (["target.value=95"], "must be a share in (0, 1]"),
+    "unknown metric": (["target.metric=acc"], "must be 'accuracy', 'test_loss' or 'train_loss'"),
+    "unknown engine": (["engine=gpu"], "engine=gpu: must be 'auto' or 'reference'"),
+    "unknown activation": (["network.activation=relo"], "did you mean 'relu'?"),
+    "activations and layers": (["network.activation=[tanh]"], "one for each of the 2 hidden"),
+    "layer of no units": (["network.hidden=[4,0]"], "entry 2 must be greater than"),
+    "unknown gate": (["data=gate", "data.gate=xnro"], "did you mean 'xnor'?"),
+    "unknown coordinate": (["features.terms=[x,z]"], "'z' is not a coordinate"),
+    "no product": (["features.terms=[x,x+y]"], "must be a product of powers"),
+    "loss without classes": (["data=diabetes", "loss=binary_crossentropy"], "needs classes"),
+    "accuracy of a regression": (
+        ["data=diabetes", "target.metric=accuracy"],
+        "is not defined for regression",
+    ),
+    "terms of a table": (["data=iris", "features=product"], "use features=raw"),
+    "unusable store": (
+        ["tracking.uri=ftp://nowhere"],
+        "tracking.uri=ftp://nowhere: cannot be used",
+    ),
+    # sweeps
+    "one bad job": (["-m", "lr=0.1,-1"], "#1 lr=-1"),
+    "bad options in a sweep": (["-m", "features=raw,prodct"], "did you mean 'product'?"),
+    "sweep of what is shared": (["-m", "name=a,b"], "name: cannot vary within a sweep"),
+    "hydra swept": (["-m", "hydra.verbose=true,false"], "not supported"),
+    "study with a wrong key": (
+        ["--config-dir", "other", "experiments=wrong_key"],
+        "learning_rate=0.1: is not a known key",
+    ),
+    "study that is no YAML": (["--config-dir", "other", "experiments=not_yaml"], "not_yaml"),
+    # files
+    "no path": (TABLE, "data.path: is required"),
+    "missing file": ([*TABLE, "data.path=nowhere.csv"], "data.path=nowhere.csv"),
+    "folder": ([*TABLE, "data.path=other"], "data.path=other"),
+    "empty file": ([*TABLE, "data.path=empty.csv"], "data.path=empty.csv"),
+    "header only": ([*TABLE, "data.path=header.csv"], "data.path=header.csv"),
+    "unknown ending": ([*TABLE, "data.path=data.xlsx"], "data.path=data.xlsx"),
+    "broken Parquet": ([*TABLE, "data.path=broken.parquet"], "data.path=broken.parquet"),
+    "no such column": (
+        ["data=table", "data.path=good.csv", "data.label=knid"],
+        "did you mean 'kind'?",
+    ),
+    "missing values": ([*TABLE, "data.path=holes.csv"], "data.missing=impute"),
+    "missing label": ([*TABLE, "data.path=nolabel.csv"], "data.label"),
+    "text where numbers belong": ([*TABLE, "data.path=text.csv"], "12a"),
+    "one class": ([*TABLE, "data.path=oneclass.csv"], "one class"),
+    "infinite": ([*TABLE, "data.path=infinite.csv"], "inf"),
+    "column twice": ([*TABLE, "data.path=twice.csv"], "size"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_clear_error_and_nothing_trained(nnrun, case):
+    arguments, message = CASES[case]
+    for name, text in FILES.items():
+        path = nnrun.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    done = nnrun(*arguments, *([] if "seeds" in str(arguments) else ["seeds=2"]), code=2)
+    assert message in done.stderr, done.stderr
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+    assert not list(nnrun.folder.glob("outputs/**/record.npz"))
+    assert not list(nnrun.folder.glob("outputs/runs/*"))
+
+
+def test_every_bad_job_of_a_sweep_is_listed(nnrun):
+    done = nnrun("-m", "lr=0.1,-1,fast", "batch_size=1,0", code=2)
+    assert "5 of 6 jobs cannot run, so none was trained:" in done.stderr
+    for job in ("#1 lr=0.1 batch_size=0", "#2 lr=-1 batch_size=1", "#5 lr=fast batch_size=0"):
+        assert job in done.stderr
+    assert "#0 " not in done.stderr
+    both = done.stderr.split("#5")[1]
+    assert "lr=fast: must be a number" in both
+    assert "batch_size=0: must be greater than or equal to 1" in both

@@ -1,0 +1,50 @@
+"""An installed wheel, away from the checkout."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """Build a wheel and install it, without its dependencies, into a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)]
+    subprocess.run([*pip, *build], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "site"
+    install = ["install", "--no-deps", "--target", str(target), str(wheel)]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
+    return target
+
+
+def test_a_wheel_runs_from_any_folder(installed, tmp_path):
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "nnrun", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(installed)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert str(installed) in run("--info", "searchpath")
+    quick = ["budget=200", "seeds=2", "evals=5", "tracking=off"]
+    run("experiments=learning_rate", *quick)
+    (sweep,) = (tmp_path / "outputs" / "sweeps").iterdir()
+    assert (sweep / "report.html").is_file()
+
+
+def test_the_console_script_completes(installed, tmp_path):
+    script = installed / "bin" / "nnrun"
+    environment = {**os.environ, "PYTHONPATH": str(installed), "COMP_LINE": "nnrun data=g"}
+    done = subprocess.run(
+        [sys.executable, str(script), "-sc", "query=bash"],
+        cwd=tmp_path, env={**environment, "COMP_POINT": "12"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["data=gate"]

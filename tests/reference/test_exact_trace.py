@@ -1,0 +1,72 @@
+"""A published trace of the 2-2-1 network on the four corners of XOR, to 1e-13.
+
+Every unit has a bias input of -1 and every weight starts at 0.6: as biases, -0.6.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from nnrun.config import Network
+from nnrun.network.mlp import forward
+from nnrun.problem.features import Features
+from nnrun.problem.generators import Gate
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import train
+from tests.conftest import make_setting
+
+MAX_ERROR = [0.5435466682137927, 0.5435080531724404, 0.5434701135827593, 0.5434328258833577]
+
+
+@dataclass(frozen=True)
+class AllAlike:
+    name = "all_alike"
+
+    def weights(self, rng, fan_in, fan_out):
+        return np.full(fan_out, 0.6)
+
+    def bias(self, rng, fan_in, fan_out):
+        return np.full(fan_out, -0.6)
+
+
+def errors_after(epochs: int, batch_size: int = 1) -> np.ndarray:
+    setting = make_setting(
+        lr=0.1,
+        budget=4 * epochs,
+        batch_size=batch_size,
+        data=Gate("xor", shuffle=False),
+        features=Features(("x", "y")),
+        network=Network(hidden=(2,), output="sigmoid"),
+        init=AllAlike(),
+    )
+    result = train(Stack((Trial(setting, 0),)))
+    corners = setting.problem.held_out
+    outputs = forward(result.params, corners.inputs[None], setting.activations).outputs[0]
+    return np.abs(outputs - corners.targets)
+
+
+@pytest.mark.parametrize(("epochs", "expected"), list(enumerate(MAX_ERROR, start=1)))
+def test_max_error_after_each_epoch(epochs, expected):
+    assert errors_after(epochs).max() == pytest.approx(expected, abs=1e-13)
+
+
+def test_mean_error_after_the_first_epoch():
+    assert errors_after(1).mean() == pytest.approx(0.4999991292217466, abs=1e-13)
+
+
+def test_one_batch_update_differs_as_published():
+    # one update with the four gradients summed: a batch of 4 averages, so its rate is 4 x 0.1
+    setting = make_setting(
+        lr=0.4,
+        budget=4,
+        batch_size=4,
+        data=Gate("xor", shuffle=False),
+        features=Features(("x", "y")),
+        network=Network(hidden=(2,), output="sigmoid"),
+        init=AllAlike(),
+    )
+    result = train(Stack((Trial(setting, 0),)))
+    corners = setting.problem.held_out
+    outputs = forward(result.params, corners.inputs[None], setting.activations).outputs[0]
+    assert np.abs(outputs - corners.targets).max() == pytest.approx(0.5435892958, abs=1e-10)

@@ -1,0 +1,98 @@
+"""The walls of the house: imports point backwards along the flow, and start-up stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "nnrun"
+
+# each part may import itself and what stands before it
+ORDER = [
+    {"errors", "registry", "seeds", "schema"},
+    {"network"},
+    {"problem"},
+    {"config", "validate"},
+    {"training"},
+    {"results"},
+    {"sweep"},
+    {"report", "tracking"},
+    {"pipeline"},
+    {"hydra_ext"},
+    {"__main__"},
+]
+LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
+ALLOWED = {
+    "mlflow": {"tracking"},
+    "hydra": {"hydra_ext", "__main__"},
+    "omegaconf": {"hydra_ext", "__main__"},
+    "matplotlib": {"report"},
+    "pandas": {"problem", "results", "sweep", "report", "tracking", "pipeline"},
+    "rich": {"sweep", "pipeline"},
+    "pydantic": {"schema"},
+    "sklearn": {"problem"},
+}
+FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__")
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+            if node.module == "nnrun":
+                yield from (f"nnrun.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_backwards_along_the_flow(path):
+    here = part_of(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "nnrun":
+            other = rest.split(".")[0]
+            if other in LEVEL:
+                assert LEVEL[other] <= LEVEL[here], f"{here} imports {name}"
+                assert other == here or LEVEL[other] < LEVEL[here] or LEVEL[here] in (0, 3)
+        elif top in ALLOWED:
+            assert here in ALLOWED[top], f"{here} imports {name}"
+
+
+def test_every_part_has_its_place_in_the_flow():
+    assert {part_of(path) for path in FILES} == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", ["nnrun.network.mlp", "nnrun.training.trainer"])
+def test_numerics_know_nothing_of_the_tools_around_them(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = set(_run("-c", code).stdout.split())
+    assert not loaded & {"hydra", "omegaconf", "mlflow", "pandas", "matplotlib"}
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"], ["--info", "config"]])
+def test_looking_at_the_configuration_imports_nothing_heavy(flags):
+    done = _run("-X", "importtime", "-m", "nnrun", *flags)
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "hydra" in loaded
+    assert not loaded & {"mlflow", "matplotlib", "pandas", "sklearn", "pyarrow"}
+
+
+def test_tracking_off_never_imports_mlflow(tmp_path):
+    flags = ["tracking=off", "report=off", "budget=50", "seeds=2"]
+    done = _run("-X", "importtime", "-m", "nnrun", *flags, cwd=tmp_path)
+    assert "nnrun.pipeline.launch" in done.stderr
+    assert "| mlflow" not in done.stderr.replace("    ", " ")
+    assert "matplotlib" not in done.stderr
+
+
+def _run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd)

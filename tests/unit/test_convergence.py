@@ -1,0 +1,77 @@
+"""Outcomes, on curves worked out by hand."""
+
+import numpy as np
+import pytest
+
+from nnrun.config import Target
+from nnrun.errors import InputError
+from nnrun.training.convergence import held, outcomes
+from nnrun.training.trainer import Curves, end_at_divergence
+
+SAMPLES = np.array([1, 10, 100, 500, 1000, 2000])
+NAN = np.nan
+
+
+def curves(accuracy, loss=None):
+    accuracy = np.atleast_2d(np.array(accuracy, dtype=float))
+    loss = 1 - accuracy if loss is None else np.atleast_2d(np.array(loss, dtype=float))
+    return Curves(SAMPLES, loss, loss, accuracy)
+
+
+def one(accuracy, hold=3, **target):
+    found = outcomes(curves(accuracy), Target(hold=hold, **target))
+    return tuple(field[0] for field in found)
+
+
+def test_the_time_is_the_first_evaluation_of_the_first_stretch_that_holds():
+    status, _, time, hit = one([0.5, 0.96, 0.5, 0.95, 0.97, 1.0])
+    assert (status, time, hit) == ("reached", 500, 10)
+
+
+def test_a_target_met_too_late_to_hold_is_not_reached():
+    status, _, time, hit = one([0.5, 0.5, 0.5, 0.5, 0.99, 0.99])
+    assert status == "exhausted"
+    assert np.isnan(time)
+    assert hit == 1000
+    assert one([0.5, 0.5, 0.5, 0.5, 0.99, 0.99], hold=2)[2] == 1000
+
+
+def test_a_loss_is_reached_from_above():
+    status, _, time, _ = one([0.0, 0.5, 0.9, 0.9, 0.9, 0.9], metric="test_loss", value=0.11)
+    assert (status, time) == ("reached", 100)
+
+
+def test_a_hold_longer_than_the_grid_is_never_met():
+    assert not held(np.ones((2, 3), dtype=bool), 4).any()
+
+
+def test_divergence_is_a_status_unless_the_target_came_first():
+    lost = end_at_divergence(curves([[0.5, 0.5, NAN, 0.5, 0.5, 0.5]]))
+    assert outcomes(lost, Target()).status[0] == "diverged"
+    kept = end_at_divergence(curves([[0.99, 0.99, 0.99, 0.5, NAN, NAN]]))
+    found = outcomes(kept, Target())
+    assert (found.status[0], found.samples_to_target[0]) == ("reached", 1)
+
+
+def test_an_infinite_loss_blanks_all_that_follows():
+    loss = [[1.0, 1.0, np.inf, 1.0, 1.0, 1.0]]
+    ended = end_at_divergence(curves([[0.5] * 6], loss))
+    np.testing.assert_array_equal(np.isnan(ended.accuracy[0]), [False, False] + [True] * 4)
+
+
+def test_a_plateau_is_a_flag_on_exhausted():
+    flat = [[0.4, 0.3, 0.2, 0.2, 0.2, 0.2]]
+    falling = [[0.4, 0.3, 0.2, 0.2, 0.2, 0.1]]
+    for loss, expected in ((flat, True), (falling, False)):
+        found = outcomes(curves([[0.5] * 6], loss), Target())
+        assert found.plateaued[0] == expected
+    reached = outcomes(curves([[0.99] * 6], flat), Target())
+    assert not reached.plateaued[0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"), [("accuracy", 95), ("accuracy", 0), ("test_loss", -1)]
+)
+def test_impossible_targets_are_refused(metric, value):
+    with pytest.raises(InputError, match="value"):
+        Target(metric, value)

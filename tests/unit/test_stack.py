@@ -1,0 +1,137 @@
+"""Grouping, the evaluation grid, and the contract that a trial is itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnrun.config import Network
+from nnrun.network.activations import ACTIVATIONS
+from nnrun.network.losses import LOSSES
+from nnrun.problem.features import Features
+from nnrun.problem.generators import Gate, Xor
+from nnrun.training import stack as stack_module
+from nnrun.training.stack import Stack, Trial, evaluation_grid, group, stacked
+from nnrun.training.trainer import train
+from tests.conftest import make_setting
+
+
+@given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))
+def test_the_grid_runs_from_the_first_batch_to_the_budget(budget, batch, evals):
+    if batch > budget:
+        return
+    grid = evaluation_grid(budget, batch, evals)
+    assert grid[-1] == budget // batch * batch
+    assert 1 <= len(grid) <= evals
+    assert (np.diff(grid) > 0).all()
+    assert (grid % batch == 0).all()
+    if evals > 1:
+        assert grid[0] == batch
+
+
+def test_the_grid_is_evenly_spaced_on_a_log_axis():
+    grid = evaluation_grid(10**6, 1, 7)
+    np.testing.assert_array_equal(grid, [1, 10, 100, 1000, 10**4, 10**5, 10**6])
+
+
+def test_trials_of_equal_shape_are_stacked_whatever_their_learning_rate():
+    slow, fast = make_setting(lr=0.1), make_setting(lr=0.2)
+    wide = make_setting(network=Network((3,), output="sigmoid"))
+    trials = [Trial(s, seed) for seed in (0, 1) for s in (slow, wide, fast)]
+    stacks = group(trials)
+    assert [len(s.trials) for s in stacks] == [4, 2]
+    np.testing.assert_array_equal(stacks[0].learning_rate[:, 0, 0], [0.1, 0.2, 0.1, 0.2])
+
+
+def test_float_fields_that_differ_become_columns():
+    @dataclass(frozen=True)
+    class Rule:
+        decay: float
+        factor: float = 2.0
+
+    joined = stacked([Rule(0.5), Rule(0.25)])
+    assert joined.decay.shape == (2, 1, 1)
+    assert joined.factor == 2.0
+
+
+SHAPES = st.fixed_dictionaries(
+    {
+        "batch_size": st.integers(1, 4),
+        "network": st.builds(
+            Network,
+            hidden=st.lists(st.integers(1, 9), max_size=3).map(tuple),
+            activation=st.sampled_from(sorted(set(ACTIVATIONS) - {"softmax"})),
+            output=st.just("sigmoid"),
+        ),
+        "loss": st.sampled_from(["squared_error", "binary_crossentropy"]).map(
+            lambda name: LOSSES[name]()
+        ),
+        "data": st.sampled_from([Xor(), Xor(n_train=9), Gate("xor")]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=SHAPES,
+    rates=st.lists(st.floats(0.01, 50), min_size=1, max_size=4, unique=True),
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4, unique=True),
+    pick=st.integers(0, 15),
+)
+def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pick):
+    trials = [Trial(make_setting(lr=lr, **shape), seed) for lr in rates for seed in seeds]
+    row = pick % len(trials)
+    together, alone = train(Stack(tuple(trials))), train(Stack((trials[row],)))
+    for a, b in zip(together.curves[1:], alone.curves[1:], strict=True):
+        np.testing.assert_array_equal(a[row], b[0])
+    for a, b in zip(together.params, alone.params, strict=True):
+        np.testing.assert_array_equal(a.weights[row], b.weights[0])
+        np.testing.assert_array_equal(a.bias[row], b.bias[0])
+
+
+def test_shards_change_nothing(monkeypatch):
+    stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(7)))
+    whole = train(stack)
+    monkeypatch.setattr(stack_module, "SHARD_TRIALS", 3)
+    parts = [train(shard) for shard in stack.shards()]
+    assert [len(p.curves.test_loss) for p in parts] == [3, 3, 1]
+    joined = np.concatenate([p.curves.test_loss for p in parts])
+    np.testing.assert_array_equal(joined, whole.curves.test_loss)
+
+
+def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone():
+    shape = {"network": Network((4,), "relu", "linear"), "budget": 300}
+    calm, wild = make_setting(lr=0.01, **shape), make_setting(lr=1e6, **shape)
+    both = train(Stack((Trial(calm, 0), Trial(wild, 0))))
+    alone = train(Stack((Trial(calm, 0),)))
+    np.testing.assert_array_equal(both.curves.test_loss[0], alone.curves.test_loss[0])
+    lost = np.isnan(both.curves.test_loss[1])
+    assert lost[-1]
+    assert (np.diff(lost.astype(int)) >= 0).all()
+    np.testing.assert_array_equal(np.isnan(both.curves.accuracy[1]), lost)
+
+
+def test_evaluating_in_pieces_changes_nothing(monkeypatch):
+    stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(5)))
+    whole = train(stack)
+    monkeypatch.setattr("nnrun.training.reference.EVALUATION_FLOATS", 2 * 1024 * 2)
+    np.testing.assert_array_equal(train(stack).curves.test_loss, whole.curves.test_loss)
+
+
+def test_a_perceptron_learns_and_or_but_not_xor():
+    def accuracy(gate: str) -> float:
+        setting = make_setting(
+            lr=1.0, budget=4000, data=Gate(gate), network=Network((), output="sigmoid"),
+            features=Features(("x", "y")),
+        )  # fmt: skip
+        return float(train(Stack((Trial(setting, 0),))).curves.accuracy[0, -1])
+
+    assert accuracy("and") == 1.0
+    assert accuracy("or") == 1.0
+    assert accuracy("xor") < 1.0
+
+
+def test_the_budget_is_cut_to_whole_batches():
+    result = train(Stack((Trial(make_setting(budget=10, batch_size=4), 0),)))
+    np.testing.assert_array_equal(result.curves.samples, [4, 8])

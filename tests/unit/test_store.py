@@ -1,0 +1,122 @@
+"""Records: whole or absent, and the same when read back."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from nnrun.config import Executor, Job, Report, Tracking
+from nnrun.errors import InputError
+from nnrun.sweep.run import Tally, run_jobs
+from nnrun.sweep.store import RECORD, read_record, read_records, write_atomically, write_record
+from nnrun.sweep.tables import curves_table, describe, trials_table
+from tests.conftest import make_setting
+
+
+def job(setting=None, seed=0, seeds=3):
+    executor = Executor(workers=2)
+    setting = setting or make_setting()
+    return Job(setting, seed, seeds, "test", Tracking("off"), executor, Report("off"))
+
+
+def records(*jobs):
+    return [record for _, record in sorted(run_jobs(jobs, Tally()), key=lambda pair: pair[0])]
+
+
+def test_a_record_reads_back_as_it_was_written(tmp_path):
+    (record,) = records(job())
+    record.meta["number"] = 0
+    write_record(record, tmp_path)
+    (back,) = read_records(tmp_path)
+    for name in ("seeds", "ns_per_sample"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(record, name))
+    for name in ("curves", "outcomes"):
+        for a, b in zip(getattr(back, name), getattr(record, name), strict=True):
+            np.testing.assert_array_equal(a, b)
+    for a, b in zip(back.params, record.params, strict=True):
+        np.testing.assert_array_equal(a.weights, b.weights)
+        np.testing.assert_array_equal(a.bias, b.bias)
+    assert back.meta["config"] == json.loads(json.dumps(record.meta["config"]))
+    assert [p.name for p in tmp_path.iterdir()] == [RECORD]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table"
+    write_atomically(path, lambda file: file.write(b"old"))
+
+    def fail(file):
+        file.write(b"new, but")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
+def test_a_damaged_record_is_refused_by_name(tmp_path, damage):
+    (record,) = records(job())
+    path = write_record(record, tmp_path)
+    whole = path.read_bytes()
+    content = {"truncated": whole[: len(whole) // 2], "text": b"hello", "empty": b""}
+    path.write_bytes(content[damage])
+    with pytest.raises(InputError, match=r"record\.npz: is not a readable record"):
+        read_record(path)
+
+
+def test_another_schema_is_refused(tmp_path):
+    (record,) = records(job())
+    record.meta["schema"] = 999
+    with pytest.raises(InputError, match="has schema 999"):
+        read_record(write_record(record, tmp_path))
+
+
+def test_jobs_that_share_a_setting_share_its_trials_in_the_tables():
+    overlapping = records(job(seed=0, seeds=3), job(seed=2, seeds=3))
+    facts = describe({r.setting: r.meta["config"] for r in overlapping})
+    trials = trials_table(overlapping, facts)
+    assert trials["seed"].tolist() == [0, 1, 2, 3, 4]
+    assert trials["setting"].nunique() == 1
+    curves = curves_table(overlapping, facts)
+    assert len(curves) == 5 * len(overlapping[0].curves.samples)
+
+
+def test_the_tables_hold_what_the_records_hold():
+    slow, fast = make_setting(lr=0.01), make_setting(lr=5.0)
+    found = records(job(slow), job(fast))
+    facts = describe({r.setting: r.meta["config"] for r in found})
+    trials = trials_table(found, facts)
+    assert facts["varying"] == ["lr"]
+    assert trials["lr"].tolist() == [0.01] * 3 + [5.0] * 3
+    assert trials["label"].unique().tolist() == ["lr=0.01", "lr=5"]
+    row = trials[(trials["lr"] == 5.0) & (trials["seed"] == 1)].iloc[0]
+    assert row["final_accuracy"] == found[1].curves.accuracy[1, -1]
+    assert row["status"] == found[1].outcomes.status[1]
+    curve = curves_table(found, facts).query("setting == @row.setting and seed == 1")
+    np.testing.assert_array_equal(curve["test_loss"], found[1].curves.test_loss[1])
+    np.testing.assert_array_equal(curve["samples"], found[1].curves.samples)
+
+
+@dataclass(frozen=True)
+class Explosive:
+    """A schedule that raises in training."""
+
+    name = "explosive"
+
+    def factor(self, steps, n_steps):
+        raise RuntimeError("boom at the first step")
+
+
+def test_an_error_fails_its_own_setting_and_no_other(tmp_path):
+    broken, sound = records(job(make_setting(schedule=Explosive())), job())
+    assert set(broken.outcomes.status) == {"failed"}
+    assert "boom at the first step" in broken.meta["error"]
+    assert sound.meta["error"] is None
+    facts = describe({r.setting: r.meta["config"] for r in (broken, sound)})
+    trials = trials_table([broken, sound], facts)
+    assert trials["status"].tolist()[:3] == ["failed"] * 3
+    assert trials["final_test_loss"].isna().tolist() == [True] * 3 + [False] * 3
+    write_record(broken, tmp_path)
+    assert read_record(tmp_path / RECORD).params == ()

@@ -1,0 +1,61 @@
+"""Training samples in the order a seed gives, whatever the pieces they are taken in."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnrun.problem.features import Features, make_problem
+from nnrun.problem.generators import Gate, Xor
+from nnrun.training.streams import BLOCK, StackedStreams, Stream
+
+RAW = Features(("x", "y"))
+PROBLEMS = {
+    "stream": make_problem(Xor(), RAW),
+    "pool": make_problem(Xor(n_train=7), RAW),
+    "fixed pool": make_problem(Gate("and"), RAW),
+}
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+@given(pieces=st.lists(st.integers(1, BLOCK + 5), min_size=1, max_size=6))
+def test_pieces_do_not_change_the_samples(kind, pieces):
+    whole = Stream(PROBLEMS[kind], 5).take(sum(pieces))
+    stream = Stream(PROBLEMS[kind], 5)
+    parts = [stream.take(n) for n in pieces]
+    np.testing.assert_array_equal(np.concatenate([p.inputs for p in parts]), whole.inputs)
+    np.testing.assert_array_equal(np.concatenate([p.targets for p in parts]), whole.targets)
+
+
+def test_every_epoch_visits_every_sample_once_in_a_new_order():
+    taken = Stream(PROBLEMS["pool"], 1).take(70).inputs.reshape(10, 7, 2)
+    epochs = {tuple(map(tuple, np.sort(epoch, axis=0))) for epoch in taken}
+    assert len(epochs) == 1
+    assert len({tuple(map(tuple, epoch)) for epoch in taken}) > 1
+
+
+def test_without_shuffling_the_order_is_that_of_the_pool():
+    problem = make_problem(Gate("xor", shuffle=False), RAW)
+    taken = Stream(problem, 9).take(8)
+    np.testing.assert_array_equal(taken.targets[:, 0], [0, 1, 1, 0] * 2)
+
+
+def test_settings_with_one_seed_see_the_same_points():
+    product = make_problem(Xor(), Features(("x", "x*y", "y")))
+    a, b = Stream(PROBLEMS["stream"], 3).take(50), Stream(product, 3).take(50)
+    np.testing.assert_array_equal(b.inputs[:, [0, 2]], a.inputs)
+    np.testing.assert_array_equal(b.inputs[:, 1], a.inputs[:, 0] * a.inputs[:, 1])
+    np.testing.assert_array_equal(a.targets, b.targets)
+
+
+def test_trials_draw_pools_of_their_own():
+    a, b = (np.sort(Stream(PROBLEMS["pool"], seed).take(7).inputs, axis=0) for seed in (0, 1))
+    assert not np.array_equal(a, b)
+
+
+def test_stacked_streams_hold_each_trials_own_samples():
+    inputs, targets = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
+    for row, seed in enumerate([4, 2, 4]):
+        own = Stream(PROBLEMS["stream"], seed).take(5)
+        np.testing.assert_array_equal(inputs[row], own.inputs)
+        np.testing.assert_array_equal(targets[row], own.targets)

@@ -1,0 +1,160 @@
+"""The configuration as a whole: what is accepted, what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nnrun.config import label, varying_keys
+from nnrun.errors import InputError
+from nnrun.network.initializers import INITIALIZERS
+from nnrun.network.losses import LOSSES
+from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.network.schedules import SCHEDULES
+from nnrun.problem.problem import DATA
+from nnrun.validate import known_keys, read, require_one_sweep
+
+CONF = Path(__file__).parents[2] / "conf"
+TOP = {
+    "name": "nnrun", "lr": 0.03, "batch_size": 1, "budget": 1000, "evals": 10, "seed": 0,
+    "seeds": 2, "engine": "auto", "target": {"metric": "accuracy", "value": 0.95, "hold": 3},
+}  # fmt: skip
+GROUPS = {
+    "data": {"name": "xor", "n_train": None, "shuffle": True},
+    "features": {"terms": ["x", "y", "x*y"]},
+    "network": {"hidden": [2, 1], "activation": "sigmoid", "output": "auto"},
+    "init": {"name": "uniform", "low": -1, "high": 1.0},
+    "optimizer": {"name": "sgd"},
+    "schedule": {"name": "constant"},
+    "loss": {"name": "squared_error"},
+    "tracking": {"name": "off"},
+    "executor": {"name": "local", "workers": None},
+    "report": {"name": "off"},
+}
+
+
+def config(**changes):
+    return {**TOP, **GROUPS, **changes}
+
+
+def issues(**changes):
+    with pytest.raises(InputError) as caught:
+        read(config(**changes))
+    return [str(issue) for issue in caught.value.issues]
+
+
+def test_a_good_configuration_becomes_a_job():
+    job = read(config(lr=1, budget=1e6, seed=5))
+    assert job.setting.lr == 1.0
+    assert job.setting.budget == 1_000_000
+    assert list(job.trial_seeds) == [5, 6]
+    assert job.setting.network.output == "sigmoid"
+
+
+def test_all_broken_rules_are_listed_at_once():
+    found = issues(lr=-1, batch_size=0, optimizer={"name": "sgdd"}, network={"hiden": [2]})
+    assert found == [
+        "lr=-1: must be greater than 0",
+        "batch_size=0: must be greater than or equal to 1",
+        "network.hiden=[2]: is not a known key (did you mean 'hidden'?)",
+        "optimizer.name=sgdd: is not a known optimizer (did you mean 'sgd'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lr": "fast"}, "lr=fast: must be a number"),
+        ({"lr": True}, "lr=true: must be a number"),
+        ({"lr": float("inf")}, "lr=inf: must be a finite number"),
+        ({"seeds": 2.5}, "seeds=2.5: must be a whole number"),
+        ({"evals": None}, "evals=null: must be a whole number"),
+        ({"batch_size": 2000}, "batch_size=2000: must not exceed the budget of 1000 samples"),
+        ({"enigne": "auto"}, "enigne=auto: is not a known key (did you mean 'engine'?)"),
+        ({"engine": "lane"}, "engine=lane: must be 'auto' or 'reference'"),
+        ({"target": 0.95}, "target=0.95: must be a group of the keys metric, value, hold"),
+        ({"target": {"metric": "acuracy"}}, "target.metric=acuracy: must be"),
+        ({"target": {"value": 95}}, "target.value=95: must be a share in (0, 1] for accuracy"),
+        ({"data": None}, "data=null: must be an option of the group 'data'"),
+        ({"data": {"name": "xor", "n_train": 0}}, "data.n_train=0: must be greater than"),
+        ({"data": {"name": "gate", "gate": "xro"}}, "(did you mean 'xor'?)"),
+        (
+            {"data": {"name": "xor", "n_train": 3}, "batch_size": 4},
+            "must not exceed the 3 training",
+        ),
+        ({"data": {"name": "table", "path": "???", "label": "y"}}, "data.path: is required"),
+        ({"features": {"terms": ["x", "z"]}}, "features.terms=z: 'z' is not a coordinate"),
+        ({"features": {"terms": ["x", "x"]}}, "lists x more than once"),
+        ({"features": {"terms": []}}, "needs at least one term"),
+        ({"data": {"name": "iris"}}, "which data=iris does not have (use features=raw)"),
+        ({"network": {"hidden": [0]}}, "network.hidden=[0]: entry 1 must be greater than"),
+        ({"network": {"hidden": 4}}, "network.hidden=4: must be a list"),
+        (
+            {"network": {"activation": "sigmiod"}},
+            "is not a known activation (did you mean 'sigmoid'",
+        ),
+        ({"network": {"activation": ["tanh"]}}, "one for each of the 2 hidden layers"),
+        ({"network": {"output": "softmax"}}, "is always 1 for a single output (use sigmoid)"),
+        ({"loss": {"name": "categorical_crossentropy"}}, "use loss=binary_crossentropy"),
+        (
+            {"loss": {"name": "binary_crossentropy"}, "network": {"output": "tanh"}},
+            "needs the output",
+        ),
+        ({"init": {"name": "uniform", "low": 2, "high": 1}}, "init.low=2: must be below high=1"),
+        ({"optimizer": {"name": "sgd", "momentum": 0.9}}, "is not a known key (it has no keys)"),
+        ({"seed": -1}, "seed=-1: must be greater than or equal to 0"),
+    ],
+)
+def test_each_rule_names_the_key_the_value_and_the_remedy(changes, message):
+    found = issues(**changes)
+    assert any(message in issue for issue in found), found
+
+
+def test_regression_needs_a_loss_target_and_gets_a_linear_output():
+    tabular = {"data": {"name": "diabetes"}, "features": {"terms": None}}
+    assert "is not defined for regression" in issues(**tabular)[0]
+    target = {"metric": "test_loss", "value": 0.3}
+    assert read(config(**tabular, target=target)).setting.network.output == "linear"
+    loss = {"name": "binary_crossentropy"}
+    assert "needs classes" in issues(**tabular, target=target, loss=loss)[0]
+
+
+def test_equal_settings_have_one_id_however_they_are_written():
+    raw = read(config(features={"terms": None})).setting
+    spelled = read(config(features={"terms": ["x", "y"]}, seed=9, seeds=1, name="other")).setting
+    assert raw == spelled
+    assert raw.id == spelled.id
+    assert read(config(lr=0.030001)).setting.id != read(config()).setting.id
+
+
+def test_labels_use_the_last_part_of_a_key_where_that_is_clear():
+    a, b = read(config()).setting.flat, read(config(lr=0.1, network={"hidden": [4]})).setting.flat
+    varying = varying_keys([a, b])
+    assert varying == ["lr", "network.hidden"]
+    assert label(b, varying) == "lr=0.1 hidden=[4]"
+    assert label(a, []) == "data=xor hidden=[2,1]"
+
+
+def test_what_a_sweep_must_share_may_not_vary():
+    with pytest.raises(InputError, match="name: cannot vary within a sweep"):
+        require_one_sweep([read(config()), read(config(name="b"))])
+
+
+def test_every_registered_entry_has_its_conf_file_and_every_file_its_entry():
+    for group, registry in (
+        ("data", DATA), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES), ("loss", LOSSES),
+    ):  # fmt: skip
+        assert {path.stem for path in (CONF / group).glob("*.yaml")} == set(registry)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CONF.glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+def test_every_key_of_every_conf_file_is_known(path):
+    text = yaml.safe_load(path.read_text())
+    text.pop("defaults", None)
+    sections = text if "# @package _global_" in path.read_text() else {path.parent.name: text}
+    for section, values in sections.items():
+        for key in values:
+            assert key == "name" or f"{section}.{key}" in known_keys()
