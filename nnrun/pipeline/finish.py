@@ -56,7 +56,9 @@ def finish(
         with clock("report"):
             from nnrun.report.page import build, verdict
 
-            build(replace(results, sweep={**facts, "stages": clock.report()}), folder)
+            tracking = runs and {key: runs.facts[key] for key in ("uri", "experiment", "ui")}
+            about = {**facts, "stages": clock.report(), "tracking": tracking}
+            build(replace(results, sweep=about), folder)
             facts["verdict"] = verdict(results)
     if runs:
         with clock("mlflow"):

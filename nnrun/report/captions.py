@@ -97,12 +97,11 @@ def is_target(target: Any) -> bool:
 
 
 def setting_target(sweep: Mapping[str, Any], setting: str) -> Any:
-    """Find the target of one setting: the sweep's if there is one, else from its own config."""
-    if is_target(sweep.get("target")):
-        return sweep["target"]
+    """Find the target of one setting: its own, from its config, else the sweep's."""
     configs = {s["id"]: s["config"] for s in sweep["settings"]}
     config: Mapping[str, Any] = configs.get(setting, {})
-    return {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
+    own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
+    return own if is_target(own) else sweep.get("target")
 
 
 def one_target(sweep: Mapping[str, Any]) -> bool:
@@ -242,7 +241,7 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
         sweep: Provenance, for the target.
     """
     horizon = statistics.common_budget(trials)
-    target = sweep.get("target") if one_target(sweep) else None
+    target = setting_target(sweep, names[0]) if one_target(sweep) else None
     curve = (
         "with one budget for all, 1 − Kaplan–Meier, which here equals the empirical distribution"
         if trials["budget"].min() == trials["budget"].max()

@@ -57,7 +57,7 @@ def build(results: Results, folder: Path) -> Path:
     html = environment.get_template("template.html.j2").render(
         sweep=results.sweep,
         varying=results.varying,
-        target=results.sweep.get("target") if captions.one_target(results.sweep) else None,
+        target=_target(results.sweep),
         trials=len(statistics.trained(trials)),
         statements=captions.statements(trials, summary, results.sweep),
         cautions=captions.cautions(summary, results.sweep),
@@ -149,12 +149,18 @@ def inline(svg: str, prefix: str) -> Markup:
     return Markup(body)
 
 
+def _target(sweep: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The target that all settings share, or None."""
+    if not sweep["settings"] or not captions.one_target(sweep):
+        return None
+    target = captions.setting_target(sweep, sweep["settings"][0]["id"])
+    return target if captions.is_target(target) else None
+
+
 def _level(sweep: Mapping[str, Any], metric: str) -> float | None:
     """The target's value where all settings share one on this metric."""
-    target = captions.setting_target(sweep, sweep["settings"][0]["id"])
-    if not captions.one_target(sweep) or not captions.is_target(target):
-        return None
-    return float(target["value"]) if target["metric"] == metric else None
+    target = _target(sweep)
+    return float(target["value"]) if target and target["metric"] == metric else None
 
 
 def _summary_caption(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
@@ -165,25 +171,27 @@ def _summary_caption(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
 
 def _failures(results: Results) -> list[dict[str, str]]:
     """Jobs that ended with an error, and what it said."""
+    jobs = results.sweep.get("jobs") or []
     return [
-        {
-            "name": str(job.get("label") or " ".join(job.get("overrides") or []) or "a job"),
-            "error": str(job.get("error") or "no message was kept"),
-        }
-        for job in results.sweep.get("jobs") or []
+        {"name": _job_name(job), "error": str(job.get("error") or "no message was kept")}
+        for job in jobs
         if job.get("error") or job.get("status") == "failed"
     ]
 
 
 def _missing(results: Results) -> list[str]:
-    """Settings without a single trial, whose job left no error either."""
-    there = set(results.trials["setting"])
-    failed = {j.get("setting") for j in results.sweep.get("jobs") or [] if j.get("error")}
-    return [
-        captions.setting_name(s["label"])
-        for s in results.sweep["settings"]
-        if s["id"] not in there | failed
+    """Jobs without a record, and settings without a trial or an error."""
+    jobs = results.sweep.get("jobs") or []
+    failed = {job.get("setting") for job in jobs if job.get("error")}
+    seen = set(results.trials["setting"]) | failed
+    settings = [s for s in results.sweep["settings"] if s["id"] not in seen]
+    return [_job_name(job) for job in jobs if job.get("status") == "missing"] + [
+        captions.setting_name(s["label"]) for s in settings
     ]
+
+
+def _job_name(job: Mapping[str, Any]) -> str:
+    return str(job.get("label") or " ".join(job.get("overrides") or []) or "a job")
 
 
 def _limits(results: Results, trials: pd.DataFrame) -> list[str]:
@@ -217,6 +225,8 @@ def _limits(results: Results, trials: pd.DataFrame) -> list[str]:
 def _provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the numbers come from, as pairs of a term and its value."""
     tracking = sweep.get("tracking") or {}
+    shown = ("experiment", "uri", "ui", "error")
+    tracking = {key: tracking[key] for key in shown if tracking.get(key)}
     seconds = (sweep.get("stages") or {}).items()
     pairs = [
         ("Command", sweep.get("command")),
@@ -225,7 +235,7 @@ def _provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Processor", sweep.get("processor")),
         ("Versions", _joined(sweep.get("versions"))),
         ("Budget", _joined(sweep.get("budget"))),
-        ("Target", _joined(sweep.get("target"))),
+        ("Target", _joined(_target(sweep)) or "differs between the settings"),
         ("Stages", ", ".join(f"{name} {captions.number(s)} s" for name, s in seconds)),
         ("MLflow", _joined(tracking)),
     ]

@@ -181,9 +181,11 @@ def test_failed_and_missing_settings_are_named(tmp_path):
     results = a_sweep(["lr=0.1", "lr=0.3"], jobs=[{**failed, "error": "no such optimizer"}])
     absent = {"id": "s9", "label": "lr=9", "config": {}}
     results.sweep["settings"].append(absent)
+    lost = {"number": 4, "overrides": ["lr=5", "seeds=20"], "status": "missing"}
+    results.sweep["jobs"].append(lost)
     text = Reader(read(results, tmp_path)).text
     assert "optimizer=adamm no such optimizer" in text
-    assert "No trials and no error were recorded for: lr=9." in text
+    assert "No trials and no error were recorded for: lr=5 seeds=20; lr=9." in text
 
 
 def test_page_of_a_sweep_in_which_all_failed(tmp_path):
@@ -226,7 +228,7 @@ def test_verdict_compares_only_with_the_first_setting_of_the_sweep():
 
 
 def test_verdict_does_not_compare_times_to_different_targets():
-    results = a_sweep(["target=0.9", "target=0.95"], target=[0.9, 0.95])
+    results = a_sweep(["target=0.9", "target=0.95"], target={"metric": "accuracy", "value": 0.9})
     for setting, value in zip(results.sweep["settings"], (0.9, 0.95), strict=True):
         setting["config"] = {"target.metric": "accuracy", "target.value": value, "target.hold": 3}
     lines = page.verdict(results)
