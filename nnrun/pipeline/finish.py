@@ -10,7 +10,8 @@ from nnrun.config import Tracking
 from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
-from nnrun.report.statistics import summarise
+from nnrun.report.summary import summarise
+from nnrun.report.verdict import verdict
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, Results
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
@@ -54,7 +55,7 @@ def finish(
         write_tables(results, folder)
     if records[0].meta["report"] != "off" and not interrupted:
         with clock("report"):
-            from nnrun.report.page import build, verdict
+            from nnrun.report.page import build
 
             tracking = runs and {key: runs.facts[key] for key in ("uri", "experiment", "ui")}
             about = {**facts, "stages": clock.report(), "tracking": tracking}

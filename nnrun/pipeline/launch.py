@@ -14,7 +14,7 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Plan, finish
 from nnrun.pipeline.track import Runs
-from nnrun.sweep.interrupt import Interrupt
+from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally, run_jobs
 from nnrun.sweep.store import Record, write_record
@@ -96,8 +96,8 @@ def train_and_publish(
     done: dict[int, Record] = {}
     interrupted = False
     try:
-        with launch.clock("train"), Interrupt() as interrupt:
-            for index, record in run_jobs(jobs, launch.tally, interrupt.check):
+        with launch.clock("train"), interrupts_held() as check:
+            for index, record in run_jobs(jobs, launch.tally, check):
                 with launch.clock("store"):
                     publish(index, record)
                 done[index] = record

@@ -15,6 +15,9 @@ from nnrun.results import REPORT, Results
 from nnrun.sweep.provenance import command
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
+NARROW = 110
+"""Columns of a terminal below which the last headings are left out."""
+
 ROWS = 40
 """Most settings listed on the terminal."""
 
@@ -39,7 +42,7 @@ def announce(jobs: Sequence[Job], folder: Path) -> None:
 def show_results(results: Results, facts: Mapping[str, Any], folder: Path) -> None:
     """Print a table of settings, the report's path and how to see the runs in MLflow."""
     console = _console()
-    console.print(_table(results))
+    console.print(_table(results, 3 if console.width < NARROW else len(HEADINGS)))
     if len(results.summary) > ROWS:
         console.print(f"... and {len(results.summary) - ROWS} more settings: summary.csv")
     for job in facts["jobs"]:
@@ -72,15 +75,14 @@ def say_how_to_go_on(left: Sequence[tuple[int, list[str]]]) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def _table(results: Results) -> Table:
+def _table(results: Results, columns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("setting", overflow="fold")
-    for heading in HEADINGS:
+    for heading in HEADINGS[:columns]:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in results.summary.head(ROWS).to_dict("records"):
         diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
-        table.add_row(
-            escape(str(row["label"])),
+        cells = (
             f"{row['reached']}/{row['seeds']}{diverged}",
             _samples(row["samples_median"]),
             f"{_samples(row['samples_q10'])} to {_samples(row['samples_q90'])}",
@@ -88,6 +90,7 @@ def _table(results: Results) -> Table:
             _figure(row["final_accuracy_median"]),
             _figure(row["ns_per_sample"]),
         )
+        table.add_row(escape(str(row["label"])), *cells[:columns])
     return table
 
 

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from nnrun.config import Tracking
 from nnrun.errors import shown
-from nnrun.report.statistics import bands, summarise
+from nnrun.report.bands import bands
+from nnrun.report.summary import summarise
 from nnrun.results import CURVES, REPORT, SUMMARY, TRIALS, Results
 from nnrun.sweep.store import Record
 from nnrun.sweep.tables import curves_table, trials_table

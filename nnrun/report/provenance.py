@@ -1,0 +1,65 @@
+"""Where the numbers come from, and which jobs gave none."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nnrun.report.targets import shared_target
+from nnrun.report.words import number, setting_name
+from nnrun.results import Results
+
+
+def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say where the numbers come from, as pairs of a term and its value."""
+    tracking = sweep.get("tracking") or {}
+    shown = ("experiment", "uri", "ui", "error")
+    tracking = {key: tracking[key] for key in shown if tracking.get(key)}
+    seconds = (sweep.get("stages") or {}).items()
+    pairs = [
+        ("Command", sweep.get("command")),
+        ("Started", sweep.get("started")),
+        ("Git commit", sweep.get("git") or "not in a repository"),
+        ("Processor", sweep.get("processor")),
+        ("Versions", _joined(sweep.get("versions"))),
+        ("Budget", _joined(sweep.get("budget"))),
+        ("Target", _joined(shared_target(sweep)) or "differs between the settings"),
+        ("Stages", ", ".join(f"{name} {number(s)} s" for name, s in seconds)),
+        ("MLflow", _joined(tracking)),
+    ]
+    return [(term, str(value)) for term, value in pairs if value not in (None, "")]
+
+
+def failures(results: Results) -> list[dict[str, str]]:
+    """List the jobs that ended with an error: ``name``, and ``error`` as it was worded."""
+    jobs = results.sweep.get("jobs") or []
+    return [
+        {"name": _job_name(job), "error": str(job.get("error") or "no message was kept")}
+        for job in jobs
+        if job.get("error") or job.get("status") == "failed"
+    ]
+
+
+def missing(results: Results) -> list[str]:
+    """Name the jobs without a record, and the settings without a trial or an error."""
+    jobs = results.sweep.get("jobs") or []
+    failed = {job.get("setting") for job in jobs if job.get("error")}
+    seen = set(results.trials["setting"]) | failed
+    settings = [s for s in results.sweep["settings"] if s["id"] not in seen]
+    return [_job_name(job) for job in jobs if job.get("status") == "missing"] + [
+        setting_name(s["label"]) for s in settings
+    ]
+
+
+def _job_name(job: Mapping[str, Any]) -> str:
+    return str(job.get("label") or " ".join(job.get("overrides") or []) or "a job")
+
+
+def _joined(value: Any) -> str:
+    """Write a record's value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_joined(v)}" for k, v in value.items())
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(map(_joined, value))
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return "" if value is None else str(value)

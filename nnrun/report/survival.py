@@ -1,0 +1,169 @@
+"""Times to target of trials of which some never arrive: survival, restricted mean, success rate.
+
+A trial that ended without the target is censored: all that is known is that it needs more samples
+than it was given. No statistic here leaves such a trial out, and none gives it an invented time.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def kaplan_meier(times: ArrayLike, observed: ArrayLike, confidence: float = 0.95) -> pd.DataFrame:
+    """Estimate the share of trials still short of the target, with a pointwise interval.
+
+    The interval is Greenwood's on the log(-log) scale, so it stays between 0 and 1. Where an event
+    and a censoring fall on one time, the censored trial still counts as at risk.
+
+    Args:
+        times: Samples to the event or to the censoring, shape (n_trials,), finite.
+        observed: True where the event was seen, False where censored, shape (n_trials,).
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Returns:
+        A row a distinct time, increasing: ``time`` (samples), ``at_risk`` and ``events`` (trials),
+        ``survival``, ``low``, ``high`` (shares just after the time). The bounds are NaN where
+        the survival is exactly 1 or 0, where Greenwood's formula is not defined.
+
+    Raises:
+        ValueError: If there is no trial, or shapes disagree, or a time is not finite.
+
+    Example:
+        >>> kaplan_meier([100, 300], [True, False])[["time", "at_risk", "survival"]]
+            time  at_risk  survival
+        0  100.0        2       0.5
+        1  300.0        1       0.5
+
+    References:
+        E. L. Kaplan, P. Meier: Nonparametric estimation from incomplete observations, 1958,
+        doi:10.1080/01621459.1958.10501452. J. D. Kalbfleisch, R. L. Prentice: The Statistical
+        Analysis of Failure Time Data, 1980, section 1.4 (the log(-log) interval).
+    """
+    time, at_risk, events, survival = _steps(times, observed)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    left = at_risk - events
+    hazard_variance = np.cumsum(events / (at_risk * np.where(left > 0, left, np.nan)))
+    inside = (survival > 0) & (survival < 1)
+    log_survival = np.log(np.where(inside, survival, np.nan))
+    spread = np.exp(z * np.sqrt(hazard_variance) / -log_survival)
+    columns = {
+        "time": time,
+        "at_risk": at_risk,
+        "events": events,
+        "survival": survival,
+        "low": np.exp(log_survival * spread),
+        "high": np.exp(log_survival / spread),
+    }
+    return pd.DataFrame(columns)
+
+
+def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Bound a success rate by inverting the score test (Wilson).
+
+    Args:
+        successes: Trials that reached the target.
+        n: Trials in all.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Returns:
+        Lower and upper bound, shares; NaN both if ``n`` is 0.
+
+    Example:
+        >>> low, high = wilson_interval(10, 10)
+        >>> round(low, 3), high
+        (0.722, 1.0)
+
+    References:
+        E. B. Wilson: Probable inference, the law of succession, and statistical inference, 1927,
+        doi:10.1080/01621459.1927.10502953.
+    """
+    if n == 0:
+        return float("nan"), float("nan")
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    centre = successes + z2 / 2
+    half = (z2 * (successes * (n - successes) / n + z2 / 4)) ** 0.5
+    low = 0.0 if successes == 0 else (centre - half) / (n + z2)
+    high = 1.0 if successes == n else (centre + half) / (n + z2)
+    return low, high
+
+
+def rmst(times: ArrayLike, observed: ArrayLike, horizon: float) -> float:
+    """Compute the restricted mean time to target: the area under Kaplan-Meier up to a horizon.
+
+    With no trial censored before the horizon it is the mean of min(time, horizon).
+
+    Args:
+        times: Samples to the event or to the censoring, shape (n_trials,), finite.
+        observed: True where the event was seen, False where censored, shape (n_trials,).
+        horizon: Samples; a trial not there by then counts with exactly this many.
+
+    Returns:
+        Mean training samples to target, at most ``horizon``.
+
+    Raises:
+        ValueError: As `kaplan_meier`.
+
+    Example:
+        >>> rmst([100, 300], [True, False], horizon=300)
+        200.0
+    """
+    time, _, _, survival = _steps(times, observed)
+    edges = np.clip(np.concatenate([[0.0], time, [horizon]]), 0.0, horizon)
+    return float(np.sum(np.diff(edges) * np.concatenate([[1.0], survival])))
+
+
+def trained(trials: pd.DataFrame) -> pd.DataFrame:
+    """Keep the trials that did train: all but those stopped by an error."""
+    return trials[trials["status"] != "failed"]
+
+
+def common_budget(trials: pd.DataFrame) -> float:
+    """Find the samples that every trained trial could see; NaN if none was trained."""
+    return float(trained(trials)["budget"].min())
+
+
+def samples_to_target(trials: pd.DataFrame) -> Floats:
+    """Read the times to target: samples, shape (n_trials,); inf where it was not reached."""
+    times = trials["samples_to_target"].to_numpy(dtype=np.float64, na_value=np.nan)
+    reached = (trials["status"] == "reached").to_numpy(dtype=bool) & ~np.isnan(times)
+    return np.where(reached, times, np.inf)
+
+
+def censored(trials: pd.DataFrame, horizon: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Put trials on one clock: the time to target, or the horizon where that came first.
+
+    A diverged trial is censored at the horizon too, not where it stopped: it will never arrive,
+    and to drop it from the risk set early would flatter its setting.
+
+    Args:
+        trials: Trained trials, with ``status`` and ``samples_to_target``.
+        horizon: Samples, the common budget.
+
+    Returns:
+        Times in samples and whether the target was reached by then, shape (n_trials,) each.
+    """
+    times = samples_to_target(trials)
+    observed = times <= horizon
+    return np.where(observed, times, horizon), observed
+
+
+def _steps(times: ArrayLike, observed: ArrayLike) -> tuple[Floats, Ints, Ints, Floats]:
+    """Kaplan-Meier's distinct times, trials at risk, events and survival."""
+    t = np.asarray(times, dtype=np.float64)
+    seen = np.asarray(observed, dtype=bool)
+    if t.ndim != 1 or t.shape != seen.shape or t.size == 0:
+        raise ValueError(
+            f"times {t.shape} and observed {seen.shape}: need one shape (n_trials,), n_trials >= 1"
+        )
+    if not np.isfinite(t).all():
+        raise ValueError("times: not finite; give a censored trial the samples it was followed for")
+    time, where, total = np.unique(t, return_inverse=True, return_counts=True)
+    events = np.bincount(where, weights=seen, minlength=len(time)).astype(np.int64)
+    at_risk = t.size - np.concatenate([[0], np.cumsum(total)[:-1]]).astype(np.int64)
+    survival: Floats = np.cumprod(1.0 - events / at_risk, dtype=np.float64)
+    return time, at_risk, events, survival

@@ -1,0 +1,84 @@
+"""Numbers and names as people write them."""
+
+import math
+import textwrap
+from typing import Any
+
+import pandas as pd
+
+METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accuracy": "accuracy"}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a measured number for humans.
+
+    Args:
+        value: Any number; NaN and None are written as a dash.
+        digits: Significant digits kept.
+
+    Example:
+        >>> [number(x) for x in (12345.6, 0.95312, 0.0000123, 0.0, float("inf"), float("nan"))]
+        ['12,300', '0.953', '1.23 × 10⁻⁵', '0', '∞', '–']
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if not -4 <= exponent < 9:
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        return f"{mantissa} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
+    places = digits - 1 - exponent
+    return f"{round(value, places):,.{max(places, 0)}f}"
+
+
+def count(value: float) -> str:
+    """Write an exact number of things, such as a budget: ``200000`` as ``200,000``."""
+    return f"{value:,.0f}" if math.isfinite(value) else number(value)
+
+
+def compact(value: float) -> str:
+    """Write a tick of the samples axis shortly: ``20000`` as ``20k``.
+
+    Example:
+        >>> [compact(x) for x in (50, 2000, 20000, 3e6)]
+        ['50', '2,000', '20k', '3M']
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{value:,g}"
+
+
+def one_line(text: str) -> str:
+    """Make a label safe for a figure: one line, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break a long label into lines, at spaces where there are any."""
+    return "\n".join(textwrap.wrap(text, width)) or " "
+
+
+def share(value: float) -> str:
+    """Write a share as a percentage: ``0.95`` as ``95%``."""
+    return "–" if math.isnan(value) else f"{100 * value:.0f}%"
+
+
+def seeds(n: int) -> str:
+    """Write a number of seeds: ``1 seed``, ``20 seeds``."""
+    return f"{n:,} seed" if n == 1 else f"{n:,} seeds"
+
+
+def seeds_range(sizes: "pd.Series[int]") -> str:
+    """Write the least and the most of some numbers of seeds: ``2 to 20 seeds``."""
+    low, high = int(sizes.min()), int(sizes.max())
+    return seeds(low) if low == high else f"{low:,} to {seeds(high)}"
+
+
+def setting_name(label: Any) -> str:
+    """Name a setting by its label; a single run varies nothing and has none."""
+    return str(label) if str(label or "").strip() else "This setting"

@@ -1,0 +1,85 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnrun.report.bands import bands
+
+INF, NAN = math.inf, math.nan
+
+
+def curves_of(*trials):
+    """Curves from (setting, seed, losses, accuracies), evaluated at 10, 20, 30, ... samples."""
+    rows = []
+    for setting, seed, losses, accuracies in trials:
+        for i, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True)):
+            point = {"setting": setting, "seed": seed, "samples": 10 * (i + 1)}
+            values = {"train_loss": 2 * loss, "test_loss": loss, "accuracy": accuracy}
+            rows.append({**point, **values})
+    return pd.DataFrame(rows)
+
+
+def test_bands_keep_a_diverged_trial_as_the_worst():
+    curves = curves_of(
+        ("a", 0, [1.0, 0.5], [0.5, 0.8]),
+        ("a", 1, [2.0, 0.6], [0.6, 0.9]),
+        ("a", 2, [3.0, NAN], [0.7, NAN]),
+    )
+    table = bands(curves).set_index(["metric", "samples"])
+    assert table.loc[("test_loss", 10), ["q25", "median", "q75", "n"]].tolist() == [1.5, 2, 2.5, 3]
+    late = table.loc[("test_loss", 20)]
+    assert late["q25"] == pytest.approx(0.55)
+    assert (late["median"], late["q75"], late["n"]) == (0.6, INF, 3)
+    accuracy = table.loc[("accuracy", 20)]
+    assert accuracy["median"] == 0.8  # of 0, 0.8, 0.9
+    assert accuracy["q25"] == pytest.approx(0.4)
+
+
+def test_bands_take_an_evaluation_that_a_seed_lacks_as_a_failure():
+    curves = curves_of(("a", 0, [1.0, 0.5], [0.5, 0.8]), ("a", 1, [1.0], [0.5]))
+    late = bands(curves).query("samples == 20").set_index("metric")
+    assert late.loc["test_loss", "median"] == INF
+    assert late.loc["accuracy", "median"] == pytest.approx(0.4)
+
+
+def test_bands_of_settings_with_other_seeds_and_grids_stay_apart():
+    both = curves_of(("b", 5, [1.0, 3.0], [0.1, 0.3]), ("a", 1, [2.0], [0.2]), ("a", 2, [4.0], [1]))
+    table = bands(both).query("metric == 'test_loss'")
+    assert table[["setting", "samples", "median", "n"]].values.tolist() == [
+        ["b", 10, 1.0, 1],
+        ["b", 20, 3.0, 1],
+        ["a", 10, 3.0, 2],
+    ]
+
+
+def test_bands_leave_accuracy_out_for_regression_only():
+    regression = ("a", 0, [1.0, 0.5], [NAN, NAN])
+    lost = ("b", 0, [NAN, NAN], [NAN, NAN])
+    classifier = ("c", 0, [1.0, 0.5], [0.5, 0.6])
+    assert set(bands(curves_of(regression))["metric"]) == {"train_loss", "test_loss"}
+    mixed = bands(curves_of(regression, lost, classifier)).query("metric == 'accuracy'")
+    assert set(mixed["setting"]) == {"b", "c"}
+    assert (mixed.query("setting == 'b'")["median"] == 0).all()
+
+
+def test_bands_agree_with_pandas_on_a_large_table():
+    rng = np.random.default_rng(3)
+    grid = pd.MultiIndex.from_product(
+        [["s", "t", "u"], range(40), [10, 20, 40]], names=["setting", "seed", "samples"]
+    )
+    curves = pd.DataFrame(index=grid).reset_index()
+    for metric in ("train_loss", "test_loss", "accuracy"):
+        curves[metric] = rng.random(len(curves))
+    curves = curves.sample(frac=1, random_state=0)
+    table = bands(curves).set_index(["setting", "samples"])
+    groups = curves.groupby(["setting", "samples"])
+    for metric, part in table.groupby("metric"):
+        for name, q in (("q25", 0.25), ("median", 0.5), ("q75", 0.75)):
+            truth = groups[metric].quantile(q).reindex(part.index)
+            np.testing.assert_allclose(part[name], truth, rtol=1e-12)
+
+
+def test_bands_of_no_curves_are_empty():
+    columns = ["setting", "seed", "samples", "train_loss", "test_loss", "accuracy"]
+    assert bands(pd.DataFrame(columns=columns)).empty

@@ -1,0 +1,113 @@
+import math
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from nnrun.report.summary import shown, summarise
+from nnrun.report.survival import censored, common_budget
+
+INF, NAN = math.inf, math.nan
+
+
+def trial(setting, seed, status, samples=NAN, budget=1000, **more):
+    row = {
+        "setting": setting,
+        "label": f"lr={setting}",
+        "optimizer.lr": float(ord(setting[0])),
+        "seed": seed,
+        "status": status,
+        "plateaued": False,
+        "samples_to_target": samples,
+        "first_hit": samples,
+        "budget": budget,
+        "final_train_loss": 0.1,
+        "final_test_loss": 0.2,
+        "final_accuracy": 0.9,
+        "ns_per_sample": 10.0,
+    }
+    return {**row, **more}
+
+
+@pytest.fixture
+def trials():
+    lost = {"final_train_loss": NAN, "final_test_loss": NAN, "final_accuracy": NAN}
+    return pd.DataFrame(
+        [
+            trial("b", 0, "reached", 100.0, budget=2000, final_test_loss=0.1),
+            trial("b", 1, "reached", 1500.0, budget=2000, final_test_loss=0.3),
+            trial("b", 2, "diverged", budget=2000, **lost),
+            trial("b", 3, "exhausted", budget=2000, plateaued=True, final_test_loss=0.7),
+            trial("b", 4, "failed", budget=NAN, ns_per_sample=NAN, **lost),
+            trial("a", 0, "reached", 200.0),
+            trial("a", 1, "reached", 400.0),
+        ]
+    )
+
+
+def test_summarise_by_hand(trials):
+    table = summarise(trials, ["optimizer.lr"])
+    assert table["setting"].tolist() == ["b", "a"]  # order of first appearance
+    b, a = table.to_dict("records")
+    assert b["label"] == "lr=b"
+    assert b["optimizer.lr"] == 98.0
+    counts = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
+    assert [b[c] for c in counts] == [4, 2, 1, 1, 1, 1]
+    assert b["success_rate"] == 0.5  # of 4: the failed one is in no denominator
+    truth = stats.binomtest(2, 4).proportion_ci(method="wilson")
+    assert (b["success_low"], b["success_high"]) == pytest.approx((truth.low, truth.high))
+    assert b["samples_median"] == INF  # half way between 1,500 and never
+    assert b["samples_q10"] == pytest.approx(100 + 0.3 * 1400)
+    assert b["samples_q90"] == INF
+    # At the common budget of 1,000: 100 and three that count as 1,000.
+    assert b["rmst"] == pytest.approx(775.0)
+    assert b["final_test_loss_median"] == pytest.approx(0.5)  # of 0.1 0.3 0.7 inf
+    assert b["final_accuracy_median"] == pytest.approx(0.9)  # of 0 0.9 0.9 0.9
+    assert a["samples_median"] == 300.0
+    assert a["rmst"] == pytest.approx(300.0)
+    assert a["success_high"] == 1.0
+    assert a["ns_per_sample"] == 10.0
+
+
+def test_summarise_shows_a_setting_that_never_trained_without_numbers(trials):
+    failed = trial("c", 0, "failed", budget=NAN)
+    table = summarise(pd.concat([trials, pd.DataFrame([failed])]), ["optimizer.lr"])
+    c = table.iloc[-1]
+    assert (c["seeds"], c["failed"]) == (0, 1)
+    unknown = ["success_rate", "success_low", "samples_median", "rmst", "final_test_loss_median"]
+    assert c[unknown].isna().all()
+
+
+def test_summarise_regression_has_no_accuracy_even_where_trials_diverged():
+    rows = [trial("a", 0, "reached", 5.0), trial("a", 1, "diverged")]
+    table = summarise(pd.DataFrame(rows).assign(final_accuracy=NAN), [])
+    assert math.isnan(table.loc[0, "final_accuracy_median"])
+    assert table.loc[0, "final_test_loss_median"] == INF
+
+
+def test_summarise_of_no_trials_keeps_its_columns(trials):
+    table = summarise(trials.iloc[:0], ["optimizer.lr"])
+    assert table.columns.tolist() == summarise(trials, ["optimizer.lr"]).columns.tolist()
+
+
+def test_censored_holds_a_diverged_trial_to_the_horizon(trials):
+    assert common_budget(trials) == 1000
+    times, observed = censored(trials[trials["setting"] == "b"].iloc[:4], 1000)
+    assert times.tolist() == [100, 1000, 1000, 1000]
+    assert observed.tolist() == [True, False, False, False]
+
+
+def test_shown_keeps_the_baseline_the_best_and_the_worst():
+    # Baseline slow, then restricted means 1..11 in mixed order.
+    means = [50, 7, 3, 11, 1, 9, 2, 8, 4, 10, 6, 5]
+    summary = pd.DataFrame({"setting": [f"s{m}" for m in means], "rmst": means, "seeds": 20})
+    # Best 1-4; of the rest 5..11 the median is 8, the worst 11.
+    assert shown(summary) == ["s50", "s3", "s11", "s1", "s2", "s8", "s4"]
+    assert shown(summary.head(8)) == summary["setting"].head(8).tolist()
+
+
+def test_statistics_and_verdict_load_no_drawing_library():
+    code = "import sys, nnrun.report.verdict; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
