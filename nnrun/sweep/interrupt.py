@@ -2,40 +2,36 @@
 
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 
-class Interrupt:
-    """Holds Ctrl-C back until ``check`` is called; a second one is let through at once.
+@contextmanager
+def interrupts_held() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back while the ``with`` block runs; a second one is let through at once.
 
-    Outside the main thread, where Python hands out no signals, it does nothing.
+    Outside the main thread, where Python hands out no signals, nothing is held.
+
+    Yields:
+        A function that raises KeyboardInterrupt if Ctrl-C was pressed meanwhile: to be called at
+        safe places.
     """
+    pressed = threading.Event()
 
-    def __init__(self) -> None:
-        self._asked = False
-        self._previous: Any = None
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed since the beginning."""
-        if self._asked:
+    def check() -> None:
+        if pressed.is_set():
             raise KeyboardInterrupt
 
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._note)
-        return self
+    def note(number: int, frame: FrameType | None) -> None:
+        check()
+        pressed.set()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,9 +2,9 @@
 
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
-from types import TracebackType
-from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,66 +13,36 @@ FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
 """Seconds until the first plain line, and between two."""
 
 
-class Meter(Protocol):
-    """Told how training goes; ``advance`` may be called from any thread."""
-
-    def advance(self, samples: int) -> None:
-        """Count samples trained, over all trials."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-def meter(trials: int, samples: int) -> Meter:
-    """Return the meter that suits where standard error goes.
+@contextmanager
+def meter(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
+    """Show progress on standard error while the ``with`` block runs.
 
     Args:
         trials: Trials to train.
         samples: Training samples of all trials together.
+
+    Yields:
+        A function to be told of samples trained, over all trials, from any thread.
     """
     if sys.stderr.isatty():
-        return Bar(trials, samples)
-    return Lines(trials, samples)
+        with _bar(trials, samples) as advance:
+            yield advance
+    else:
+        yield Lines(trials, samples).advance
 
 
-class Bar:
-    """A live bar on standard error."""
-
-    def __init__(self, trials: int, samples: int) -> None:
-        self._rate = Rate()
-        self._progress = Progress(
-            TextColumn("training {task.fields[trials]:,} trials"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}  ETA"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=Console(stderr=True),
-            refresh_per_second=8,
-        )
-        self._task = self._progress.add_task("", total=samples, trials=trials, rate="")
-
-    def advance(self, samples: int) -> None:
-        """Move the bar."""
-        rate = f"{human(self._rate.add(samples))} samples/s"
-        self._progress.update(self._task, advance=samples, rate=rate)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+@contextmanager
+def _bar(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
+    rate = Rate()
+    columns = (
+        TextColumn(f"training {trials:,} trials"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}  ETA"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=8) as bar:
+        task = bar.add_task("", total=samples, rate="")
+        yield lambda n: bar.update(task, advance=n, rate=f"{human(rate.add(n))} samples/s")
 
 
 class Lines:
@@ -90,23 +60,12 @@ class Lines:
         if now >= self._due:
             self._due = now + BETWEEN_LINES
             done = self._rate.total
-            left = (self._samples - done) / rate if rate else float("inf")
             print(
                 f"training {self._trials:,} trials: {done / self._samples:.0%}, "
-                f"{human(rate)} samples/s, ETA {left:.0f} s",
+                f"{human(rate)} samples/s, ETA {(self._samples - done) / rate:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class Rate:

@@ -69,8 +69,8 @@ def run_jobs(
     tally.stacks = [_stack_facts(stack) for stack in stacks]
     places: dict[TrialKey, Place] = {}
     samples = sum(stack["samples"] for stack in tally.stacks)
-    with meter(len(trials), samples) as progress:
-        work = _work(progress.advance)
+    with meter(len(trials), samples) as advance:
+        work = _work(advance)
         for (number, shard), result in run_all(work, shards, jobs[0].executor, check):
             done = {(trial.setting.id, trial.seed) for trial in shard.trials}
             concerned = [index for index, left in keys.items() if left & done]
