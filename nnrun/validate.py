@@ -37,7 +37,7 @@ class _TopLevel:
     batch_size: Count
     evals: Annotated[int, Ge(1), Le(100_000)]
     target: Target
-    engine: Literal["auto", "reference"]
+    engine: Literal["auto", "lanes", "reference"]
     name: Annotated[str, MinLen(1)]
 
 

@@ -13,6 +13,9 @@ from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.features import Features
 from nnrun.problem.generators import Xor
+from nnrun.training.engines import choose_engine
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import Trained, train
 
 
 def make_setting(**changes: Any) -> Setting:
@@ -33,6 +36,12 @@ def make_setting(**changes: Any) -> Setting:
         loss=SquaredError(),
     )
     return replace(setting, **changes)
+
+
+def run(stack: Stack, engine: str = "auto") -> Trained:
+    """Train a stack with the engine of that name."""
+    asked = tuple(Trial(replace(t.setting, engine=engine), t.seed) for t in stack.trials)
+    return train(Stack(asked), choose_engine(Stack(asked)))
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import numpy as np
 
 from nnrun.config import Job
 from nnrun.network.mlp import Layer
-from nnrun.sweep.executors import run_all
+from nnrun.sweep.executors import run_all, workers
 from nnrun.sweep.progress import meter
 from nnrun.sweep.store import Record
 from nnrun.training.convergence import Outcomes, Status, outcomes
+from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group
 from nnrun.training.trainer import Curves, Trained, train
 
@@ -65,7 +66,12 @@ def run_jobs(
     distinct = dict.fromkeys((job.setting.id, seed) for job in jobs for seed in job.trial_seeds)
     trials = [Trial(settings[setting], seed) for setting, seed in distinct]
     stacks = group(trials)
-    shards = [(number, shard) for number, stack in enumerate(stacks) for shard in stack.shards()]
+    n_workers = workers(jobs[0].executor)
+    shards = [
+        (number, shard)
+        for number, stack in enumerate(stacks)
+        for shard in stack.shards(choose_engine(stack).width, n_workers)
+    ]
     tally.stacks = [_stack_facts(stack) for stack in stacks]
     places: dict[TrialKey, Place] = {}
     samples = sum(stack["samples"] for stack in tally.stacks)
@@ -144,7 +150,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
 def _work(
     advance: Callable[[int], None],
 ) -> Callable[[tuple[int, Stack], Callable[[], bool]], Trained]:
-    return lambda item, stopped: train(item[1], advance, stopped)
+    return lambda item, stopped: train(item[1], choose_engine(item[1]), advance, stopped)
 
 
 def _places(shard: Stack, result: Trained) -> dict[TrialKey, Place]:

@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnrun.network.activations import Array
-from nnrun.network.initializers import initial_params, stack_params
 from nnrun.network.mlp import Layer, Params, backward, forward
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Scores
+from nnrun.training.engine import Batches, Scores, first_params
 from nnrun.training.stack import Stack
 
 EVALUATION_FLOATS = 2**22
@@ -33,6 +32,12 @@ class Reference:
     """Steps a whole stack at once, one NumPy call an operation and layer."""
 
     name = "reference"
+    width = 1
+
+    @staticmethod
+    def supports(stack: Stack) -> bool:
+        """Say yes: every component has a NumPy form."""
+        return True
 
     def begin(self, stack: Stack) -> State:
         """Draw every trial's first parameters from its own seed."""
@@ -41,18 +46,13 @@ class Reference:
         self._learning_rate = stack.learning_rate
         self._optimizer = stack.optimizer
         self._n_steps = setting.budget // setting.batch_size
-        names, sizes = setting.problem.inputs, setting.sizes
-        drawn: dict[Any, Params] = {}
-        for trial in stack.trials:
-            key = (trial.setting.init, trial.seed)
-            if key not in drawn:
-                drawn[key] = initial_params(*key, names, sizes)
-        params = stack_params([drawn[t.setting.init, t.seed] for t in stack.trials])
+        params = first_params(stack)
         return State(params, self._optimizer.init(params), 0)
 
-    def train(self, state: State, inputs: Array, targets: Array) -> tuple[State, Array]:
+    def train(self, state: State, batches: Batches) -> tuple[State, Array]:
         """Take one step for each batch: forward, backward, update."""
         params, memory, first = state
+        inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
         size, loss = self._setting.batch_size, self._setting.loss
         n_steps = inputs.shape[1] // size
         factors = self._setting.schedule.factor(first + np.arange(n_steps), self._n_steps)

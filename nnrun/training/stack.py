@@ -13,7 +13,7 @@ from nnrun.network.activations import Array
 T = TypeVar("T")
 
 SHARD_TRIALS = 512
-"""Most trials a shard: enough to make NumPy's cost a call negligible, few enough for memory."""
+"""Most trials a shard: enough to make the cost of a call negligible, few enough for memory."""
 
 
 class Trial(NamedTuple):
@@ -58,10 +58,23 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,)."""
         return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
 
-    def shards(self) -> Iterator["Stack"]:
-        """Cut the stack into pieces of at most ``SHARD_TRIALS`` trials, in order."""
-        for start in range(0, len(self.trials), SHARD_TRIALS):
-            yield Stack(self.trials[start : start + SHARD_TRIALS])
+    def shards(self, width: int, workers: int) -> Iterator["Stack"]:
+        """Cut the stack into pieces for the workers, in order of seed.
+
+        Trials of one seed stay together as far as possible, since they share a stream of samples.
+
+        Args:
+            width: Trials that the engine handles together; 1 if it gains nothing from threads, so
+                that the stack is cut no further than memory asks for.
+            workers: Threads.
+        """
+        most = SHARD_TRIALS
+        if width > 1:
+            each = -(-len(self.trials) // workers)
+            most = min(most, -(-each // width) * width)
+        trials = sorted(self.trials, key=lambda trial: trial.seed)
+        for start in range(0, len(trials), most):
+            yield Stack(tuple(trials[start : start + most]))
 
 
 def group(trials: Iterable[Trial]) -> list[Stack]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.problem.problem import Array, Problem, Samples
+from nnrun.problem.problem import Problem, Samples
 from nnrun.seeds import Role, generator
+from nnrun.training.engine import Batches
 
-BLOCK = 1024
+BLOCK = 4096
 """Samples drawn at once. Part of what a stream is: another number gives other samples."""
 
 
@@ -69,9 +70,9 @@ class StackedStreams:
         self._streams = [Stream(problem, seed) for seed in distinct]
         self._which: npt.NDArray[np.intp] = np.searchsorted(distinct, seeds)
 
-    def take(self, n: int) -> tuple[Array, Array]:
-        """Return inputs (trial, n, input) and targets (trial, n, output)."""
+    def take(self, n: int) -> Batches:
+        """Return the next n samples of every trial."""
         taken = [stream.take(n) for stream in self._streams]
         inputs = np.stack([samples.inputs for samples in taken])
         targets = np.stack([samples.targets for samples in taken])
-        return inputs[self._which], targets[self._which]
+        return Batches(inputs, targets, self._which)

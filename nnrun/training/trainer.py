@@ -10,13 +10,10 @@ import numpy.typing as npt
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
 from nnrun.training.engine import Engine
-from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
 
-ENGINES: dict[str, Callable[[], Engine]] = {"reference": Reference}
-
-CHUNK_SAMPLES = 1024
+CHUNK_SAMPLES = 4096
 CHUNK_FLOATS = 16_384
 """Bounds on what is handed to the engine at once, a trial: by rows, and by rows x columns."""
 
@@ -60,14 +57,9 @@ class TrainingStopped(Exception):
     """Training was asked to stop before its budget ended; its shard has no result."""
 
 
-def choose_engine(stack: Stack) -> Engine:
-    """Return the engine for a stack: the one its setting asks for, or by shape if it says auto."""
-    asked = stack.setting.engine
-    return ENGINES["reference" if asked == "auto" else asked]()
-
-
 def train(
     shard: Stack,
+    engine: Engine,
     advance: Callable[[int], None] = lambda samples: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
@@ -75,6 +67,7 @@ def train(
 
     Args:
         shard: The trials.
+        engine: A new one, which supports them.
         advance: Called with the number of samples trained since the last call, over all trials.
         stopped: Asked between chunks, every few milliseconds as a rule.
 
@@ -85,7 +78,6 @@ def train(
         TrainingStopped: If ``stopped`` said so.
     """
     problem, grid = shard.setting.problem, shard.grid
-    engine = choose_engine(shard)
     state = engine.begin(shard)
     streams = StackedStreams(problem, shard.seeds)
     chunk = chunk_samples(len(problem.inputs) + len(problem.outputs), shard.setting.batch_size)
@@ -98,7 +90,7 @@ def train(
             if stopped():
                 raise TrainingStopped
             n = min(chunk, int(due) - seen)
-            state, losses = engine.train(state, *streams.take(n))
+            state, losses = engine.train(state, streams.take(n))
             total += losses
             seen += n
             advance(n * shape[0])

@@ -13,8 +13,7 @@ from nnrun.network.mlp import forward
 from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import train
-from tests.conftest import make_setting
+from tests.conftest import make_setting, run
 
 MAX_ERROR = [0.5435466682137927, 0.5435080531724404, 0.5434701135827593, 0.5434328258833577]
 
@@ -30,7 +29,9 @@ class AllAlike:
         return np.full(fan_out, -0.6)
 
 
-def errors_after(epochs: int, lr: float = 0.1, batch_size: int = 1) -> np.ndarray:
+def errors_after(
+    epochs: int, lr: float = 0.1, batch_size: int = 1, engine: str = "reference"
+) -> np.ndarray:
     setting = make_setting(
         lr=lr,
         budget=4 * epochs,
@@ -40,15 +41,16 @@ def errors_after(epochs: int, lr: float = 0.1, batch_size: int = 1) -> np.ndarra
         network=Network(hidden=(2,), output="sigmoid"),
         init=AllAlike(),
     )
-    result = train(Stack((Trial(setting, 0),)))
+    result = run(Stack((Trial(setting, 0),)), engine)
     corners = setting.problem.held_out
     outputs = forward(result.params, corners.inputs[None], setting.activations).outputs[0]
     return np.abs(outputs - corners.targets)
 
 
+@pytest.mark.parametrize("engine", ["reference", "lanes"])
 @pytest.mark.parametrize(("epochs", "expected"), list(enumerate(MAX_ERROR, start=1)))
-def test_max_error_after_each_epoch(epochs, expected):
-    assert errors_after(epochs).max() == pytest.approx(expected, abs=1e-13)
+def test_max_error_after_each_epoch(epochs, expected, engine):
+    assert errors_after(epochs, engine=engine).max() == pytest.approx(expected, abs=1e-13)
 
 
 def test_mean_error_after_the_first_epoch():

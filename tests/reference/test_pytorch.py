@@ -8,6 +8,7 @@ from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.network.mlp import Layer
 from nnrun.problem.problem import Problem, Samples, Task
+from nnrun.training.engine import Batches
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
@@ -62,7 +63,7 @@ def test_hundred_steps_agree(hidden, activation, loss, output, rng):
     engine = Reference()
     state = engine.begin(Stack(tuple(Trial(setting, seed) for seed in range(TRIALS))))
     first = engine.params(state)
-    state, _ = engine.train(state, inputs, targets)
+    state, _ = engine.train(state, Batches(inputs, targets, np.arange(TRIALS)))
     names = [activation] * len(hidden) + [output]
     for trial in range(TRIALS):
         expected = _train_torch(first, trial, inputs[trial], targets[trial], names, loss)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,10 +12,8 @@ from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate, Xor
-from nnrun.training import stack as stack_module
 from nnrun.training.stack import Stack, Trial, evaluation_grid, group, stacked
-from nnrun.training.trainer import train
-from tests.conftest import make_setting
+from tests.conftest import make_setting, run
 
 
 @given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))
@@ -78,11 +77,13 @@ SHAPES = st.fixed_dictionaries(
     rates=st.lists(st.floats(0.01, 50), min_size=1, max_size=4, unique=True),
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4, unique=True),
     pick=st.integers(0, 15),
+    engine=st.sampled_from(["reference", "lanes"]),
 )
-def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pick):
+def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pick, engine):
     trials = [Trial(make_setting(lr=lr, **shape), seed) for lr in rates for seed in seeds]
     row = pick % len(trials)
-    together, alone = train(Stack(tuple(trials))), train(Stack((trials[row],)))
+    together = run(Stack(tuple(trials)), engine)
+    alone = run(Stack((trials[row],)), engine)
     for a, b in zip(together.curves[1:], alone.curves[1:], strict=True):
         np.testing.assert_array_equal(a[row], b[0])
     for a, b in zip(together.params, alone.params, strict=True):
@@ -90,21 +91,32 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pi
         np.testing.assert_array_equal(a.bias[row], b.bias[0])
 
 
-def test_shards_change_nothing(monkeypatch):
-    stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(7)))
-    whole = train(stack)
-    monkeypatch.setattr(stack_module, "SHARD_TRIALS", 3)
-    parts = [train(shard) for shard in stack.shards()]
-    assert [len(p.curves.test_loss) for p in parts] == [3, 3, 1]
+@pytest.mark.parametrize(("engine", "width"), [("reference", 1), ("lanes", 32)])
+def test_shards_change_nothing(monkeypatch, engine, width):
+    stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
+    whole = run(stack, engine)
+    monkeypatch.setattr("nnrun.training.stack.SHARD_TRIALS", 32)
+    parts = [run(shard, engine) for shard in stack.shards(width, workers=2)]
+    assert [len(p.curves.test_loss) for p in parts] == [32, 32, 6]
     joined = np.concatenate([p.curves.test_loss for p in parts])
     np.testing.assert_array_equal(joined, whole.curves.test_loss)
 
 
-def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone():
+def test_shards_keep_the_workers_busy_and_seeds_together():
+    settings_ = [make_setting(lr=lr) for lr in (0.1, 0.2, 0.3)]
+    stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(20)))
+    shards = list(stack.shards(width=32, workers=2))
+    assert [len(shard.trials) for shard in shards] == [32, 28]
+    assert set(shards[0].seeds) == set(range(11))
+    assert len(list(stack.shards(width=1, workers=2))) == 1
+
+
+@pytest.mark.parametrize("engine", ["reference", "lanes"])
+def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone(engine):
     shape = {"network": Network((4,), "relu", "linear"), "budget": 300}
     calm, wild = make_setting(lr=0.01, **shape), make_setting(lr=1e6, **shape)
-    both = train(Stack((Trial(calm, 0), Trial(wild, 0))))
-    alone = train(Stack((Trial(calm, 0),)))
+    both = run(Stack((Trial(calm, 0), Trial(wild, 0))), engine)
+    alone = run(Stack((Trial(calm, 0),)), engine)
     np.testing.assert_array_equal(both.curves.test_loss[0], alone.curves.test_loss[0])
     lost = np.isnan(both.curves.test_loss[1])
     assert lost[-1]
@@ -114,9 +126,9 @@ def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone():
 
 def test_evaluating_in_pieces_changes_nothing(monkeypatch):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(5)))
-    whole = train(stack)
+    whole = run(stack, "reference")
     monkeypatch.setattr("nnrun.training.reference.EVALUATION_FLOATS", 2 * 1024 * 2)
-    np.testing.assert_array_equal(train(stack).curves.test_loss, whole.curves.test_loss)
+    np.testing.assert_array_equal(run(stack, "reference").curves.test_loss, whole.curves.test_loss)
 
 
 def test_a_perceptron_learns_and_or_but_not_xor():
@@ -125,7 +137,7 @@ def test_a_perceptron_learns_and_or_but_not_xor():
             lr=1.0, budget=4000, data=Gate(gate), network=Network((), output="sigmoid"),
             features=Features(("x", "y")),
         )  # fmt: skip
-        return float(train(Stack((Trial(setting, 0),))).curves.accuracy[0, -1])
+        return float(run(Stack((Trial(setting, 0),))).curves.accuracy[0, -1])
 
     assert accuracy("and") == 1.0
     assert accuracy("or") == 1.0
@@ -133,5 +145,5 @@ def test_a_perceptron_learns_and_or_but_not_xor():
 
 
 def test_the_budget_is_cut_to_whole_batches():
-    result = train(Stack((Trial(make_setting(budget=10, batch_size=4), 0),)))
+    result = run(Stack((Trial(make_setting(budget=10, batch_size=4), 0),)))
     np.testing.assert_array_equal(result.curves.samples, [4, 8])

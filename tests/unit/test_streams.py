@@ -54,8 +54,9 @@ def test_trials_draw_pools_of_their_own():
 
 
 def test_stacked_streams_hold_each_trials_own_samples():
-    inputs, targets = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
+    inputs, targets, which = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
+    assert inputs.shape == (2, 5, 2)
     for row, seed in enumerate([4, 2, 4]):
         own = Stream(PROBLEMS["stream"], seed).take(5)
-        np.testing.assert_array_equal(inputs[row], own.inputs)
-        np.testing.assert_array_equal(targets[row], own.targets)
+        np.testing.assert_array_equal(inputs[which[row]], own.inputs)
+        np.testing.assert_array_equal(targets[which[row]], own.targets)

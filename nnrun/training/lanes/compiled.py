@@ -1,0 +1,70 @@
+"""Compiling the lanes once, and keeping the result where this user may write."""
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+if TYPE_CHECKING:
+    from nnrun.training.lanes.engine import LanesEngine
+
+PATIENCE = 1.0
+"""Seconds that loading may take before the user is told that it is compiling."""
+
+_lock = threading.Lock()
+
+
+def lanes_engine() -> "LanesEngine":
+    """Return a new engine; the first call compiles its kernels, or loads them from the cache."""
+    with _lock:
+        return _engine_class()()
+
+
+@cache
+def _engine_class() -> "type[LanesEngine]":
+    from numba.core import config
+
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        setattr(config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  (mypy knows no such name)
+    with _notice("compiling the lanes engine (once on this machine, some seconds) ..."):
+        # the kernels have explicit signatures: importing them compiles or loads them
+        from nnrun.training.lanes.engine import LanesEngine
+    return LanesEngine
+
+
+def cache_folder() -> Path:
+    """Return a writable folder for compiled kernels of exactly this source.
+
+    Numba itself only notices changes of the file that a kernel stands in, not of those it calls.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    for home in (user_cache_path("nnrun"), Path(tempfile.gettempdir()) / "nnrun"):
+        folder = home / f"lanes-{digest}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="nnrun-"))
+
+
+@contextmanager
+def _notice(text: str) -> Iterator[None]:
+    """Say something on standard error if the block takes longer than a moment."""
+    timer = threading.Timer(PATIENCE, lambda: print(text, file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
