@@ -7,6 +7,7 @@ from nnrun.config import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.network.mlp import Layer
+from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.training.engine import Batches
 from nnrun.training.reference import Reference
@@ -32,13 +33,21 @@ LOSS = {
 }
 
 
+OPTIMIZE = {
+    "sgd": lambda params: torch.optim.SGD(params, lr=0.1),
+    "adam": lambda params: torch.optim.Adam(params, lr=0.1),
+}
+
+
 def test_every_entry_has_a_counterpart():
+    assert set(OPTIMIZE) == set(OPTIMIZERS)
     assert set(ACTIVATE) == set(ACTIVATIONS)
     assert set(LOSS) == set(LOSSES)
 
 
 CASES = [
-    (hidden, activation, loss, output)
+    (hidden, activation, loss, output, optimizer)
+    for optimizer in sorted(OPTIMIZERS)
     for hidden in ((), (5,), (4, 3))
     for activation in (sorted(ACTIVATIONS) if hidden else ["sigmoid"])
     for loss in sorted(LOSSES)
@@ -46,8 +55,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("hidden", "activation", "loss", "output"), CASES)
-def test_hundred_steps_agree(hidden, activation, loss, output, rng):
+@pytest.mark.parametrize(("hidden", "activation", "loss", "output", "optimizer"), CASES)
+def test_hundred_steps_agree(hidden, activation, loss, output, optimizer, rng):
     inputs = rng.normal(size=(TRIALS, STEPS * BATCH, 3))
     classes = rng.integers(3, size=(TRIALS, STEPS * BATCH))
     targets = np.eye(3)[classes]
@@ -55,6 +64,7 @@ def test_hundred_steps_agree(hidden, activation, loss, output, rng):
         batch_size=BATCH,
         budget=STEPS * BATCH,
         loss=LOSSES[loss](),
+        optimizer=OPTIMIZERS[optimizer](),
         network=Network(hidden, activation, output),
     )
     held_out = Samples(inputs[0], targets[0])
@@ -66,14 +76,20 @@ def test_hundred_steps_agree(hidden, activation, loss, output, rng):
     state, _ = engine.train(state, Batches(inputs, targets, np.arange(TRIALS)))
     names = [activation] * len(hidden) + [output]
     for trial in range(TRIALS):
-        expected = _train_torch(first, trial, inputs[trial], targets[trial], names, loss)
+        expected = _train_torch(first, trial, inputs[trial], targets[trial], names, loss, optimizer)
         for layer, (weights, bias) in zip(engine.params(state), expected, strict=True):
             np.testing.assert_allclose(layer.weights[trial], weights, rtol=1e-9, atol=1e-12)
             np.testing.assert_allclose(layer.bias[trial, 0], bias, rtol=1e-9, atol=1e-12)
 
 
 def _train_torch(
-    params: tuple[Layer, ...], trial: int, inputs, targets, names: list[str], loss: str
+    params: tuple[Layer, ...],
+    trial: int,
+    inputs,
+    targets,
+    names: list[str],
+    loss: str,
+    optimizer: str,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     layers = [
         (
@@ -82,14 +98,14 @@ def _train_torch(
         )
         for layer in params
     ]
-    optimizer = torch.optim.SGD([p for layer in layers for p in layer], lr=0.1)
+    steps = OPTIMIZE[optimizer]([p for layer in layers for p in layer])
     for start in range(0, STEPS * BATCH, BATCH):
         a = torch.tensor(inputs[start : start + BATCH])
         t = torch.tensor(targets[start : start + BATCH])
         for (weights, bias), name in zip(layers, names, strict=True):
             z = a @ weights + bias
             a = ACTIVATE[name](z)
-        optimizer.zero_grad()
+        steps.zero_grad()
         LOSS[loss](z, a, t).backward()
-        optimizer.step()
+        steps.step()
     return [(w.detach().numpy(), b.detach().numpy()) for w, b in layers]

@@ -11,7 +11,7 @@ from nnrun.network.mlp import Layer, Params
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, first_params
 from nnrun.training.lanes.kernel import evaluate, train, work_rows
-from nnrun.training.lanes.rules import CODES
+from nnrun.training.lanes.rules import CODES, MEMORY, Memory
 from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack
 
@@ -24,11 +24,15 @@ class Block:
         trials: Which trials of the stack the lanes hold, shape (LANES,).
         rates: Learning rates, one row.
         params: Parameters, flat rows.
+        hyper: The optimizer's hyperparameters, flat rows.
+        memory: The optimizer's state, flat rows.
     """
 
     trials: npt.NDArray[np.intp]
     rates: Array
     params: Array
+    hyper: Array
+    memory: Array
 
 
 @dataclass
@@ -60,11 +64,14 @@ class LanesEngine:
         self._loss, self._optimizer = CODES[type(s.loss)], CODES[type(s.optimizer)]
         rows = _flat(first_params(stack))
         rates = stack.learning_rate[:, 0, 0]
+        memory = MEMORY.get(type(s.optimizer), Memory())
+        hyper = _hyperparameters(stack, memory)
         self._work = np.empty(work_rows(tuple(self._sizes), rows.shape[1]) * LANES)
         blocks = []
         for start in range(0, self._n_trials, LANES):
             trials = np.minimum(np.arange(start, start + LANES), self._n_trials - 1)
-            blocks.append(Block(trials, rates[trials], rows[trials].T.ravel()))
+            columns = (rates[trials], rows[trials].T.ravel(), hyper[:, trials].ravel())
+            blocks.append(Block(trials, *columns, _fresh_memory(memory, rows.shape[1])))
         return State(blocks, 0)
 
     def train(self, state: State, batches: Batches) -> tuple[State, Array]:
@@ -77,8 +84,8 @@ class LanesEngine:
         for block, sums in zip(state.blocks, losses, strict=True):
             train(
                 self._sizes, self._codes, self._loss, self._optimizer, size, block.rates, factors,
-                batches.inputs, batches.targets, batches.which[block.trials], block.params, sums,
-                self._work,
+                batches.inputs, batches.targets, batches.which[block.trials], block.params,
+                block.hyper, block.memory, sums, self._work,
             )  # fmt: skip
         return State(state.blocks, state.step + n_steps), losses.ravel()[: self._n_trials]
 
@@ -115,3 +122,18 @@ def _flat(params: Params) -> Array:
     for layer in params:
         parts += [layer.weights.reshape(len(layer.weights), -1), layer.bias[:, 0]]
     return np.concatenate(parts, axis=1)
+
+
+def _hyperparameters(stack: Stack, memory: Memory) -> Array:
+    """Return each field of the optimizer for each trial, shape (field, trial)."""
+    columns = [
+        np.broadcast_to(np.ravel(getattr(stack.optimizer, name)), len(stack.trials))
+        for name in memory.fields
+    ]
+    return np.array(columns, dtype=np.float64).reshape(len(columns), len(stack.trials))
+
+
+def _fresh_memory(memory: Memory, n_params: int) -> Array:
+    """Return an optimizer's state before the first step, flat rows."""
+    slots = np.zeros(memory.slots * n_params * LANES)
+    return np.concatenate([slots, np.ones(memory.powers * LANES)])

@@ -89,12 +89,14 @@ def lay_out(source: Any, which: Any, first: int, n: int, rows: Buffer) -> None:
 
 @njit(
     "void(int64[::1], int64[::1], int64, int64, int64, float64[::1], float64[::1],"
-    "float64[:,:,::1], float64[:,:,::1], int64[::1], float64[::1], float64[::1], float64[::1])",
+    "float64[:,:,::1], float64[:,:,::1], int64[::1], float64[::1], float64[::1], float64[::1],"
+    "float64[::1], float64[::1])",
     nogil=True, cache=True, error_model="numpy",
 )  # fmt: skip
 def train(
     sizes: Any, codes: Any, loss: int, optimizer: int, batch: int, rates: Buffer, factors: Any,
-    inputs: Any, targets: Any, which: Any, p: Buffer, losses: Buffer, work: Buffer,
+    inputs: Any, targets: Any, which: Any, p: Buffer, hyper: Buffer, state: Buffer,
+    losses: Buffer, work: Buffer,
 ) -> None:  # fmt: skip
     """Take one step for each batch of every lane's stream.
 
@@ -110,6 +112,8 @@ def train(
         targets: Shape (stream, sample, output).
         which: The stream of each lane.
         p: Parameters; changed in place.
+        hyper: The optimizer's hyperparameters, a row each.
+        state: The optimizer's state; changed in place.
         losses: One row; each lane's loss, summed over the samples, is added to it.
         work: Scratch, of ``work_rows`` rows.
     """
@@ -137,7 +141,7 @@ def train(
             backward(sizes, codes, p, z, a, d, g, place == 0)
             if place == batch - 1:
                 factor = factors[(start + s) // batch]
-                update(optimizer, p, g, n_rows, rate * (factor / batch))
+                update(optimizer, p, g, n_rows, rate * factor, 1.0 / batch, hyper, state)
     store(losses, 0, total)
 
 

@@ -4,19 +4,19 @@ A lane form is known to the kernel by a number. Each does what its entry in ``nn
 for one sample of 32 trials: rows of a buffer stand where the entry has its last axis.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import njit
 
 from nnrun.network.activations import Linear, Relu, Sigmoid, Softmax, Tanh
 from nnrun.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy, SquaredError
-from nnrun.network.optimizers import Sgd
+from nnrun.network.optimizers import Adam, Sgd
 from nnrun.training.lanes.elementary import exp, log, log1p_exp, sigmoid, tanh
-from nnrun.training.lanes.vector import Lanes, load, splat, store, where
+from nnrun.training.lanes.vector import Lanes, load, splat, sqrt, store, where
 
 SIGMOID, TANH, RELU, LINEAR, SOFTMAX = range(5)
 SQUARED_ERROR, BINARY_CROSSENTROPY, CATEGORICAL_CROSSENTROPY = range(3)
-SGD = 0
+SGD, ADAM = range(2)
 
 CODES: dict[type, int] = {
     Sigmoid: SIGMOID,
@@ -28,8 +28,28 @@ CODES: dict[type, int] = {
     BinaryCrossEntropy: BINARY_CROSSENTROPY,
     CategoricalCrossEntropy: CATEGORICAL_CROSSENTROPY,
     Sgd: SGD,
+    Adam: ADAM,
 }
 """The number of each entry that has a lane form; by class, so that no namesake is taken for it."""
+
+
+class Memory(NamedTuple):
+    """What an optimizer's lane form keeps for each lane.
+
+    Attributes:
+        fields: Hyperparameters, a row each, by their names in the entry.
+        slots: Rows of state a parameter, first all of slot 0, then all of slot 1; zeros at first.
+        powers: Rows of state behind them, each the running power of the field of its index; ones
+            at first.
+    """
+
+    fields: tuple[str, ...] = ()
+    slots: int = 0
+    powers: int = 0
+
+
+MEMORY: dict[type, Memory] = {Adam: Memory(("beta1", "beta2", "epsilon"), slots=2, powers=2)}
+"""What each optimizer keeps; those not listed keep nothing."""
 
 Buffer = Any
 
@@ -138,8 +158,43 @@ def loss_gradient(
 
 
 @njit(error_model="numpy", inline="always")
-def update(code: int, p: Buffer, g: Buffer, n_rows: int, rate: Lanes) -> None:
-    """Move the parameters, all rows of ``p``, by their gradients in ``g``."""
+def update(
+    code: int,
+    p: Buffer,
+    g: Buffer,
+    n_rows: int,
+    rate: Lanes,
+    share: float,
+    hyper: Buffer,
+    m: Buffer,
+) -> None:
+    """Move the parameters, all rows of ``p``, by their gradients.
+
+    Args:
+        code: Number of the rule.
+        p: Parameters.
+        g: Gradients, summed over the batch.
+        n_rows: Rows of both.
+        rate: Learning rate of this step.
+        share: 1 / batch size, which turns the sum into the mean.
+        hyper: Hyperparameters, a row each.
+        m: State, laid out as ``Memory`` says.
+    """
     if code == SGD:
+        step = rate * share
         for row in range(n_rows):
-            store(p, row, load(p, row) - rate * load(g, row))
+            store(p, row, load(p, row) - step * load(g, row))
+    elif code == ADAM:
+        beta1, beta2, epsilon = load(hyper, 0), load(hyper, 1), load(hyper, 2)
+        power1, power2 = load(m, 2 * n_rows) * beta1, load(m, 2 * n_rows + 1) * beta2
+        store(m, 2 * n_rows, power1)
+        store(m, 2 * n_rows + 1, power2)
+        seen1, seen2 = 1.0 - power1, 1.0 - power2
+        for row in range(n_rows):
+            slope = load(g, row) * share
+            first = beta1 * load(m, row) + (1.0 - beta1) * slope
+            second = beta2 * load(m, n_rows + row) + (1.0 - beta2) * (slope * slope)
+            store(m, row, first)
+            store(m, n_rows + row, second)
+            step = rate * (first / seen1) / (sqrt(second / seen2) + epsilon)
+            store(p, row, load(p, row) - step)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 32
@@ -107,6 +108,19 @@ def where(context: Any, condition: Any, yes: Any, no: Any) -> Any:
         return builder.select(*args)
 
     return lanes(condition, yes, no), build
+
+
+@intrinsic
+def sqrt(context: Any, value: Any) -> Any:
+    """Return the square root, correctly rounded."""
+
+    def build(target: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
+        kind = ir.FunctionType(DOUBLES, [DOUBLES])
+        name = f"llvm.sqrt.v{LANES}f64"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, args)
+
+    return lanes(value), build
 
 
 @intrinsic
