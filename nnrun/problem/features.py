@@ -71,14 +71,13 @@ def evaluate(monomials: Sequence[Monomial], inputs: Array) -> Array:
     Returns:
         Shape (n, term).
     """
-    columns = []
-    for exponents in monomials:
+    terms = np.empty((len(inputs), len(monomials)))
+    for column, exponents in zip(terms.T, monomials, strict=True):
         factors = [inputs[:, i] for i, power in enumerate(exponents) for _ in range(power)]
-        column = factors[0]
+        column[:] = factors[0]
         for factor in factors[1:]:
-            column = column * factor
-        columns.append(column)
-    return np.stack(columns, axis=1)
+            column *= factor
+    return terms
 
 
 def parse(term: str, coordinates: Sequence[str]) -> Monomial:

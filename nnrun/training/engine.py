@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     Attributes:
         name: As in the setting's ``engine``.
-        width: Trials that it handles together: shards are cut to multiples of it.
+        width: Trials that it handles at once, which makes a shard; 1 if the more the better.
     """
 
     name: str

@@ -13,7 +13,8 @@ from nnrun.network.activations import Array
 T = TypeVar("T")
 
 SHARD_TRIALS = 512
-"""Most trials a shard: enough to make the cost of a call negligible, few enough for memory."""
+"""Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
+negligible, few enough for memory."""
 
 
 class Trial(NamedTuple):
@@ -58,20 +59,17 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,)."""
         return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
 
-    def shards(self, width: int, workers: int) -> Iterator["Stack"]:
+    def shards(self, width: int) -> Iterator["Stack"]:
         """Cut the stack into pieces for the workers, in order of seed.
 
         Trials of one seed stay together as far as possible, since they share a stream of samples.
 
         Args:
-            width: Trials that the engine handles together; 1 if it gains nothing from threads, so
-                that the stack is cut no further than memory asks for.
-            workers: Threads.
+            width: Trials that the engine handles at once, which makes a shard: their samples stay
+                in the processor's cache from drawing to training. 1 for an engine that gains from
+                as many as possible.
         """
-        most = SHARD_TRIALS
-        if width > 1:
-            each = -(-len(self.trials) // workers)
-            most = min(most, -(-each // width) * width)
+        most = width if width > 1 else SHARD_TRIALS
         trials = sorted(self.trials, key=lambda trial: trial.seed)
         for start in range(0, len(trials), most):
             yield Stack(tuple(trials[start : start + most]))

@@ -1,5 +1,6 @@
 """Training samples of each trial, in the order its own seed gives."""
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,11 @@ from nnrun.training.engine import Batches
 
 BLOCK = 4096
 """Samples drawn at once. Part of what a stream is: another number gives other samples."""
+
+_drawing = threading.Lock()
+"""Held by the thread that draws. Drawing is many short NumPy calls, each of which lets go of the
+interpreter's lock and wants it back: two threads doing so at once take twice as long as one after
+the other. Meanwhile the other threads are in compiled kernels, which need no lock."""
 
 
 class Stream:
@@ -72,7 +78,8 @@ class StackedStreams:
 
     def take(self, n: int) -> Batches:
         """Return the next n samples of every trial."""
-        taken = [stream.take(n) for stream in self._streams]
+        with _drawing:
+            taken = [stream.take(n) for stream in self._streams]
         inputs = np.stack([samples.inputs for samples in taken])
         targets = np.stack([samples.targets for samples in taken])
         return Batches(inputs, targets, self._which)
