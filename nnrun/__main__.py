@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import hydra
@@ -23,7 +24,11 @@ def main() -> None:
 
     Exits with 2 for bad input, 1 for failed training, 130 if interrupted.
     """
+    if sys.argv[1:] == ["--version"]:
+        print(f"nnrun {version('nnrun')}")
+        return
     folders.add_plugins()
+    folders.register_resolver()
     tracebacks_wanted = os.environ.get(FULL_ERROR) == "1"
     # Hydra then lets exceptions through, so that one place decides what the user sees
     os.environ[FULL_ERROR] = "1"
@@ -51,7 +56,7 @@ def _run() -> None:
         if callback is not None and callback.Check.foreign_sweep is not None:
             from nnrun.pipeline.finish import finish_foreign_sweep
 
-            finish_foreign_sweep(*callback.Check.foreign_sweep)
+            finish_foreign_sweep(callback.Check.foreign_sweep)
 
 
 def _job(config: "DictConfig") -> float:
@@ -60,7 +65,11 @@ def _job(config: "DictConfig") -> float:
 
     from nnrun.hydra_ext.launch import run_job_alone
 
-    return run_job_alone(config, HydraConfig.get())
+    try:
+        return run_job_alone(config, HydraConfig.get())
+    except InputError as error:
+        # Hydra would put a line of its own before an exception's
+        sys.exit(_complain(error))
 
 
 def _complain(error: Exception) -> int:

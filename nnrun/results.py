@@ -25,9 +25,10 @@ class Results:
         trials: A row a trial: ``setting`` (id), ``label`` (the varying keys in words), a column
             for each varying key (dotted name), ``seed``, ``status`` (reached, exhausted, diverged
             or failed), ``plateaued``, ``samples_to_target`` (training samples; NaN where
-            censored), ``first_hit`` (likewise, without the hold), ``budget`` (samples the trial
-            could see), ``final_train_loss``, ``final_test_loss``, ``final_accuracy`` (a share;
-            NaN for regression), ``ns_per_sample`` (training cost in nanoseconds).
+            censored), ``first_hit`` (likewise, without the hold), ``task`` (binary, multiclass or
+            regression), ``budget`` (samples the trial could see), ``final_train_loss``,
+            ``final_test_loss``, ``final_accuracy`` (a share; NaN for regression), ``ns_per_sample``
+            (training cost in nanoseconds, a mean over the trials that were trained together).
         curves: A row an evaluation: ``setting``, ``seed``, ``samples`` (training samples seen),
             ``train_loss`` (mean since the evaluation before), ``test_loss``, ``accuracy``. NaN
             from the evaluation at which a trial diverged.

@@ -6,15 +6,16 @@ keys; the other groups and the top level have one dataclass each.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from nnrun.config import Count, Executor, Job, Network, Positive, Report, Setting, Target, Tracking
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.initializers import INITIALIZERS
 from nnrun.network.losses import LOSSES
+from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem import bundled, generators, table  # noqa: F401  (they fill DATA)
@@ -23,7 +24,8 @@ from nnrun.problem.problem import DATA, Problem, Task
 from nnrun.registry import Registry
 from nnrun.schema import build, plain
 
-T = TypeVar("T")
+MOST_PARAMETERS = 2**25
+"""Of one network; with gradients and optimizer state it takes about a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class _TopLevel:
     evals: Annotated[int, Ge(1), Le(100_000)]
     target: Target
     engine: Literal["auto", "lanes", "reference"]
-    name: Annotated[str, MinLen(1)]
+    name: Annotated[str, MinLen(1), MaxLen(200)]
 
 
 SECTIONS: dict[str, type] = {
@@ -115,6 +117,7 @@ def _fitted(setting: Setting) -> Setting:
         of_terms = error.issues[0].key == "terms"
         raise error.within("features" if of_terms else "data") from None
     issues = [*_pool(setting, problem), *_task(setting, problem), *_output(setting, problem)]
+    issues += _size(setting, problem)
     if issues:
         raise InputError(*issues)
     features = Features(problem.inputs) if setting.data.planar else setting.features
@@ -169,6 +172,14 @@ def _task(s: Setting, problem: Problem) -> Iterator[Issue]:
     if s.loss.name == "categorical_crossentropy" and len(problem.outputs) == 1 and not regression:
         hint = "use loss=binary_crossentropy"
         yield Issue("loss", s.loss.name, "needs an output for each of several classes", hint)
+
+
+def _size(s: Setting, problem: Problem) -> Iterator[Issue]:
+    sizes = (*s.network.hidden, len(problem.outputs))
+    n_params = count_parameters(len(problem.inputs), sizes)
+    if n_params > MOST_PARAMETERS:
+        rule = f"makes {n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
+        yield Issue("network.hidden", s.network.hidden, rule)
 
 
 def _output(s: Setting, problem: Problem) -> Iterator[Issue]:

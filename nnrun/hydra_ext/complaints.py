@@ -19,11 +19,38 @@ def in_our_words(error: Exception) -> InputError:
         reason = text.split(" See https", 1)[0]
         hint = "quote it for the shell and for Hydra, as in 'features.terms=[x,y]'"
         return InputError(Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint))
+    several = re.match(r"Ambiguous value for argument '([^']+)'", text)
+    if several:
+        hint = f"add -m before the overrides, as in: python -m nnrun -m {several[1]}"
+        return InputError(Issue(several[1], None, "several values need a sweep", hint))
     wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if isinstance(error, ConfigCompositionException) and wrong_key:
         key = wrong_key[1].split("@")[0]
-        return InputError(Issue(key, None, "is not a known key", did_you_mean(key, known_keys())))
+        return InputError(Issue(key, None, "is not a known key", _meant(key)))
     return InputError(Issue("configuration", None, text))
+
+
+ELSEWHERE = {
+    "learning_rate": "lr",
+    "batch": "batch_size",
+    "epochs": "budget",
+    "steps": "budget",
+    "hidden": "network.hidden",
+    "layers": "network.hidden",
+    "activation": "network.activation",
+    "momentum": "optimizer",
+}
+"""What other tools call our keys."""
+
+
+def _meant(key: str) -> str:
+    """Suggest a key; where none is close, list the top level rather than everything."""
+    if key in ELSEWHERE:
+        return f"did you mean '{ELSEWHERE[key]}'?"
+    guess = did_you_mean(key, known_keys())
+    if guess.startswith("did"):
+        return guess
+    return did_you_mean(key, [known for known in known_keys() if "." not in known])
 
 
 def _missing(error: MissingConfigException, text: str) -> Issue:

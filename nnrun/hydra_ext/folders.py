@@ -1,7 +1,11 @@
 """Where the configuration is, in a checkout and in an installed wheel."""
 
 import sys
+from datetime import datetime
+from functools import cache
 from pathlib import Path
+
+from omegaconf import OmegaConf
 
 PACKAGE = Path(__file__).resolve().parent.parent
 STUDIES = "experiments"
@@ -22,6 +26,26 @@ def add_plugins() -> None:
     folder = str(PACKAGE / "hydra_ext")
     if folder not in sys.path:
         sys.path.append(folder)
+
+
+def register_resolver() -> None:
+    """Let the configuration say ``${nnrun_folder:outputs/sweeps}``."""
+    OmegaConf.register_new_resolver("nnrun_folder", fresh_folder, use_cache=True, replace=True)
+
+
+@cache
+def fresh_folder(parent: str) -> str:
+    """Make a folder named by date and time, that no other process has; the same at every call."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    number = 1
+    while True:
+        folder = Path(parent) / (stamp if number == 1 else f"{stamp}_{number}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+            return str(folder)
+        except FileExistsError:
+            number += 1
 
 
 def _home(name: str) -> Path:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config import Job
-from nnrun.errors import InputError
+from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.pipeline.launch import Launch, train_and_publish
 from nnrun.sweep.run import run_jobs
@@ -76,11 +76,16 @@ def compose_batch(
     if bad:
         raise BadJobs(bad, len(batch))
     require_one_sweep([job for _, job in composed])
+    _require_own_folders([config for config, _ in composed])
     return composed
 
 
 def launch_batch(
-    context: HydraContext, master: DictConfig, batch: Sequence[Sequence[str]], first: int
+    context: HydraContext,
+    master: DictConfig,
+    launch: Launch,
+    batch: Sequence[Sequence[str]],
+    first: int,
 ) -> list[JobReturn]:
     """Train a batch of jobs together; give each its Hydra folder, log and record.
 
@@ -89,7 +94,6 @@ def launch_batch(
     """
     setup_globals()
     configure_log(master.hydra.hydra_logging, master.hydra.verbose)
-    launch = Launch(Path(str(master.hydra.sweep.dir)), list(master.hydra.overrides.task))
     with launch.clock("compose"):
         composed = compose_batch(context, master, batch, first)
     returns: dict[int, JobReturn] = {}
@@ -129,7 +133,9 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         Mean samples until the target.
     """
     job = read_config(config)
-    folder = Path(os.path.relpath(hydra.runtime.output_dir))
+    folder = Path(os.path.relpath(hydra.runtime.output_dir, hydra.runtime.cwd))
+    if hydra.job.chdir:
+        folder = Path(hydra.runtime.output_dir)
     overrides = list(hydra.overrides.task)
     launch = Launch(folder, overrides)
     alone = hydra.mode != RunMode.MULTIRUN
@@ -149,6 +155,19 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         for index, record in run_jobs([job], launch.tally):
             publish(index, record)
     return objective[0]
+
+
+def new_launch(master: DictConfig) -> Launch:
+    """Begin the launch of a sweep."""
+    return Launch(Path(str(master.hydra.sweep.dir)), list(master.hydra.overrides.task))
+
+
+def _require_own_folders(configs: Sequence[DictConfig]) -> None:
+    folders = [str(config.hydra.sweep.subdir) for config in configs]
+    shared = next((folder for folder in folders if folders.count(folder) > 1), None)
+    if shared is not None:
+        rule = "gives several jobs one folder"
+        raise InputError(Issue("hydra.sweep.subdir", shared, rule, "use ${hydra.job.num} in it"))
 
 
 def forget(folder: Path, *names: str) -> None:

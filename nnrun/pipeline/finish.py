@@ -1,10 +1,10 @@
 """From the records on disk to tables, report and sweep.json."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnrun.config import Tracking
 from nnrun.pipeline import terminal
@@ -15,45 +15,61 @@ from nnrun.report.verdict import verdict
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, Results
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import Record, read_records, write_text
+from nnrun.sweep.store import RECORD, Record, read_records, write_text
 from nnrun.sweep.tables import curves_table, describe, merged, trials_table, write_parquet
 
 Plan = Sequence[tuple[int, list[str]]]
 """The number and the overrides of each job, in order."""
 
 
+class Ending(NamedTuple):
+    """What a launch leaves to be finished.
+
+    Attributes:
+        folder: Of the sweep or run.
+        overrides: As given on the command line.
+        plan: The jobs that were asked for; those without a record are listed as missing.
+        records: The records that were written.
+    """
+
+    folder: Path
+    overrides: Sequence[str]
+    plan: Plan
+    records: Sequence[Path]
+
+
 def finish(
-    folder: Path,
-    overrides: Sequence[str],
+    ending: Ending,
     clock: Clock,
     tally: Tally,
     runs: Runs | None,
-    plan: Plan,
-    interrupted: bool = False,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Make everything that is made of records.
 
     Args:
-        folder: Of the sweep or run; its records are read from there.
-        overrides: As given on the command line.
+        ending: What there is to finish.
         clock: Counts the stages.
         tally: What training cost.
         runs: The launch's MLflow runs; None if tracking is off.
-        plan: The jobs that were asked for; those without a record are listed as missing.
-        interrupted: Whether training was stopped; then there is no report.
+        interrupted: Whether the user wants an end; then the report is left out.
     """
+    folder = ending.folder
     with clock("tables"):
-        records = read_records(folder)
-        facts = sweep_facts(records, overrides, plan)
-        facts["status"] = "interrupted" if interrupted else facts["status"]
+        records = read_records(ending.records)
+        facts = sweep_facts(records, ending.overrides, ending.plan)
+        if interrupted():
+            facts["status"] = "interrupted"
         facts["stacks"] = tally.stacks
         facts["tracking"] = runs and runs.facts
-        if not records:
-            write_sweep(folder, facts, clock)
-            return
-        results = make_results(records, facts)
-        write_tables(results, folder)
-    if records[0].meta["report"] != "off" and not interrupted:
+        if records:
+            results = make_results(records, facts)
+            write_tables(results, folder)
+    # once before the report, so that whatever happens then the tables can be loaded
+    write_sweep(folder, facts, clock)
+    if not records:
+        return
+    if records[0].meta["report"] != "off" and not interrupted():
         with clock("report"):
             from nnrun.report.page import build
 
@@ -69,21 +85,41 @@ def finish(
     terminal.show_results(results, facts, folder)
 
 
-def finish_foreign_sweep(folder: Path, overrides: Sequence[str]) -> None:
+def finish_foreign_sweep(sweep: "ForeignSweep") -> None:
     """Finish a sweep whose jobs were run one by one by a launcher that is not ours."""
     clock = Clock()
-    records = read_records(folder)
-    if not records:
-        return
-    first = records[0].meta
-    with clock("mlflow"):
-        runs = Runs.open(Tracking(**first["tracking"]), first["name"], folder.name, first)
-        if runs:
+    paths = [p for p in sweep.folder.rglob(RECORD) if p.stat().st_mtime >= sweep.started]
+    records = read_records(paths)
+    runs = None
+    if records:
+        first = records[0].meta
+        with clock("mlflow"):
+            runs = Runs.open(Tracking(**first["tracking"]), first["name"], sweep.folder.name, first)
             settings = merged(records)
             facts = describe({key: found[0].meta["config"] for key, found in settings.items()})
             for found in settings.values():
-                runs.add_setting(found, facts)
-    finish(folder, overrides, clock, Tally(), runs, plan=())
+                if runs:
+                    runs.add_setting(found, facts)
+    ended_early = len(records) < len(sweep.plan)
+    ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths)
+    finish(ending, clock, Tally(), runs, lambda: ended_early)
+
+
+@dataclass
+class ForeignSweep:
+    """A sweep of a launcher that is not ours.
+
+    Attributes:
+        folder: Of the sweep.
+        overrides: As given on the command line.
+        started: When it began, in seconds since the epoch.
+        plan: Its jobs, filled when they are checked.
+    """
+
+    folder: Path
+    overrides: Sequence[str]
+    started: float
+    plan: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
 def make_results(records: Sequence[Record], facts: Mapping[str, Any]) -> Results:
@@ -124,7 +160,7 @@ def sweep_facts(records: Sequence[Record], overrides: Sequence[str], plan: Plan)
     return {
         "schema": 1,
         "name": meta.get("name"),
-        "status": "failed" if "failed" in states else "complete",
+        "status": next((s for s in ("failed", "missing") if s in states), "complete"),
         "overrides": list(overrides),
         **{key: meta.get(key) for key in ("command", "started", "git", "numerics", "versions")},
         **{key: meta.get(key) for key in ("processor", "platform")},

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from nnrun.config import Job
+from nnrun.errors import InputError, Issue
 from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.finish import Plan, finish
+from nnrun.pipeline.finish import Ending, Plan, finish
 from nnrun.pipeline.track import Runs
+from nnrun.results import SWEEP
 from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import Record, write_record
+from nnrun.sweep.store import RECORD, Record, write_record
 from nnrun.sweep.tables import describe
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,8 @@ class Launch:
         self.overrides = list(overrides)
         self.clock = Clock()
         self.tally = Tally()
+        self.written: list[Path] = []
+        self.plan: list[tuple[int, list[str]]] = []
         self.provenance = {
             **provenance(),
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -57,7 +62,7 @@ class Launch:
         """
         about = {"number": number, "overrides": list(overrides), **self.provenance}
         record = replace(record, meta={**record.meta, **about})
-        write_record(record, folder)
+        self.written.append(write_record(record, folder))
         if record.meta["error"]:
             log.error("%s", record.meta["error"])
             raise TrainingFailed(record.meta["error"].strip().splitlines()[-1])
@@ -72,6 +77,17 @@ class Launch:
         )
         times = record.outcomes.samples_to_target
         return float(np.where(np.isnan(times), record.meta["samples"], times).mean())
+
+
+def require_unused(folder: Path) -> None:
+    """Check that a folder is not that of another run or sweep.
+
+    Raises:
+        InputError: If it holds results, which would be overwritten or mixed with new ones.
+    """
+    if (folder / SWEEP).exists() or (folder / RECORD).exists():
+        rule = "holds the results of another run or sweep"
+        raise InputError(Issue("output folder", folder, rule, "choose another, or move it away"))
 
 
 def train_and_publish(
@@ -90,26 +106,33 @@ def train_and_publish(
         SystemExit: With code 130 if interrupted, after what is complete was saved.
     """
     terminal.announce(jobs, launch.folder)
-    with launch.clock("mlflow"):
-        runs = Runs.open(jobs[0].tracking, jobs[0].name, launch.folder.name, launch.provenance)
-    facts = describe({job.setting.id: job.setting.flat for job in jobs})
     done: dict[int, Record] = {}
-    interrupted = False
-    try:
-        with launch.clock("train"), interrupts_held() as check:
-            for index, record in run_jobs(jobs, launch.tally, check):
+    with interrupts_held() as interrupt:
+        with launch.clock("mlflow"):
+            runs = Runs.open(jobs[0].tracking, jobs[0].name, launch.folder.name, launch.provenance)
+        with suppress(KeyboardInterrupt), launch.clock("train"):
+            for index, record in run_jobs(jobs, launch.tally, interrupt.check):
                 with launch.clock("store"):
                     publish(index, record)
                 done[index] = record
-                siblings = [i for i, job in enumerate(jobs) if job.setting.id == record.setting]
-                if runs and all(i in done for i in siblings):
-                    with launch.clock("mlflow"):
-                        runs.add_setting([done[i] for i in siblings], facts)
-    except KeyboardInterrupt:
-        interrupted = True
-    spent = launch.tally.train + launch.tally.evaluate
-    launch.clock.split("train", "evaluate", launch.tally.evaluate / spent if spent else 0.0)
-    finish(launch.folder, launch.overrides, launch.clock, launch.tally, runs, plan, interrupted)
-    if interrupted:
+                if runs:
+                    _track(runs, jobs, done, record, launch.clock)
+        spent = launch.tally.train + launch.tally.evaluate
+        launch.clock.split("train", "evaluate", launch.tally.evaluate / spent if spent else 0.0)
+        launch.plan += plan
+        finish(Ending(launch.folder, launch.overrides, launch.plan, launch.written),
+               launch.clock, launch.tally, runs, interrupt.pressed)  # fmt: skip
+    if interrupt.pressed():
         terminal.say_how_to_go_on([plan[i] for i in range(len(jobs)) if i not in done])
         raise SystemExit(130)
+
+
+def _track(
+    runs: Runs, jobs: Sequence[Job], done: Mapping[int, Record], last: Record, clock: Clock
+) -> None:
+    """Track the setting of the job that was done last, if its other jobs are done, too."""
+    siblings = [i for i, job in enumerate(jobs) if job.setting.id == last.setting]
+    if all(i in done for i in siblings):
+        with clock("mlflow"):
+            facts = describe({job.setting.id: job.setting.flat for job in jobs})
+            runs.add_setting([done[i] for i in siblings], facts)

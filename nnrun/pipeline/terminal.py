@@ -67,7 +67,9 @@ def show_results(results: Results, facts: Mapping[str, Any], folder: Path) -> No
 def say_how_to_go_on(left: Sequence[tuple[int, list[str]]]) -> None:
     """After an interrupt: say what is left to train, and the command that trains it."""
     lines = [f"interrupted: {_count(len(left), 'job')} not finished; what is finished is saved."]
-    if left:
+    if not left:
+        lines = ["interrupted: everything was trained and saved."]
+    else:
         lines.append("To train what is left:")
         lines += [f"  {command(['-m', *overrides])}" for _, overrides in left[:8]]
     if len(left) > 8:

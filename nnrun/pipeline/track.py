@@ -17,6 +17,7 @@ STATUSES: dict[str, Status] = {
     "complete": "FINISHED",
     "interrupted": "KILLED",
     "failed": "FAILED",
+    "missing": "FAILED",
 }
 COUNTS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
 

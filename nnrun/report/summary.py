@@ -49,7 +49,7 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
         for regression), ``ns_per_sample`` (median). NaN where no trial was trained.
     """
     horizon = common_budget(trials)
-    classifies = bool(trials["final_accuracy"].notna().any())
+    classifies = bool((trials["task"] != "regression").any())
     rows = []
     for setting, group in trials.groupby("setting", sort=False):
         about = {key: group[key].iloc[0] for key in ("label", *varying)}

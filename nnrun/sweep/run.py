@@ -142,6 +142,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "error": error,
         "tracking": asdict(job.tracking),
         "report": job.report.name,
+        "task": str(setting.problem.task),
         "samples": setting.budget // setting.batch_size * setting.batch_size,
     }
 

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -92,9 +92,8 @@ def read_record(path: Path) -> Record:
     )
 
 
-def read_records(folder: Path) -> list[Record]:
-    """Read the records of a run's or a sweep's folder, in the order of their job numbers."""
-    paths = [*folder.glob(RECORD), *folder.glob(f"*/{RECORD}")]
+def read_records(paths: Iterable[Path]) -> list[Record]:
+    """Read records, in the order of their job numbers."""
     return sorted((read_record(path) for path in paths), key=lambda r: int(r.meta["number"]))
 
 

@@ -65,6 +65,7 @@ def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.Data
                     **{key: _cell(config.get(key)) for key in facts["varying"]},
                     "seed": record.seeds,
                     **record.outcomes._asdict(),
+                    "task": record.meta["task"],
                     "budget": record.meta["samples"],
                     **final,
                     "ns_per_sample": record.ns_per_sample,

@@ -9,12 +9,16 @@ import numpy.typing as npt
 
 from nnrun.config import Setting
 from nnrun.network.activations import Array
+from nnrun.network.mlp import count_parameters
 
 T = TypeVar("T")
 
 SHARD_TRIALS = 512
 """Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
 negligible, few enough for memory."""
+
+SHARD_PARAMETERS = 2**25
+"""Most parameters of such a shard: a copy of them is 256 MiB, and an engine keeps a handful."""
 
 
 class Trial(NamedTuple):
@@ -69,7 +73,11 @@ class Stack:
                 in the processor's cache from drawing to training. 1 for an engine that gains from
                 as many as possible.
         """
-        most = width if width > 1 else SHARD_TRIALS
+        most = width
+        if width == 1:
+            s = self.setting
+            n_params = count_parameters(len(s.problem.inputs), s.sizes)
+            most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // n_params))
         trials = sorted(self.trials, key=lambda trial: trial.seed)
         for start in range(0, len(trials), most):
             yield Stack(tuple(trials[start : start + most]))

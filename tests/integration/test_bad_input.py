@@ -33,7 +33,7 @@ CASES = {
     "open bracket": (["network.hidden=[2"], "cannot be read"),
     "no value": (["lr"], "cannot be read"),
     "empty value": (["lr="], "lr=: must be a number"),
-    "sweep without -m": (["lr=0.1,0.2"], "-m"),
+    "sweep without -m": (["lr=0.1,0.2"], "several values need a sweep (add -m"),
     # values
     "text for a number": (["lr=fast"], "lr=fast: must be a number"),
     "negative rate": (["lr=-0.1"], "lr=-0.1: must be greater than 0"),

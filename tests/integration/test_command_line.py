@@ -90,7 +90,6 @@ def test_a_single_run_takes_the_same_path(nnrun):
 def test_hydras_basic_launcher_gives_identical_tables(nnrun):
     grid = ["lr=0.1,0.5", "seed=0,2", *QUICK]
     nnrun("-m", *grid, "report=off")
-    time.sleep(1.1)  # folders are named by the second
     nnrun("-m", *grid, "hydra/launcher=basic")
     ours, basic = (package.load(folder) for folder in nnrun.outputs("sweeps"))
     pd.testing.assert_frame_equal(ours.curves, basic.curves, check_exact=True)
@@ -137,7 +136,6 @@ def test_real_data_ends_with_a_sensible_accuracy(nnrun):
     frame["colour"] = np.where(frame["petal width (cm)"] > 1, "blue", "white")
     frame["target"] = frame["target"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
     frame.to_csv(table, index=False)
-    time.sleep(1.1)
     nnrun("data=table", "data.path=flowers.csv", "data.label=target", "lr=0.1", *common)
     for run in nnrun.outputs("runs"):
         assert package.load(run).trials["final_accuracy"].min() > 0.9
@@ -180,3 +178,71 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(nnrun):
     lines = [line for line in done.stderr.splitlines() if line.startswith("training 2 trials")]
     assert lines
     assert "samples/s, ETA" in lines[0]
+
+
+def test_sweeps_that_start_in_the_same_second_have_folders_of_their_own(nnrun):
+    both = [nnrun.start("-m", f"lr={grid}", *QUICK, *OFF) for grid in ("0.1,0.2", "0.3,0.4,0.5")]
+    for process in both:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
+    found = sorted(package.load(sweep).summary["lr"].tolist() for sweep in nnrun.outputs("sweeps"))
+    assert found == [[0.1, 0.2], [0.3, 0.4, 0.5]]
+
+
+def test_a_folder_with_results_is_refused_and_left_as_it_is(nnrun):
+    for place in (["-m", "hydra.sweep.dir=there"], ["hydra.run.dir=here"]):
+        nnrun(*place, "lr=0.1", *QUICK, *OFF)
+        before = {p: p.read_bytes() for p in nnrun.folder.rglob("*") if p.is_file()}
+        done = nnrun(*place, "lr=0.2", *QUICK, *OFF, code=2)
+        assert "holds the results of another run or sweep" in done.stderr
+        assert {p: p.read_bytes() for p in nnrun.folder.rglob("*") if p.is_file()} == before
+
+
+def test_records_that_lie_beside_a_run_are_not_taken_for_its_own(nnrun):
+    nnrun("hydra.run.dir=here", "seed=7", *QUICK, *OFF)
+    nnrun("hydra.run.dir=.", *QUICK, *OFF)
+    assert package.load(nnrun.folder).trials["seed"].tolist() == [0, 1, 2]
+
+
+def test_jobs_may_lie_deeper_but_not_in_one_folder(nnrun):
+    nnrun("-m", "hydra.sweep.subdir=x/${hydra.job.num}", "lr=0.1,0.2", *QUICK, *OFF)
+    assert len(package.load(nnrun.outputs("sweeps")[0]).summary) == 2
+    done = nnrun("-m", "hydra.sweep.subdir=same", "lr=0.1,0.2", *QUICK, *OFF, code=2)
+    assert "hydra.sweep.subdir=same: gives several jobs one folder" in done.stderr
+
+
+def test_batches_of_a_sweep_end_in_one_table(nnrun):
+    nnrun("-m", "hydra.sweeper.max_batch_size=2", "lr=0.1,0.2,0.3", *QUICK, *OFF)
+    results = package.load(nnrun.outputs("sweeps")[0])
+    assert results.summary["lr"].tolist() == [0.1, 0.2, 0.3]
+    assert [job["status"] for job in results.sweep["jobs"]] == ["complete"] * 3
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.3, 0.8])
+def test_an_interrupt_after_training_leaves_tables_that_can_be_loaded(nnrun, wait):
+    process = nnrun.start("-m", "lr=0.1,0.2", *QUICK)
+    deadline = time.monotonic() + 60
+    while not list(nnrun.folder.glob("outputs/sweeps/*/1/record.npz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(wait)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "everything was trained and saved" in errors
+    assert len(package.load(nnrun.outputs("sweeps")[0]).summary) == 2
+
+
+def test_an_interrupted_foreign_sweep_names_what_is_missing(nnrun):
+    process = nnrun.start("-m", "hydra/launcher=basic", "budget=300,2000000000", "seeds=2", *OFF)
+    deadline = time.monotonic() + 60
+    while not list(nnrun.folder.glob("outputs/sweeps/*/0/record.npz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    facts = package.load(nnrun.outputs("sweeps")[0]).sweep
+    assert facts["status"] == "interrupted"
+    assert [job["status"] for job in facts["jobs"]] == ["complete", "missing"]

@@ -34,6 +34,7 @@ def a_sweep(labels, seeds=20, arrives=0.8, diverged=0, regression=False, **sweep
                     "budget": 1000,
                     "final_train_loss": loss[-1],
                     "final_test_loss": loss[-1],
+                    "task": "binary",
                     "final_accuracy": accuracy[-1],
                     "ns_per_sample": 12.5,
                 }

@@ -28,7 +28,7 @@ def test_a_record_reads_back_as_it_was_written(tmp_path):
     (record,) = records(job())
     record.meta["number"] = 0
     write_record(record, tmp_path)
-    (back,) = read_records(tmp_path)
+    (back,) = read_records([tmp_path / RECORD])
     for name in ("seeds", "ns_per_sample"):
         np.testing.assert_array_equal(getattr(back, name), getattr(record, name))
     for name in ("curves", "outcomes"):

@@ -25,6 +25,7 @@ def trial(setting, seed, status, samples=NAN, budget=1000, **more):
         "budget": budget,
         "final_train_loss": 0.1,
         "final_test_loss": 0.2,
+        "task": "binary",
         "final_accuracy": 0.9,
         "ns_per_sample": 10.0,
     }
@@ -82,7 +83,7 @@ def test_summarise_shows_a_setting_that_never_trained_without_numbers(trials):
 
 def test_summarise_regression_has_no_accuracy_even_where_trials_diverged():
     rows = [trial("a", 0, "reached", 5.0), trial("a", 1, "diverged")]
-    table = summarise(pd.DataFrame(rows).assign(final_accuracy=NAN), [])
+    table = summarise(pd.DataFrame(rows).assign(final_accuracy=NAN, task="regression"), [])
     assert math.isnan(table.loc[0, "final_accuracy_median"])
     assert table.loc[0, "final_test_loss_median"] == INF
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from nnrun.pipeline.launch import Launch
 
 
 @dataclass
@@ -28,6 +32,10 @@ class NnrunLauncher(Launcher):
     config: DictConfig
     hydra_context: HydraContext
 
+    def __init__(self) -> None:
+        # one over all batches, so that the tables grow with each
+        self._launch: Launch | None = None
+
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
@@ -39,6 +47,10 @@ class NnrunLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run a batch of jobs."""
-        from nnrun.hydra_ext.launch import launch_batch
+        from nnrun.hydra_ext.launch import launch_batch, new_launch
 
-        return launch_batch(self.hydra_context, self.config, job_overrides, initial_job_idx)
+        if self._launch is None:
+            self._launch = new_launch(self.config)
+        return launch_batch(
+            self.hydra_context, self.config, self._launch, job_overrides, initial_job_idx
+        )

@@ -31,19 +31,27 @@ class NnrunSweeper(BasicSweeper):
         """Run the sweep; where its input is bad, leave nothing behind."""
         from nnrun.errors import InputError
         from nnrun.hydra_ext.launch import forget
+        from nnrun.pipeline.launch import require_unused
 
+        assert self.config is not None
+        folder = Path(str(self.config.hydra.sweep.dir))
+        require_unused(folder)
         try:
             return super().sweep(arguments)
         except InputError:
-            assert self.config is not None
-            forget(Path(str(self.config.hydra.sweep.dir)), "multirun.yaml")
+            forget(folder, "multirun.yaml")
             raise
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and check every job, unless our launcher is going to."""
         if not isinstance(self.launcher, NnrunLauncher):
+            from nnrun.hydra_ext.callback import Check
             from nnrun.hydra_ext.launch import compose_batch
 
             assert self.hydra_context is not None
             assert self.config is not None
             compose_batch(self.hydra_context, self.config, batch, first=0)
+            if Check.foreign_sweep is not None:
+                first = len(Check.foreign_sweep.plan)
+                jobs = [(first + i, list(overrides)) for i, overrides in enumerate(batch)]
+                Check.foreign_sweep.plan += jobs
