@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun.config import Job
 from nnrun.network.mlp import Layer
-from nnrun.sweep.executors import run_all
+from nnrun.sweep.executors import run_all, workers
 from nnrun.sweep.progress import meter
 from nnrun.sweep.store import Record
 from nnrun.training.convergence import Outcomes, Status, outcomes
@@ -66,10 +66,11 @@ def run_jobs(
     distinct = dict.fromkeys((job.setting.id, seed) for job in jobs for seed in job.trial_seeds)
     trials = [Trial(settings[setting], seed) for setting, seed in distinct]
     stacks = group(trials)
+    n_workers = workers(jobs[0].executor)
     shards = [
         (number, shard)
         for number, stack in enumerate(stacks)
-        for shard in stack.shards(choose_engine(stack).width)
+        for shard in stack.shards(choose_engine(stack).width, n_workers)
     ]
     tally.stacks = [_stack_facts(stack) for stack in stacks]
     places: dict[TrialKey, Place] = {}

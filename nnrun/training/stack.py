@@ -20,6 +20,10 @@ negligible, few enough for memory."""
 SHARD_PARAMETERS = 2**25
 """Most parameters of such a shard: a copy of them is 256 MiB, and an engine keeps a handful."""
 
+THREAD_WORK = 2**16
+"""Parameters x samples of a trial's step from which NumPy spends its time in BLAS, where threads do
+not wait for each other."""
+
 
 class Trial(NamedTuple):
     """A setting with one seed: one network to train."""
@@ -63,7 +67,7 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,)."""
         return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
 
-    def shards(self, width: int) -> Iterator["Stack"]:
+    def shards(self, width: int, workers: int) -> Iterator["Stack"]:
         """Cut the stack into pieces for the workers, in order of seed.
 
         Trials of one seed stay together as far as possible, since they share a stream of samples.
@@ -72,15 +76,21 @@ class Stack:
             width: Trials that the engine handles at once, which makes a shard: their samples stay
                 in the processor's cache from drawing to training. 1 for an engine that gains from
                 as many as possible.
+            workers: Threads to keep busy, where the work of a step is worth a thread.
         """
-        most = width
-        if width == 1:
-            s = self.setting
-            n_params = count_parameters(len(s.problem.inputs), s.sizes)
-            most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // n_params))
+        most = width if width > 1 else self._many(workers)
         trials = sorted(self.trials, key=lambda trial: trial.seed)
         for start in range(0, len(trials), most):
             yield Stack(tuple(trials[start : start + most]))
+
+    def _many(self, workers: int) -> int:
+        """Return the trials of a shard for an engine without a width of its own."""
+        s = self.setting
+        n_params = count_parameters(len(s.problem.inputs), s.sizes)
+        most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // n_params))
+        if n_params * s.batch_size >= THREAD_WORK:
+            most = min(most, -(-len(self.trials) // workers))
+        return most
 
 
 def group(trials: Iterable[Trial]) -> list[Stack]:

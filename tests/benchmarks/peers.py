@@ -45,7 +45,7 @@ Task = tuple[Callable[[], Any], int]
 def nnrun(work: Work, engine: str) -> Task:
     """One of our engines, its shards on a thread each, as a sweep runs them."""
     stack = work.stack(engine)
-    shards = list(stack.shards(choose_engine(stack).width))
+    shards = list(stack.shards(choose_engine(stack).width, THREADS))
     engines = [choose_engine(shard) for shard in shards]
     states = [e.begin(shard) for e, shard in zip(engines, shards, strict=True)]
     batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in shards]

@@ -96,7 +96,7 @@ def test_shards_change_nothing(monkeypatch, engine, width):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
     whole = run(stack, engine)
     monkeypatch.setattr("nnrun.training.stack.SHARD_TRIALS", 32)
-    parts = [run(shard, engine) for shard in stack.shards(width)]
+    parts = [run(shard, engine) for shard in stack.shards(width, workers=2)]
     assert [len(p.curves.test_loss) for p in parts] == [32, 32, 6]
     joined = np.concatenate([p.curves.test_loss for p in parts])
     np.testing.assert_array_equal(joined, whole.curves.test_loss)
@@ -105,10 +105,13 @@ def test_shards_change_nothing(monkeypatch, engine, width):
 def test_shards_keep_the_workers_busy_and_seeds_together():
     settings_ = [make_setting(lr=lr) for lr in (0.1, 0.2, 0.3)]
     stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(20)))
-    shards = list(stack.shards(width=32))
+    shards = list(stack.shards(width=32, workers=2))
     assert [len(shard.trials) for shard in shards] == [32, 28]
     assert set(shards[0].seeds) == set(range(11))
-    assert len(list(stack.shards(width=1))) == 1
+    assert len(list(stack.shards(width=1, workers=2))) == 1
+    wide = make_setting(network=Network((256, 256), output="sigmoid"))
+    stack = Stack(tuple(Trial(wide, seed) for seed in range(5)))
+    assert [len(shard.trials) for shard in stack.shards(width=1, workers=2)] == [3, 2]
 
 
 @pytest.mark.parametrize("engine", ["reference", "lanes"])

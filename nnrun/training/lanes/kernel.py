@@ -21,7 +21,7 @@ from nnrun.training.lanes.rules import (
 )
 from nnrun.training.lanes.vector import LANES, load, splat, store, where
 
-PIECE = 16
+PIECE = 32
 """Samples laid out for the lanes at once: few enough to stay in the first-level cache."""
 
 
