@@ -169,15 +169,21 @@ def scale_by_power(context: Any, value: Any, rounded: Any) -> Any:
     return lanes(value, rounded), build
 
 
-def _arithmetic(symbol: Callable[..., Any], instruction: str) -> None:
-    """Give ``Lanes`` an operator, with a plain number on either side, too."""
+def _operator(symbol: Callable[..., Any], result: Any, emit: Callable[..., Any]) -> None:
+    """Give ``Lanes`` an operator, with a plain number on either side, too.
+
+    Args:
+        symbol: Of the module ``operator``.
+        result: Numba's type of its result.
+        emit: Takes LLVM's builder and both sides, returns the result.
+    """
 
     @intrinsic
     def both(context: Any, a: Any, b: Any) -> Any:
         def build(target: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-            return getattr(builder, instruction)(*args, flags=CONTRACT)
+            return emit(builder, *args)
 
-        return lanes(a, b), build
+        return result(a, b), build
 
     @overload(symbol)
     def choose(a, b):  # type: ignore[no-untyped-def]  # Numba compares it with the lambdas
@@ -190,40 +196,23 @@ def _arithmetic(symbol: Callable[..., Any], instruction: str) -> None:
         return None
 
 
-def _comparison(symbol: Callable[..., Any], sign: str) -> None:
-    """Give ``Lanes`` a comparison; it is false where a side is NaN."""
-
-    @intrinsic
-    def both(context: Any, a: Any, b: Any) -> Any:
-        def build(target: Any, builder: Any, signature: Any, args: Sequence[Any]) -> Any:
-            return builder.fcmp_ordered(sign, *args)
-
-        return mask(a, b), build
-
-    @overload(symbol)
-    def choose(a, b):  # type: ignore[no-untyped-def]  # Numba compares it with the lambdas
-        if a is lanes and b is lanes:
-            return lambda a, b: both(a, b)
-        if a is lanes and isinstance(b, types.Float):
-            return lambda a, b: both(a, splat(b))
-        return None
+def _instruction(name: str) -> Callable[..., Any]:
+    return lambda builder, a, b: getattr(builder, name)(a, b, flags=CONTRACT)
 
 
-for _symbol, _instruction in (
-    (operator.add, "fadd"),
-    (operator.sub, "fsub"),
-    (operator.mul, "fmul"),
-    (operator.truediv, "fdiv"),
-):
-    _arithmetic(_symbol, _instruction)
-for _symbol, _sign in (
-    (operator.lt, "<"),
-    (operator.le, "<="),
-    (operator.gt, ">"),
-    (operator.ge, ">="),
-    (operator.eq, "=="),
-):
-    _comparison(_symbol, _sign)
+def _comparison(sign: str) -> Callable[..., Any]:
+    """Compare; false where a side is NaN."""
+    return lambda builder, a, b: builder.fcmp_ordered(sign, a, b)
+
+
+_operator(operator.add, lanes, _instruction("fadd"))
+_operator(operator.sub, lanes, _instruction("fsub"))
+_operator(operator.mul, lanes, _instruction("fmul"))
+_operator(operator.truediv, lanes, _instruction("fdiv"))
+_operator(operator.lt, mask, _comparison("<"))
+_operator(operator.gt, mask, _comparison(">"))
+_operator(operator.ge, mask, _comparison(">="))
+_operator(operator.eq, mask, _comparison("=="))
 
 
 def _pointer(target: Any, builder: Any, array_type: Any, array: Any, row: Any) -> Any:
