@@ -13,6 +13,7 @@ from nnrun.errors import InputError, Issue, shown
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
+from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import Optimizer
 from nnrun.network.schedules import Schedule
 from nnrun.problem.features import Features, make_problem
@@ -125,6 +126,11 @@ class Setting:
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, outputs last."""
         return (*self.network.hidden, len(self.problem.outputs))
+
+    @property
+    def n_params(self) -> int:
+        """Weights and biases of the network."""
+        return count_parameters(len(self.problem.inputs), self.sizes)
 
     @property
     def activations(self) -> tuple[Activation, ...]:

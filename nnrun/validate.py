@@ -15,7 +15,6 @@ from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.initializers import INITIALIZERS
 from nnrun.network.losses import LOSSES
-from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem import bundled, generators, table  # noqa: F401  (they fill DATA)
@@ -117,7 +116,7 @@ def _fitted(setting: Setting) -> Setting:
         of_terms = error.issues[0].key == "terms"
         raise error.within("features" if of_terms else "data") from None
     issues = [*_pool(setting, problem), *_task(setting, problem), *_output(setting, problem)]
-    issues += _size(setting, problem)
+    issues += _size(setting)
     if issues:
         raise InputError(*issues)
     features = Features(problem.inputs) if setting.data.planar else setting.features
@@ -174,11 +173,9 @@ def _task(s: Setting, problem: Problem) -> Iterator[Issue]:
         yield Issue("loss", s.loss.name, "needs an output for each of several classes", hint)
 
 
-def _size(s: Setting, problem: Problem) -> Iterator[Issue]:
-    sizes = (*s.network.hidden, len(problem.outputs))
-    n_params = count_parameters(len(problem.inputs), sizes)
-    if n_params > MOST_PARAMETERS:
-        rule = f"makes {n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
+def _size(s: Setting) -> Iterator[Issue]:
+    if s.n_params > MOST_PARAMETERS:
+        rule = f"makes {s.n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
         yield Issue("network.hidden", s.network.hidden, rule)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -163,9 +164,8 @@ def new_launch(master: DictConfig) -> Launch:
 
 
 def _require_own_folders(configs: Sequence[DictConfig]) -> None:
-    folders = [str(config.hydra.sweep.subdir) for config in configs]
-    shared = next((folder for folder in folders if folders.count(folder) > 1), None)
-    if shared is not None:
+    folders = Counter(str(config.hydra.sweep.subdir) for config in configs)
+    for shared in [folder for folder, jobs in folders.items() if jobs > 1]:
         rule = "gives several jobs one folder"
         raise InputError(Issue("hydra.sweep.subdir", shared, rule, "use ${hydra.job.num} in it"))
 

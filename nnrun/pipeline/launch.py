@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,7 @@ def train_and_publish(
         SystemExit: With code 130 if interrupted, after what is complete was saved.
     """
     terminal.announce(jobs, launch.folder)
+    facts = describe({job.setting.id: job.setting.flat for job in jobs})
     done: dict[int, Record] = {}
     with interrupts_held() as interrupt:
         with launch.clock("mlflow"):
@@ -116,7 +118,7 @@ def train_and_publish(
                     publish(index, record)
                 done[index] = record
                 if runs:
-                    _track(runs, jobs, done, record, launch.clock)
+                    _track(runs, jobs, done, record, facts, launch.clock)
         spent = launch.tally.train + launch.tally.evaluate
         launch.clock.split("train", "evaluate", launch.tally.evaluate / spent if spent else 0.0)
         launch.plan += plan
@@ -128,11 +130,15 @@ def train_and_publish(
 
 
 def _track(
-    runs: Runs, jobs: Sequence[Job], done: Mapping[int, Record], last: Record, clock: Clock
+    runs: Runs,
+    jobs: Sequence[Job],
+    done: Mapping[int, Record],
+    last: Record,
+    facts: Mapping[str, Any],
+    clock: Clock,
 ) -> None:
     """Track the setting of the job that was done last, if its other jobs are done, too."""
     siblings = [i for i, job in enumerate(jobs) if job.setting.id == last.setting]
     if all(i in done for i in siblings):
         with clock("mlflow"):
-            facts = describe({job.setting.id: job.setting.flat for job in jobs})
             runs.add_setting([done[i] for i in siblings], facts)

@@ -1,6 +1,5 @@
 """Which engine trains a stack."""
 
-from nnrun.network.mlp import count_parameters
 from nnrun.training.engine import Engine
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack
@@ -22,7 +21,7 @@ def choose_engine(stack: Stack) -> Engine:
     setting asks for the lanes; the record says which engine it was.
     """
     setting = stack.setting
-    n_params = count_parameters(len(setting.problem.inputs), setting.sizes)
+    n_params = setting.n_params
     small = n_params <= SMALL_NETWORK or n_params * setting.batch_size <= SMALL_BATCH
     if setting.engine == "lanes" or (setting.engine == "auto" and small):
         from nnrun.training.lanes.compiled import lanes_engine

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from nnrun.config import Setting
 from nnrun.network.activations import Array
-from nnrun.network.mlp import count_parameters
 
 T = TypeVar("T")
 
@@ -85,8 +84,7 @@ class Stack:
 
     def _many(self, workers: int) -> int:
         """Return the trials of a shard for an engine without a width of its own."""
-        s = self.setting
-        n_params = count_parameters(len(s.problem.inputs), s.sizes)
+        s, n_params = self.setting, self.setting.n_params
         most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // n_params))
         if n_params * s.batch_size >= THREAD_WORK:
             most = min(most, -(-len(self.trials) // workers))
