@@ -12,6 +12,8 @@ from yaml import YAMLError
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext import folders
+from nnrun.hydra_ext.ending import finish_all
+from nnrun.sweep.interrupt import exit_on_signals
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -22,18 +24,21 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 def main() -> None:
     """Run the command line.
 
-    Exits with 2 for bad input, 1 for failed training, 130 if interrupted.
+    Exits with 2 for bad input, 1 for failed training, 130 for Ctrl-C, 143 for SIGTERM.
     """
     if sys.argv[1:] == ["--version"]:
         print(f"nnrun {version('nnrun')}")
         return
+    exit_on_signals()
     folders.add_plugins()
     folders.register_resolver()
     tracebacks_wanted = os.environ.get(FULL_ERROR) == "1"
     # Hydra then lets exceptions through, so that one place decides what the user sees
     os.environ[FULL_ERROR] = "1"
     try:
-        _run()
+        code = _run()
+        if code:
+            sys.exit(code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -45,25 +50,30 @@ def main() -> None:
         os.environ[FULL_ERROR] = "1" if tracebacks_wanted else "0"
 
 
-def _run() -> None:
+def _run() -> int:
+    """Run Hydra, finish what its plugins left to be finished, and return the exit code."""
     run_hydra = hydra.main(
         config_path=str(folders.conf()), config_name="config", version_base="1.3"
     )(_job)
     try:
         run_hydra()
-    finally:
-        callback = sys.modules.get("nnrun.hydra_ext.callback")
-        if callback is not None and callback.Check.foreign_sweep is not None:
-            from nnrun.pipeline.finish import finish_foreign_sweep
+    except SystemExit as leaving:
+        return max(finish_all(), _code(leaving))
+    except BaseException:
+        finish_all()
+        raise
+    return finish_all()
 
-            finish_foreign_sweep(callback.Check.foreign_sweep)
+
+def _code(leaving: SystemExit) -> int:
+    return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
 
 
 def _job(config: "DictConfig") -> float:
     """Train one job: a single run, or a job of a sweep whose launcher is not ours."""
     from hydra.core.hydra_config import HydraConfig
 
-    from nnrun.hydra_ext.launch import run_job_alone
+    from nnrun.hydra_ext.alone import run_job_alone
 
     try:
         return run_job_alone(config, HydraConfig.get())
@@ -74,8 +84,12 @@ def _job(config: "DictConfig") -> float:
 
 def _complain(error: Exception) -> int:
     """Print one clear error; return the exit code."""
-    if isinstance(error, OSError) and not isinstance(error, HydraException):
-        print(f"error: {error}", file=sys.stderr)
+    refused: BaseException | None = error
+    while isinstance(refused, OmegaConfBaseException):
+        # an interpolation that makes a folder wraps what the system said
+        refused = refused.__cause__ or refused.__context__
+    if isinstance(refused, OSError) and not isinstance(refused, HydraException):
+        print(f"error: {refused}", file=sys.stderr)
         return 1
     from nnrun.hydra_ext.complaints import in_our_words
 

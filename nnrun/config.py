@@ -21,6 +21,7 @@ from nnrun.problem.problem import Data, Problem
 
 Count = Annotated[int, Ge(1), Le(10**15)]
 Positive = Annotated[float, Gt(0)]
+CacheUse = Literal["use", "refresh", "off"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,18 @@ class Setting:
         text = json.dumps(self.flat, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that a trial's curve and parameters depend on, besides its seed and its engine.
+
+        Settings that differ only in what counts as converged share it. Data of a fixed pool stand
+        for themselves, whatever file they were read from.
+        """
+        fixed = self.problem.pool is not None
+        left_out = ("target.", "engine", *(("data.", "features.") if fixed else ()))
+        kept = {k: v for k, v in self.flat.items() if not k.startswith(left_out)}
+        return {**kept, "data": self.problem.digest}
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, outputs last."""
@@ -187,6 +200,9 @@ class Job:
         tracking: Where runs are kept.
         executor: Who trains.
         report: What is written.
+        cache: Whether finished trials of earlier sweeps are used (``use``), trained again and
+            replaced (``refresh``), or neither read nor kept (``off``).
+        plan_only: Whether to stop when the plan is made.
     """
 
     setting: Setting
@@ -196,6 +212,8 @@ class Job:
     tracking: Tracking
     executor: Executor
     report: Report
+    cache: CacheUse = "use"
+    plan_only: bool = False
 
     @property
     def trial_seeds(self) -> range:

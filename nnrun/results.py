@@ -64,9 +64,13 @@ def load(path: str | Path) -> Results:
     if missing:
         rule = f"holds no {missing[0]}, so it is not the folder of a finished sweep or run"
         raise InputError(Issue("path", folder, rule, "for instance outputs/sweeps/DATE_TIME"))
+    # An id such as 1234567890 is a name, a value may be the word null, and only a lone setting's
+    # label can be empty.
+    only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+    summary = pd.read_csv(folder / SUMMARY, dtype={"setting": str, "label": str}, **only_empty)
     return Results(
         trials=pd.read_parquet(folder / TRIALS),
         curves=pd.read_parquet(folder / CURVES),
-        summary=pd.read_csv(folder / SUMMARY),
+        summary=summary.fillna({"label": ""}),
         sweep=json.loads((folder / SWEEP).read_text(encoding="utf-8")),
     )

@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
-from nnrun.config import Count, Executor, Job, Network, Positive, Report, Setting, Target, Tracking
+from nnrun.config import (
+    CacheUse,
+    Count,
+    Executor,
+    Job,
+    Network,
+    Positive,
+    Report,
+    Setting,
+    Target,
+    Tracking,
+)
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.initializers import INITIALIZERS
@@ -22,6 +33,9 @@ from nnrun.problem.features import Features
 from nnrun.problem.problem import DATA, Problem, Task
 from nnrun.registry import Registry
 from nnrun.schema import build, plain
+
+SWEEP = "sweep"
+"""The section that tells the sweeper how to combine keys; no setting has a part in it."""
 
 MOST_PARAMETERS = 2**25
 """Of one network; with gradients and optimizer state it takes about a gigabyte."""
@@ -40,6 +54,8 @@ class _TopLevel:
     target: Target
     engine: Literal["auto", "lanes", "reference"]
     name: Annotated[str, MinLen(1), MaxLen(200)]
+    cache: CacheUse = "use"
+    plan_only: bool = False
 
 
 SECTIONS: dict[str, type] = {
@@ -73,9 +89,8 @@ def read(config: Mapping[str, Any]) -> Job:
     values = plain(config)
     issues: list[Issue] = []
     groups = [*SECTIONS, *REGISTRIES]
-    top = build(
-        _TopLevel, {k: v for k, v in values.items() if k not in groups}, issues, also_known=groups
-    )
+    others = {k: v for k, v in values.items() if k not in (*groups, SWEEP)}
+    top = build(_TopLevel, others, issues, also_known=groups)
     parts = {key: _group(key, values.get(key), issues) for key in groups}
     if issues or top is None:
         raise InputError(*issues)
@@ -198,13 +213,26 @@ def require_one_sweep(jobs: Sequence[Job]) -> None:
     """Check what all jobs of a sweep must share.
 
     Raises:
-        InputError: If the name, tracking, executor or report differs between jobs.
+        InputError: If they differ in what a sweep has once: its name, tracking, executor and so on.
     """
-    for key in ("name", "tracking", "executor", "report"):
+    for key in ("name", "tracking", "executor", "report", "cache", "plan_only"):
         values = list(dict.fromkeys(getattr(job, key) for job in jobs))
         if len(values) > 1:
             rule = "cannot vary within a sweep"
             raise InputError(Issue(key, None, rule, "start one sweep for each value"))
+
+
+def require_no_grid(config: Mapping[str, Any]) -> None:
+    """Check that nothing is asked of the sweeper where another or none makes the jobs.
+
+    Raises:
+        InputError: If the section ``sweep`` says how to combine keys.
+    """
+    section = config.get(SWEEP) or {}
+    for key in ("zip", "random"):
+        if section.get(key):
+            hint = "add -m, and leave hydra/sweeper as it is"
+            raise InputError(Issue(f"{SWEEP}.{key}", section[key], "is for nnrun's sweeps", hint))
 
 
 def known_keys() -> list[str]:
@@ -216,4 +244,4 @@ def known_keys() -> list[str]:
         entries = [registry[name] for name in registry]
         names = dict.fromkeys(f.name for entry in entries for f in fields(entry))
         keys += [group, *(f"{group}.{name}" for name in names)]
-    return [*keys, "experiments"]
+    return [*keys, "experiments", *(f"{SWEEP}.{key}" for key in ("zip", "random", "seed"))]

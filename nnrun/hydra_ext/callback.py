@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 if TYPE_CHECKING:
     from nnrun.pipeline.finish import ForeignSweep
@@ -29,23 +30,27 @@ class Check(Callback):
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
         from nnrun.errors import InputError
-        from nnrun.hydra_ext.launch import read_config
-        from nnrun.pipeline.launch import require_unused
+        from nnrun.hydra_ext.check import plain
+        from nnrun.pipeline.claim import require_unused
+        from nnrun.validate import read, require_no_grid
 
         try:
-            read_config(config)
+            require_no_grid(plain(config))
+            read(plain(config))
             require_unused(Path(str(config.hydra.run.dir)))
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
+        except OmegaConfBaseException:
+            return  # Hydra meets it next, and raises it where it is not taken for a warning
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep if its launcher is not ours."""
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
-            from nnrun.pipeline.finish import ForeignSweep
+            from nnrun.hydra_ext.ending import finish_later
+            from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep
 
-            Check.foreign_sweep = ForeignSweep(
-                Path(str(config.hydra.sweep.dir)),
-                list(config.hydra.overrides.task),
-                time.time(),
-            )
+            overrides = list(config.hydra.overrides.task)
+            sweep = ForeignSweep(Path(str(config.hydra.sweep.dir)), overrides, time.time())
+            Check.foreign_sweep = sweep
+            finish_later(lambda: finish_foreign_sweep(sweep))

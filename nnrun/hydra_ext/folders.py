@@ -33,9 +33,27 @@ def register_resolver() -> None:
     OmegaConf.register_new_resolver("nnrun_folder", fresh_folder, use_cache=True, replace=True)
 
 
+def go_on_with(identity: str) -> None:
+    """Let ``nnrun_folder`` return the folder of an unfinished sweep with the same jobs, if any."""
+    fresh_folder.cache_clear()
+    _identities[:] = [identity]
+
+
+_identities: list[str] = []
+
+
 @cache
 def fresh_folder(parent: str) -> str:
-    """Make a folder named by date and time, that no other process has; the same at every call."""
+    """Return a folder named by date and time, that no other process has; the same at every call.
+
+    Where the jobs are known and a sweep of just these jobs was not finished, it is that sweep's.
+    """
+    if _identities:
+        from nnrun.pipeline.claim import Claim
+
+        claim = Claim.unfinished(Path(parent), _identities[0])
+        if claim is not None:
+            return str(claim.folder)
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     number = 1
     while True:

@@ -42,9 +42,9 @@ class Clock:
             self._switch()
             self._open.pop()
 
-    def split(self, stage: str, into: str, share: float) -> None:
-        """Move a share of a stage's time to another."""
-        moved = self.seconds[stage] * share
+    def move(self, stage: str, into: str, seconds: float) -> None:
+        """Count seconds of a stage for another."""
+        moved = min(seconds, self.seconds[stage])
         self.seconds[stage] -= moved
         self.seconds[into] += moved
 

@@ -1,6 +1,7 @@
 """From the records on disk to tables, report and sweep.json."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,17 +10,28 @@ from typing import Any, NamedTuple
 from nnrun.config import Tracking
 from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
+from nnrun.pipeline.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.pipeline.track import Runs
-from nnrun.report.summary import summarise
 from nnrun.report.verdict import verdict
-from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, Results
+from nnrun.results import SWEEP
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import RECORD, Record, read_records, write_text
-from nnrun.sweep.tables import curves_table, describe, merged, trials_table, write_parquet
+from nnrun.sweep.store import RECORD, read_records, write_text
+from nnrun.sweep.tables import describe, merged
 
-Plan = Sequence[tuple[int, list[str]]]
-"""The number and the overrides of each job, in order."""
+
+class Planned(NamedTuple):
+    """A job that was asked for.
+
+    Attributes:
+        number: In the sweep.
+        overrides: Its own.
+        setting: Id of its setting.
+    """
+
+    number: int
+    overrides: list[str]
+    setting: str
 
 
 class Ending(NamedTuple):
@@ -34,7 +46,7 @@ class Ending(NamedTuple):
 
     folder: Path
     overrides: Sequence[str]
-    plan: Plan
+    plan: Sequence[Planned]
     records: Sequence[Path]
 
 
@@ -44,7 +56,7 @@ def finish(
     tally: Tally,
     runs: Runs | None,
     interrupted: Callable[[], bool] = lambda: False,
-) -> None:
+) -> bool:
     """Make everything that is made of records.
 
     Args:
@@ -52,41 +64,48 @@ def finish(
         clock: Counts the stages.
         tally: What training cost.
         runs: The launch's MLflow runs; None if tracking is off.
-        interrupted: Whether the user wants an end; then the report is left out.
+        interrupted: Whether the sweep was ended before all its jobs were done.
+
+    Returns:
+        Whether a job failed.
     """
     folder = ending.folder
     with clock("tables"):
-        records = read_records(ending.records)
-        facts = sweep_facts(records, ending.overrides, ending.plan)
+        heads = read_heads(ending.records)
+        facts = sweep_facts(heads, ending)
         if interrupted():
             facts["status"] = "interrupted"
         facts["stacks"] = tally.stacks
         facts["tracking"] = runs and runs.facts
-        if records:
-            results = make_results(records, facts)
-            write_tables(results, folder)
+        if heads:
+            findings = tabulate(by_setting(heads), facts, folder)
     # once before the report, so that whatever happens then the tables can be loaded
     write_sweep(folder, facts, clock)
-    if not records:
-        return
-    if records[0].meta["report"] != "off" and not interrupted():
+    if not heads:
+        return False
+    if heads[0].meta["report"] != "off":
         with clock("report"):
             from nnrun.report.page import build
 
             tracking = runs and {key: runs.facts[key] for key in ("uri", "experiment", "ui")}
             about = {**facts, "stages": clock.report(), "tracking": tracking}
-            build(replace(results, sweep=about), folder)
-            facts["verdict"] = verdict(results)
+            build(replace(findings, sweep=about), folder)
+            facts["verdict"] = verdict(findings)
     if runs:
         with clock("mlflow"):
-            runs.add_sweep(facts, results, folder)
+            runs.add_sweep(facts, findings, folder)
             runs.close()
     write_sweep(folder, facts, clock)
-    terminal.show_results(results, facts, folder)
+    terminal.show_results(findings, facts, folder)
+    return any(head.meta["error"] for head in heads)
 
 
-def finish_foreign_sweep(sweep: "ForeignSweep") -> None:
-    """Finish a sweep whose jobs were run one by one by a launcher that is not ours."""
+def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
+    """Finish a sweep whose jobs were run one by one by a launcher that is not ours.
+
+    Returns:
+        The exit code of the process: 0, or 1 if a job failed.
+    """
     clock = Clock()
     paths = [p for p in sweep.folder.rglob(RECORD) if p.stat().st_mtime >= sweep.started]
     records = read_records(paths)
@@ -102,7 +121,7 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> None:
                     runs.add_setting(found, facts)
     ended_early = len(records) < len(sweep.plan)
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths)
-    finish(ending, clock, Tally(), runs, lambda: ended_early)
+    return int(finish(ending, clock, Tally(), runs, lambda: ended_early))
 
 
 @dataclass
@@ -119,55 +138,50 @@ class ForeignSweep:
     folder: Path
     overrides: Sequence[str]
     started: float
-    plan: list[tuple[int, list[str]]] = field(default_factory=list)
+    plan: list[Planned] = field(default_factory=list)
 
 
-def make_results(records: Sequence[Record], facts: Mapping[str, Any]) -> Results:
-    """Make the tables of a sweep from its records."""
-    trials = trials_table(records, facts)
-    summary = summarise(trials, facts["varying"])
-    return Results(trials, curves_table(records, facts), summary, facts)
-
-
-def write_tables(results: Results, folder: Path) -> None:
-    """Write trials, curves and summary, each or not at all."""
-    write_parquet(results.trials, folder / TRIALS)
-    write_parquet(results.curves, folder / CURVES)
-    write_text(folder / SUMMARY, results.summary.to_csv(index=False, lineterminator="\n"))
-
-
-def sweep_facts(records: Sequence[Record], overrides: Sequence[str], plan: Plan) -> dict[str, Any]:
+def sweep_facts(heads: Sequence[Head], ending: Ending) -> dict[str, Any]:
     """Say where a sweep comes from, what it asked for and how each job ended."""
-    configs = {key: found[0].meta["config"] for key, found in merged(records).items()}
+    configs: dict[str, Mapping[str, Any]] = {}
+    for head in heads:
+        configs.setdefault(head.meta["setting"], head.meta["config"])
     about = describe(configs)
     labels = {s["id"]: s["label"] for s in about["settings"]}
-    meta = records[0].meta if records else provenance()
-    jobs = {number: {"number": number, "overrides": o, "status": "missing"} for number, o in plan}
-    for record in records:
-        error = record.meta["error"]
-        jobs[record.meta["number"]] = {
-            "number": record.meta["number"],
-            "overrides": record.meta["overrides"],
-            "setting": record.setting,
-            "label": labels[record.setting],
-            "seeds": [record.meta["seed"], record.meta["seed"] + record.meta["seeds"] - 1],
-            "engine": record.meta["engine"],
-            "status": "failed" if error else "complete",
-            "error": error,
-        }
+    meta = heads[0].meta if heads else provenance()
+    jobs: dict[int, dict[str, Any]] = {
+        job.number: {**job._asdict(), "status": "missing"} for job in ending.plan
+    }
+    jobs |= {head.meta["number"]: _job(head, labels, ending.folder) for head in heads}
     states = {job["status"] for job in jobs.values()}
-    first: Mapping[str, Any] = next(iter(configs.values()), {})
+    first = next(iter(configs.values()), {})
     return {
         "schema": 1,
         "name": meta.get("name"),
         "status": next((s for s in ("failed", "missing") if s in states), "complete"),
-        "overrides": list(overrides),
+        "overrides": list(ending.overrides),
         **{key: meta.get(key) for key in ("command", "started", "git", "numerics", "versions")},
         **{key: meta.get(key) for key in ("processor", "platform")},
         "jobs": [jobs[number] for number in sorted(jobs)],
         **about,
-        "budget": max((record.meta["samples"] for record in records), default=None),
+        "budget": max((head.meta["samples"] for head in heads), default=None),
         "target": {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")},
+    }
+
+
+def _job(head: Head, labels: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Say what a job was and how it ended; of a failed one, where its log is."""
+    meta, logs = head.meta, sorted(head.path.parent.glob("*.log")) if head.meta["error"] else []
+    return {
+        "number": meta["number"],
+        "overrides": meta["overrides"],
+        "setting": meta["setting"],
+        "label": labels[meta["setting"]],
+        "seeds": [meta["seed"], meta["seed"] + meta["seeds"] - 1],
+        "engine": meta["engine"],
+        "status": "failed" if meta["error"] else "complete",
+        "error": meta["error"],
+        "log": Path(os.path.relpath(logs[0], folder)).as_posix() if logs else None,
     }
 
 

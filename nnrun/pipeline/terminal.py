@@ -10,46 +10,60 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.config import Job
-from nnrun.results import REPORT, Results
+from nnrun.config import Setting
+from nnrun.report.findings import Findings
+from nnrun.results import REPORT
 from nnrun.sweep.provenance import command
+from nnrun.sweep.todo import Forecast
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
 """Columns of a terminal below which the last headings are left out."""
 
-ROWS = 40
-"""Most settings listed on the terminal."""
+ROWS, FAILURES = 40, 20
+"""Most settings and most failed jobs listed on the terminal."""
 
 
-def announce(jobs: Sequence[Job], folder: Path) -> None:
-    """Say what is about to be trained, and where it goes."""
-    settings = {job.setting.id: job.setting for job in jobs}
-    trials = len({(job.setting.id, seed) for job in jobs for seed in job.trial_seeds})
-    first = jobs[0].setting
-    budgets = {setting.budget for setting in settings.values()}
+def announce(
+    settings: Sequence[Setting], expected: Forecast, threads: int, folder: Path | None
+) -> None:
+    """Say what is about to be trained, what of it was before, how long the rest takes, and where.
+
+    Args:
+        settings: Distinct ones.
+        expected: What is known of their trials.
+        threads: That train.
+        folder: Where the results go; None if nothing will be trained.
+    """
+    budgets = {setting.budget for setting in settings}
     budget = f"{min(budgets):,}" if len(budgets) == 1 else f"{min(budgets):,} to {max(budgets):,}"
-    target = first.target
+    target = settings[0].target
     sign = "≥" if target.metric == "accuracy" else "≤"
-    _console().print(
-        f"{_count(len(settings), 'setting')}, {_count(trials, 'trial')} of {budget} samples; "
-        f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}. Into {folder}",
-        highlight=False,
-        markup=False,
-    )
+    lines = [
+        f"{_count(len(settings), 'setting')}, {_count(expected.trials, 'trial')} of {budget} "
+        f"samples; target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
+    ]
+    if expected.cached:
+        lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
+    if expected.measured or (folder is None and expected.cached < expected.trials):
+        lines.append(f"Training: about {_duration(expected.seconds)} in {threads} threads.")
+    if folder is not None:
+        lines.append(f"Into {folder}")
+    _console().print(" ".join(lines), highlight=False, markup=False)
 
 
-def show_results(results: Results, facts: Mapping[str, Any], folder: Path) -> None:
+def warn(text: str) -> None:
+    """Print a warning on standard error."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> None:
     """Print a table of settings, the report's path and how to see the runs in MLflow."""
     console = _console()
     console.print(_table(results, 3 if console.width < NARROW else len(HEADINGS)))
     if len(results.summary) > ROWS:
         console.print(f"... and {len(results.summary) - ROWS} more settings: summary.csv")
-    for job in facts["jobs"]:
-        if job["status"] == "failed":
-            last = job["error"].strip().splitlines()[-1]
-            text = f"[red]failed[/red] job {job['number']} ({escape(job['label'])}): {escape(last)}"
-            console.print(text, highlight=False)
+    _show_failures(console, [job for job in facts["jobs"] if job["status"] == "failed"])
     lines = [("results", str(folder))]
     if (folder / REPORT).exists():
         lines = [("report", str(folder / REPORT))]
@@ -64,20 +78,27 @@ def show_results(results: Results, facts: Mapping[str, Any], folder: Path) -> No
         console.print(f"{name:>9}: {text}", soft_wrap=True, highlight=False, markup=False)
 
 
-def say_how_to_go_on(left: Sequence[tuple[int, list[str]]]) -> None:
-    """After an interrupt: say what is left to train, and the command that trains it."""
-    lines = [f"interrupted: {_count(len(left), 'job')} not finished; what is finished is saved."]
-    if not left:
-        lines = ["interrupted: everything was trained and saved."]
-    else:
-        lines.append("To train what is left:")
-        lines += [f"  {command(['-m', *overrides])}" for _, overrides in left[:8]]
-    if len(left) > 8:
-        lines.append(f"  ... and {len(left) - 8} more, listed as missing in sweep.json")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+def say_how_to_go_on(left: int, jobs: int) -> None:
+    """After an interrupt: say what is left to train, and that the same command goes on."""
+    text = "interrupted: everything was trained and saved."
+    if left:
+        text = (
+            f"interrupted: {left:,} of {_count(jobs, 'job')} not finished. "
+            f"What was trained is kept; the same command goes on:\n  {command()}"
+        )
+    print(text, file=sys.stderr, flush=True)
 
 
-def _table(results: Results, columns: int) -> Table:
+def _show_failures(console: Console, failed: Sequence[Mapping[str, Any]]) -> None:
+    for job in failed[:FAILURES]:
+        last = job["error"].strip().splitlines()[-1]
+        text = f"[red]failed[/red] job {job['number']} ({escape(job['label'])}): {escape(last)}"
+        console.print(text, highlight=False, soft_wrap=True)
+    if len(failed) > FAILURES:
+        console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: sweep.json")
+
+
+def _table(results: Findings, columns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("setting", overflow="fold")
     for heading in HEADINGS[:columns]:
@@ -106,6 +127,12 @@ def _figure(value: float) -> str:
     if isnan(value):
         return "-"
     return f"{value:,.4g}" if isfinite(value) else "∞"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _count(number: int, noun: str) -> str:

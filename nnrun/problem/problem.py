@@ -1,8 +1,10 @@
 """The parts of a learning problem, whatever it was made from."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -60,6 +62,21 @@ class Problem:
     draw: Callable[[np.random.Generator, int], Samples] | None = None
     n_train: int | None = None
     shuffle: bool = True
+
+    @cached_property
+    def digest(self) -> str:
+        """What the fixed data are, in hexadecimal digits: other data, other digits.
+
+        It covers names, held-out samples and the pool. What ``draw`` does it cannot know: that is
+        in the configuration.
+        """
+        facts = (self.task.value, self.inputs, self.outputs, self.n_train, self.shuffle)
+        found = hashlib.sha256(repr(facts).encode())
+        for samples in (self.held_out, self.pool):
+            for array in samples or ():
+                found.update(repr(array.shape).encode())
+                found.update(np.ascontiguousarray(array, dtype=np.float64).data)
+        return found.hexdigest()
 
 
 class Data(Protocol):

@@ -6,6 +6,7 @@ Statistics, which load no drawing library:
 - ``quantiles``: quantiles in which a failure is infinitely slow.
 - ``bands``: learning curves as median and quartiles over seeds.
 - ``summary``: one row a setting, and which settings a panel has room for.
+- ``findings``: all of these together: what a report is made of.
 
 Words:
 
@@ -14,7 +15,8 @@ Words:
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
 - ``captions``: a caption for each figure and for the table.
 - ``limits``: what a reader must know before leaning on the numbers.
-- ``provenance``: where the numbers come from, and which jobs gave none.
+- ``jobs``: jobs that failed or are missing, and what that leaves of the sweep.
+- ``provenance``: where the numbers come from.
 
 Figures, axis in and axis out:
 
@@ -26,6 +28,7 @@ Figures, axis in and axis out:
 
 The page:
 
-- ``pictures``: the figures that the records can fill, as files and inside the page.
+- ``pictures``: the figures that the findings can fill, as files and inside the page.
+- ``rows``: the settings that the page's table has room for.
 - ``page``: report.html, from ``template.html.j2`` and ``style.css.j2``.
 """

@@ -1,75 +1,137 @@
 """Learning curves of each setting as median and quartiles over its seeds."""
 
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from nnrun.report.quantiles import row_quantiles
+from nnrun.report.quantiles import sorted_quantiles
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LOSSES = ("train_loss", "test_loss")
 METRICS = (*LOSSES, "accuracy")
+FAILURE = {"train_loss": np.inf, "test_loss": np.inf, "accuracy": 0.0}
+"""What a metric counts as from a trial's divergence on."""
+
+QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
 
-def bands(curves: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the curves of each setting by median and quartiles over its seeds.
+class SettingBands(NamedTuple):
+    """The learning curves of one setting, over its seeds.
 
-    A diverged trial stays in: from its divergence on its loss counts as inf and its accuracy
-    as 0, and so does an evaluation that one seed lacks. No point shows survivors only.
+    Attributes:
+        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
+        quartiles: Shape (metric, quartile, n_evals), in the order of ``METRICS`` and
+            ``QUARTILES``; inf (accuracy: 0) where diverged trials reach so far; never NaN.
+        n: Trials.
+        measured: Whether any trial has a value of the metric at all, by metric.
+    """
+
+    samples: Ints
+    quartiles: Floats
+    n: int
+    measured: tuple[bool, ...]
+
+
+def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> SettingBands:
+    """Summarise the curves of one setting by median and quartiles over its seeds.
+
+    A diverged trial stays in: from its divergence on its loss counts as inf and its accuracy as
+    0. No point shows survivors only.
 
     Args:
-        curves: A row an evaluation: ``setting``, ``seed``, ``samples``, ``train_loss``,
-            ``test_loss``, ``accuracy``; NaN from the divergence on.
+        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
+        metrics: By name (all of ``METRICS``) values of shape (trial, n_evals), at least one trial;
+            NaN from the divergence on, or throughout where the metric has no meaning.
+
+    Example:
+        >>> found = setting_bands([10], dict.fromkeys(METRICS, [[1.0], [3.0], [np.nan]]))
+        >>> found.quartiles[1, :, 0], found.quartiles[2, :, 0]
+        (array([ 2.,  3., inf]), array([0.5, 1. , 2. ]))
+    """
+    values = np.array([np.transpose(metrics[name]) for name in METRICS], dtype=np.float64)
+    lost = np.isnan(values)
+    failure = np.array(list(FAILURE.values()))[:, None, None]
+    n_metrics, n_evals, n = values.shape
+    runs = np.sort(np.where(lost, failure, values), axis=2).ravel()
+    first, counts = np.arange(0, runs.size, n), np.full(n_metrics * n_evals, n)
+    quartiles = [sorted_quantiles(runs, first, counts, q) for q in QUARTILES.values()]
+    return SettingBands(
+        samples=np.asarray(samples, dtype=np.int64),
+        quartiles=np.stack([q.reshape(n_metrics, n_evals) for q in quartiles], axis=1),
+        n=n,
+        measured=tuple(bool((~one).any()) for one in lost),
+    )
+
+
+def bands_table(found: Mapping[str, SettingBands]) -> pd.DataFrame:
+    """Lay the bands of settings out as a table.
+
+    Args:
+        found: By setting.
 
     Returns:
         A row a metric, setting and evaluation: ``setting``, ``samples``, ``metric``, ``q25``,
         ``median``, ``q75`` (inf where diverged trials reach so far), ``n`` (trials). A metric that
-        is NaN throughout (accuracy in regression) is left out.
+        a setting lacks (accuracy in regression) is left out; one in which all trials diverged at
+        once has accuracy if any other setting has it.
     """
-    setting, settings = pd.factorize(curves["setting"])
-    trial, per_setting = _seed_positions(setting, curves["seed"], len(settings))
-    grid, samples = pd.factorize(curves["samples"], sort=True)
-    cells, row = np.unique(setting * max(len(samples), 1) + grid, return_inverse=True)
-    owner, point = np.divmod(cells, max(len(samples), 1))
-    counts = per_setting[owner]
-    present = np.arange(per_setting.max(initial=0)) < counts[:, None]
-    tables = []
-    for metric in METRICS:
-        values = curves[metric].to_numpy(dtype=np.float64, na_value=np.nan)
-        known = _has_metric(metric, values, curves, setting, len(settings))[owner]
-        if not known.any():
-            continue
-        failure = np.inf if metric in LOSSES else 0.0
-        matrix = np.where(present, failure, np.inf)
-        matrix[row, trial] = np.where(np.isnan(values), failure, values)
-        matrix = np.sort(matrix[known], axis=1)
-        table = {"setting": settings[owner[known]], "samples": samples[point[known]]}
-        quantiles = {
-            name: row_quantiles(matrix, counts[known], q)
-            for name, q in (("q25", 0.25), ("median", 0.5), ("q75", 0.75))
+    parts = [
+        (index, setting)
+        for index in range(len(METRICS))
+        if any(bands.measured[index] for bands in found.values())
+        for setting, bands in found.items()
+        if bands.measured[index] or not bands.measured[METRICS.index("test_loss")]
+    ]
+    if not parts:
+        return pd.DataFrame(columns=["setting", "samples", "metric", *QUARTILES, "n"])
+    lengths = [len(found[setting].samples) for _, setting in parts]
+    quartiles = np.concatenate([found[setting].quartiles[i] for i, setting in parts], axis=1)
+    return pd.DataFrame(
+        {
+            "setting": np.repeat([setting for _, setting in parts], lengths),
+            "samples": np.concatenate([found[setting].samples for _, setting in parts]),
+            "metric": np.repeat([METRICS[i] for i, _ in parts], lengths),
+            **dict(zip(QUARTILES, quartiles, strict=True)),
+            "n": np.repeat([found[setting].n for _, setting in parts], lengths),
         }
-        tables.append(pd.DataFrame({**table, "metric": metric, **quantiles, "n": counts[known]}))
-    columns = ["setting", "samples", "metric", "q25", "median", "q75", "n"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    )
 
 
-def _seed_positions(setting: NDArray[np.intp], seeds: pd.Series, n: int) -> tuple[Ints, Ints]:
-    """Number each row's trial within its setting; also the trials of each setting."""
-    seed, names = pd.factorize(seeds)
-    trials, trial = np.unique(setting * max(len(names), 1) + seed, return_inverse=True)
-    per_setting = np.bincount(trials // max(len(names), 1), minlength=n).astype(np.int64)
-    first = np.concatenate([[0], np.cumsum(per_setting)[:-1]])
-    return (trial - first[setting]).astype(np.int64), per_setting
+def bands_of_curves(curves: pd.DataFrame) -> dict[str, SettingBands]:
+    """Summarise the curves of every setting, in order of first appearance.
+
+    An evaluation that one seed of a setting lacks counts as its divergence does.
+
+    Args:
+        curves: A row an evaluation, as `nnrun.results.Results.curves`, in any order.
+    """
+    return {
+        setting: setting_bands(samples, metrics) for setting, samples, metrics in _matrices(curves)
+    }
 
 
-def _has_metric(
-    metric: str, values: Floats, curves: pd.DataFrame, setting: NDArray[np.intp], n: int
-) -> NDArray[np.bool_]:
-    """Whether each setting has the metric at all; a wholly diverged setting has it."""
-    if np.isnan(values).all():
-        return np.zeros(n, dtype=bool)
-    known = np.bincount(setting, weights=~np.isnan(values), minlength=n) > 0
-    trains = np.bincount(setting, weights=curves["test_loss"].notna(), minlength=n) > 0
-    return known | ~trains
+def bands(curves: pd.DataFrame) -> pd.DataFrame:
+    """Summarise curves as `bands_of_curves`, laid out as `bands_table`."""
+    return bands_table(bands_of_curves(curves))
+
+
+def _matrices(curves: pd.DataFrame) -> Iterator[tuple[str, Ints, dict[str, Floats]]]:
+    """Cut curves into settings: id, grid, and a (trial, n_evals) matrix a metric."""
+    setting, settings = pd.factorize(curves["setting"])
+    seeds, samples = (curves[key].to_numpy() for key in ("seed", "samples"))
+    values = {m: curves[m].to_numpy(dtype=np.float64, na_value=np.nan) for m in METRICS}
+    order = np.argsort(setting, kind="stable")
+    ends = np.cumsum(np.bincount(setting))
+    for name, rows in zip(settings, np.split(order, ends[:-1]), strict=False):
+        trials, trial = np.unique(seeds[rows], return_inverse=True)
+        grid, point = np.unique(samples[rows], return_inverse=True)
+        metrics = {}
+        for metric, value in values.items():
+            metrics[metric] = np.full((len(trials), len(grid)), np.nan)
+            metrics[metric][trial, point] = value[rows]
+        yield str(name), grid, metrics

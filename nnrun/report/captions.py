@@ -1,15 +1,15 @@
 """A caption for each figure and for the table: what is drawn, of how many seeds, and how."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nnrun.report.bands import LOSSES
 from nnrun.report.summary import BEST
 from nnrun.report.survival import common_budget
-from nnrun.report.targets import one_target, setting_target, target_text
+from nnrun.report.targets import shared_target, target_text
 from nnrun.report.words import METRIC_NAMES, count, seeds_range
 
 
@@ -22,28 +22,28 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
         sweep: Provenance, for the target.
     """
     horizon = common_budget(trials)
-    target = setting_target(sweep, names[0]) if one_target(sweep) else None
     curve = (
         "with one budget for all, 1 − Kaplan–Meier, which here equals the empirical distribution"
         if trials["budget"].min() == trials["budget"].max()
         else f"1 − Kaplan–Meier, each trial followed to the common budget of {count(horizon)}"
     )
+    target = target_text(shared_target(sweep))
     return (
-        f"Share of seeds that have reached {target_text(target)} and held it, against training "
-        f"samples seen: {curve}. Bands: pointwise 95% log(−log) Greenwood intervals, not defined "
+        f"Share of seeds that have reached {target} and held it, against training samples "
+        f"seen: {curve}. Bands: pointwise 95% log(−log) Greenwood intervals, not defined "
         f"where the share is 0 or 1. Below: seeds still short of the target. A diverged seed "
         f"counts as never arriving. n = {_sizes(trials, names)}; budget {count(horizon)} samples."
-        f"{_left_out(trials, names)}"
+        f"{_left_out(trials['setting'].nunique(), names)}"
     )
 
 
-def curve_caption(bands: pd.DataFrame, metric: str, names: Sequence[str]) -> str:
+def curve_caption(bands: pd.DataFrame, metric: str, settings: int) -> str:
     """Caption a figure of learning curves.
 
     Args:
-        bands: As `nnrun.report.bands.bands` returns it, for all settings.
+        bands: As `nnrun.report.bands.bands_table` returns it, for the settings that are drawn.
         metric: The metric drawn.
-        names: Settings that the figure shows.
+        settings: How many settings were trained.
     """
     table = bands[bands["metric"] == metric]
     worst = "an infinite loss" if metric in LOSSES else "accuracy 0"
@@ -53,10 +53,10 @@ def curve_caption(bands: pd.DataFrame, metric: str, names: Sequence[str]) -> str
         f"median over seeds; bands: interquartile range (the spread of seeds, not an interval for "
         f"the median). A diverged seed counts as {worst} from then on. "
     )
-    if not table[table["setting"].isin(list(names))]["median"].map(math.isfinite).all():
+    if not np.isfinite(table["median"]).all():
         text += "A line ends where half of its seeds or more have diverged. "
     sizes = table.groupby("setting", sort=False)["n"].first()
-    return f"{text}n = {seeds_range(sizes)} a setting.{_left_out(table, names)}"
+    return f"{text}n = {seeds_range(sizes)} a setting.{_left_out(settings, sizes.index)}"
 
 
 def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
@@ -77,11 +77,10 @@ def _sizes(trials: pd.DataFrame, names: Sequence[str]) -> str:
     return f"{seeds_range(sizes)} a setting"
 
 
-def _left_out(table: pd.DataFrame, names: Sequence[str]) -> str:
-    total = table["setting"].nunique()
+def _left_out(total: int, names: Collection[str]) -> str:
     if total <= len(names):
         return ""
     return (
-        f" Shown are {len(names)} of {total:,} settings: the baseline, the best {BEST} "
+        f" Shown are {len(names)} of {total:,} settings: the first, the best {BEST} "
         f"by restricted mean time, and of the others the median and the worst."
     )

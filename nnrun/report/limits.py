@@ -1,24 +1,19 @@
 """What a reader must know before leaning on the numbers."""
 
 import numpy as np
-import pandas as pd
 
+from nnrun.report.findings import Findings
 from nnrun.report.survival import trained
 from nnrun.report.words import count, number, share
-from nnrun.results import Results
 
 
-def reading_limits(results: Results, trials: pd.DataFrame) -> list[str]:
+def reading_limits(findings: Findings) -> list[str]:
     """Say how much was censored, whether budgets differ, and how fine the times are.
-
-    Args:
-        results: A sweep's tables.
-        trials: Its trials.
 
     Returns:
         A paragraph a limit; none if no trial was trained.
     """
-    ran = trained(trials)
+    ran = trained(findings.trials)
     n, status = len(ran), ran["status"].value_counts()
     if not n:
         return []
@@ -33,7 +28,8 @@ def reading_limits(results: Results, trials: pd.DataFrame) -> list[str]:
             "Budgets differ: success rates are taken at each setting's own budget, the figure and "
             f"the restricted mean at the smallest, {count(ran['budget'].min())} samples."
         )
-    grid = np.sort(results.curves["samples"].unique()).astype(np.float64)
+    grids = [bands.samples for bands in findings.bands.values()]
+    grid = np.unique(np.concatenate([*grids, []])).astype(np.float64)
     steps = grid[1:] / grid[:-1] if (grid > 0).all() else np.array([])
     if steps.size:
         limits.append(

@@ -2,57 +2,62 @@
 
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nnrun.report import words
 from nnrun.report.captions import summary_caption
+from nnrun.report.findings import Findings
+from nnrun.report.jobs import failures, incomplete, missing
 from nnrun.report.limits import reading_limits
 from nnrun.report.pictures import draw_pictures
-from nnrun.report.provenance import failures, missing, provenance
+from nnrun.report.provenance import provenance
+from nnrun.report.rows import left_out, row_groups
 from nnrun.report.styles import LINE_STYLES, styles
-from nnrun.report.summary import in_order, shown, summarise
+from nnrun.report.summary import shown
 from nnrun.report.survival import common_budget, trained
 from nnrun.report.targets import shared_target, target_text
 from nnrun.report.verdict import cautions, ratios, statements
-from nnrun.results import REPORT, Results
+from nnrun.results import REPORT
 
 
-def build(results: Results, folder: Path) -> Path:
+def build(findings: Findings, folder: Path) -> Path:
     """Write report.html and its figures.
 
     The page holds its figures, styles and tables, loads nothing and needs no scripts. The same
-    results give the same bytes.
+    findings give the same bytes.
 
     Args:
-        results: A sweep's or a run's tables.
+        findings: What a sweep or a run found.
         folder: Where to write: ``report.html`` and ``figures/*.svg`` and ``*.png``.
 
     Returns:
         Path of report.html.
     """
     folder = Path(folder)
-    trials = in_order(results)
-    summary = summarise(trials, results.varying)
+    summary, sweep = findings.summary, findings.sweep
     line_styles = styles(shown(summary))
+    groups = row_groups(summary, line_styles)
     template = _environment().get_template("template.html.j2")
     html = template.render(
-        sweep=results.sweep,
-        varying=results.varying,
-        target=shared_target(results.sweep),
-        trials=len(trained(trials)),
-        statements=statements(trials, summary, results.sweep),
-        cautions=cautions(summary, results.sweep),
-        rows=summary.to_dict("records"),
-        ratios=ratios(summary, results.sweep),
-        summary_caption=_summary_caption(summary, trials),
+        sweep=sweep,
+        incomplete=incomplete(sweep),
+        varying=findings.varying,
+        target=shared_target(sweep),
+        settings=len(summary),
+        trials=len(trained(findings.trials)),
+        statements=statements(findings),
+        cautions=cautions(summary, sweep),
+        groups=groups,
+        left_out=left_out(summary, groups),
+        ratios=ratios(summary, sweep),
+        summary_caption=_summary_caption(findings),
         styles=line_styles,
         palette=LINE_STYLES,
-        pictures=draw_pictures(results, trials, line_styles, folder / "figures"),
-        failures=failures(results),
-        missing=missing(results),
-        limits=reading_limits(results, trials),
-        provenance=provenance(results.sweep),
+        pictures=draw_pictures(findings, line_styles, folder / "figures"),
+        failures=failures(sweep),
+        missing=missing(findings),
+        limits=reading_limits(findings),
+        provenance=provenance(sweep),
     )
     return _written(folder / REPORT, html)
 
@@ -72,10 +77,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _summary_caption(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
-    if summary.empty:
+def _summary_caption(findings: Findings) -> str:
+    if findings.summary.empty:
         return ""
-    return summary_caption(summary, common_budget(trials))
+    return summary_caption(findings.summary, common_budget(findings.trials))
 
 
 def _written(path: Path, text: str) -> Path:

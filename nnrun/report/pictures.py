@@ -6,18 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from nnrun.report import canvas
-from nnrun.report.bands import bands
+from nnrun.report.bands import bands_table
 from nnrun.report.captions import curve_caption, time_caption
 from nnrun.report.figures import learning_curves, time_to_target
+from nnrun.report.findings import Findings
 from nnrun.report.styles import GRID, INK, LINE_STYLES, MUTED, LineStyle
 from nnrun.report.survival import common_budget, trained
 from nnrun.report.targets import shared_target
 from nnrun.report.words import setting_name
-from nnrun.results import Results
 
 WIDE, NARROW = 7.2, 4.4  # inches: beside each other or alone on a desk, and on a phone
 CURVES = ("test_loss", "accuracy")
@@ -29,16 +28,12 @@ TITLES = {
 
 
 def draw_pictures(
-    results: Results,
-    trials: pd.DataFrame,
-    line_styles: Mapping[str, LineStyle],
-    folder: Path,
+    findings: Findings, line_styles: Mapping[str, LineStyle], folder: Path
 ) -> dict[str, dict[str, Any]]:
-    """Draw every figure that the records can fill, and write its files.
+    """Draw every figure that the findings can fill, and write its files.
 
     Args:
-        results: A sweep's tables.
-        trials: Its trials, in the sweep's order of settings.
+        findings: What the sweep found.
         line_styles: The settings to draw, in order, and how.
         folder: Where the files go, made if need be.
 
@@ -48,23 +43,22 @@ def draw_pictures(
     """
     if not line_styles:
         return {}
-    ran = trained(trials)
+    ran = trained(findings.trials)
     names = list(line_styles)
-    labels = {
-        str(s): setting_name(label)
-        for s, label in ran.groupby("setting", sort=False)["label"].first().items()
-    }
-    draw = partial(time_to_target, trials=ran, line_styles=line_styles, labels=labels)
-    draw = partial(draw, horizon=common_budget(trials))
-    caption = time_caption(ran, names, results.sweep)
+    about = findings.summary.set_index("setting")["label"]
+    labels = {name: setting_name(about[name]) for name in names}
+    drawn = ran[ran["setting"].isin(names)]
+    draw = partial(time_to_target, trials=drawn, line_styles=line_styles, labels=labels)
+    draw = partial(draw, horizon=common_budget(ran))
+    caption = time_caption(ran, names, findings.sweep)
     made = {"time_to_target": _picture("time_to_target", draw, caption, folder)}
-    table = bands(results.curves)
+    table = bands_table({s: findings.bands[s] for s in names if s in findings.bands})
     for metric in CURVES:
-        if metric not in set(table.loc[table["setting"].isin(names), "metric"]):
+        if metric not in set(table["metric"]):
             continue
         draw = partial(learning_curves, bands=table, metric=metric, labels=labels)
-        draw = partial(draw, line_styles=line_styles, target=_level(results.sweep, metric))
-        caption = curve_caption(table, metric, names)
+        draw = partial(draw, line_styles=line_styles, target=_level(findings.sweep, metric))
+        caption = curve_caption(table, metric, len(findings.bands))
         made[metric] = _picture(metric, draw, caption, folder)
     return made
 

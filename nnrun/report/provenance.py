@@ -1,12 +1,11 @@
-"""Where the numbers come from, and which jobs gave none."""
+"""Where the numbers come from."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nnrun.report.targets import shared_target
-from nnrun.report.words import number, setting_name
-from nnrun.results import Results
+from nnrun.report.words import number
 
 
 def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -27,31 +26,6 @@ def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("MLflow", _joined(tracking)),
     ]
     return [(term, str(value)) for term, value in pairs if value not in (None, "")]
-
-
-def failures(results: Results) -> list[dict[str, str]]:
-    """List the jobs that ended with an error: ``name``, and ``error`` as it was worded."""
-    jobs = results.sweep.get("jobs") or []
-    return [
-        {"name": _job_name(job), "error": str(job.get("error") or "no message was kept")}
-        for job in jobs
-        if job.get("error") or job.get("status") == "failed"
-    ]
-
-
-def missing(results: Results) -> list[str]:
-    """Name the jobs without a record, and the settings without a trial or an error."""
-    jobs = results.sweep.get("jobs") or []
-    failed = {job.get("setting") for job in jobs if job.get("error")}
-    seen = set(results.trials["setting"]) | failed
-    settings = [s for s in results.sweep["settings"] if s["id"] not in seen]
-    return [_job_name(job) for job in jobs if job.get("status") == "missing"] + [
-        setting_name(s["label"]) for s in settings
-    ]
-
-
-def _job_name(job: Mapping[str, Any]) -> str:
-    return str(job.get("label") or " ".join(job.get("overrides") or []) or "a job")
 
 
 def _joined(value: Any) -> str:

@@ -26,23 +26,53 @@ def quantile_with_failures(values: ArrayLike, q: float) -> float:
         >>> quantile_with_failures([1.0, 3.0, float("nan")], 0.5)
         3.0
     """
-    row = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    row = np.asarray(values, dtype=np.float64).ravel()
     if row.size == 0:
         raise ValueError("values: holds no trial; a quantile needs at least one")
-    row = np.sort(np.where(np.isnan(row), np.inf, row), axis=1)
-    return float(row_quantiles(row, np.array([row.shape[1]]), q)[0])
+    return float(group_quantiles(row, np.zeros(row.size, dtype=np.int64), 1, (q,))[0, 0])
 
 
-def row_quantiles(rows: Floats, counts: Ints, q: float) -> Floats:
-    """Take the quantile of the first entries of each row; inf where it touches inf.
+def group_quantiles(
+    values: ArrayLike, group: NDArray[np.integer], n_groups: int, qs: tuple[float, ...]
+) -> Floats:
+    """Take quantiles within each group, failures counting as inf.
 
     Args:
-        rows: Shape (n_rows, n_trials), each row increasing, without NaN.
-        counts: How many entries of a row count, shape (n_rows,), at least 1.
+        values: Shape (n,); inf or NaN is a failure.
+        group: The group of each value, shape (n,), from 0 to ``n_groups - 1``.
+        n_groups: How many groups there are.
+        qs: Each between 0 and 1.
+
+    Returns:
+        Shape (len(qs), n_groups); NaN for a group without a value, and only there.
+
+    Example:
+        >>> group_quantiles([1.0, 5.0, 3.0], np.array([0, 2, 0]), 3, (0.5,))
+        array([[ 2., nan,  5.]])
+    """
+    known = np.asarray(values, dtype=np.float64)
+    known = np.where(np.isnan(known), np.inf, known)
+    known = known[np.lexsort((known, group))]
+    counts = np.bincount(group, minlength=n_groups).astype(np.int64)
+    first = np.cumsum(counts) - counts
+    some = counts > 0
+    out: Floats = np.full((len(qs), n_groups), np.nan)
+    for row, q in zip(out, qs, strict=True):
+        row[some] = sorted_quantiles(known, first[some], counts[some], q)
+    return out
+
+
+def sorted_quantiles(values: Floats, first: Ints, counts: Ints, q: float) -> Floats:
+    """Take the quantile of each run of sorted values; inf where it touches inf.
+
+    Args:
+        values: Runs of increasing values one after another, shape (n,), without NaN.
+        first: Where each run starts in ``values``, shape (n_runs,).
+        counts: How many values a run has, shape (n_runs,), at least 1.
         q: Between 0 and 1.
 
     Returns:
-        Quantiles, shape (n_rows,), never NaN.
+        Quantiles, shape (n_runs,), never NaN.
     """
     position = q * (counts - 1)
     # 0.55 * 100 is 55.00000000000001: without rounding it would touch the entry after its own.
@@ -50,8 +80,7 @@ def row_quantiles(rows: Floats, counts: Ints, q: float) -> Floats:
     position = np.where(np.abs(position - whole) < 1e-9, whole, position)
     below = np.floor(position).astype(np.int64)
     weight = position - below
-    index = np.arange(len(rows))
-    low, high = rows[index, below], rows[index, np.minimum(below + 1, counts - 1)]
+    low, high = values[first + below], values[first + np.minimum(below + 1, counts - 1)]
     between = (weight > 0) & np.isfinite(high)
     out: Floats = np.where(weight > 0, np.inf, low)
     out[between] = low[between] + weight[between] * (high[between] - low[between])

@@ -1,35 +1,28 @@
 """What each setting did, one row a setting, and which settings a panel has room for."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.report.bands import LOSSES
-from nnrun.report.quantiles import quantile_with_failures
+from nnrun.report.quantiles import group_quantiles
 from nnrun.report.survival import (
     censored,
     common_budget,
     rmst,
     samples_to_target,
-    trained,
     wilson_interval,
 )
-from nnrun.results import Results
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+STATUSES = ("reached", "exhausted", "diverged", "failed")
 
 SHOWN = 8  # most lines that a reader can tell apart in one panel
 BEST = 4  # of these, how many go to the fastest settings
-
-
-def in_order(results: Results) -> pd.DataFrame:
-    """Sort the trials into the sweep's order of settings, so that the baseline comes first."""
-    place = {s["id"]: i for i, s in enumerate(results.sweep["settings"])}
-    order = results.trials["setting"].map(place).astype("float64")
-    return results.trials.loc[order.sort_values(kind="stable").index]
 
 
 def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
@@ -48,16 +41,29 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
         ``final_test_loss_median`` (diverged is inf), ``final_accuracy_median`` (diverged is 0; NaN
         for regression), ``ns_per_sample`` (median). NaN where no trial was trained.
     """
-    horizon = common_budget(trials)
-    classifies = bool((trials["task"] != "regression").any())
-    rows = []
-    for setting, group in trials.groupby("setting", sort=False):
-        about = {key: group[key].iloc[0] for key in ("label", *varying)}
-        rows.append({"setting": setting, **about, **_summary_row(group, horizon, classifies)})
-    if rows:
-        return pd.DataFrame(rows)
-    empty = _summary_row(trials, horizon, classifies)
-    return pd.DataFrame(columns=["setting", "label", *varying, *empty])
+    group, settings = pd.factorize(trials["setting"])
+    n = len(settings)
+    _, first = np.unique(group, return_index=True)
+    about = {key: trials[key].iloc[first].reset_index(drop=True) for key in ("label", *varying)}
+    status = trials["status"].to_numpy()
+    ran = status != "failed"
+    tally = {name: _count(group, status == name, n) for name in STATUSES}
+    seeds = _count(group, ran, n)
+    measured = _measured(trials[ran], group[ran], n, common_budget(trials))
+    counts = zip(tally["reached"].tolist(), seeds.tolist(), strict=True)
+    low, high = np.array([wilson_interval(*k) for k in counts], dtype=np.float64).reshape(n, 2).T
+    columns = {
+        "setting": settings,
+        **about,
+        "seeds": seeds,
+        **tally,
+        "plateaued": _count(group, ran & trials["plateaued"].eq(True).to_numpy(), n),
+        "success_rate": tally["reached"] / np.where(seeds > 0, seeds, np.nan),
+        "success_low": low,
+        "success_high": high,
+        **measured,
+    }
+    return pd.DataFrame(columns)
 
 
 def shown(summary: pd.DataFrame, most: int = SHOWN) -> list[str]:
@@ -68,8 +74,8 @@ def shown(summary: pd.DataFrame, most: int = SHOWN) -> list[str]:
         most: Most lines in a panel.
 
     Returns:
-        Settings that trained, all of them if they fit; else the baseline, the best four by
-        ``rmst``, and of the others the median and the worst.
+        Settings that trained, all of them if they fit; else the first, the best four by ``rmst``,
+        and of the others the median and the worst.
     """
     ran = summary[summary["seeds"] > 0]
     names = [str(name) for name in ran["setting"]]
@@ -81,39 +87,58 @@ def shown(summary: pd.DataFrame, most: int = SHOWN) -> list[str]:
     return [name for name in names if name in chosen]
 
 
-def _summary_row(group: pd.DataFrame, horizon: float, classifies: bool) -> dict[str, Any]:
-    ran = trained(group)
-    status = group["status"].value_counts()
-    n, reached = len(ran), int(status.get("reached", 0))
-    low, high = wilson_interval(reached, n)
+def _measured(
+    ran: pd.DataFrame, group: NDArray[np.intp], n: int, horizon: float
+) -> dict[str, Floats]:
+    """Times and final values of the trained trials, shape (n,) each; NaN without a trial."""
     diverged = (ran["status"] == "diverged").to_numpy()
     times = samples_to_target(ran)
-    final = {name: _finals(ran, name, np.where(diverged, np.inf, np.nan)) for name in LOSSES}
-    accuracy = _finals(ran, "accuracy", np.where(diverged & classifies, 0.0, np.nan))
+    median, q10, q90 = group_quantiles(times, group, n, (0.5, 0.1, 0.9))
+    final = {
+        f"final_{name}_median": _medians(np.where(diverged, np.inf, _final(ran, name)), group, n)
+        for name in LOSSES
+    }
+    # A regression has no accuracy: NaN there is an absence, not a failure.
+    classifies = (ran["task"] != "regression").to_numpy()
+    accuracy = np.where(diverged & classifies, 0.0, _final(ran, "accuracy"))
+    absent = _count(group, np.isnan(accuracy), n) > 0
+    cost = ran["ns_per_sample"].to_numpy(dtype=np.float64, na_value=np.nan)
+    timed = ~np.isnan(cost)
     return {
-        "seeds": n,
-        **{name: int(status.get(name, 0)) for name in ("reached", "exhausted", "diverged")},
-        "failed": int(status.get("failed", 0)),
-        "plateaued": int(ran["plateaued"].eq(True).sum()),
-        "success_rate": reached / n if n else float("nan"),
-        "success_low": low,
-        "success_high": high,
-        "samples_median": _quantile_or_nan(times, 0.5),
-        "samples_q10": _quantile_or_nan(times, 0.1),
-        "samples_q90": _quantile_or_nan(times, 0.9),
-        "rmst": rmst(*censored(ran, horizon), horizon) if n else float("nan"),
-        **{f"final_{name}_median": _quantile_or_nan(final[name], 0.5) for name in LOSSES},
-        # A regression has no accuracy: NaN there is an absence, not a failure.
-        "final_accuracy_median": float(np.median(accuracy)) if n else float("nan"),
-        "ns_per_sample": float(ran["ns_per_sample"].median()) if n else float("nan"),
+        "samples_median": median,
+        "samples_q10": q10,
+        "samples_q90": q90,
+        "rmst": _restricted_means(*censored(ran, horizon), group, n, horizon),
+        **final,
+        "final_accuracy_median": np.where(absent, np.nan, _medians(accuracy, group, n)),
+        "ns_per_sample": _medians(cost[timed], group[timed], n),
     }
 
 
-def _finals(ran: pd.DataFrame, metric: str, at_divergence: Floats) -> Floats:
-    """Final values; ``at_divergence`` wins wherever it is not NaN."""
-    values = ran[f"final_{metric}"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isnan(at_divergence), values, at_divergence)
+def _final(ran: pd.DataFrame, metric: str) -> Floats:
+    return ran[f"final_{metric}"].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _quantile_or_nan(values: Floats, q: float) -> float:
-    return quantile_with_failures(values, q) if values.size else float("nan")
+def _count(group: NDArray[np.intp], marked: NDArray[np.bool_], n: int) -> Ints:
+    """Count the marked trials of each group."""
+    return np.bincount(group[marked], minlength=n)
+
+
+def _medians(values: Floats, group: NDArray[np.intp], n: int) -> Floats:
+    """Take the median of each group, NaN counting as inf."""
+    return group_quantiles(values, group, n, (0.5,))[0]
+
+
+def _restricted_means(
+    times: Floats,
+    observed: NDArray[np.bool_],
+    group: NDArray[np.intp],
+    n: int,
+    horizon: float,
+) -> Floats:
+    """Take the restricted mean time of each group; NaN where it is empty."""
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=n))
+    parts = [np.split(values[order], ends[:-1]) for values in (times, observed)]
+    means = [rmst(t, o, horizon) if len(t) else np.nan for t, o in zip(*parts, strict=True)]
+    return np.array(means[:n], dtype=np.float64)

@@ -22,23 +22,25 @@ def is_target(target: Any) -> bool:
     )
 
 
-def setting_target(sweep: Mapping[str, Any], setting: str) -> Any:
-    """Find the target of one setting: its own, from its config, else the sweep's."""
-    configs = {s["id"]: s["config"] for s in sweep["settings"]}
-    config: Mapping[str, Any] = configs.get(setting, {})
-    own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
-    return own if is_target(own) else sweep.get("target")
+def targets(sweep: Mapping[str, Any]) -> dict[str, Any]:
+    """Find the target of each setting: its own, from its config, else the sweep's."""
+    found = {}
+    for setting in sweep["settings"]:
+        config = setting["config"]
+        own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
+        found[setting["id"]] = own if is_target(own) else sweep.get("target")
+    return found
 
 
 def one_target(sweep: Mapping[str, Any]) -> bool:
     """Tell whether all settings share one target, so that their times can be compared."""
-    targets = [setting_target(sweep, s["id"]) for s in sweep["settings"]]
-    return all(target == targets[0] for target in targets[1:])
+    found = list(targets(sweep).values())
+    return all(target == found[0] for target in found)
 
 
 def shared_target(sweep: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Find the target that all settings share; None if they do not, or have none."""
-    if not sweep["settings"] or not one_target(sweep):
+    found = list(targets(sweep).values())
+    if not found or any(target != found[0] for target in found):
         return None
-    target = setting_target(sweep, sweep["settings"][0]["id"])
-    return target if is_target(target) else None
+    return found[0] if is_target(found[0]) else None

@@ -6,53 +6,48 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.report.summary import SHOWN, in_order, shown, summarise
+from nnrun.report.findings import Findings
+from nnrun.report.jobs import incomplete
+from nnrun.report.summary import SHOWN, shown
 from nnrun.report.survival import common_budget, trained
-from nnrun.report.targets import one_target, setting_target, target_text
+from nnrun.report.targets import one_target, target_text, targets
 from nnrun.report.words import count, number, seeds, seeds_range, setting_name
-from nnrun.results import Results
 
 FEW_SEEDS = 20  # fewer seeds than this carry no verdict
 NO_TEST = "These are descriptions: this first report makes no statistical test."
 
 
-def verdict(results: Results) -> list[str]:
+def verdict(findings: Findings) -> list[str]:
     """Say what the sweep found, in plain sentences.
 
-    Args:
-        results: A sweep's tables.
-
     Returns:
-        A sentence or two a setting (with more than eight settings, those that the figures show),
-        the first being the baseline, then what the sentences must not be taken for.
+        What is not in the report, if anything; then a sentence or two a setting (with more than
+        eight settings, those that the figures show), the first being the baseline; then what the
+        sentences must not be taken for.
     """
-    trials = in_order(results)
-    summary = summarise(trials, results.varying)
-    told = statements(trials, summary, results.sweep)
-    lines = [f"{told_one['name']}: {told_one['text']}" for told_one in told]
-    untold = len(summary) - len(told)
+    lines = [": ".join(gap)] if (gap := incomplete(findings.sweep)) else []
+    told = statements(findings)
+    lines += [f"{told_one['name']}: {told_one['text']}" for told_one in told]
+    untold = len(findings.summary) - len(told)
     if untold:
         lines.append(f"{untold:,} more settings are in the table.")
-    return [*lines, *cautions(summary, results.sweep)]
+    return [*lines, *cautions(findings.summary, findings.sweep)]
 
 
-def statements(
-    trials: pd.DataFrame, summary: pd.DataFrame, sweep: Mapping[str, Any]
-) -> list[dict[str, str]]:
+def statements(findings: Findings) -> list[dict[str, str]]:
     """Write one statement a shown setting: ``setting`` (id), ``name``, ``text``."""
+    trials, summary, sweep = findings.trials, findings.summary, findings.sweep
     horizon = common_budget(trials)
-    budgets = trained(trials).groupby("setting", sort=False)["budget"].max()
-    ratio = ratios(summary, sweep)
-    chosen = set(summary["setting"])
-    if len(chosen) > SHOWN:
-        chosen = set(shown(summary))
+    if len(summary) > SHOWN:
+        summary = summary[summary["setting"].isin(shown(summary))]
+    told_trials = trained(trials[trials["setting"].isin(summary["setting"])])
+    budgets = told_trials.groupby("setting", sort=False)["budget"].max()
+    ratio, target = ratios(findings.summary, sweep), targets(sweep)
     told = []
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
-        if row["setting"] not in chosen:
-            continue
         setting = row["setting"]
-        text = outcome(row, budgets.get(setting, math.nan), setting_target(sweep, setting))
+        text = outcome(row, budgets.get(setting, math.nan), target.get(setting))
         compared = comparison(row, ratio.get(setting), horizon)
         is_baseline = len(sweep["settings"]) > 1 and setting == sweep["settings"][0]["id"]
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")

@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import TypeVar
 
 from nnrun.config import Executor
@@ -12,38 +13,45 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+AHEAD = 32
+"""Items a worker that are handed out at once: enough to keep it busy while results are saved, few
+enough that results waiting to be saved fit into memory."""
+
+
 def run_all(
     work: Callable[[T, Callable[[], bool]], R],
-    items: Sequence[T],
+    items: Iterable[T],
     executor: Executor,
     check: Callable[[], None],
-) -> Iterator[tuple[T, R | Exception]]:
-    """Work on every item in parallel; yield each with its result as it is done.
+) -> Iterator[R]:
+    """Work on every item in parallel; yield each result as it is there.
 
-    If ``check`` raises, or the generator is closed early, the work in flight is asked to stop and
-    waited for, and what was queued is dropped.
+    If ``check`` or ``work`` raises, or the generator is closed early, the work in flight is asked
+    to stop and waited for, and what was queued is dropped.
 
     Args:
         work: Called with an item and a function that says whether to stop.
-        items: What to work on, in order.
+        items: What to work on, in order; taken as workers get free.
         executor: How many threads.
         check: Called every fifth of a second and after each item; may raise.
 
     Yields:
-        Items with their results, or with the exception that ended them, in order of completion.
+        Results, in order of completion.
     """
     stop = threading.Event()
-    pool = ThreadPoolExecutor(min(workers(executor), max(1, len(items))), "shard")
-    pending: dict[Future[R], T] = {pool.submit(work, item, stop.is_set): item for item in items}
+    threads, queue = workers(executor), iter(items)
+    pool = ThreadPoolExecutor(threads, "shard")
+    pending: set[Future[R]] = set()
     try:
-        while pending:
+        while True:
+            more = islice(queue, max(0, AHEAD * threads - len(pending)))
+            pending |= {pool.submit(work, item, stop.is_set) for item in more}
+            if not pending:
+                return
             check()
-            done, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            for future in done:
-                error = future.exception()
-                if error is not None and not isinstance(error, Exception):
-                    raise error
-                yield pending.pop(future), future.result() if error is None else error
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            while done:
+                yield done.pop().result()
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

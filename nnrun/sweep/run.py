@@ -1,98 +1,88 @@
-"""From jobs to finished jobs: group trials, train the shards, put every job together again."""
+"""From jobs to finished jobs: find or train every trial, put every job together again."""
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from nnrun.config import Job
-from nnrun.network.mlp import Layer
+from nnrun.sweep.block import Block, joined
+from nnrun.sweep.cache import Cache
 from nnrun.sweep.executors import run_all, workers
+from nnrun.sweep.gather import Failure, gathering, train_apart
 from nnrun.sweep.progress import meter
 from nnrun.sweep.store import Record
+from nnrun.sweep.todo import Wanted, missing, wanted
 from nnrun.training.convergence import Outcomes, Status, outcomes
+from nnrun.training.cost import shards
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group
-from nnrun.training.trainer import Curves, Trained, train
+from nnrun.training.trainer import Curves, Trained
 
 
 @dataclass
 class Tally:
-    """What training cost, filled while it runs.
+    """What a launch cost, filled while it runs.
 
     Attributes:
         train: Seconds in training, added over threads.
         evaluate: Seconds in evaluations, added over threads.
+        cached: Trials that were not trained because they had been before.
         stacks: For each stack its trials, samples, engine and seconds of training.
     """
 
     train: float = 0.0
     evaluate: float = 0.0
+    cached: int = 0
     stacks: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Place(NamedTuple):
-    """Where a trial's result is to be found."""
-
-    trained: Trained
-    row: int
-    ns_per_sample: float
-
-
-TrialKey = tuple[str, int]
+Item = tuple[int, Stack]
+Result = tuple[int, list[tuple[Stack, Trained] | Failure]]
 
 
 def run_jobs(
-    jobs: Sequence[Job], tally: Tally, check: Callable[[], None] = lambda: None
+    jobs: Sequence[Job],
+    tally: Tally,
+    cache: Cache,
+    check: Callable[[], None] = lambda: None,
+    todo: Mapping[str, Wanted] | None = None,
 ) -> Iterator[tuple[int, Record]]:
-    """Train all trials of all jobs; yield each job's record as soon as its last trial is done.
+    """Find or train all trials of all jobs; yield each job's record when its setting is done.
 
-    Trials that several jobs ask for are trained once. A shard that raises fails the jobs it
-    belongs to, and no others.
+    Trials that several jobs ask for are trained once. A setting that raises fails its own jobs
+    and no others.
 
     Args:
         jobs: Checked jobs; they share one executor.
         tally: Is filled with costs.
+        cache: Where earlier trials are found and new ones kept.
         check: Called often while training; what it raises ends it.
+        todo: What the jobs ask for, if it is known already.
 
     Yields:
         Indices into ``jobs`` with their records; a failed job's record carries the traceback in
         ``meta["error"]``.
     """
-    keys = {i: {(j.setting.id, seed) for seed in j.trial_seeds} for i, j in enumerate(jobs)}
-    settings = {job.setting.id: job.setting for job in jobs}
-    distinct = dict.fromkeys((job.setting.id, seed) for job in jobs for seed in job.trial_seeds)
-    trials = [Trial(settings[setting], seed) for setting, seed in distinct]
-    stacks = group(trials)
-    n_workers = workers(jobs[0].executor)
-    shards = [
-        (number, shard)
-        for number, stack in enumerate(stacks)
-        for shard in stack.shards(choose_engine(stack).width, n_workers)
-    ]
-    tally.stacks = [_stack_facts(stack) for stack in stacks]
-    places: dict[TrialKey, Place] = {}
-    samples = sum(stack["samples"] for stack in tally.stacks)
-    with meter(len(trials), samples) as advance:
-        work = _work(advance)
-        for (number, shard), result in run_all(work, shards, jobs[0].executor, check):
-            done = {(trial.setting.id, trial.seed) for trial in shard.trials}
-            concerned = [index for index, left in keys.items() if left & done]
-            if isinstance(result, Exception):
-                error = "".join(traceback.format_exception(result))
-                for index in concerned:
-                    del keys[index]
-                    yield index, failed_record(jobs[index], error)
-                continue
-            places |= _places(shard, result)
-            _count(tally, number, result)
-            for index in concerned:
-                keys[index] -= done
-                if not keys[index]:
-                    del keys[index]
-                    yield index, _record(jobs[index], places)
+    todo = wanted(jobs) if todo is None else todo
+    parts: dict[str, list[Block]] = {}
+    trials: list[Trial] = []
+    for key, want in todo.items():
+        check()
+        block = cache.find(want.setting, want.engine, want.seeds)
+        tally.cached += 0 if block is None else len(block.seeds)
+        if block is not None and len(block.seeds) == len(want.seeds):
+            yield from _records(jobs, want, block)
+        else:
+            parts[key] = [] if block is None else [block]
+            trials += missing(want, () if block is None else block.seeds.tolist())
+    for key, done in _trained(trials, jobs, tally, cache, check):
+        if isinstance(done, Failure):
+            for index in todo[key].jobs:
+                yield index, failed_record(jobs[index], done.error)
+        else:
+            yield from _records(jobs, todo[key], joined([*parts.pop(key), done]))
 
 
 def failed_record(job: Job, error: str) -> Record:
@@ -110,25 +100,38 @@ def failed_record(job: Job, error: str) -> Record:
     )
 
 
-def _record(job: Job, places: Mapping[TrialKey, Place]) -> Record:
-    found = [places[job.setting.id, seed] for seed in job.trial_seeds]
-    samples = found[0].trained.curves.samples
-    metrics = (
-        np.stack([p.trained.curves[m][p.row] for p in found]) for m in range(1, len(Curves._fields))
-    )
-    curves = Curves(samples, *metrics)
-    params = tuple(
-        Layer(*(np.stack([p.trained.params[i][k][p.row] for p in found]) for k in range(2)))
-        for i in range(len(job.setting.sizes))
-    )
-    return Record(
-        meta=_meta(job, engine=found[0].trained.engine, error=None),
-        seeds=np.array(job.trial_seeds, dtype=np.int64),
-        curves=curves,
-        outcomes=outcomes(curves, job.setting.target),
-        ns_per_sample=np.array([p.ns_per_sample for p in found]),
-        params=params,
-    )
+def _trained(
+    trials: Sequence[Trial],
+    jobs: Sequence[Job],
+    tally: Tally,
+    cache: Cache,
+    check: Callable[[], None],
+) -> Iterator[tuple[str, Block | Failure]]:
+    """Train trials; yield each setting's id with all of them, or with why it failed."""
+    if not trials:
+        return
+    stacks = group(trials)
+    tally.stacks += [_stack_facts(stack) for stack in stacks]
+    first = len(tally.stacks) - len(stacks)
+    threads = workers(jobs[0].executor)
+    items = ((first + i, shard) for i, stack in enumerate(stacks) for shard in _cut(stack, threads))
+    samples = sum(stack["samples"] for stack in tally.stacks[first:])
+    with gathering(trials, cache) as gathered, meter(len(trials), samples) as advance:
+        for number, results in run_all(_work(advance), items, jobs[0].executor, check):
+            for result in results:
+                if isinstance(result, Failure):
+                    yield from gathered.fail(result)
+                else:
+                    _count(tally, number, result[1])
+                    yield from gathered.add(*result)
+
+
+def _records(jobs: Sequence[Job], want: Wanted, block: Block) -> Iterator[tuple[int, Record]]:
+    for index in want.jobs:
+        job = jobs[index]
+        mine = block.taken(job.trial_seeds)
+        judged = outcomes(mine.curves, job.setting.target)
+        yield index, Record.of(_meta(job, engine=block.engine, error=None), mine, judged)
 
 
 def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
@@ -148,16 +151,17 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
     }
 
 
-def _work(
-    advance: Callable[[int], None],
-) -> Callable[[tuple[int, Stack], Callable[[], bool]], Trained]:
-    return lambda item, stopped: train(item[1], choose_engine(item[1]), advance, stopped)
+def _cut(stack: Stack, threads: int) -> Iterator[Stack]:
+    engine = choose_engine(stack)
+    return shards(stack, engine.name, engine.width, threads)
 
 
-def _places(shard: Stack, result: Trained) -> dict[TrialKey, Place]:
-    samples = len(shard.trials) * int(result.curves.samples[-1])
-    cost = 1e9 * result.train_seconds / samples
-    return {(t.setting.id, t.seed): Place(result, i, cost) for i, t in enumerate(shard.trials)}
+def _work(advance: Callable[[int], None]) -> Callable[[Item, Callable[[], bool]], Result]:
+    def work(item: Item, stopped: Callable[[], bool]) -> Result:
+        number, shard = item
+        return number, train_apart(shard, advance, stopped)
+
+    return work
 
 
 def _stack_facts(stack: Stack) -> dict[str, Any]:

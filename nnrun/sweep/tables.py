@@ -1,10 +1,11 @@
 """From records to tables: a row a trial, and a row an evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,14 @@ import pyarrow.parquet as pq
 from nnrun.config import label, varying_keys
 from nnrun.errors import shown
 from nnrun.sweep.store import Record, write_atomically
+from nnrun.training.convergence import Outcomes, Status
+from nnrun.training.trainer import Curves
+
+METRICS = Curves._fields[1:]
+CURVES_SCHEMA = pa.schema(
+    [("setting", pa.string()), ("seed", pa.int64()), ("samples", pa.int64())]
+    + [(metric, pa.float64()) for metric in METRICS]
+)
 
 
 def merged(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -44,58 +53,148 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+class SettingTrials(NamedTuple):
+    """All trials of one setting, each seed once.
+
+    Attributes:
+        meta: Of the first record.
+        seeds: Shape (trial,).
+        trained: Whether the trial was trained, rather than stopped by an error; shape (trial,).
+        curves: Measurements of the trained trials only, with the trials as their first axis.
+        outcomes: How each trial ended, shape (trial,).
+        ns_per_sample: Training cost in nanoseconds, shape (trial,).
+    """
+
+    meta: Mapping[str, Any]
+    seeds: npt.NDArray[np.int64]
+    trained: npt.NDArray[np.bool_]
+    curves: Curves
+    outcomes: Outcomes
+    ns_per_sample: npt.NDArray[np.float64]
+
+
+def setting_trials(records: Sequence[Record]) -> SettingTrials:
+    """Put the records of one setting together.
+
+    Of a seed in several records one trial remains: the first that was trained, in the place where
+    the seed stood first.
+
+    Raises:
+        ValueError: If two records were evaluated at different numbers of samples.
+    """
+    whole = [record for record in records if record.curves.samples.size] or list(records[:1])
+    grid = whole[0].curves.samples
+    if any(not np.array_equal(grid, record.curves.samples) for record in whole):
+        raise ValueError(f"setting {whole[0].setting}: its records have different evaluations")
+    seeds = np.concatenate([record.seeds for record in records])
+    status = np.concatenate([record.outcomes.status for record in records])
+    trained = status != Status.FAILED.value
+    keep = _one_a_seed(seeds, trained)
+    kept = keep[trained[keep]]
+    metrics = (
+        np.concatenate([_padded(getattr(r.curves, m), len(grid)) for r in records])[kept]
+        for m in METRICS
+    )
+    fates = zip(*(record.outcomes for record in records), strict=True)
+    return SettingTrials(
+        meta=records[0].meta,
+        seeds=seeds[keep],
+        trained=trained[keep],
+        curves=Curves(grid, *metrics),
+        outcomes=Outcomes(*(np.concatenate(fate)[keep] for fate in fates)),
+        ns_per_sample=np.concatenate([record.ns_per_sample for record in records])[keep],
+    )
+
+
+def _one_a_seed(
+    seeds: npt.NDArray[np.int64], trained: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.intp]:
+    place: dict[int, int] = {}
+    for i, seed in enumerate(seeds.tolist()):
+        if seed not in place or (trained[i] and not trained[place[seed]]):
+            place[seed] = i
+    return np.array(list(place.values()), dtype=np.intp)
+
+
+def _padded(metric: npt.NDArray[np.float64], n_evals: int) -> npt.NDArray[np.float64]:
+    """Give the trials of a failed job, which have no evaluations, ones without values."""
+    return metric if metric.shape[1] else np.full((len(metric), n_evals), np.nan)
+
+
+class TrialRows(NamedTuple):
+    """One setting's part of the trials table.
+
+    Attributes:
+        setting: Its id.
+        columns: Values of shape (trial,), and of shape () where all trials share one.
+    """
+
+    setting: str
+    columns: dict[str, Any]
+
+
+def trial_rows(trials: SettingTrials) -> TrialRows:
+    """Make one setting's part of the trials table; the varying keys and the label come later."""
+    final = {}
+    for name, metric in zip(METRICS, trials.curves[1:], strict=True):
+        values = np.full(len(trials.seeds), np.nan)
+        values[trials.trained] = metric[:, -1] if metric.size else np.nan
+        final[f"final_{name}"] = values
+    columns = {
+        "seed": trials.seeds,
+        **trials.outcomes._asdict(),
+        "task": trials.meta["task"],
+        "budget": trials.meta["samples"],
+        **final,
+        "ns_per_sample": trials.ns_per_sample,
+    }
+    return TrialRows(str(trials.meta["setting"]), columns)
+
+
+def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFrame:
     """Make the trials table: columns as ``nnrun.results.Results.trials`` says.
 
-    A seed that two records of a setting share stands in the table once.
+    Args:
+        parts: At least one, in the order of the table.
+        facts: Of the sweep, for its varying keys and labels.
     """
-    labels = {s["id"]: s["label"] for s in facts["settings"]}
-    parts = []
-    for record in _in_order(records, facts):
-        config, last = record.meta["config"], record.curves.samples.size - 1
-        final = {
-            f"final_{name}": metric[:, last] if last >= 0 else np.full(len(record.seeds), np.nan)
-            for name, metric in list(record.curves._asdict().items())[1:]
-        }
-        parts.append(
-            pd.DataFrame(
-                {
-                    "setting": record.setting,
-                    "label": labels[record.setting],
-                    **{key: _cell(config.get(key)) for key in facts["varying"]},
-                    "seed": record.seeds,
-                    **record.outcomes._asdict(),
-                    "task": record.meta["task"],
-                    "budget": record.meta["samples"],
-                    **final,
-                    "ns_per_sample": record.ns_per_sample,
-                }
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
+    about = {s["id"]: s for s in facts["settings"]}
+    found = [about[part.setting] for part in parts]
+    counts = [len(part.columns["seed"]) for part in parts]
+    table = {"setting": _repeated([part.setting for part in parts], counts)}
+    table["label"] = _repeated([s["label"] for s in found], counts)
     for key in facts["varying"]:
-        if table[key].map(type).nunique() > 1 and not pd.api.types.is_numeric_dtype(table[key]):
-            table[key] = table[key].map(str)
-    return table.drop_duplicates(["setting", "seed"], ignore_index=True)
+        table[key] = _repeated(_column([_cell(s["config"].get(key)) for s in found]), counts)
+    for key, first in parts[0].columns.items():
+        values = [part.columns[key] for part in parts]
+        shared = np.ndim(first) == 0
+        table[key] = _repeated(values, counts) if shared else np.concatenate(values)
+    return pd.DataFrame(table)
+
+
+def curve_rows(trials: SettingTrials) -> pa.Table:
+    """Make one setting's part of the curves table; NaN becomes null."""
+    samples, *metrics = trials.curves
+    seeds = trials.seeds[trials.trained]
+    n = len(seeds) * len(samples)
+    columns = [
+        pa.repeat(str(trials.meta["setting"]), n),
+        pa.array(np.repeat(seeds, len(samples))),
+        pa.array(np.tile(samples, len(seeds))),
+        *(pa.array(metric.ravel(), from_pandas=True) for metric in metrics),
+    ]
+    return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
+
+
+def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Make the trials table of some records, in the sweep's order of settings."""
+    return assemble([trial_rows(trials) for trials in _in_order(records, facts)], facts)
 
 
 def curves_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
     """Make the curves table: columns as ``nnrun.results.Results.curves`` says."""
-    parts = []
-    for record in _in_order(records, facts):
-        n_evals = len(record.curves.samples)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "setting": record.setting,
-                    "seed": np.repeat(record.seeds, n_evals),
-                    "samples": np.tile(record.curves.samples, len(record.seeds)),
-                    **{k: v.ravel() for k, v in list(record.curves._asdict().items())[1:]},
-                }
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
-    return table.drop_duplicates(["setting", "seed", "samples"], ignore_index=True)
+    parts = [curve_rows(trials) for trials in _in_order(records, facts)]
+    return pa.concat_tables(parts).to_pandas()
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
@@ -104,10 +203,21 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
     write_atomically(path, lambda file: pq.write_table(data, file))
 
 
-def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> list[Record]:
-    """Sort records by setting, as the sweep lists them; within one, as they came."""
+def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[SettingTrials]:
+    """Yield the settings of some records, as the sweep lists them."""
     by_setting = merged(records)
-    return [record for s in facts["settings"] for record in by_setting[s["id"]]]
+    return (setting_trials(by_setting[s["id"]]) for s in facts["settings"])
+
+
+def _repeated(values: Sequence[Any], counts: list[int]) -> Any:
+    """Repeat the value of each setting for each of its trials."""
+    return pd.Series(values).repeat(counts).reset_index(drop=True)
+
+
+def _column(values: Sequence[Any]) -> Sequence[Any]:
+    """Make values of one column alike: all of one type, or all numbers, or else all text."""
+    types = set(map(type, values))
+    return values if len(types) == 1 or types == {int, float} else list(map(str, values))
 
 
 def _cell(value: Any) -> Any:

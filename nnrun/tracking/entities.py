@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Metric, Param
 
-CURVE_POINTS = 60
-"""Most points a curve keeps: 15 a decade over four decades, at two thirds of the cost of 100."""
+CURVE_POINTS, FEWEST_POINTS = 60, 12
+"""Most points a curve keeps (15 a decade over four decades), and in the largest sweeps."""
+
+SHARED_POINTS = 6000
+"""Points a curve, over all settings of a sweep: a point costs MLflow about 60 µs of Python."""
 
 METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
 KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 8000
@@ -28,24 +31,40 @@ class Point(NamedTuple):
     samples: int = 0
 
 
-def curve_points(bands: "pd.DataFrame") -> Iterator[Point]:
+def curve_length(settings: int) -> int:
+    """Choose how many points a curve keeps in a sweep of so many settings.
+
+    MLflow's pages draw ten runs at first; the tables and the report keep every evaluation.
+
+    Example:
+        >>> [curve_length(settings) for settings in (1, 100, 300, 1000)]
+        [60, 60, 20, 12]
+    """
+    return max(FEWEST_POINTS, min(CURVE_POINTS, SHARED_POINTS // max(settings, 1)))
+
+
+def curve_points(bands: "pd.DataFrame", most: int = CURVE_POINTS) -> Iterator[Point]:
     """Yield the points of every curve of one setting, named ``METRIC/QUANTILE``.
 
     Args:
         bands: A row a metric and evaluation: ``metric``, ``samples``, ``q25``, ``median``, ``q75``.
+        most: Most points a curve.
 
     Yields:
-        Points in ascending samples within a curve, at most ``CURVE_POINTS`` a curve, evenly
-        spread on a log axis, the first and the last evaluation among them.
+        Points in ascending samples within a curve, evenly spread on a log axis, the first and the
+        last evaluation among them.
     """
-    for metric, rows in bands.groupby("metric", sort=False):
-        rows = rows.sort_values("samples")
-        rows = rows.iloc[_spread(rows["samples"].to_numpy(dtype=np.float64), CURVE_POINTS)]
-        samples = rows["samples"].to_numpy(dtype=np.int64).tolist()
+    metrics = bands["metric"].to_numpy(dtype=object)
+    seen = bands["samples"].to_numpy(dtype=np.int64)
+    for metric in dict.fromkeys(metrics):
+        rows = np.flatnonzero(metrics == metric)
+        rows = rows[np.argsort(seen[rows], kind="stable")]
+        rows = rows[_spread(seen[rows].astype(np.float64), most)]
+        samples = seen[rows].tolist()
         for quantile in ("median", "q25", "q75"):
-            values = rows[quantile].to_numpy(dtype=np.float64).tolist()
-            for value, seen in zip(values, samples, strict=True):
-                yield Point(f"{metric}/{quantile}", value, seen)
+            values = bands[quantile].to_numpy(dtype=np.float64)[rows].tolist()
+            for value, at in zip(values, samples, strict=True):
+                yield Point(f"{metric}/{quantile}", value, at)
 
 
 def _spread(samples: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.intp]:

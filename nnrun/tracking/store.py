@@ -5,12 +5,11 @@ import os
 import re
 import shlex
 import shutil
-import sqlite3
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from nnrun.errors import InputError, Issue
-from nnrun.tracking.entities import cut
+from nnrun.tracking import sqlite
+from nnrun.tracking.errors import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,10 +41,6 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 """Where ``mlflow ui`` serves unless told otherwise."""
 
 
-class TrackingError(RuntimeError):
-    """The store stopped taking runs; what was trained is safe in its records."""
-
-
 @dataclass(frozen=True)
 class Store:
     """An MLflow store that was reached, and the experiment in it.
@@ -53,13 +49,13 @@ class Store:
         uri: Tracking URI as the user gave it.
         client: Its MLflow client.
         experiment: The experiment's id.
-        database: Absolute path of the SQLite file, None for other stores.
+        database: The SQLite file, None for other stores.
     """
 
     uri: str
     client: "MlflowClient"
     experiment: str
-    database: Path | None
+    database: "sqlite.Database | None"
 
     @property
     def ui_command(self) -> str:
@@ -79,12 +75,6 @@ class Store:
     def _is_server(self) -> bool:
         return self.uri.startswith(("http", "databricks", "uc"))
 
-    def settle(self) -> None:
-        """Move a SQLite store's journal into the file itself, so that a copy of it is whole."""
-        if self.database:
-            with suppress(sqlite3.Error):  # a reader is in the way; the data is safe either way
-                _sqlite(self.database, "PRAGMA wal_checkpoint(TRUNCATE)")
-
 
 def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
     """Reach a store and its experiment, creating what is missing.
@@ -100,29 +90,21 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
     """
     if not uri.strip():
         raise InputError(Issue("tracking.uri", "''", "must be an MLflow tracking URI", EXAMPLE))
-    database = _sqlite_file(uri)
+    path, database = _sqlite_file(uri), None
     try:
         with _quiet():
-            if database is None:
+            if path is None:
                 _reach(uri)
                 client = _client(uri)
                 found = _experiment(client, experiment, _location(artifacts))
             else:
-                client, found = _open_sqlite(uri, database, experiment, artifacts)
+                client, found = _open_sqlite(uri, path, experiment, artifacts)
+                database = sqlite.Database.at(path)
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
-        raise InputError(_unusable(uri, error)) from error
+        raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":
         raise InputError(_deleted(uri, experiment, found.experiment_id))
     return Store(uri, client, str(found.experiment_id), database)
-
-
-def first_line(error: BaseException) -> str:
-    """Say in at most 200 characters what went wrong; of a connection, what the system said."""
-    root = error
-    while cause := root.__cause__ or root.__context__:
-        root = cause
-    lines = str(root if isinstance(root, OSError) else error).strip().splitlines()
-    return cut(lines[0], 200) if lines else type(error).__name__
 
 
 def _open_sqlite(
@@ -132,7 +114,8 @@ def _open_sqlite(
     location = _location(artifacts or str(database.parent / "mlartifacts"))
     # Two processes that create the schema at once leave a database that nobody can open again.
     with FileLock(f"{database}.lock", timeout=120):
-        _sqlite(database, "PRAGMA journal_mode=WAL")
+        sqlite.execute(database, "PRAGMA journal_mode=WAL")
+        sqlite.spare_syncs(database)
         # MLflow keeps one connection a URI: a relative one would stay with its first folder.
         client = _client(re.sub(r"///[^?]*", lambda _: f"///{database.as_posix()}", uri))
         return client, _experiment(client, experiment, location)
@@ -170,14 +153,6 @@ def _sqlite_file(uri: str) -> Path | None:
     return Path(path[1]).absolute()
 
 
-def _sqlite(database: Path, statement: str) -> None:
-    connection = sqlite3.connect(database, timeout=20)
-    try:
-        connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
 def _reach(uri: str) -> None:
     """Connect once to a database server: MLflow would go on trying for over a minute."""
     if re.match(r"(postgresql|mysql|mssql)\b", uri):
@@ -197,13 +172,14 @@ def _location(artifacts: str | None) -> str | None:
     return Path(artifacts).absolute().as_uri()
 
 
-def _unusable(uri: str, error: Exception) -> Issue:
+def unusable(uri: str, error: Exception) -> InputError:
+    """Say that a store cannot be used, and why."""
     hint = EXAMPLE
     if "out-of-date database schema" in str(error):
         command = _shell([*_mlflow(), "db", "upgrade", _without_password(uri)])
         hint = f"back the database up, then: {command}"
     rule = f"cannot be used as an MLflow store: {_without_password(first_line(error))}"
-    return Issue("tracking.uri", _without_password(uri), rule, hint)
+    return InputError(Issue("tracking.uri", _without_password(uri), rule, hint))
 
 
 def _deleted(uri: str, name: str, identity: str) -> Issue:
@@ -230,15 +206,12 @@ def _without_password(text: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep off the terminal what opening says besides its result: warnings, retries."""
+    """Keep off the terminal what MLflow says besides its result: warnings, retries, tracebacks."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    connections = logging.getLogger("urllib3")
-    level = connections.level
+    # errors reach the user as exceptions; for good, as the store may vanish at any time
+    for name, level in (("urllib3", logging.ERROR), ("mlflow.store.db.utils", logging.CRITICAL)):
+        logging.getLogger(name).setLevel(level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            connections.setLevel(logging.ERROR)
-            yield
-        finally:
-            connections.setLevel(level)
+        yield

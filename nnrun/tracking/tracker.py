@@ -1,68 +1,20 @@
 """The one writer of a sweep's MLflow runs."""
 
 import getpass
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from nnrun.tracking.entities import TAG_LENGTH, Point, batches, clean, curve_points, cut
-from nnrun.tracking.store import TrackingError, first_line, open_store
+from nnrun.tracking.errors import patiently, refusal, unreachable
+from nnrun.tracking.run import FoundRun, SettingRun, Status, SweepRun
+from nnrun.tracking.store import open_store, unusable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Status = Literal["FINISHED", "FAILED", "KILLED"]
-
-
-@dataclass(frozen=True)
-class SettingRun:
-    """What MLflow keeps of one setting.
-
-    Attributes:
-        setting: The setting's id.
-        name: The run's name, the setting's label, for instance ``lr=0.1``.
-        params: The flat configuration by dotted key, varying keys first.
-        bands: A row a metric and evaluation: ``metric``, ``samples`` (training samples seen) and
-            ``q25``, ``median``, ``q75`` over the seeds. Values that are not finite are left out.
-        summary: Final figures by name; those that are not finite are left out.
-        tags: What ties the run to its sweep: ``nnrun.sweep``, ``mlflow.source.git.commit``; and
-            ``mlflow.runColor`` (``#rrggbb``), else MLflow may give two settings one colour.
-        artifacts: Files and folders to be copied into the store.
-        failed: Whether the setting ended in an error.
-    """
-
-    setting: str
-    name: str
-    params: Mapping[str, Any]
-    bands: "pd.DataFrame"
-    summary: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Sequence[Path] = ()
-    failed: bool = False
-
-
-@dataclass(frozen=True)
-class SweepRun:
-    """What MLflow keeps of a whole sweep.
-
-    Attributes:
-        name: The run's name.
-        description: The verdict in Markdown, shown on the run's page.
-        metrics: Figures of the sweep by name; those that are not finite are left out.
-        tags: What ties the run to its settings, as in ``SettingRun``.
-        artifacts: The report and the tables; a folder is copied under its own name.
-        status: How the sweep ended.
-    """
-
-    name: str
-    description: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Sequence[Path] = ()
-    status: Status = "FINISHED"
+PAGE = 1000
+"""Runs a search brings at once."""
 
 
 class Tracker:
@@ -85,6 +37,7 @@ class Tracker:
 
     def __init__(self, uri: str, experiment: str, artifacts: str | None = None) -> None:
         self._store = open_store(uri, experiment, artifacts)
+        self._origin = _origin()
 
     def log_setting(self, run: SettingRun) -> str:
         """Write one setting as one ended run.
@@ -96,7 +49,7 @@ class Tracker:
             TrackingError: If the store does not take it; what it took is marked as failed.
         """
         summary = (Point(key, value) for key, value in run.summary.items())
-        points = [*curve_points(run.bands), *summary]
+        points = [*curve_points(run.bands, run.points), *summary]
         tags = {"nnrun.kind": "setting", "nnrun.setting": run.setting, **run.tags}
         with self._run(run.name, tags, "FAILED" if run.failed else "FINISHED") as identity:
             self._log(identity, points, run.params)
@@ -120,6 +73,44 @@ class Tracker:
             self._copy(identity, run.artifacts)
         return identity
 
+    def find(self, sweep: str) -> list[FoundRun]:
+        """List the runs of a sweep, the newest first; deleted ones are left out.
+
+        Args:
+            sweep: The sweep's id, as in the tag ``nnrun.sweep``.
+
+        Raises:
+            InputError: If the store does not answer.
+        """
+        search = partial(
+            self._store.client.search_runs,
+            [self._store.experiment],
+            f"tags.`nnrun.sweep` = {_quoted(sweep)}",
+            max_results=PAGE,
+            order_by=["attributes.start_time DESC"],
+        )
+        found: list[FoundRun] = []
+        page = None
+        try:
+            while page != "":
+                runs = search(page_token=page)
+                found += [FoundRun(r.info.run_id, r.info.status, r.data.tags) for r in runs]
+                page = runs.token or ""
+        except Exception as error:
+            raise unusable(self._store.uri, error) from error
+        return found
+
+    def delete(self, run: str) -> None:
+        """Move a run to MLflow's deleted runs.
+
+        Raises:
+            TrackingError: If the store does not do it.
+        """
+        try:
+            patiently(lambda: self._store.client.delete_run(run))
+        except Exception as error:
+            raise refusal(f"to delete the run {run}", error) from error
+
     def ui_command(self) -> str:
         """Give the shell command that opens this store, for the directory of the start.
 
@@ -139,7 +130,7 @@ class Tracker:
             The page's address; for a database, the one that ``ui_command`` serves it at. Empty
             for a hosted service whose pages are not at its URI.
         """
-        wanted = f"tags.`nnrun.sweep` = '{sweep}' and tags.`nnrun.kind` = 'setting'"
+        wanted = f"tags.`nnrun.sweep` = {_quoted(sweep)} and tags.`nnrun.kind` = 'setting'"
         query = {
             "compareRunsMode": "CHART",
             "workflowType": "machine_learning",
@@ -152,20 +143,29 @@ class Tracker:
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""
-        self._store.settle()
+        if self._store.database:
+            self._store.database.settle()
 
     @contextmanager
     def _run(self, name: str, tags: Mapping[str, str], status: Status) -> Iterator[str]:
         """Begin a run and end it whatever happens: none is left as running."""
         client, run = self._store.client, ""
         try:
-            sent = _origin() | {key: cut(value, TAG_LENGTH) for key, value in clean(tags).items()}
-            run = client.create_run(self._store.experiment, tags=sent, run_name=name).info.run_id
+            if self._store.database:
+                self._store.database.require()
+            sent = {key: cut(value, TAG_LENGTH) for key, value in clean(tags).items()}
+            # with its tags at once: a process that is killed leaves no run that nobody knows
+            run = patiently(
+                lambda: client.create_run(
+                    self._store.experiment, tags=self._origin | sent, run_name=name
+                )
+            ).info.run_id
             yield run
-            client.set_terminated(run, status)
+            patiently(lambda: client.set_terminated(run, status))
         except Exception as error:
-            self._end_early(run, "FAILED")
-            raise TrackingError(f"MLflow refused the run '{name}': {first_line(error)}") from error
+            if not unreachable(error):
+                self._end_early(run, "FAILED")
+            raise refusal(f"the run '{name}'", error) from error
         except BaseException:
             self._end_early(run, "KILLED")
             raise
@@ -177,7 +177,7 @@ class Tracker:
 
     def _log(self, run: str, points: Iterable[Point], params: Mapping[str, Any]) -> None:
         for metrics, texts in batches(points, params):
-            self._store.client.log_batch(run, metrics=metrics, params=texts)
+            patiently(partial(self._store.client.log_batch, run, metrics=metrics, params=texts))
 
     def _copy(self, run: str, artifacts: Iterable[Path]) -> None:
         for path in artifacts:
@@ -185,6 +185,10 @@ class Tracker:
                 self._store.client.log_artifacts(run, str(path), path.name)
             else:
                 self._store.client.log_artifact(run, str(path))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def _origin() -> dict[str, str]:

@@ -12,16 +12,10 @@ from nnrun.network.activations import Array
 
 T = TypeVar("T")
 
-SHARD_TRIALS = 512
-"""Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
-negligible, few enough for memory."""
-
-SHARD_PARAMETERS = 2**25
-"""Most parameters of such a shard: a copy of them is 256 MiB, and an engine keeps a handful."""
-
-THREAD_WORK = 2**16
-"""Parameters x samples of a trial's step from which NumPy spends its time in BLAS, where threads do
-not wait for each other."""
+SETTINGS_TOGETHER = 32
+"""Settings whose trials are cut together. Trials of one seed share a stream of samples, so they
+belong side by side; but then the last seed of any setting comes last, and a setting is done, saved
+and shown only when all its seeds are."""
 
 
 class Trial(NamedTuple):
@@ -66,29 +60,14 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,)."""
         return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
 
-    def shards(self, width: int, workers: int) -> Iterator["Stack"]:
-        """Cut the stack into pieces for the workers, in order of seed.
-
-        Trials of one seed stay together as far as possible, since they share a stream of samples.
-
-        Args:
-            width: Trials that the engine handles at once, which makes a shard: their samples stay
-                in the processor's cache from drawing to training. 1 for an engine that gains from
-                as many as possible.
-            workers: Threads to keep busy, where the work of a step is worth a thread.
-        """
-        most = width if width > 1 else self._many(workers)
-        trials = sorted(self.trials, key=lambda trial: trial.seed)
-        for start in range(0, len(trials), most):
-            yield Stack(tuple(trials[start : start + most]))
-
-    def _many(self, workers: int) -> int:
-        """Return the trials of a shard for an engine without a width of its own."""
-        s, n_params = self.setting, self.setting.n_params
-        most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // n_params))
-        if n_params * s.batch_size >= THREAD_WORK:
-            most = min(most, -(-len(self.trials) // workers))
-        return most
+    def cut(self, size: int) -> Iterator["Stack"]:
+        """Cut the stack into pieces of at most ``size`` trials, a few settings after the other."""
+        place = {key: i for i, key in enumerate(dict.fromkeys(t.setting.id for t in self.trials))}
+        trials = sorted(
+            self.trials, key=lambda t: (place[t.setting.id] // SETTINGS_TOGETHER, t.seed)
+        )
+        for start in range(0, len(trials), size):
+            yield Stack(tuple(trials[start : start + size]))
 
 
 def group(trials: Iterable[Trial]) -> list[Stack]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.config import Setting
+from nnrun.training.cost import shards
 from nnrun.training.engine import Batches, first_params
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
@@ -45,10 +46,11 @@ Task = tuple[Callable[[], Any], int]
 def nnrun(work: Work, engine: str) -> Task:
     """One of our engines, its shards on a thread each, as a sweep runs them."""
     stack = work.stack(engine)
-    shards = list(stack.shards(choose_engine(stack).width, THREADS))
-    engines = [choose_engine(shard) for shard in shards]
-    states = [e.begin(shard) for e, shard in zip(engines, shards, strict=True)]
-    batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in shards]
+    width = choose_engine(stack).width
+    pieces = list(shards(stack, choose_engine(stack).name, width, THREADS))
+    engines = [choose_engine(piece) for piece in pieces]
+    states = [e.begin(piece) for e, piece in zip(engines, pieces, strict=True)]
+    batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in pieces]
     pool = ThreadPoolExecutor(THREADS)
 
     def once() -> None:

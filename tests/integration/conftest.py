@@ -18,10 +18,12 @@ class CommandLine:
 
     folder: Path
 
-    def __call__(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m nnrun`` and check its exit code."""
+    def __call__(
+        self, *arguments: str, code: int = 0, patch: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m nnrun``, after some code that breaks it, and check its exit code."""
         done = subprocess.run(
-            [sys.executable, "-m", "nnrun", *arguments],
+            [*_program(patch), *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -33,10 +35,10 @@ class CommandLine:
         )
         return done
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, patch: str = "") -> subprocess.Popen[str]:
         """Start ``python -m nnrun`` without waiting for it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "nnrun", *arguments],
+            [*_program(patch), *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -46,6 +48,12 @@ class CommandLine:
     def outputs(self, kind: str) -> list[Path]:
         """Return the folders of runs or sweeps, oldest first."""
         return sorted((self.folder / "outputs" / kind).glob("*"))
+
+
+def _program(patch: str) -> list[str]:
+    if not patch:
+        return [sys.executable, "-m", "nnrun"]
+    return [sys.executable, "-c", f"{patch}\nfrom nnrun.__main__ import main\nmain()\n"]
 
 
 # what mlflow itself imports and calls warns of things that are not ours to mend

@@ -346,7 +346,7 @@ def test_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None
         tracker = Tracker("sqlite:///outputs/mlflow.db", "xor")
         bands = pandas.DataFrame({"metric": "m", "samples": [1], "q25": 1.0, "median": 2.0,
                                   "q75": 3.0})
-        for n in range(3):
+        for n in range(20):
             tracker.log_setting(SettingRun(str(n), "s", {}, bands))
         tracker.close()
     """
@@ -368,8 +368,8 @@ def test_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None
     assert [process.returncode for process in processes] == [0] * 4
     store = tmp_path / DATABASE
     assert rows("select count(*) from experiments where name = 'xor'", database=store) == [(1,)]
-    assert rows("select status, count(*) from runs", database=store) == [("FINISHED", 12)]
-    assert rows("select count(*) from metrics", database=store) == [(36,)]
+    assert rows("select status, count(*) from runs", database=store) == [("FINISHED", 80)]
+    assert rows("select count(*) from metrics", database=store) == [(240,)]
     assert rows("pragma integrity_check", database=store) == [("ok",)]
 
 

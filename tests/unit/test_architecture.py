@@ -21,7 +21,7 @@ ORDER = [
     {"report", "tracking"},
     {"pipeline"},
     {"hydra_ext"},
-    {"__main__"},
+    {"cache", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 ALLOWED = {
@@ -30,7 +30,7 @@ ALLOWED = {
     "omegaconf": {"hydra_ext", "__main__"},
     "matplotlib": {"report"},
     "pandas": {"problem", "results", "sweep", "report", "tracking", "pipeline"},
-    "rich": {"sweep", "pipeline"},
+    "rich": {"sweep", "pipeline", "cache"},
     "pydantic": {"schema"},
     "sklearn": {"problem"},
 }

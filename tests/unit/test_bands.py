@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.report.bands import bands
+from nnrun.report.bands import METRICS, bands, bands_table, setting_bands
 
 INF, NAN = math.inf, math.nan
 
@@ -83,3 +83,24 @@ def test_bands_agree_with_pandas_on_a_large_table():
 def test_bands_of_no_curves_are_empty():
     columns = ["setting", "seed", "samples", "train_loss", "test_loss", "accuracy"]
     assert bands(pd.DataFrame(columns=columns)).empty
+
+
+def test_bands_of_one_setting_agree_with_numpy():
+    rng = np.random.default_rng(5)
+    metrics = {name: rng.random((7, 11)) for name in METRICS}
+    found = setting_bands(np.arange(1, 12), metrics)
+    for index, name in enumerate(METRICS):
+        truth = np.quantile(metrics[name], (0.25, 0.5, 0.75), axis=0)
+        np.testing.assert_allclose(found.quartiles[index], truth, rtol=1e-12)
+    assert (found.n, found.measured) == (7, (True, True, True))
+
+
+def test_bands_of_one_setting_are_those_of_its_curves():
+    rng = np.random.default_rng(6)
+    losses, accuracies = rng.random((2, 9, 5))
+    for lost in (losses, accuracies):
+        lost[2, 3:] = lost[5, 1:] = NAN
+    rows = [("a", seed, losses[seed], accuracies[seed]) for seed in range(9)]
+    metrics = {"train_loss": 2 * losses, "test_loss": losses, "accuracy": accuracies}
+    found = {"a": setting_bands(np.arange(10, 60, 10), metrics)}
+    pd.testing.assert_frame_equal(bands_table(found), bands(curves_of(*rows)), check_exact=True)

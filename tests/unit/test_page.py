@@ -4,7 +4,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nnrun.report.findings import Findings
+from nnrun.report.jobs import incomplete
 from nnrun.report.page import build
+from nnrun.report.rows import row_groups
 from nnrun.report.verdict import verdict
 from tests.unit.sweeps import NAN, a_sweep
 
@@ -43,7 +46,7 @@ class Reader(HTMLParser):
 
 
 def read(results, folder):
-    path = build(results, folder)
+    path = build(Findings.of(results), folder)
     assert path == folder / "report.html"
     html = path.read_text(encoding="utf-8")
     assert re.search(r"\bnan\b|\binf\b", Reader(html).text, re.IGNORECASE) is None
@@ -84,7 +87,7 @@ def test_page_holds_its_figures_and_loads_nothing(results, pictures, tmp_path):
 
 def test_same_results_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        build(a_sweep(["lr=0.1", "lr=0.3"], diverged=2), tmp_path / name)
+        build(Findings.of(a_sweep(["lr=0.1", "lr=0.3"], diverged=2)), tmp_path / name)
     one, two = (sorted(p for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
     assert len(one) == 7
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
@@ -142,6 +145,101 @@ def test_page_of_a_sweep_in_which_all_failed(tmp_path):
 def test_with_many_settings_the_captions_say_which_are_shown(tmp_path):
     results = a_sweep([f"lr={i}" for i in range(12)])
     html = read(results, tmp_path)
-    assert html.count("Shown are 7 of 12 settings: the baseline, the best 4") >= 3
-    assert "5 more settings are in the table." in verdict(results)
+    assert html.count("Shown are 7 of 12 settings: the first, the best 4") >= 3
+    assert "5 more settings are in the table." in verdict(Findings.of(results))
     assert Reader(html).tags.count("tr") == 1 + 12 + 1  # head, settings, one constant key
+
+
+def test_of_many_settings_the_table_holds_the_two_ends_and_says_where_the_rest_is(tmp_path):
+    results = a_sweep([f"lr={i}" for i in range(230)], seeds=2, arrives=1)
+    trials = results.trials
+    lost = trials["setting"].eq("s5")
+    budget = trials["budget"].where(~lost)
+    status = trials["status"].where(~lost, "failed")
+    results = replace(results, trials=trials.assign(status=status, budget=budget))
+    found = Findings.of(results)
+    groups = row_groups(found.summary, {"s0", "s100"})
+    names = [[row["setting"] for row in group.rows] for group in groups]
+    assert names[0] == ["s0"]
+    # setting i arrives after 300 / (i + 1) samples: the later ones are sooner
+    assert names[1] == [f"s{i}" for i in range(229, 179, -1)]
+    assert names[2] == ["s100"]
+    assert names[3] == ["s11", "s10", "s9", "s8", "s7", "s6", "s4", "s3", "s2", "s1"]
+    html = read(results, tmp_path)
+    reader = Reader(html)
+    assert "The 50 soonest, by restricted mean" in reader.text
+    assert (
+        "168 of 230 settings are not listed here (1 of them without a trained seed); all are in "
+        "summary.csv beside this page."
+    ) in reader.text
+    assert "223 more settings are in summary.csv, the soonest and the latest also" in reader.text
+
+
+def test_without_its_baseline_a_long_table_names_none():
+    results = a_sweep([f"lr={i}" for i in range(230)], seeds=1)
+    trials = results.trials
+    lost = trials["setting"].eq("s0")
+    changed = trials.assign(status=trials["status"].where(~lost, "failed"))
+    found = Findings.of(replace(results, trials=changed))
+    titles = [group.title for group in row_groups(found.summary, [])]
+    assert titles == ["The 50 soonest, by restricted mean", "The 10 latest, by restricted mean"]
+
+
+def a_job(number, status, error=None):
+    about = {"number": number, "setting": f"j{number}", "label": f"job={number}", "overrides": []}
+    return {**about, "status": status, "error": error, "log": f"{number}/__main__.log"}
+
+
+def test_page_of_an_interrupted_sweep_says_what_is_in_it(tmp_path):
+    jobs = [a_job(0, "complete"), a_job(1, "failed", "boom")]
+    jobs += [{"number": n, "overrides": [f"lr={n}"], "status": "missing"} for n in (2, 3, 4)]
+    results = a_sweep(["lr=0.1", "lr=0.3"], jobs=jobs, status="interrupted")
+    gap = (
+        "1 of 5 settings are complete and in this report; 1 ended with an error; 3 left no "
+        "record. The same command goes on where it stopped."
+    )
+    text = Reader(read(results, tmp_path)).text
+    assert f"Interrupted. {gap} {results.sweep['command']}" in text
+    assert verdict(Findings.of(results))[0] == f"Interrupted: {gap}"
+
+
+@pytest.mark.parametrize(
+    ("status", "heading"), [("failed", "With errors"), ("missing", "Incomplete")]
+)
+def test_page_of_a_sweep_with_gaps_links_to_them(status, heading, tmp_path):
+    jobs = [a_job(0, "complete"), a_job(1, status, "boom" if status == "failed" else None)]
+    html = read(a_sweep(["lr=0.1", "lr=0.3"], jobs=jobs, status=status), tmp_path)
+    assert f"{heading}. 1 of 2 settings are complete and in this report; 1" in Reader(html).text
+    assert 'href="#gaps"' in html
+
+
+def test_a_complete_sweep_has_no_gap(tmp_path):
+    html = read(a_sweep(["lr=0.1"], jobs=[a_job(0, "complete")], status="complete"), tmp_path)
+    assert "are complete and in this report" not in html
+
+
+def test_a_setting_is_complete_when_all_its_jobs_are():
+    jobs = [a_job(0, "complete"), a_job(0, "failed", "boom"), a_job(1, "complete")]
+    heading, text = incomplete({"status": "failed", "jobs": jobs})
+    assert (heading, text) == (
+        "With errors",
+        "1 of 2 settings are complete and in this report; 1 ended with an error.",
+    )
+
+
+def test_failures_are_listed_by_their_last_line_and_cut(tmp_path):
+    jobs = [a_job(n, "failed", f"Traceback:\n  line\nValueError: bad {n}\n") for n in range(33)]
+    results = a_sweep(["lr=0.1", "lr=0.3"], jobs=jobs, status="failed")
+    text = Reader(read(results, tmp_path)).text
+    assert "job=0 ValueError: bad 0 log: 0/__main__.log traceback Traceback: line" in text
+    assert "job=19 ValueError" in text
+    assert "job=20 " not in text
+    assert "And 13 more failed; sweep.json beside this page lists all of them." in text
+
+
+def test_training_cost_changes_nothing_but_its_own_column(tmp_path):
+    results = a_sweep(["lr=0.1", "lr=0.3"])
+    slow = replace(results, trials=results.trials.assign(ns_per_sample=77.0))
+    a, b = read(results, tmp_path / "a"), read(slow, tmp_path / "b")
+    assert a != b
+    assert a.replace("<td>12.5</td>", "<td>77.0</td>") == b

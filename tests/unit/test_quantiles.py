@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.report.quantiles import quantile_with_failures
+from nnrun.report.quantiles import group_quantiles, quantile_with_failures
 
 INF, NAN = math.inf, math.nan
 
@@ -36,3 +36,19 @@ def test_quantile_counts_failures_as_infinite(values, q, expected):
 def test_quantile_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no trial"):
         quantile_with_failures([], 0.5)
+
+
+def test_quantiles_of_groups_agree_with_numpy_and_are_nan_where_a_group_is_empty():
+    rng = np.random.default_rng(0)
+    group = rng.choice([0, 1, 3, 4], 300)
+    values = rng.random(300)
+    found = group_quantiles(values, group, 5, (0.1, 0.5, 0.77))
+    for g in (0, 1, 3, 4):
+        truth = np.quantile(values[group == g], (0.1, 0.5, 0.77))
+        np.testing.assert_allclose(found[:, g], truth, rtol=1e-12)
+    assert np.isnan(found[:, 2]).all()
+
+
+def test_quantiles_of_groups_keep_the_failures_of_one_out_of_the_other():
+    found = group_quantiles([1, NAN, 2, 3], np.array([0, 0, 1, 1]), 2, (0.5, 1.0))
+    assert found.tolist() == [[INF, 2.5], [INF, 3.0]]

@@ -1,6 +1,6 @@
 """Grouping, the evaluation grid, and the contract that a trial is itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate, Xor
+from nnrun.training.cost import shards
 from nnrun.training.stack import Stack, Trial, evaluation_grid, group, stacked
 from tests.conftest import make_setting, run
 
@@ -95,23 +96,43 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pi
 def test_shards_change_nothing(monkeypatch, engine, width):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
     whole = run(stack, engine)
-    monkeypatch.setattr("nnrun.training.stack.SHARD_TRIALS", 32)
-    parts = [run(shard, engine) for shard in stack.shards(width, workers=2)]
+    monkeypatch.setattr("nnrun.training.cost.SHARD_TRIALS", 32)
+    parts = [run(shard, engine) for shard in shards(stack, engine, width, workers=2)]
     assert [len(p.curves.test_loss) for p in parts] == [32, 32, 6]
     joined = np.concatenate([p.curves.test_loss for p in parts])
     np.testing.assert_array_equal(joined, whole.curves.test_loss)
 
 
+def sizes(stack, engine, width, workers=2):
+    return [len(shard.trials) for shard in shards(stack, engine, width, workers)]
+
+
 def test_shards_keep_the_workers_busy_and_seeds_together():
     settings_ = [make_setting(lr=lr) for lr in (0.1, 0.2, 0.3)]
     stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(20)))
-    shards = list(stack.shards(width=32, workers=2))
-    assert [len(shard.trials) for shard in shards] == [32, 28]
-    assert set(shards[0].seeds) == set(range(11))
-    assert len(list(stack.shards(width=1, workers=2))) == 1
-    wide = make_setting(network=Network((256, 256), output="sigmoid"))
-    stack = Stack(tuple(Trial(wide, seed) for seed in range(5)))
-    assert [len(shard.trials) for shard in stack.shards(width=1, workers=2)] == [3, 2]
+    cut = list(shards(stack, "lanes", 32, workers=2))
+    assert [len(shard.trials) for shard in cut] == [32, 28]
+    assert set(cut[0].seeds) == set(range(11))
+    assert sizes(stack, "reference", 1) == [60]
+
+
+def test_wide_networks_are_cut_by_the_seconds_that_they_cost():
+    wide = make_setting(network=Network((256, 256), output="sigmoid"), batch_size=10, budget=400)
+    stack = Stack(tuple(Trial(wide, seed) for seed in range(12)))
+    assert sizes(stack, "reference", 1) == [6, 6]  # milliseconds: one piece a worker
+    longer = Stack(tuple(t._replace(setting=replace(wide, budget=40_000)) for t in stack.trials))
+    assert sizes(longer, "reference", 1) == [2] * 6  # half a second each: three pieces a worker
+    long = Stack(tuple(t._replace(setting=replace(wide, budget=10**7)) for t in stack.trials))
+    assert sizes(long, "reference", 1) == [1] * 12
+
+
+def test_settings_are_done_a_few_at_a_time():
+    settings_ = [make_setting(lr=i / 100) for i in range(1, 81)]
+    stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(10)))
+    first = [t for shard in list(stack.cut(32))[:10] for t in shard.trials]
+    assert {t.setting.lr for t in first} == {i / 100 for i in range(1, 33)}
+    assert {t.seed for t in first} == set(range(10))
+    assert all(len(set(shard.seeds)) == 1 for shard in list(stack.cut(32))[:20])
 
 
 @pytest.mark.parametrize("engine", ["reference", "lanes"])

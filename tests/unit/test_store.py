@@ -8,6 +8,7 @@ import pytest
 
 from nnrun.config import Executor, Job, Report, Tracking
 from nnrun.errors import InputError
+from nnrun.sweep.cache import Cache
 from nnrun.sweep.run import Tally, run_jobs
 from nnrun.sweep.store import RECORD, read_record, read_records, write_atomically, write_record
 from nnrun.sweep.tables import curves_table, describe, trials_table
@@ -21,7 +22,8 @@ def job(setting=None, seed=0, seeds=3):
 
 
 def records(*jobs):
-    return [record for _, record in sorted(run_jobs(jobs, Tally()), key=lambda pair: pair[0])]
+    found = run_jobs(jobs, Tally(), Cache(use="off"))
+    return [record for _, record in sorted(found, key=lambda pair: pair[0])]
 
 
 def test_a_record_reads_back_as_it_was_written(tmp_path):

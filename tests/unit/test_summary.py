@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -70,6 +71,40 @@ def test_summarise_by_hand(trials):
     assert a["rmst"] == pytest.approx(300.0)
     assert a["success_high"] == 1.0
     assert a["ns_per_sample"] == 10.0
+
+
+def test_summarise_of_many_settings_agrees_with_pandas():
+    rng = np.random.default_rng(2)
+    names = rng.permutation(np.repeat([f"s{i:02d}" for i in range(40)], rng.integers(1, 9, 40)))
+    rows = [
+        trial(name, i, "reached", x)
+        for i, (name, x) in enumerate(zip(names, rng.integers(1, 1500, len(names)), strict=True))
+    ]
+    trials = pd.DataFrame(rows)
+    trials["final_test_loss"], trials["final_accuracy"] = rng.random((2, len(trials)))
+    table = summarise(trials, []).set_index("setting")
+    assert table.index.tolist() == list(dict.fromkeys(names))
+    groups = trials.groupby("setting", sort=False)
+    for column, truth in {
+        "samples_median": groups["samples_to_target"].median(),
+        "samples_q10": groups["samples_to_target"].quantile(0.1),
+        "samples_q90": groups["samples_to_target"].quantile(0.9),
+        "rmst": trials["samples_to_target"].clip(upper=1000).groupby(names, sort=False).mean(),
+        "final_test_loss_median": groups["final_test_loss"].median(),
+        "final_accuracy_median": groups["final_accuracy"].median(),
+        "seeds": groups.size(),
+    }.items():
+        np.testing.assert_allclose(table[column], truth, rtol=1e-12, err_msg=column)
+
+
+def test_summarise_gives_a_diverged_regression_no_accuracy_beside_classifiers():
+    rows = [
+        trial("a", 0, "reached", 5.0),
+        trial("b", 0, "diverged", task="regression", final_accuracy=NAN),
+    ]
+    table = summarise(pd.DataFrame(rows), [])
+    assert table["final_accuracy_median"].tolist()[0] == 0.9
+    assert math.isnan(table["final_accuracy_median"].tolist()[1])
 
 
 def test_summarise_shows_a_setting_that_never_trained_without_numbers(trials):

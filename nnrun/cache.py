@@ -1,0 +1,155 @@
+"""``python -m nnrun.cache``: what the cache of trained trials holds, and pruning it."""
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from nnrun.sweep.cache import HOME, SETUP, Entry
+
+DAY = 24 * 3600.0
+STALE = 3600.0
+"""Seconds after which a file that was not renamed is the rest of a process that was killed."""
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+class Kept(NamedTuple):
+    """A file of the cache.
+
+    Attributes:
+        path: Where.
+        size: Bytes.
+        used: When it was written or last read, in seconds since the epoch.
+        trials: Trials in it.
+    """
+
+    path: Path
+    size: int
+    used: float
+    trials: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    blocks, stale = list(kept(options.folder)), list(unfinished(options.folder, time.time()))
+    doomed: list[Kept] = []
+    if options.command == "prune":
+        if options.older_than is None and options.max_size is None and not options.all:
+            print("error: say what to prune: --older-than, --max-size or --all", file=sys.stderr)
+            return 2
+        doomed = chosen(blocks, time.time(), options.older_than, options.max_size, options.all)
+        if not options.dry_run:
+            delete(options.folder, [*(block.path for block in doomed), *stale])
+    _show(options.folder, blocks, doomed, dry=options.command == "prune" and options.dry_run)
+    return 0
+
+
+def kept(folder: Path) -> Iterator[Kept]:
+    """List the blocks of a cache."""
+    for path in folder.glob("*/*/*.npz"):
+        entry = Entry.of(path)
+        with suppress(FileNotFoundError):
+            if entry:
+                facts = path.stat()
+                used = max(facts.st_mtime, facts.st_atime)
+                yield Kept(path, facts.st_size, used, entry.last - entry.first + 1)
+
+
+def unfinished(folder: Path, now: float) -> Iterator[Path]:
+    """List files of the cache that a killed process left half-written."""
+    for path in folder.glob("*/*/.*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and now - path.stat().st_mtime > STALE:
+                yield path
+
+
+def chosen(
+    blocks: Sequence[Kept],
+    now: float,
+    older_than: float | None = None,
+    max_size: int | None = None,
+    everything: bool = False,
+) -> list[Kept]:
+    """Choose what to prune: all, what was not used for long, or the longest unused.
+
+    Args:
+        blocks: What there is.
+        now: Seconds since the epoch.
+        older_than: Days without use.
+        max_size: Bytes that may remain.
+        everything: Whether nothing may.
+    """
+    doomed, left = [], sum(block.size for block in blocks)
+    for block in sorted(blocks, key=lambda b: (b.used, b.path)):
+        old = older_than is not None and now - block.used > older_than * DAY
+        if everything or old or (max_size is not None and left > max_size):
+            doomed.append(block)
+            left -= block.size
+    return doomed
+
+
+def delete(folder: Path, paths: Sequence[Path]) -> None:
+    """Delete files of the cache, and the folders that are empty then."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for setup in {path.parent for path in paths}:
+        if setup.is_dir() and {path.name for path in setup.iterdir()} <= {SETUP}:
+            (setup / SETUP).unlink(missing_ok=True)
+            with suppress(OSError):  # another process has just written there
+                setup.rmdir()
+                setup.parent.rmdir()
+
+
+def size(text: str) -> int:
+    """Read a size in bytes.
+
+    Example:
+        >>> size("1.5G"), size("200 MB"), size("10")
+        (1500000000, 200000000, 10)
+    """
+    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", text.upper())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text}: must be a size such as 500M or 2G")
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m nnrun.cache", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=HOME, help=f"default: {HOME}")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("show", help="say what there is (the default)")
+    prune = commands.add_parser("prune", help="delete trials; they are trained again when wanted")
+    prune.add_argument("--older-than", type=float, metavar="DAYS", help="not used for so long")
+    prune.add_argument("--max-size", type=size, metavar="SIZE", help="the longest unused, to fit")
+    prune.add_argument("--all", action="store_true", help="everything")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    return parser
+
+
+def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: bool) -> None:
+    gone = {block.path for block in doomed}
+    left = [block for block in blocks if block.path not in gone]
+    rows = [("held" if not gone else "left", left)]
+    if gone:
+        rows.insert(0, ("would be deleted" if dry else "deleted", list(doomed)))
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for heading in (str(folder), "trials", "settings", "size"):
+        table.add_column(heading, justify="left" if heading == str(folder) else "right")
+    for name, part in rows:
+        trials = f"{sum(block.trials for block in part):,}"
+        settings = f"{len({block.path.parent for block in part}):,}"
+        table.add_row(name, trials, settings, f"{sum(b.size for b in part) / 1e6:,.1f} MB")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Checking the jobs of a sweep before any is trained."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import filter_overrides
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnrun.config import Job
+from nnrun.errors import InputError, Issue
+from nnrun.hydra_ext.complaints import in_our_words
+from nnrun.hydra_ext.compose import Composer
+from nnrun.validate import read, require_one_sweep
+
+MOST_LISTED = 50
+"""Most bad jobs that a complaint lists."""
+
+
+class BadJobs(InputError):
+    """Some jobs of a sweep break rules; none was trained."""
+
+    def __init__(self, bad: Sequence[tuple[str, InputError]], n_jobs: int) -> None:
+        super().__init__(*(issue for _, error in bad for issue in error.issues))
+        self._bad, self._n_jobs = bad, n_jobs
+
+    def __str__(self) -> str:
+        lines = [f"{len(self._bad)} of {self._n_jobs} jobs cannot run, so none was trained:"]
+        for name, error in self._bad[:MOST_LISTED]:
+            lines.append(f"  {name}")
+            lines += [f"    {issue}" for issue in error.issues]
+        if len(self._bad) > MOST_LISTED:
+            lines.append(f"  ... and {len(self._bad) - MOST_LISTED:,} more")
+        return "\n".join(lines)
+
+
+def read_config(config: DictConfig) -> Job:
+    """Turn a composed configuration, with or without its hydra node, into a checked job."""
+    return read(plain(config))
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration without its hydra node, in plain containers, resolved."""
+    own = [str(key) for key in config if key != "hydra"]
+    values = OmegaConf.to_container(OmegaConf.masked_copy(config, own), resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def check_jobs(
+    composer: Composer, master: DictConfig, batch: Sequence[Sequence[str]], first: int
+) -> list[Job]:
+    """Compose and check every job of a batch.
+
+    Args:
+        composer: Of the sweep.
+        master: The composed configuration of the sweep.
+        batch: The overrides of each job.
+        first: Number of the first job.
+
+    Raises:
+        BadJobs: With every job that breaks a rule.
+        InputError: If the jobs cannot share a sweep.
+    """
+    jobs: list[Job] = []
+    bad: list[tuple[str, InputError]] = []
+    for number, overrides in enumerate(batch, start=first):
+        try:
+            jobs.append(read(composer.values(overrides)))
+        except (InputError, HydraException, OmegaConfBaseException) as error:
+            name = f"#{number} {' '.join(filter_overrides(overrides))}"
+            bad.append((name, in_our_words(error)))
+    if bad:
+        raise BadJobs(bad, len(batch))
+    require_one_sweep(jobs)
+    _require_own_folders(composer, master, batch, first)
+    return jobs
+
+
+def forget(folder: Path, *names: str) -> None:
+    """Take back what Hydra put into a folder where nothing was trained, and the folder if empty."""
+    for path in (folder / name for name in names):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _require_own_folders(
+    composer: Composer, master: DictConfig, batch: Sequence[Sequence[str]], first: int
+) -> None:
+    """Check that no two jobs share a folder."""
+    raw = OmegaConf.to_container(master.hydra.sweep, resolve=False)
+    assert isinstance(raw, dict)
+    if any(unique in str(raw["subdir"]) for unique in ("hydra.job.num", "hydra.job.id")):
+        return
+    folders: Counter[str] = Counter()
+    for number, overrides in enumerate(batch, start=first):
+        folders[str(composer.config(overrides, number).hydra.sweep.subdir)] += 1
+    for shared in [folder for folder, jobs in folders.items() if jobs > 1]:
+        rule = "gives several jobs one folder"
+        raise InputError(Issue("hydra.sweep.subdir", shared, rule, "use ${hydra.job.num} in it"))

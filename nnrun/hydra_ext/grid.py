@@ -1,0 +1,213 @@
+"""From the arguments of a sweep to its jobs: cross product, zipped keys, random draws."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
+
+NODE = "sweep"
+"""The configuration node that describes a sweep."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the keys that vary are combined: the configuration node ``sweep``.
+
+    Attributes:
+        zip: Groups of keys whose values go side by side.
+        random: Number of draws; None for every combination.
+        seed: Of the draws.
+    """
+
+    zip: tuple[tuple[str, ...], ...] = ()
+    random: int | None = None
+    seed: int = 0
+
+
+@dataclass
+class Axis:
+    """Keys that vary together.
+
+    Attributes:
+        keys: As written, for instance ``lr`` or ``+data.noise``.
+        rows: The values that can be chosen: an override for each key, a row for each choice.
+        interval: Where values are drawn from, instead of rows.
+    """
+
+    keys: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]] = ()
+    interval: IntervalSweep | None = None
+
+    @property
+    def name(self) -> str:
+        """The keys without ``+``, which is what the draws hang on."""
+        return ",".join(sorted(key.lstrip("+~") for key in self.keys))
+
+
+def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list[list[str]]:
+    """List the jobs of a sweep.
+
+    Without ``random`` these are all combinations, in the order and the words of Hydra's basic
+    sweeper; keys that are zipped count as one, at the place of the first. With ``random`` each job
+    draws a value for every key that varies: from an interval, uniformly or, with the tag ``log``,
+    log-uniformly; from ``int(interval(a,b))`` integers with both ends included; from a list, a
+    ``choice`` or a ``range`` any of its values. A key's draws depend on the seed, its name and its
+    own values alone. Equal jobs that were drawn are kept once; equal jobs that were written out
+    are all kept.
+
+    Args:
+        overrides: The sweep's arguments, parsed; those of the node ``sweep`` are left out.
+        options: The node ``sweep``, in plain containers: ``zip``, ``random`` and ``seed``.
+
+    Returns:
+        The overrides of each job, in the order of the arguments.
+
+    Raises:
+        InputError: With every rule that arguments and options break.
+    """
+    wanted, issues = _read_options(options)
+    axes = _axes(overrides, issues)
+    order = list(axes)
+    merged = _zipped(axes, wanted.zip, issues)
+    _check_intervals(merged, wanted, issues)
+    if issues:
+        raise InputError(*issues)
+    if wanted.random is None:
+        jobs: list[tuple[tuple[str, ...], ...]] = list(
+            itertools.product(*(axis.rows for axis in merged))
+        )
+    else:
+        drawn = (_draw(axis, wanted.random, wanted.seed) for axis in merged)
+        jobs = list(dict.fromkeys(zip(*drawn, strict=True)))
+    return [_in_order(merged, job, order) for job in jobs]
+
+
+def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
+    issues: list[Issue] = []
+    groups, draws, seed = options.get("zip") or [], options.get("random"), options.get("seed", 0)
+    if isinstance(groups, list) and all(isinstance(key, str) for key in groups):
+        groups = [groups] if groups else []
+    lists = isinstance(groups, list) and all(isinstance(group, list) for group in groups)
+    if not lists or not all(isinstance(key, str) for group in groups for key in group):
+        hint = "for instance 'sweep.zip=[lr,batch_size]'"
+        rule = "must be a list of keys, or a list of such lists"
+        issues.append(Issue(f"{NODE}.zip", groups, rule, hint))
+        groups = []
+    if draws is not None and (type(draws) is not int or draws < 1):
+        issues.append(Issue(f"{NODE}.random", draws, "must be a whole number of draws, at least 1"))
+        draws = None
+    if type(seed) is not int or seed < 0:
+        issues.append(Issue(f"{NODE}.seed", seed, "must be a whole number, at least 0"))
+        seed = 0
+    return Options(tuple(tuple(group) for group in groups), draws, seed), issues
+
+
+def _axes(overrides: Sequence[Override], issues: list[Issue]) -> dict[str, Axis]:
+    """Return an axis for each key; a later override of the same key takes the earlier's place."""
+    axes: dict[str, Axis] = {}
+    for override in overrides:
+        key, value = override.get_key_element(), override.value()
+        if override.key_or_group.split(".")[0] == NODE:
+            if override.is_sweep_override():
+                issues.append(Issue(key, None, "describes the sweep, so it has one value"))
+        elif isinstance(value, IntervalSweep):
+            axes[key] = Axis((key,), interval=value)
+        elif override.is_sweep_override():
+            axes[key] = Axis((key,), [(f"{key}={v}",) for v in override.sweep_string_iterator()])
+        else:
+            axes[key] = Axis((key,), [(f"{key}={override.get_value_element_as_str()}",)])
+    return axes
+
+
+def _varies(axis: Axis) -> bool:
+    return axis.interval is not None or len(axis.rows) > 1
+
+
+def _zipped(
+    axes: Mapping[str, Axis], groups: Sequence[Sequence[str]], issues: list[Issue]
+) -> list[Axis]:
+    """Put the axes of each group into one, at the place of the first of them."""
+    by_name = {axis.name: key for key, axis in axes.items() if len(axis.rows) != 1}
+    found: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        names = [name.lstrip("+~") for name in group]
+        problem = _zip_problem(group, names, by_name, axes, found)
+        if problem:
+            issues.append(problem)
+            continue
+        keys = tuple(key for key in axes if axes[key].name in names)
+        found.update((key, keys) for key in keys)
+    merged: dict[tuple[str, ...], Axis] = {}
+    for key, axis in axes.items():
+        keys = found.get(key, (key,))
+        rows = zip(*(axes[k].rows for k in keys), strict=True)
+        together = [tuple(text for row in texts for text in row) for texts in rows]
+        merged.setdefault(keys, Axis(keys, together, axis.interval))
+    return list(merged.values())
+
+
+def _zip_problem(
+    group: Sequence[str],
+    names: Sequence[str],
+    by_name: Mapping[str, str],
+    axes: Mapping[str, Axis],
+    taken: Mapping[str, Any],
+) -> Issue | None:
+    where, shown = f"{NODE}.zip", list(group)
+    if len(set(names)) < 2:
+        return Issue(where, shown, "needs at least two different keys")
+    for name in names:
+        if name not in by_name:
+            hint = did_you_mean(name, by_name) if by_name else "no key does"
+            return Issue(where, shown, f"zips keys that vary, and '{name}' does not", hint)
+        if by_name[name] in taken:
+            return Issue(where, shown, f"'{name}' is zipped already", "put all keys in one group")
+        if axes[by_name[name]].interval is not None:
+            return Issue(where, shown, f"'{name}' is an interval, which has no list of values")
+    counts = [len(axes[by_name[name]].rows) for name in names]
+    if len(set(counts)) > 1:
+        numbers = ", ".join(f"{name} has {n}" for name, n in zip(names, counts, strict=True))
+        return Issue(where, shown, f"needs equally many values of each key: {numbers}")
+    return None
+
+
+def _check_intervals(axes: Sequence[Axis], options: Options, issues: list[Issue]) -> None:
+    if options.random is not None and not any(_varies(axis) for axis in axes):
+        rule = "draws values of keys that vary, and none does"
+        issues.append(Issue(f"{NODE}.random", options.random, rule, EXAMPLE))
+    for axis in axes:
+        if axis.interval is None:
+            continue
+        key = axis.name
+        if options.random is None and not any(i.key == f"{NODE}.random" for i in issues):
+            rule = "an interval is drawn from, so a number of draws is needed"
+            issues.append(Issue(key, None, rule, f"add {NODE}.random=100"))
+        issues += interval_problems(key, axis.interval)
+
+
+def _draw(axis: Axis, n_draws: int, seed: int) -> list[tuple[str, ...]]:
+    """Draw rows of an axis, from a generator that is its own."""
+    sequence = np.random.SeedSequence(seed, spawn_key=tuple(axis.name.encode()))
+    rng = np.random.default_rng(sequence)
+    if axis.interval is None:
+        return [axis.rows[i] for i in rng.integers(len(axis.rows), size=n_draws)]
+    # repr is the shortest text that is read back as the very same number
+    return [(f"{axis.keys[0]}={value!r}",) for value in numbers(axis.interval, n_draws, rng)]
+
+
+def _in_order(
+    axes: Sequence[Axis], job: Sequence[Sequence[str]], order: Sequence[str]
+) -> list[str]:
+    """Put a job's overrides into the order in which their keys were given."""
+    texts = {
+        key: text
+        for axis, row in zip(axes, job, strict=True)
+        for key, text in zip(axis.keys, row, strict=True)
+    }
+    return [texts[key] for key in order]

@@ -1,0 +1,172 @@
+"""Sweeps: all their jobs trained together, each with the folder that Hydra would give it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from nnrun.config import Job
+from nnrun.hydra_ext import folders
+from nnrun.hydra_ext.alone import output_folder
+from nnrun.hydra_ext.check import check_jobs, plain
+from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.ending import finish_later
+from nnrun.hydra_ext.jobs import run_job
+from nnrun.pipeline.claim import Claim, identity_of
+from nnrun.pipeline.clock import Clock
+from nnrun.pipeline.finish import Planned
+from nnrun.pipeline.launch import Launch, TrainingFailed, show_plan, train_and_publish
+from nnrun.sweep.interrupt import interrupts_held
+from nnrun.sweep.store import Record
+from nnrun.validate import require_no_grid
+
+
+def run_sweep(
+    context: HydraContext, master: DictConfig, batches: Sequence[Sequence[Sequence[str]]]
+) -> None:
+    """Run a sweep whose jobs are all known: check them, find its folder, train, finish.
+
+    Args:
+        context: Hydra's.
+        master: The composed configuration of the sweep.
+        batches: The overrides of each job; a batch is trained together.
+
+    Raises:
+        InputError: If the input is bad; nothing was trained, and nothing is left behind.
+        SystemExit: If the sweep was interrupted, or a job failed; it is finished first.
+    """
+    clock = Clock()
+    with clock("compose"):
+        composer = Composer(context.config_loader, master)
+        jobs = check_jobs(composer, master, [job for batch in batches for job in batch], first=0)
+    if jobs[0].plan_only:
+        show_plan(jobs)
+        return
+    identity = identity_of(jobs)
+    folders.go_on_with(identity)
+    folder = Path(str(master.hydra.sweep.dir))
+    claim = Claim.take(folder, identity)
+    with interrupts_held() as interrupt:
+        launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock)
+        with launch.closing():
+            launch.open_runs(jobs[0])
+            launch.begin(jobs[0].name)
+            OmegaConf.save(master, folder / "multirun.yaml")
+            sweep, first = Sweep(context, composer, master, launch), 0
+            for batch in batches:
+                mine = jobs[first : first + len(batch)]
+                sweep.train(mine, batch, first)
+                first += len(batch)
+            code = launch.finish()
+    if code:
+        raise SystemExit(code)
+
+
+class Batches:
+    """The batches that another's sweeper hands to our launcher, as one sweep.
+
+    Tables and report are made when Hydra is done.
+
+    Args:
+        context: Hydra's.
+        master: The composed configuration of the sweep.
+    """
+
+    def __init__(self, context: HydraContext, master: DictConfig) -> None:
+        require_no_grid(plain(master))
+        self._context, self._master = context, master
+        self._composer = Composer(context.config_loader, master)
+        folder = Path(str(master.hydra.sweep.dir))
+        claim = Claim.take(folder, identity=uuid4().hex)
+        self._launch = Launch(folder, list(master.hydra.overrides.task), claim)
+        finish_later(self._finish)
+
+    def run(self, batch: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+        """Check and train a batch.
+
+        Raises:
+            InputError: If a job is bad; none of the batch was trained.
+            SystemExit: If interrupted.
+        """
+        launch, returns = self._launch, dict[int, JobReturn]()
+        with launch.clock("compose"):
+            jobs = check_jobs(self._composer, self._master, batch, first)
+        if jobs[0].plan_only:
+            show_plan(jobs)
+            raise SystemExit(0)
+        with interrupts_held() as launch.interrupt:
+            sweep = Sweep(self._context, self._composer, self._master, launch)
+            sweep.train(jobs, batch, first, returns.__setitem__)
+        if launch.interrupt.pressed():
+            raise SystemExit(launch.interrupt.exit_code)
+        return [returns[index] for index in sorted(returns)]
+
+    def _finish(self) -> int:
+        with interrupts_held(), self._launch.closing():
+            return self._launch.finish()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the batches of a sweep have in common.
+
+    Attributes:
+        context: Hydra's.
+        composer: Composes a job's configuration.
+        master: The composed configuration of the sweep.
+        launch: Where results go.
+    """
+
+    context: HydraContext
+    composer: Composer
+    master: DictConfig
+    launch: Launch
+
+    def train(
+        self,
+        jobs: Sequence[Job],
+        batch: Sequence[Sequence[str]],
+        first: int,
+        returned: Callable[[int, JobReturn], None] = lambda index, job_return: None,
+    ) -> None:
+        """Train checked jobs together; give each its Hydra folder, log and record.
+
+        A job's folder is made when the job is done, around the writing of the record, so that
+        callbacks, logging and ``.hydra/`` are as any launcher leaves them.
+
+        Args:
+            jobs: As checked.
+            batch: The overrides of each.
+            first: Number of the first job.
+            returned: Is handed the index of each job and what Hydra's callbacks saw of it.
+        """
+        setup_globals()
+        self._log_to_terminal()
+        plan = [
+            Planned(first + i, list(filter_overrides(overrides)), job.setting.id)
+            for i, (overrides, job) in enumerate(zip(batch, jobs, strict=True))
+        ]
+
+        def publish(index: int, record: Record) -> None:
+            number, overrides, _ = plan[index]
+
+            def task(_: DictConfig) -> float:
+                folder = output_folder(HydraConfig.get())
+                return self.launch.write(record, number, overrides, folder)
+
+            done = run_job(self.context, self.composer, batch[index], number, task)
+            self._log_to_terminal()
+            error = done._return_value
+            if done.status != JobStatus.COMPLETED and not isinstance(error, TrainingFailed):
+                raise error
+            returned(index, done)
+
+        train_and_publish(jobs, plan, self.launch, publish)
+
+    def _log_to_terminal(self) -> None:
+        configure_log(self.master.hydra.hydra_logging, self.master.hydra.verbose)

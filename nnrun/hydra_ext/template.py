@@ -1,0 +1,166 @@
+"""One composition of Hydra's, and copies of it that differ in their values."""
+
+import copy
+import pickle
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import ConfigCompositionException
+from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+
+class Trees(NamedTuple):
+    """One job's configuration, as Hydra hands it around.
+
+    Attributes:
+        config: The whole of it.
+        hydra: The same ``hydra`` node alone; its interpolations see ``config``. This is what
+            ``HydraConfig`` holds.
+        plain: The ``hydra`` node in plain containers, interpolations as written and enums as
+            names. Most of it is shared between jobs: to be read only.
+    """
+
+    config: DictConfig
+    hydra: DictConfig
+    plain: dict[str, Any]
+
+
+class Template:
+    """What the jobs with the same group choices share: Hydra's composition without values.
+
+    Args:
+        config: As ``load_sweep_config`` returns it.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        OmegaConf.clear_cache(config)
+        self._hydra = _plain(config.hydra, enum_to_str=True)
+        self._whole = _Copies((config, _hydra_alone(config)))
+        task = _without_hydra(config)
+        self._task = _Copies(task)
+        plain = _plain(task, enum_to_str=False)
+        self._literal = _Copies(plain) if _is_literal(plain) else None
+        self._free = frozenset(_free_keys(task))
+
+    def trees(self, values: Sequence[Override]) -> Trees:
+        """Return a copy with values; it shares nothing with any other but ``plain``."""
+        config, hydra = self._whole.another()
+        self._apply(values, config)
+        return Trees(config, hydra, self._hydra)
+
+    def task(self, values: Sequence[Override]) -> DictConfig:
+        """Return a copy with values and without the ``hydra`` node."""
+        task: DictConfig = self._task.another()
+        self._apply(values, task)
+        return task
+
+    def literal(self, values: Sequence[Override]) -> dict[str, Any] | None:
+        """Return what ``task`` returns in plain containers; None where that is not plain to see.
+
+        It is where nothing interpolates and each value replaces one that has no declared type.
+        """
+        if self._literal is None or not all(self._replaces(value) for value in values):
+            return None
+        plain: dict[str, Any] = self._literal.another()
+        for override in values:
+            place = plain
+            *parents, last = override.key_or_group.split(".")
+            for parent in parents:
+                place = place[parent]
+            place[last] = override.value()
+        return plain
+
+    def _apply(self, values: Sequence[Override], config: DictConfig) -> None:
+        try:
+            for override in values:
+                if not (self._replaces(override) and _set(override, config)):
+                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
+        except OmegaConfBaseException as error:
+            # as load_configuration does
+            raise ConfigCompositionException().with_traceback(error.__traceback__) from error
+
+    def _replaces(self, override: Override) -> bool:
+        return (
+            override.type is OverrideType.CHANGE
+            and override.package is None
+            and override.key_or_group in self._free
+            and not isinstance(override.value(), dict)
+            and _is_literal(override.value())
+        )
+
+
+class _Copies:
+    """Copies of an object, by way of its pickle where it has one: five times as fast."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+        try:
+            self._pickle = pickle.dumps(original, protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            self._pickle = b""
+        else:
+            self._original = None
+
+    def another(self) -> Any:
+        """Return a copy."""
+        return pickle.loads(self._pickle) if self._pickle else copy.deepcopy(self._original)
+
+
+def _set(override: Override, config: DictConfig) -> bool:
+    """Set an undeclared value, which for lists takes half as long as merging it."""
+    try:
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+    except OmegaConfBaseException:  # another override deleted it: the error is Hydra's to word
+        return False
+    return True
+
+
+def _plain(config: DictConfig, enum_to_str: bool) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=enum_to_str)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _without_hydra(config: DictConfig) -> DictConfig:
+    task = copy.deepcopy(config)
+    with read_write(task), open_dict(task):
+        del task["hydra"]
+    return task
+
+
+def _hydra_alone(config: DictConfig) -> DictConfig:
+    """Return a configuration whose only node is the very ``hydra`` node of another."""
+    copied = OmegaConf.masked_copy(config, "hydra")
+    alone: DictConfig = copy.deepcopy(copied, {id(copied.hydra): config.hydra})
+    config.hydra._set_parent(config)
+    return alone
+
+
+def _free_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys whose value may be replaced by any other."""
+    for key in config:
+        node = config._get_node(key)
+        if not isinstance(key, str) or not isinstance(node, Node) or OmegaConf.is_readonly(node):
+            continue
+        if isinstance(node, DictConfig):
+            if not (node._is_none() or node._is_missing() or node._is_interpolation()):
+                yield from _free_keys(node, f"{prefix}{key}.")
+        elif isinstance(node, ListConfig):
+            if node._metadata.element_type in (Any, None) and not node._metadata.flags:
+                yield prefix + key
+        elif type(node) is AnyNode:
+            yield prefix + key
+
+
+def _is_literal(plain: Any) -> bool:
+    """Say whether a value means what it says: nothing interpolates or has a type of its own."""
+    if isinstance(plain, dict):
+        return all(_is_literal(value) for value in plain.values())
+    if isinstance(plain, list):
+        return all(_is_literal(value) for value in plain)
+    if isinstance(plain, str):
+        return "$" not in plain and type(plain) is str
+    return plain is None or type(plain) in (bool, int, float)

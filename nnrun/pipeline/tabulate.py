@@ -1,0 +1,151 @@
+"""From records to tables, a setting at a time: memory does not grow with the curves."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nnrun.report.bands import SettingBands, setting_bands
+from nnrun.report.findings import Findings
+from nnrun.report.summary import summarise
+from nnrun.results import CURVES, SUMMARY, TRIALS
+from nnrun.sweep.store import (
+    SCHEMA_VERSION,
+    Record,
+    read_record,
+    write_atomically,
+    write_text,
+)
+from nnrun.sweep.tables import (
+    CURVES_SCHEMA,
+    METRICS,
+    SettingTrials,
+    TrialRows,
+    assemble,
+    curve_rows,
+    setting_trials,
+    trial_rows,
+    write_parquet,
+)
+
+ROW_GROUP = 200_000
+"""Rows of curves that are held before they are written together."""
+
+
+class Head(NamedTuple):
+    """A record on disk, of which only the plain values were read.
+
+    Attributes:
+        path: Of the record.
+        meta: As `nnrun.sweep.store.Record.meta`.
+    """
+
+    path: Path
+    meta: Mapping[str, Any]
+
+
+def read_heads(paths: Iterable[Path]) -> list[Head]:
+    """Read the plain values of records, in the order of their job numbers.
+
+    Raises:
+        InputError: If a record cannot be read.
+    """
+    return sorted((_read_head(path) for path in paths), key=lambda h: int(h.meta["number"]))
+
+
+def by_setting(heads: Sequence[Head]) -> Iterator[list[Record]]:
+    """Read records a setting at a time, in order of first appearance.
+
+    Raises:
+        InputError: If a record cannot be read.
+    """
+    paths: dict[str, list[Path]] = {}
+    for head in heads:
+        paths.setdefault(str(head.meta["setting"]), []).append(head.path)
+    return ([read_record(path) for path in found] for found in paths.values())
+
+
+def tabulate(
+    settings: Iterable[Sequence[Record]], facts: Mapping[str, Any], folder: Path
+) -> Findings:
+    """Write trials, curves and summary, each whole or not at all.
+
+    Args:
+        settings: The records of each setting, in the sweep's order of settings, at least one; read
+            once, and no record is held after its turn.
+        facts: Of the sweep, for its varying keys and labels.
+        folder: Where to.
+
+    Returns:
+        What the sweep found, ready for its report.
+    """
+    rows: list[TrialRows] = []
+    bands: dict[str, SettingBands] = {}
+
+    def curves() -> Iterator[pa.Table]:
+        for records in settings:
+            trials = setting_trials(records)
+            part = trial_rows(trials)
+            rows.append(part)
+            if trials.trained.any():
+                bands[part.setting] = bands_of(trials)
+            yield curve_rows(trials)
+
+    write_curves(curves(), folder / CURVES)
+    table = assemble(rows, facts)
+    write_parquet(table, folder / TRIALS)
+    summary = summarise(table, facts["varying"])
+    write_text(folder / SUMMARY, summary.to_csv(index=False, lineterminator="\n"))
+    return Findings(table, bands, summary, facts)
+
+
+def bands_of(trials: SettingTrials) -> SettingBands:
+    """Summarise the curves of a setting's trained trials, of which there is at least one."""
+    metrics = dict(zip(METRICS, trials.curves[1:], strict=True))
+    return setting_bands(trials.curves.samples, metrics)
+
+
+def write_curves(parts: Iterable[pa.Table], path: Path) -> None:
+    """Write the curves table as Parquet, or not at all, holding a piece of it at a time.
+
+    Args:
+        parts: Pieces as of `nnrun.sweep.tables.curve_rows`, in the order of the table.
+        path: Where to.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        # measured values hardly repeat: a dictionary of them would only cost
+        counts = [name for name in CURVES_SCHEMA.names if name not in METRICS]
+        with pq.ParquetWriter(file, CURVES_SCHEMA, use_dictionary=counts) as writer:
+            for group in _row_groups(parts):
+                writer.write_table(group)
+
+    write_atomically(path, write)
+
+
+def _row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join pieces until they hold ``ROW_GROUP`` rows."""
+    held: list[pa.Table] = []
+    rows = 0
+    for part in parts:
+        held.append(part)
+        rows += part.num_rows
+        if rows >= ROW_GROUP:
+            yield pa.concat_tables(held)
+            held, rows = [], 0
+    if rows:
+        yield pa.concat_tables(held)
+
+
+def _read_head(path: Path) -> Head:
+    with suppress(Exception):  # what is wrong with it, read_record says
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            meta = json.loads(file["meta"].tobytes())
+        if meta["schema"] == SCHEMA_VERSION:
+            return Head(path, meta)
+    return Head(path, read_record(path).meta)

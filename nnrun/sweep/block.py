@@ -1,0 +1,105 @@
+"""A block: what training left of some seeds of one setting."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.network.mlp import Layer, Params
+from nnrun.training.trainer import Curves, Trained
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trained trials of one setting, before they are judged against a target.
+
+    Attributes:
+        seeds: Shape (trial,).
+        curves: Measurements, with the trials as their first axis.
+        params: Last parameters, with the trials as their first axis.
+        ns_per_sample: Training cost in nanoseconds, a mean over the trials trained together, shape
+            (trial,).
+        engine: Name of the engine that trained.
+    """
+
+    seeds: npt.NDArray[np.int64]
+    curves: Curves
+    params: Params
+    ns_per_sample: npt.NDArray[np.float64]
+    engine: str
+
+    @classmethod
+    def of(cls, trained: Trained, rows: Sequence[int], seeds: Sequence[int], cost: float) -> Self:
+        """Copy one setting's rows out of a shard's result, which is then free to go."""
+        take = np.array(rows)
+        return cls(
+            seeds=np.array(seeds, dtype=np.int64),
+            curves=_curves(trained.curves, take),
+            params=_params(trained.params, take),
+            ns_per_sample=np.full(len(rows), cost),
+            engine=trained.engine,
+        )
+
+    def taken(self, seeds: Collection[int]) -> Self:
+        """Return the trials of these seeds, in their order."""
+        row = {int(seed): i for i, seed in enumerate(self.seeds)}
+        take = np.array([row[seed] for seed in seeds], dtype=np.intp)
+        return type(self)(
+            self.seeds[take],
+            _curves(self.curves, take),
+            _params(self.params, take),
+            self.ns_per_sample[take],
+            self.engine,
+        )
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything but the engine as named arrays, for an npz file."""
+        arrays = {f"curves/{key}": value for key, value in self.curves._asdict().items()}
+        for index, layer in enumerate(self.params):
+            arrays |= {f"params/{index}/{key}": value for key, value in layer._asdict().items()}
+        return {**arrays, "seeds": self.seeds, "ns_per_sample": self.ns_per_sample}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], engine: str) -> Self:
+        """Return the block of ``to_arrays``; KeyError if an array is missing."""
+        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
+        layers = ((arrays[f"params/{i}/{k}"] for k in Layer._fields) for i in range(n_layers))
+        return cls(
+            seeds=arrays["seeds"],
+            curves=Curves(*(arrays[f"curves/{key}"] for key in Curves._fields)),
+            params=tuple(Layer(*layer) for layer in layers),
+            ns_per_sample=arrays["ns_per_sample"],
+            engine=engine,
+        )
+
+
+def joined(blocks: Iterable[Block]) -> Block:
+    """Put blocks of one setting together; of a seed in several, one trial remains."""
+    parts = list(blocks)
+    if len(parts) == 1:
+        return parts[0]
+    samples = parts[0].curves.samples
+    metrics = zip(*(part.curves[1:] for part in parts), strict=True)
+    layers = zip(*(part.params for part in parts), strict=True)
+    whole = Block(
+        seeds=np.concatenate([part.seeds for part in parts]),
+        curves=Curves(samples, *(np.concatenate(metric) for metric in metrics)),
+        params=tuple(
+            Layer(*(np.concatenate(values) for values in zip(*layer, strict=True)))
+            for layer in layers
+        ),
+        ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
+        engine=parts[0].engine,
+    )
+    seeds = dict.fromkeys(whole.seeds.tolist())
+    return whole if len(seeds) == len(whole.seeds) else whole.taken(seeds)
+
+
+def _curves(curves: Curves, take: npt.NDArray[np.intp]) -> Curves:
+    return Curves(curves.samples, *(metric[take] for metric in curves[1:]))
+
+
+def _params(params: Params, take: npt.NDArray[np.intp]) -> Params:
+    return tuple(Layer(*(values[take] for values in layer)) for layer in params)

@@ -1,0 +1,66 @@
+"""What a setting's MLflow run costs, into SQLite. Run: pytest tests/benchmarks/test_tracking.py."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnrun.config import Tracking
+from nnrun.pipeline.track import Runs
+from nnrun.sweep.store import Record
+from nnrun.sweep.tables import describe
+from nnrun.training.convergence import Outcomes
+from nnrun.training.trainer import Curves
+
+SEEDS, EVALS, KEYS = 10, 60, 25
+
+
+@pytest.mark.parametrize("settings", [3, 30, 300, 1000])
+def test_settings_into_sqlite(benchmark, tmp_path, settings):
+    records = [a_record(i) for i in range(settings)]
+    facts = describe({record.setting: record.meta["config"] for record in records})
+    home = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        benchmark.pedantic(log, setup=lambda: ((open_runs(), records, facts), {}), rounds=1)
+    finally:
+        os.chdir(home)
+    benchmark.extra_info.update(
+        group="nanoseconds a setting into MLflow (SQLite)",
+        peer=f"{settings:,} settings",
+        amount=settings,
+    )
+
+
+def open_runs():
+    return Runs.open(Tracking(), "xor", "sweep", {"command": "nnrun"})
+
+
+def log(runs, records, facts):
+    for record in records:
+        runs.add_setting([record], facts)
+    runs.close()
+    assert len(runs.facts["settings"]) == len(records)
+
+
+def a_record(number):
+    rng = np.random.default_rng(number)
+    samples = np.unique(np.geomspace(10, 20_000, EVALS).astype(np.int64))
+    curves = Curves(samples, *(rng.random((SEEDS, len(samples))) for _ in range(3)))
+    times = rng.integers(100, 20_000, SEEDS).astype(np.float64)
+    status = np.full(SEEDS, "reached")
+    return Record(
+        meta={
+            "setting": f"s{number}",
+            "config": {"lr": number / 1000, **{f"group.key{i}": i for i in range(KEYS - 1)}},
+            "engine": "lanes",
+            "task": "binary",
+            "samples": 20_000,
+        },
+        seeds=np.arange(SEEDS),
+        curves=curves,
+        outcomes=Outcomes(status, np.zeros(SEEDS, dtype=np.bool_), times, times),
+        ns_per_sample=rng.random(SEEDS),
+        params=(),
+    )

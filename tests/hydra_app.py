@@ -1,0 +1,56 @@
+"""Hydra in this process, as ``python -m nnrun`` sets it up for a sweep."""
+
+import copy
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from hydra import version
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.core.utils import setup_globals
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+
+from nnrun.hydra_ext import folders
+from nnrun.hydra_ext.compose import Composer
+
+
+class App(NamedTuple):
+    context: HydraContext
+    loader: ConfigLoader
+    master: DictConfig
+    composer: Composer
+
+
+@contextmanager
+def hydra_app(*arguments: str, conf: Path | None = None, name: str = "nnrun") -> Iterator[App]:
+    """Open Hydra on nnrun's configuration, or on another's."""
+    singletons = copy.deepcopy(Singleton.get_state())
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    folders.add_plugins()
+    folders.register_resolver()
+    setup_globals()
+    version.setbase("1.3")
+    GlobalHydra.instance().clear()
+    try:
+        search_path = create_config_search_path(str(conf or folders.conf()))
+        hydra = Hydra.create_main_hydra2(task_name=name, config_search_path=search_path)
+        master = hydra.compose_config("config", list(arguments), RunMode.MULTIRUN)
+        HydraConfig.instance().set_config(master)
+        loader = hydra.config_loader
+        context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
+        yield App(context, loader, master, Composer(loader, master))
+    finally:
+        logging.shutdown()
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        Singleton.set_state(singletons)

@@ -1,0 +1,51 @@
+"""Made-up records for the tests of what is made of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnrun.sweep.store import Record
+from nnrun.training.convergence import Outcomes
+from nnrun.training.trainer import Curves
+
+GRID = np.array([10, 100, 1000])
+
+
+def a_record(
+    setting: str,
+    lr: float = 0.1,
+    seeds: Sequence[int] = range(3),
+    losses: Sequence[float] | None = None,
+    failed: bool = False,
+    **meta: Any,
+) -> Record:
+    """A record of three evaluations; ``losses`` are the last ones, NaN for a diverged trial."""
+    numbers = np.array(seeds, dtype=np.int64)
+    last = np.full(len(numbers), 0.1) if losses is None else np.array(losses)
+    start = np.full((len(numbers), 2), 0.5)
+    curve = np.hstack([start, last[:, None]])
+    grid = GRID
+    diverged = np.isnan(last)
+    status = np.where(diverged, "diverged", "reached")
+    times = np.where(diverged, np.nan, 1000.0)
+    if failed:
+        grid, curve = GRID[:0], curve[:, :0]
+        status, times = np.full(len(numbers), "failed"), np.full(len(numbers), np.nan)
+    about = {
+        "setting": setting,
+        "config": {"optimizer.lr": lr, "data.name": "xor"},
+        "engine": "none" if failed else "lanes",
+        "task": "binary",
+        "samples": 1000,
+        "error": "Traceback" if failed else None,
+        **meta,
+    }
+    return Record(
+        meta=about,
+        seeds=numbers,
+        curves=Curves(grid, curve, curve, 1 - curve),
+        outcomes=Outcomes(status, np.zeros(len(numbers), dtype=np.bool_), times, times),
+        ns_per_sample=np.full(len(numbers), np.nan if failed else 5.0),
+        params=(),
+    )

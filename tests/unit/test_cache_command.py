@@ -1,0 +1,91 @@
+"""``python -m nnrun.cache``: what it says and what it deletes."""
+
+import os
+
+import pytest
+
+from nnrun import cache as command
+from nnrun.sweep.cache import Cache
+from nnrun.sweep.run import Tally, run_jobs
+from tests.conftest import make_setting
+from tests.unit.test_store import job
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A cache of three settings with 3, 4 and 5 seeds, last used 30, 20 and 10 days ago."""
+    folder = tmp_path / "cache"
+    now = 1_800_000_000
+    for i in range(3):
+        before = set(folder.glob("*/*/*.npz"))
+        list(run_jobs([job(make_setting(lr=0.1 + i), seeds=3 + i)], Tally(), Cache(folder)))
+        (new,) = set(folder.glob("*/*/*.npz")) - before
+        used = now - (3 - i) * 10 * 24 * 3600
+        os.utime(new, (used, used))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    monkeypatch.setattr(command.time, "time", lambda: 1_800_000_000.0)
+
+
+def run(capsys, *arguments):
+    assert command.main([str(a) for a in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def seeds(folder):
+    return sorted(block.trials for block in command.kept(folder))
+
+
+def test_it_says_what_there_is(folder, capsys):
+    said = run(capsys, "--folder", folder)
+    assert "12" in said
+    assert "MB" in said
+    assert seeds(folder) == [3, 4, 5]
+
+
+def test_an_empty_cache_is_no_error(tmp_path, capsys):
+    assert "0.0 MB" in run(capsys, "--folder", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("option", "left"),
+    [
+        (["--older-than", 15], [5]),
+        (["--older-than", 365], [3, 4, 5]),
+        (["--all"], []),
+        (["--max-size", "0"], []),
+        (["--max-size", "1G"], [3, 4, 5]),
+    ],
+)
+def test_pruning_leaves_what_it_should(folder, capsys, option, left):
+    run(capsys, "--folder", folder, "prune", *option)
+    assert seeds(folder) == left
+    assert len(list(folder.glob("*/*"))) == len(left)
+
+
+def test_the_longest_unused_go_first(folder, capsys):
+    sizes = sorted(block.path.stat().st_size for block in command.kept(folder))
+    run(capsys, "--folder", folder, "prune", "--max-size", sum(sizes[1:]))
+    assert seeds(folder) == [4, 5]
+
+
+def test_a_dry_run_deletes_nothing(folder, capsys):
+    assert "would be deleted" in run(capsys, "--folder", folder, "prune", "--all", "--dry-run")
+    assert seeds(folder) == [3, 4, 5]
+
+
+def test_rests_of_killed_processes_go_too(folder, capsys):
+    rest = next(folder.glob("*/*")) / ".0-2.npz.abc"
+    rest.write_bytes(b"half")
+    os.utime(rest, (1, 1))
+    run(capsys, "--folder", folder, "prune", "--older-than", "365")
+    assert not rest.exists()
+
+
+def test_pruning_without_saying_what_is_refused(folder, capsys):
+    assert command.main(["--folder", str(folder), "prune"]) == 2
+    assert "say what to prune" in capsys.readouterr().err
+    assert seeds(folder) == [3, 4, 5]
