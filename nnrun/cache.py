@@ -12,7 +12,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from nnrun.sweep.cache import HOME, SETUP, Entry
+from nnrun.sweep.blockfile import Entry
+from nnrun.sweep.cache import HOME
 
 DAY = 24 * 3600.0
 STALE = 3600.0
@@ -102,11 +103,9 @@ def delete(folder: Path, paths: Sequence[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
     for setup in {path.parent for path in paths}:
-        if setup.is_dir() and {path.name for path in setup.iterdir()} <= {SETUP}:
-            (setup / SETUP).unlink(missing_ok=True)
-            with suppress(OSError):  # another process has just written there
-                setup.rmdir()
-                setup.parent.rmdir()
+        with suppress(OSError):  # not empty
+            setup.rmdir()
+            setup.parent.rmdir()
 
 
 def size(text: str) -> int:

@@ -160,13 +160,15 @@ class Sweep:
                 return self.launch.write(record, number, overrides, folder)
 
             done = run_job(self.context, self.composer, batch[index], number, task)
-            self._log_to_terminal()
             error = done._return_value
             if done.status != JobStatus.COMPLETED and not isinstance(error, TrainingFailed):
                 raise error
             returned(index, done)
 
-        train_and_publish(jobs, plan, self.launch, publish)
+        try:
+            train_and_publish(jobs, plan, self.launch, publish)
+        finally:  # the last job's log is where the root logger still writes
+            self._log_to_terminal()
 
     def _log_to_terminal(self) -> None:
         configure_log(self.master.hydra.hydra_logging, self.master.hydra.verbose)

@@ -213,8 +213,8 @@ def train_and_publish(
     spent = tally.train + tally.evaluate
     share = tally.evaluate / spent if spent else 0.0
     clock.move("train", "evaluate", share * clock.seconds["train"])
-    if cache.complaint:
-        terminal.warn(cache.complaint)
+    for complaint in cache.complaints:
+        terminal.warn(complaint)
 
 
 def _announce(

@@ -1,6 +1,5 @@
 """The cache: nothing trained twice, nothing wrong ever served."""
 
-import logging
 from dataclasses import replace
 from threading import Thread
 
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from nnrun.config import Network, Target
 from nnrun.problem.features import Features
 from nnrun.problem.table import Table
-from nnrun.sweep.cache import Cache, entries, setup
+from nnrun.sweep.blockfile import entries
+from nnrun.sweep.cache import Cache, setup
 from nnrun.sweep.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.unit.test_store import job
@@ -112,17 +112,16 @@ def test_data_of_a_file_stand_for_themselves(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["flipped byte", "truncated", "empty"])
-def test_a_damaged_file_is_told_deleted_and_trained_again(tmp_path, damage, caplog):
+def test_a_damaged_file_is_told_deleted_and_trained_again(tmp_path, damage):
     (whole,), _ = launch(Cache(tmp_path), job())
     (path,) = blocks(tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     kept = {"flipped byte": bytes(content), "truncated": bytes(content[:99]), "empty": b""}
     path.write_bytes(kept[damage])
-    with caplog.at_level(logging.WARNING):
-        (again,), cost = launch(Cache(tmp_path), job())
-    assert "damaged" in caplog.text
-    assert path.name in caplog.text
+    cache = Cache(tmp_path)
+    (again,), cost = launch(cache, job())
+    assert cache.complaints == [f"a damaged file of trained trials was deleted: {path}"]
     assert trained(cost) == 3
     same(whole, again)
     assert launch(Cache(tmp_path), job())[1].cached == 3
@@ -158,24 +157,24 @@ def test_refresh_trains_again_and_replaces(tmp_path):
     assert after != before  # the cost of a sample is never twice the same
 
 
-def test_a_file_in_the_way_costs_the_cache_and_not_the_sweep(tmp_path, caplog):
+def test_a_file_in_the_way_costs_the_cache_and_not_the_sweep(tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     cache = Cache(tmp_path / "cache")
     records, _ = launch(cache, job(make_setting(lr=0.1)), job(make_setting(lr=0.2)))
     assert [r.meta["error"] for r in records] == [None, None]
-    assert "cannot be kept" in cache.complaint
-    assert len(caplog.records) == 1
+    assert len(cache.complaints) == 1
+    assert "cannot be kept" in cache.complaints[0]
 
 
 def test_a_full_disk_while_a_block_is_written_leaves_no_part_of_it(tmp_path, monkeypatch):
     def full(path, write, sync=True):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nnrun.sweep.cache.write_atomically", full)
+    monkeypatch.setattr("nnrun.sweep.blockfile.write_atomically", full)
     cache = Cache(tmp_path)
     (record,), _ = launch(cache, job())
     assert record.meta["error"] is None
-    assert "No space left" in cache.complaint
+    assert "No space left" in cache.complaints[0]
     assert not blocks(tmp_path)
 
 
@@ -210,7 +209,7 @@ def test_trained_trials_are_kept_before_their_setting_is_done(tmp_path, monkeypa
 
     with pytest.raises(Stop):
         list(run_jobs(jobs, Tally(), Cache(tmp_path), stop_soon))
-    there = [e for s in settings_ for e in entries(tmp_path / setup(s, "lanes"))]
+    there = [e for s in settings_ for e in entries(tmp_path / setup(s, "lanes").place)]
     assert 0 < sum(e.last - e.first + 1 for e in there) < 128
     whole, _ = launch(Cache(tmp_path), *jobs)
     undisturbed, _ = launch(Cache(use="off"), *jobs)
