@@ -49,7 +49,7 @@ def announce(
         lines.append(f"Training: about {_duration(expected.seconds)} in {threads} threads.")
     if folder is not None:
         lines.append(f"Into {folder}")
-    _console().print(" ".join(lines), highlight=False, markup=False)
+    _console().print(" ".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
