@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from nnrun.errors import InputError, Issue, shown
+from nnrun.errors import InputError, Issue
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
@@ -228,27 +227,3 @@ def _flattened(key: str, value: Any) -> dict[str, Any]:
     named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
     nested = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
     return {**named, **{k: v for part in nested for k, v in part.items()}}
-
-
-def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """List the dotted keys whose values differ between flat configurations, in their order."""
-    keys = dict.fromkeys(key for config in configs for key in config)
-    return [key for key in keys if len({json.dumps(config.get(key)) for config in configs}) > 1]
-
-
-def label(config: Mapping[str, Any], varying: Sequence[str]) -> str:
-    """Name a setting by the keys that vary, cut to their last part where that is clear.
-
-    A lone setting is named by its data and hidden layers.
-
-    Example:
-        >>> label({"lr": 0.1, "network.hidden": [4]}, ["lr", "network.hidden"])
-        'lr=0.1 hidden=[4]'
-    """
-    keys = [key for key in varying or ("data.name", "network.hidden") if key in config]
-    # data.name=xor reads better as data=xor
-    spoken = [key.removesuffix(".name") for key in keys]
-    last = [key.rsplit(".", 1)[-1] for key in spoken]
-    short = [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
-    pairs = zip(short, keys, strict=True)
-    return " ".join(f"{name}={shown(config[key])}" for name, key in pairs)

@@ -13,7 +13,8 @@ from nnrun.config import Job
 from nnrun.errors import InputError
 from nnrun.hydra_ext.check import forget, read_config
 from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch, TrainingFailed, show_plan, train_and_publish
+from nnrun.pipeline.launch import Launch, TrainingFailed
+from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.run import run_jobs
@@ -39,7 +40,9 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     """
     job = read_config(config)
     with interrupts_held() as interrupt:
-        launch = Launch(output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt)
+        launch = Launch(
+            output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
+        )
         objective = [float("nan")]
         alone = hydra.mode != RunMode.MULTIRUN
         number = 0 if alone else int(hydra.job.num)

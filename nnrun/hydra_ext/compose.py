@@ -124,10 +124,13 @@ class Composer:
         if any(source.is_group(key) for source in self._loader.get_sources()):
             return True
         # hydra.searchpath may add sources that the loader does not list
-        job, overrides = self._master.hydra.job, self._master.hydra.overrides.hydra
+        job = self._master.hydra.job
+        # unresolved: they may refer to what only a job has
+        overrides = OmegaConf.to_container(self._master.hydra.overrides.hydra, resolve=False)
+        assert isinstance(overrides, list)
         return bool(
             self._loader.get_group_options(
-                key, None, config_name=job.config_name, overrides=list(overrides)
+                key, None, config_name=job.config_name, overrides=overrides
             )
         )
 

@@ -20,7 +20,8 @@ from nnrun.hydra_ext.jobs import run_job
 from nnrun.pipeline.claim import Claim, identity_of
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch, TrainingFailed, show_plan, train_and_publish
+from nnrun.pipeline.launch import Launch, TrainingFailed
+from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.store import Record
 from nnrun.validate import require_no_grid
@@ -52,7 +53,7 @@ def run_sweep(
     folder = Path(str(master.hydra.sweep.dir))
     claim = Claim.take(folder, identity)
     with interrupts_held() as interrupt:
-        launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock)
+        launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock, jobs)
         with launch.closing():
             launch.open_runs(jobs[0])
             launch.begin(jobs[0].name)
@@ -83,7 +84,8 @@ class Batches:
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
         claim = Claim.take(folder, identity=uuid4().hex)
-        self._launch = Launch(folder, list(master.hydra.overrides.task), claim)
+        overrides = list(master.hydra.overrides.task)
+        self._launch = Launch(folder, overrides, claim)
         finish_later(self._finish)
 
     def run(self, batch: Sequence[Sequence[str]], first: int) -> list[JobReturn]:

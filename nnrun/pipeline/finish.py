@@ -14,10 +14,11 @@ from nnrun.pipeline.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.pipeline.track import Runs
 from nnrun.report.verdict import verdict
 from nnrun.results import SWEEP
+from nnrun.sweep.describe import describe
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import RECORD, read_records, write_text
-from nnrun.sweep.tables import describe, merged
+from nnrun.sweep.tables import merged
 
 
 class Planned(NamedTuple):

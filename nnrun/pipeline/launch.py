@@ -1,10 +1,10 @@
-"""Training the jobs of a launch, each saved and tracked as soon as it is done."""
+"""A launch: where it writes, where it comes from, what it costs and how it ends."""
 
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,19 +20,13 @@ from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Ending, Planned, finish
 from nnrun.pipeline.track import Runs
 from nnrun.results import SWEEP
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.executors import workers
+from nnrun.sweep.describe import describe
 from nnrun.sweep.interrupt import Interrupt
 from nnrun.sweep.provenance import command, provenance
-from nnrun.sweep.run import Tally, run_jobs
+from nnrun.sweep.run import Tally
 from nnrun.sweep.store import Record, write_record, write_text
-from nnrun.sweep.tables import describe
-from nnrun.sweep.todo import Wanted, forecast, wanted
 
 log = logging.getLogger(__name__)
-
-MEASURE_FROM = 5.0
-"""Estimated seconds of training from which on a moment is spent on a better estimate."""
 
 
 class TrainingFailed(Exception):
@@ -52,6 +46,7 @@ class Launch:
         claim: On the folder; None for a single run.
         interrupt: Says whether the user wants an end.
         clock: Counts its stages; None for a new one.
+        jobs: All of its jobs; None if they are not known before the first is trained.
 
     Attributes:
         plan: The number and overrides of each job that was begun.
@@ -66,6 +61,7 @@ class Launch:
         claim: Claim | None = None,
         interrupt: Interrupt | None = None,
         clock: Clock | None = None,
+        jobs: Sequence[Job] | None = None,
     ) -> None:
         self.folder = folder
         self.overrides = list(overrides)
@@ -73,6 +69,7 @@ class Launch:
         self.interrupt = interrupt or Interrupt()
         self.clock = clock or Clock()
         self.tally = Tally()
+        self.jobs = jobs
         self.plan: list[Planned] = []
         self.written: list[Path] = []
         self.runs: Runs | None = None
@@ -80,6 +77,29 @@ class Launch:
             **provenance(),
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
+
+    @property
+    def where(self) -> str:
+        """Words on where the results go."""
+        continued = self.claim is not None and self.claim.continued
+        return f"{'Going on in' if continued else 'Into'} {self.folder}"
+
+    def describe(self, jobs: Sequence[Job], plan: Sequence[Planned]) -> dict[str, Any]:
+        """Say what varies between the settings, and what each is called.
+
+        Where not all jobs are known, what varies is not either: then a job's own words tell it
+        from the others.
+
+        Args:
+            jobs: A batch of the launch.
+            plan: The same jobs, as planned.
+        """
+        known = self.jobs or jobs
+        facts = describe({job.setting.id: job.setting.flat for job in known})
+        if self.jobs is None:
+            words = {job.setting: " ".join(job.overrides) for job in reversed(plan)}
+            facts["settings"] = [{**s, "label": words[s["id"]]} for s in facts["settings"]]
+        return facts
 
     def begin(self, name: str) -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
@@ -169,67 +189,3 @@ class Launch:
         if self.interrupt.pressed():
             terminal.say_how_to_go_on(left, len(self.plan))
         return self.interrupt.exit_code or (1 if failed else 0)
-
-
-def show_plan(jobs: Sequence[Job]) -> None:
-    """Print what jobs would train, what of it was trained before, and how long the rest takes."""
-    todo, cache = wanted(jobs), Cache(use=jobs[0].cache)
-    _announce(jobs, todo, cache, folder=None, measure_from=0.0)
-
-
-def train_and_publish(
-    jobs: Sequence[Job],
-    plan: Sequence[Planned],
-    launch: Launch,
-    publish: Callable[[int, Record], None],
-) -> None:
-    """Train jobs, publish and track each as it is done, until all are or an end is asked for.
-
-    Args:
-        jobs: Checked jobs that may share a sweep.
-        plan: The number and overrides of each.
-        launch: Where to and where from.
-        publish: Called with an index into ``jobs`` and its record; sees to its being written.
-
-    Raises:
-        InputError: If the MLflow store cannot be used; nothing was trained.
-    """
-    todo, cache, tally, clock = wanted(jobs), Cache(use=jobs[0].cache), launch.tally, launch.clock
-    launch.open_runs(jobs[0])
-    launch.plan += plan
-    with clock("train"):
-        _announce(jobs, todo, cache, launch.folder, MEASURE_FROM)
-        facts = describe({key: want.setting.flat for key, want in todo.items()})
-        done: dict[str, list[Record]] = {}
-        with suppress(KeyboardInterrupt):
-            for index, record in run_jobs(jobs, tally, cache, launch.interrupt.check, todo):
-                with clock("store"):
-                    publish(index, record)
-                siblings = done.setdefault(record.setting, [])
-                siblings.append(record)
-                if len(siblings) == len(todo[record.setting].jobs):
-                    _track(launch, done.pop(record.setting), facts)
-    clock.move("train", "store", cache.seconds)
-    spent = tally.train + tally.evaluate
-    share = tally.evaluate / spent if spent else 0.0
-    clock.move("train", "evaluate", share * clock.seconds["train"])
-    for complaint in cache.complaints:
-        terminal.warn(complaint)
-
-
-def _announce(
-    jobs: Sequence[Job],
-    todo: Mapping[str, Wanted],
-    cache: Cache,
-    folder: Path | None,
-    measure_from: float,
-) -> None:
-    threads = workers(jobs[0].executor)
-    expected = forecast(todo, cache, threads, measure_from)
-    terminal.announce([want.setting for want in todo.values()], expected, threads, folder)
-
-
-def _track(launch: Launch, records: Sequence[Record], facts: Mapping[str, Any]) -> None:
-    if launch.runs:
-        with launch.clock("mlflow"):
-            launch.runs.add_setting(records, facts)

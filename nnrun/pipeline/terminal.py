@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.config import Setting
 from nnrun.report.findings import Findings
 from nnrun.results import REPORT
 from nnrun.sweep.provenance import command
-from nnrun.sweep.todo import Forecast
+from nnrun.sweep.todo import Forecast, Wanted
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
@@ -24,31 +23,34 @@ ROWS, FAILURES = 40, 20
 """Most settings and most failed jobs listed on the terminal."""
 
 
-def announce(
-    settings: Sequence[Setting], expected: Forecast, threads: int, folder: Path | None
-) -> None:
+def announce(wants: Sequence[Wanted], expected: Forecast, threads: int, where: str | None) -> None:
     """Say what is about to be trained, what of it was before, how long the rest takes, and where.
 
     Args:
-        settings: Distinct ones.
+        wants: The settings with their seeds.
         expected: What is known of their trials.
         threads: That train.
-        folder: Where the results go; None if nothing will be trained.
+        where: Words on where the results go; None if nothing will be trained.
     """
-    budgets = {setting.budget for setting in settings}
-    budget = f"{min(budgets):,}" if len(budgets) == 1 else f"{min(budgets):,} to {max(budgets):,}"
-    target = settings[0].target
+    counts = {len(want.seeds) for want in wants}
+    seeds = f" × {_count(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds"
+    budgets = [want.setting.budget for want in wants]
+    least, most = min(budgets), max(budgets)
+    target = wants[0].setting.target
     sign = "≥" if target.metric == "accuracy" else "≤"
     lines = [
-        f"{_count(len(settings), 'setting')}, {_count(expected.trials, 'trial')} of {budget} "
-        f"samples; target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
+        f"{_count(len(wants), 'setting')}{seeds} = {_count(expected.trials, 'trial')} of "
+        f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
+        f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
     ]
     if expected.cached:
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
-    if expected.measured or (folder is None and expected.cached < expected.trials):
-        lines.append(f"Training: about {_duration(expected.seconds)} in {threads} threads.")
-    if folder is not None:
-        lines.append(f"Into {folder}")
+    if expected.measured or (where is None and expected.cached < expected.trials):
+        time = _duration(expected.seconds)
+        lines.append(f"Training: about {time} with {_count(threads, 'thread')}.")
+    if where is not None:
+        lines.append(where)
+    # soft_wrap: what is found by a search, or copied, must not be cut by a line's end
     _console().print(" ".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,8 +1,12 @@
 """One launch over a grid of settings.
 
-- ``run``: from jobs to finished jobs: group, shard, train, put together again.
+- ``todo``: what jobs ask for, what of it there is, how long the rest takes.
+- ``run``: from jobs to finished jobs: find or train every trial, put every job together again.
+- ``gather``: trained trials until their settings are done; settings that raise.
+- ``block``, ``blockfile``, ``cache``: trained trials in memory, on disk, and found again.
 - ``executors``: who trains the shards.
 - ``store``: records: a finished job on disk, written atomically.
+- ``describe``: what tells the settings apart, and what each is called.
 - ``tables``: from records to trials and curves.
 - ``interrupt``: Ctrl-C at a safe place.
 - ``provenance``: command, versions, commit, processor.

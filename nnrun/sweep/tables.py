@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.config import label, varying_keys
 from nnrun.errors import shown
 from nnrun.sweep.store import Record, write_atomically
 from nnrun.training.convergence import Outcomes, Status
@@ -29,28 +28,6 @@ def merged(records: Sequence[Record]) -> dict[str, list[Record]]:
     for record in records:
         settings.setdefault(record.setting, []).append(record)
     return settings
-
-
-def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Say what varies between the settings of a sweep, and what does not.
-
-    Args:
-        configs: The flat configuration of each setting, by id.
-
-    Returns:
-        ``settings`` (a list of id, label and flat config), ``varying`` (dotted keys) and
-        ``constant`` (a flat mapping).
-    """
-    varying = varying_keys(list(configs.values()))
-    first = next(iter(configs.values()), {})
-    return {
-        "settings": [
-            {"id": key, "label": label(config, varying), "config": config}
-            for key, config in configs.items()
-        ],
-        "varying": varying,
-        "constant": {key: value for key, value in first.items() if key not in varying},
-    }
 
 
 class SettingTrials(NamedTuple):

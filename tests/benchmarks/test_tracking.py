@@ -8,8 +8,8 @@ import pytest
 
 from nnrun.config import Tracking
 from nnrun.pipeline.track import Runs
+from nnrun.sweep.describe import describe
 from nnrun.sweep.store import Record
-from nnrun.sweep.tables import describe
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
 

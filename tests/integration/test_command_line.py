@@ -159,8 +159,8 @@ def test_an_interrupt_ends_quickly_and_keeps_what_is_finished(nnrun):
     assert time.monotonic() - asked < 4  # two seconds on a quiet machine
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert "1 job not finished" in errors
-    assert "python -m nnrun -m budget=2000000000" in errors
+    assert "1 of 2 jobs not finished" in errors
+    assert "python -m nnrun -m budget=2000,2000000000" in errors
     (sweep,) = nnrun.outputs("sweeps")
     facts = json.loads((sweep / "sweep.json").read_text())
     assert facts["status"] == "interrupted"

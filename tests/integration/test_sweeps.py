@@ -8,8 +8,8 @@ from tests.integration.conftest import OFF, QUICK
 
 def test_a_plan_is_shown_and_nothing_else_happens(nnrun):
     done = nnrun("-m", "lr=0.1,0.2", *QUICK, "plan_only=true")
-    assert "2 settings, 6 trials of 300 samples" in done.stdout
-    assert "Training: about 1 s" in done.stdout
+    assert "2 settings × 3 seeds = 6 trials of 300 samples" in done.stdout
+    assert "Training: about 1 s with " in done.stdout
     assert not (nnrun.folder / "outputs").exists()
     nnrun("-m", "lr=0.1,0.2", *QUICK, *OFF)
     done = nnrun("-m", "lr=0.1,0.2,0.3", *QUICK, "plan_only=true")
@@ -19,7 +19,7 @@ def test_a_plan_is_shown_and_nothing_else_happens(nnrun):
 
 def test_a_single_run_has_a_plan_too(nnrun):
     done = nnrun(*QUICK, "plan_only=true")
-    assert "1 setting, 3 trials of 300 samples" in done.stdout
+    assert "1 setting × 3 seeds = 3 trials of 300 samples" in done.stdout
     assert not nnrun.outputs("runs")
 
 

@@ -20,7 +20,7 @@ from nnrun import load
 from nnrun.config import Tracking
 from nnrun.errors import InputError
 from nnrun.pipeline.track import Runs
-from nnrun.sweep.tables import describe
+from nnrun.sweep.describe import describe
 from nnrun.tracking import Tracker, TrackingError, errors, tracker
 from tests.integration.conftest import CommandLine, reads_mlflow
 from tests.integration.test_tracking import (

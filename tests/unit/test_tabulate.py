@@ -16,8 +16,9 @@ from nnrun.pipeline.tabulate import by_setting, read_heads, tabulate
 from nnrun.report.bands import bands, bands_table
 from nnrun.report.findings import Findings
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, load
+from nnrun.sweep.describe import describe
 from nnrun.sweep.store import Record, write_record
-from nnrun.sweep.tables import curves_table, describe, setting_trials, trials_table
+from nnrun.sweep.tables import curves_table, setting_trials, trials_table
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
 

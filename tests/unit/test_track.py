@@ -8,7 +8,7 @@ import pytest
 
 from nnrun.pipeline.setting_run import setting_run, spans
 from nnrun.pipeline.track import Runs
-from nnrun.sweep.tables import describe
+from nnrun.sweep.describe import describe
 from nnrun.tracking import SettingRun, SweepRun, TrackingError, Writer
 from tests.records import a_record
 

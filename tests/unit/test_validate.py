@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnrun.config import label, varying_keys
 from nnrun.errors import InputError
 from nnrun.network.initializers import INITIALIZERS
 from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.problem import DATA
+from nnrun.sweep.describe import label, varying_keys
 from nnrun.validate import known_keys, read, require_one_sweep
 
 CONF = Path(__file__).parents[2] / "conf"

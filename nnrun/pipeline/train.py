@@ -1,0 +1,83 @@
+"""Training the jobs of a launch, each saved and tracked as soon as it is done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from nnrun.config import Job
+from nnrun.pipeline import terminal
+from nnrun.pipeline.finish import Planned
+from nnrun.pipeline.launch import Launch
+from nnrun.sweep.cache import Cache
+from nnrun.sweep.executors import workers
+from nnrun.sweep.run import run_jobs
+from nnrun.sweep.store import Record
+from nnrun.sweep.todo import Wanted, forecast, wanted
+
+MEASURE_FROM = 5.0
+"""Estimated seconds of training from which on a moment is spent on a better estimate."""
+
+
+def show_plan(jobs: Sequence[Job]) -> None:
+    """Print what jobs would train, what of it was trained before, and how long the rest takes."""
+    todo, cache = wanted(jobs), Cache(use=jobs[0].cache)
+    _announce(jobs, todo, cache, where=None, measure_from=0.0)
+
+
+def train_and_publish(
+    jobs: Sequence[Job],
+    plan: Sequence[Planned],
+    launch: Launch,
+    publish: Callable[[int, Record], None],
+) -> None:
+    """Train jobs, publish and track each as it is done, until all are or an end is asked for.
+
+    Args:
+        jobs: Checked jobs that may share a sweep.
+        plan: The number and overrides of each.
+        launch: Where to and where from.
+        publish: Called with an index into ``jobs`` and its record; sees to its being written.
+
+    Raises:
+        InputError: If the MLflow store cannot be used; nothing was trained.
+    """
+    cache, tally, clock = Cache(use=jobs[0].cache), launch.tally, launch.clock
+    launch.open_runs(jobs[0])
+    launch.plan += plan
+    with clock("train"):
+        todo = wanted(jobs)
+        _announce(jobs, todo, cache, launch.where, MEASURE_FROM)
+        facts = launch.describe(jobs, plan)
+        done: dict[str, list[Record]] = {}
+        with suppress(KeyboardInterrupt):
+            for index, record in run_jobs(jobs, tally, cache, launch.interrupt.check, todo):
+                with clock("store"):
+                    publish(index, record)
+                siblings = done.setdefault(record.setting, [])
+                siblings.append(record)
+                if len(siblings) == len(todo[record.setting].jobs):
+                    _track(launch, done.pop(record.setting), facts)
+    clock.move("train", "store", cache.seconds)
+    spent = tally.train + tally.evaluate
+    share = tally.evaluate / spent if spent else 0.0
+    clock.move("train", "evaluate", share * clock.seconds["train"])
+    for complaint in cache.complaints:
+        terminal.warn(complaint)
+
+
+def _announce(
+    jobs: Sequence[Job],
+    todo: Mapping[str, Wanted],
+    cache: Cache,
+    where: str | None,
+    measure_from: float,
+) -> None:
+    threads = workers(jobs[0].executor)
+    expected = forecast(todo, cache, threads, measure_from)
+    terminal.announce(list(todo.values()), expected, threads, where)
+
+
+def _track(launch: Launch, records: Sequence[Record], facts: Mapping[str, Any]) -> None:
+    if launch.runs:
+        with launch.clock("mlflow"):
+            launch.runs.add_setting(records, facts)

@@ -1,0 +1,72 @@
+"""What tells the settings of a sweep apart, and what each is called."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnrun.errors import shown
+
+LONGEST = 12
+"""Characters of a number that someone would write out."""
+
+
+def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what varies between the settings of a sweep, and what does not.
+
+    Args:
+        configs: The flat configuration of each setting, by id.
+
+    Returns:
+        ``settings`` (a list of id, label and flat config), ``varying`` (dotted keys) and
+        ``constant`` (a flat mapping).
+    """
+    varying = varying_keys(list(configs.values()))
+    first = next(iter(configs.values()), {})
+    labels = [label(config, varying, short=True) for config in configs.values()]
+    if len(set(labels)) < len(labels):
+        labels = [label(config, varying) for config in configs.values()]
+    return {
+        "settings": [
+            {"id": key, "label": name, "config": config}
+            for name, (key, config) in zip(labels, configs.items(), strict=True)
+        ],
+        "varying": varying,
+        "constant": {key: value for key, value in first.items() if key not in varying},
+    }
+
+
+def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the dotted keys whose values differ between flat configurations, in their order."""
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if len({json.dumps(config.get(key)) for config in configs}) > 1]
+
+
+def label(config: Mapping[str, Any], varying: Sequence[str], short: bool = False) -> str:
+    """Name a setting by the keys that vary, cut to their last part where that is clear.
+
+    A lone setting is named by its data and hidden layers.
+
+    Args:
+        config: Flat.
+        varying: Dotted keys.
+        short: Whether numbers with many digits, as a random draw has them, are cut to four.
+
+    Example:
+        >>> label({"lr": 0.1, "network.hidden": [4]}, ["lr", "network.hidden"])
+        'lr=0.1 hidden=[4]'
+        >>> label({"lr": 0.08254841637443738}, ["lr"], short=True)
+        'lr=0.08255'
+    """
+    keys = [key for key in varying or ("data.name", "network.hidden") if key in config]
+    # data.name=xor reads better as data=xor
+    spoken = [key.removesuffix(".name") for key in keys]
+    last = [key.rsplit(".", 1)[-1] for key in spoken]
+    names = [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
+    write = _rounded if short else shown
+    pairs = zip(names, keys, strict=True)
+    return " ".join(f"{name}={write(config[key])}" for name, key in pairs)
+
+
+def _rounded(value: Any) -> str:
+    long = isinstance(value, float) and len(repr(value)) > LONGEST
+    return f"{value:.4g}" if long else shown(value)
