@@ -115,6 +115,7 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     assert [run.info.status for run in of_kind(found, "sweep")] == ["KILLED"]
 
 
+STAGES = ("compose", "mlflow", "train", "store", "tables", "report")
 AT_STAGE = """
 import os, signal
 from nnrun.pipeline.clock import Clock
@@ -129,8 +130,14 @@ Clock.__call__ = entered
 
 
 @reads_mlflow
-@pytest.mark.parametrize("stage", ["compose", "mlflow", "train", "store", "tables", "report"])
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(
+    ("stage", "name", "code"),
+    [
+        *((stage, "SIGTERM", 143) for stage in STAGES),
+        ("train", "SIGINT", 130),
+        ("mlflow", "SIGINT", 130),
+    ],
+)
 def test_a_signal_in_any_stage_ends_in_order(nnrun, stage, name, code):
     grid = ["-m", "lr=0.1,0.2,0.3", *QUICK]
     done = nnrun(*grid, patch=AT_STAGE.format(stage=stage, name=name), code=code)
