@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nnrun.errors import InputError
+from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.sweep.interrupt import exit_on_signals
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+PARSING = (OmegaConfBaseException, YAMLError)
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except (InputError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+    except (InputError, TrainingFailed, HydraException, OSError, *PARSING) as error:
         if tracebacks_wanted:
             raise
         sys.exit(_complain(error))
@@ -88,6 +89,9 @@ def _complain(error: Exception) -> int:
     while isinstance(refused, OmegaConfBaseException):
         # an interpolation that makes a folder wraps what the system said
         refused = refused.__cause__ or refused.__context__
+    if isinstance(error, TrainingFailed):
+        print(f"error: training failed: {error}", file=sys.stderr)
+        return 1
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
         print(f"error: {refused}", file=sys.stderr)
         return 1

@@ -41,6 +41,14 @@ class Kept(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
     blocks, stale = list(kept(options.folder)), list(unfinished(options.folder, time.time()))
     doomed: list[Kept] = []
     if options.command == "prune":

@@ -46,6 +46,10 @@ class InputError(ValueError):
         )
 
 
+class TrainingFailed(Exception):
+    """A job's training raised an error; its record holds the traceback."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Suggest the known word that a misspelt one was likely meant to be.
 

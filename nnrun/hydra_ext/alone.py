@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nnrun.config import Job
-from nnrun.errors import InputError
+from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext.check import forget, read_config
+from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch, TrainingFailed
+from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
+from nnrun.results import SWEEP
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.run import run_jobs
@@ -35,11 +37,12 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         Mean samples until the target.
 
     Raises:
-        SystemExit: If a single run was interrupted or failed; it is finished first.
+        SystemExit: If interrupted, or if a single run failed; that is finished first.
         TrainingFailed: If a sweep's job failed.
     """
     job = read_config(config)
-    with interrupts_held() as interrupt:
+    # outputs/ and relative paths of data are where the command was given, in sweeps, too
+    with chdir(hydra.runtime.cwd), interrupts_held() as interrupt:
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )
@@ -54,16 +57,25 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         if alone:
             _run_whole(job, launch, publish, f"{hydra.job.name}.log")
         else:
-            for done in run_jobs([job], launch.tally, Cache(use=job.cache), interrupt.check):
-                publish(*done)
+            _run_one_of_many(job, launch, publish)
     return objective[0]
 
 
 def output_folder(hydra: Any) -> Path:
-    """Return a job's folder as the user would write it: relative, unless Hydra goes into it."""
-    if hydra.job.chdir:
-        return Path(hydra.runtime.output_dir)
+    """Return a job's folder as the user would write it, relative to where the command was given."""
     return Path(os.path.relpath(hydra.runtime.output_dir, hydra.runtime.cwd))
+
+
+def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], None]) -> None:
+    """Train a job of a sweep whose launcher is not ours, and leave its record."""
+    cache = Cache(use=job.cache)
+    with suppress(KeyboardInterrupt):
+        for done in run_jobs([job], launch.tally, cache, launch.interrupt.check):
+            publish(*done)
+    for complaint in cache.complaints:
+        terminal.warn(complaint)
+    if launch.interrupt.pressed():
+        raise SystemExit(launch.interrupt.exit_code)
 
 
 def _run_whole(
@@ -73,11 +85,13 @@ def _run_whole(
         show_plan([job])
         forget(launch.folder, ".hydra", log_file)
         return
+    launch.begin(job.name)
     try:
         train_and_publish([job], [Planned(0, launch.overrides, job.setting.id)], launch, publish)
     except InputError:
-        forget(launch.folder, ".hydra", log_file)
+        forget(launch.folder, ".hydra", log_file, SWEEP)
         raise
-    code = launch.finish()
+    with launch.closing():
+        code = launch.finish()
     if code:
         raise SystemExit(code)

@@ -16,7 +16,7 @@ from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
-from nnrun.validate import read, require_one_sweep
+from nnrun.validate import SWEEP, read, require_one_sweep
 
 MOST_LISTED = 50
 """Most bad jobs that a complaint lists."""
@@ -48,6 +48,24 @@ def plain(config: DictConfig) -> dict[str, Any]:
     """Return a composed configuration without its hydra node, in plain containers, resolved."""
     own = [str(key) for key in config if key != "hydra"]
     values = OmegaConf.to_container(OmegaConf.masked_copy(config, own), resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def grid_options(master: DictConfig) -> dict[str, Any]:
+    """Return the section that says how a sweep combines its keys.
+
+    Raises:
+        InputError: If it is no section, or the batches that its jobs come in are no number.
+    """
+    section = master.get(SWEEP)
+    if not isinstance(section, DictConfig):
+        rule = "must be a group of the keys zip, random and seed"
+        raise InputError(Issue(SWEEP, "null" if section is None else section, rule))
+    size = master.hydra.sweeper.max_batch_size
+    if size is not None and size < 1:
+        raise InputError(Issue("hydra.sweeper.max_batch_size", size, "must be at least 1"))
+    values = OmegaConf.to_container(section, resolve=True)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,12 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
 
 
 def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
-    issues: list[Issue] = []
+    known = [field.name for field in fields(Options)]
+    issues = [
+        Issue(f"{NODE}.{key}", options[key], "is not a known key", did_you_mean(key, known))
+        for key in options
+        if key not in known
+    ]
     groups, draws, seed = options.get("zip") or [], options.get("random"), options.get("seed", 0)
     if isinstance(groups, list) and all(isinstance(key, str) for key in groups):
         groups = [groups] if groups else []

@@ -1,9 +1,9 @@
 """Sweeps: all their jobs trained together, each with the folder that Hydra would give it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
@@ -11,16 +11,17 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from nnrun.config import Job
+from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.alone import output_folder
-from nnrun.hydra_ext.check import check_jobs, plain
+from nnrun.hydra_ext.check import check_jobs, forget, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
-from nnrun.pipeline.claim import Claim, identity_of
+from nnrun.pipeline.claim import Claim, identity_of, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch, TrainingFailed
+from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.store import Record
@@ -83,9 +84,8 @@ class Batches:
         self._context, self._master = context, master
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
-        claim = Claim.take(folder, identity=uuid4().hex)
-        overrides = list(master.hydra.overrides.task)
-        self._launch = Launch(folder, overrides, claim)
+        require_unused(folder)
+        self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 
     def run(self, batch: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -100,6 +100,7 @@ class Batches:
             jobs = check_jobs(self._composer, self._master, batch, first)
         if jobs[0].plan_only:
             show_plan(jobs)
+            print("(the first batch; a sweeper that learns plans the next when it is trained)")
             raise SystemExit(0)
         with interrupts_held() as launch.interrupt:
             sweep = Sweep(self._context, self._composer, self._master, launch)
@@ -109,6 +110,9 @@ class Batches:
         return [returns[index] for index in sorted(returns)]
 
     def _finish(self) -> int:
+        if not self._launch.plan:  # its input was bad: nothing was begun
+            forget(self._launch.folder, "multirun.yaml")
+            return 0
         with interrupts_held(), self._launch.closing():
             return self._launch.finish()
 
@@ -158,8 +162,9 @@ class Sweep:
             number, overrides, _ = plan[index]
 
             def task(_: DictConfig) -> float:
-                folder = output_folder(HydraConfig.get())
-                return self.launch.write(record, number, overrides, folder)
+                hydra = HydraConfig.get()
+                with chdir(hydra.runtime.cwd):
+                    return self.launch.write(record, number, overrides, output_folder(hydra))
 
             done = run_job(self.context, self.composer, batch[index], number, task)
             error = done._return_value

@@ -10,15 +10,19 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
-from nnrun.results import SWEEP
+from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
+from nnrun.sweep.cache import setup
 from nnrun.sweep.store import RECORD, write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
+RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, TRIALS, CURVES, SUMMARY, MARKER))
+"""How files begin that are being written."""
 MOVE_AWAY = "choose another, or move it away"
 
 _taken: "dict[Path, Claim]" = {}
@@ -31,10 +35,14 @@ class Claim:
 
     Attributes:
         folder: Which.
+        identity: Of the jobs.
+        sweep: Id of the sweep: the same in every process that works on it, and on no other.
         continued: Whether an unfinished sweep with the same jobs is there already.
     """
 
     folder: Path
+    identity: str
+    sweep: str
     continued: bool
     _lock: FileLock = field(repr=False)
 
@@ -47,27 +55,30 @@ class Claim:
         """
         if folder in _taken:
             return _taken[folder]
-        found = _identity(folder)
+        found = _marked(folder)
         if found is None:
             require_unused(folder)
-        elif found != identity:
+        elif found[0] != identity:
             rule = "holds an unfinished sweep of other jobs"
             raise InputError(Issue("output folder", folder, rule, MOVE_AWAY))
         folder.mkdir(parents=True, exist_ok=True)
-        claim = cls._locked(folder)
+        claim = cls._locked(folder, identity)
         if claim is None:
             rule = "is being written by another process"
             raise InputError(Issue("output folder", folder, rule, "wait, or choose another"))
-        if not claim.continued:
-            write_text(folder / MARKER, identity + "\n")
+        if claim.continued:
+            _remove_rests(folder)
+        else:
+            write_text(folder / MARKER, f"{claim.identity} {claim.sweep}\n")
         return claim
 
     @classmethod
     def unfinished(cls, parent: Path, identity: str) -> "Claim | None":
         """Take the newest unfinished sweep with the same jobs that nobody works on, if any."""
         for marker in sorted(parent.glob(f"*/{MARKER}"), reverse=True):
-            if _identity(marker.parent) == identity:
-                claim = cls._locked(marker.parent)
+            found = _marked(marker.parent)
+            if found and found[0] == identity:
+                claim = cls._locked(marker.parent, identity)
                 if claim is not None and claim.continued:
                     return claim
                 if claim is not None:  # finished while we looked
@@ -95,13 +106,15 @@ class Claim:
             (self.folder / LOCK).unlink(missing_ok=True)
 
     @classmethod
-    def _locked(cls, folder: Path) -> "Claim | None":
+    def _locked(cls, folder: Path, identity: str) -> "Claim | None":
         lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
-        except Timeout:
+        except (Timeout, IsADirectoryError):
             return None
-        claim = cls(folder, _identity(folder) is not None, lock)
+        found = _marked(folder)
+        sweep = found[1] if found else uuid4().hex
+        claim = cls(folder, identity, sweep, found is not None, lock)
         _taken[folder] = claim
         return claim
 
@@ -109,22 +122,43 @@ class Claim:
 def require_unused(folder: Path) -> None:
     """Check that a folder is not that of another run or sweep.
 
+    What an interrupted or killed single run has left may be written over: its trials are in the
+    cache.
+
     Raises:
         InputError: If it holds results, which would be overwritten or mixed with new ones.
     """
-    if (folder / SWEEP).exists() or (folder / RECORD).exists():
+    try:
+        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        begun = facts["status"] in ("running", "interrupted") and not (folder / MARKER).exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        begun = False
+    used = (folder / SWEEP).exists() or (folder / RECORD).exists()
+    if used and not begun:
         rule = "holds the results of another run or sweep"
         raise InputError(Issue("output folder", folder, rule, MOVE_AWAY))
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
-    """Return what two launches share that would do the same, in hexadecimal digits."""
-    asked = [(j.setting.id, j.seed, j.seeds, j.name, str(j.tracking), j.report.name) for j in jobs]
+    """Return what two launches share that would find the same numbers, in hexadecimal digits."""
+    asked = [
+        (setup(j.setting, "lanes").about, j.setting.id, j.seed, j.seeds, j.name, str(j.tracking))
+        for j in jobs
+    ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
-def _identity(folder: Path) -> str | None:
+def _marked(folder: Path) -> tuple[str, str] | None:
+    """Return the identity and the id of the unfinished sweep in a folder, if there is one."""
     try:
-        return (folder / MARKER).read_text(encoding="utf-8").strip()
-    except OSError:
+        identity, sweep = (folder / MARKER).read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
         return None
+    return identity, sweep
+
+
+def _remove_rests(folder: Path) -> None:
+    """Delete what a killed process left half-written; nobody else writes here."""
+    for path in folder.rglob(".*.*"):
+        if path.name.startswith(RESTS) and path.is_file():
+            path.unlink(missing_ok=True)

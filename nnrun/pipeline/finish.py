@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.pipeline.track import Runs
+from nnrun.report.findings import Findings
 from nnrun.report.verdict import verdict
 from nnrun.results import SWEEP
 from nnrun.sweep.describe import describe
@@ -51,13 +53,35 @@ class Ending(NamedTuple):
     records: Sequence[Path]
 
 
+class Finished(NamedTuple):
+    """A launch that is over.
+
+    Attributes:
+        facts: The content of its sweep.json.
+        findings: Of its records; None if there is no record.
+    """
+
+    facts: Mapping[str, Any]
+    findings: Findings | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a job failed."""
+        return any(job["status"] == "failed" for job in self.facts["jobs"])
+
+    def show(self, folder: Path) -> None:
+        """Say on the terminal what was found, and where it is."""
+        if self.findings is not None:
+            terminal.show_results(self.findings, self.facts, folder)
+
+
 def finish(
     ending: Ending,
     clock: Clock,
     tally: Tally,
     runs: Runs | None,
-    interrupted: Callable[[], bool] = lambda: False,
-) -> bool:
+    interrupted: bool = False,
+) -> "Finished":
     """Make everything that is made of records.
 
     Args:
@@ -68,13 +92,13 @@ def finish(
         interrupted: Whether the sweep was ended before all its jobs were done.
 
     Returns:
-        Whether a job failed.
+        What there is to be shown.
     """
     folder = ending.folder
     with clock("tables"):
         heads = read_heads(ending.records)
         facts = sweep_facts(heads, ending)
-        if interrupted():
+        if interrupted:
             facts["status"] = "interrupted"
         facts["stacks"] = tally.stacks
         facts["tracking"] = runs and runs.facts
@@ -83,7 +107,7 @@ def finish(
     # once before the report, so that whatever happens then the tables can be loaded
     write_sweep(folder, facts, clock)
     if not heads:
-        return False
+        return Finished(facts, None)
     if heads[0].meta["report"] != "off":
         with clock("report"):
             from nnrun.report.page import build
@@ -97,8 +121,7 @@ def finish(
             runs.add_sweep(facts, findings, folder)
             runs.close()
     write_sweep(folder, facts, clock)
-    terminal.show_results(findings, facts, folder)
-    return any(head.meta["error"] for head in heads)
+    return Finished(facts, findings)
 
 
 def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
@@ -110,11 +133,17 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
     clock = Clock()
     paths = [p for p in sweep.folder.rglob(RECORD) if p.stat().st_mtime >= sweep.started]
     records = read_records(paths)
-    runs = None
+    if not records and not sweep.plan:
+        with suppress(OSError):  # its input was bad: nothing was begun
+            sweep.folder.rmdir()
+        return 0
+    runs = sweep.runs
     if records:
         first = records[0].meta
         with clock("mlflow"):
-            runs = Runs.open(Tracking(**first["tracking"]), first["name"], sweep.folder.name, first)
+            if runs is None:
+                tracking = Tracking(**first["tracking"])
+                runs = Runs.open(tracking, first["name"], sweep.folder.name, first)
             settings = merged(records)
             facts = describe({key: found[0].meta["config"] for key, found in settings.items()})
             for found in settings.values():
@@ -122,7 +151,11 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
                     runs.add_setting(found, facts)
     ended_early = len(records) < len(sweep.plan)
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths)
-    return int(finish(ending, clock, Tally(), runs, lambda: ended_early))
+    finished = finish(ending, clock, Tally(), runs, ended_early)
+    finished.show(sweep.folder)
+    if ended_early:
+        terminal.say_how_to_go_on(len(sweep.plan) - len(records), len(sweep.plan), kept=True)
+    return int(finished.failed)
 
 
 @dataclass
@@ -134,12 +167,14 @@ class ForeignSweep:
         overrides: As given on the command line.
         started: When it began, in seconds since the epoch.
         plan: Its jobs, filled when they are checked.
+        runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
     """
 
     folder: Path
     overrides: Sequence[str]
     started: float
     plan: list[Planned] = field(default_factory=list)
+    runs: Runs | None = None
 
 
 def sweep_facts(heads: Sequence[Head], ending: Ending) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from nnrun.config import Job
-from nnrun.errors import InputError
+from nnrun.errors import InputError, TrainingFailed
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
@@ -27,10 +28,6 @@ from nnrun.sweep.run import Tally
 from nnrun.sweep.store import Record, write_record, write_text
 
 log = logging.getLogger(__name__)
-
-
-class TrainingFailed(Exception):
-    """A job's training raised an error; its record holds the traceback."""
 
 
 class CannotGoOn(OSError):
@@ -52,6 +49,7 @@ class Launch:
         plan: The number and overrides of each job that was begun.
         written: The records that were written.
         runs: Its MLflow runs; None if tracking is off, or nothing was begun.
+        keeps: Whether trained trials are kept for the next launch.
     """
 
     def __init__(
@@ -70,6 +68,9 @@ class Launch:
         self.clock = clock or Clock()
         self.tally = Tally()
         self.jobs = jobs
+        self._jobs_of = Counter(job.setting.id for job in jobs or ())
+        self._waiting: dict[str, list[Record]] = {}
+        self.keeps = True
         self.plan: list[Planned] = []
         self.written: list[Path] = []
         self.runs: Runs | None = None
@@ -97,8 +98,13 @@ class Launch:
         known = self.jobs or jobs
         facts = describe({job.setting.id: job.setting.flat for job in known})
         if self.jobs is None:
-            words = {job.setting: " ".join(job.overrides) for job in reversed(plan)}
-            facts["settings"] = [{**s, "label": words[s["id"]]} for s in facts["settings"]]
+            common = set(self.overrides)
+            words = {
+                job.setting: " ".join(o for o in job.overrides if o not in common) for job in plan
+            }
+            facts["settings"] = [
+                {**s, "label": words[s["id"]] or s["label"]} for s in facts["settings"]
+            ]
         return facts
 
     def begin(self, name: str) -> None:
@@ -143,9 +149,11 @@ class Launch:
         """
         if self.runs is None:
             with self.clock("mlflow"):
-                go_on = self.claim is not None and self.claim.continued
+                sweep, go_on = uuid4().hex, False
+                if self.claim is not None:
+                    sweep, go_on = self.claim.sweep, self.claim.continued
                 self.runs = Runs.open(
-                    job.tracking, job.name, self.folder.name, self.provenance, go_on
+                    job.tracking, job.name, self.folder.name, self.provenance, sweep, go_on
                 )
 
     @contextmanager
@@ -171,21 +179,34 @@ class Launch:
             if self.claim is not None:
                 self.claim.release(finished=False)
 
+    def gathered(self, record: Record, jobs: int) -> list[Record]:
+        """Return the records of a setting once there is one for each of its jobs, else none.
+
+        Args:
+            record: The newest.
+            jobs: Of the setting, as far as they are known.
+        """
+        if self.jobs is not None:
+            jobs = self._jobs_of[record.setting]
+        found = self._waiting.setdefault(record.setting, [])
+        found.append(record)
+        return self._waiting.pop(record.setting) if len(found) == jobs else []
+
     def finish(self) -> int:
         """Make tables, report and the sweep's MLflow run of what was written; say how it ended.
 
         Returns:
             The exit code of the process: 0, 1 if a job failed, 128 + the signal if interrupted.
         """
+        stopped = self.interrupt.pressed()
         left = len(self.plan) - len(self.written)
-
-        def ended_early() -> bool:
-            return left > 0 and self.interrupt.pressed()
-
+        early = stopped and (left > 0 or self.jobs is None)
         ending = Ending(self.folder, self.overrides, self.plan, self.written)
-        failed = finish(ending, self.clock, self.tally, self.runs, ended_early)
+        finished = finish(ending, self.clock, self.tally, self.runs, early)
         if self.claim is not None:
             self.claim.release(finished=not left)
+        # last: nobody may be listening any more
+        finished.show(self.folder)
         if self.interrupt.pressed():
-            terminal.say_how_to_go_on(left, len(self.plan))
-        return self.interrupt.exit_code or (1 if failed else 0)
+            terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more=self.jobs is None)
+        return self.interrupt.exit_code or (1 if finished.failed else 0)

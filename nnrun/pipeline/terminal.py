@@ -80,13 +80,23 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
         console.print(f"{name:>9}: {text}", soft_wrap=True, highlight=False, markup=False)
 
 
-def say_how_to_go_on(left: int, jobs: int) -> None:
-    """After an interrupt: say what is left to train, and that the same command goes on."""
+def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> None:
+    """After an interrupt: say what is left to train, and how that is done.
+
+    Args:
+        left: Jobs that are not finished.
+        jobs: That were begun.
+        kept: Whether trained trials are in the cache.
+        more: Whether there would have been other jobs.
+    """
     text = "interrupted: everything was trained and saved."
-    if left:
-        text = (
-            f"interrupted: {left:,} of {_count(jobs, 'job')} not finished. "
+    if left or more:
+        text = f"interrupted: {left:,} of {_count(jobs, 'job')} not finished"
+        text += ", and what the sweeper had planned next was not begun. " if more else ". "
+        text += (
             f"What was trained is kept; the same command goes on:\n  {command()}"
+            if kept
+            else "Nothing is kept in the cache: the same command trains all of it again."
         )
     print(text, file=sys.stderr, flush=True)
 

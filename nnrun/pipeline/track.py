@@ -72,6 +72,7 @@ class Runs:
         experiment: str,
         sweep: str,
         provenance: Mapping[str, Any],
+        sweep_id: str = "",
         go_on: bool = False,
     ) -> Self | None:
         """Open the store; None if tracking is off.
@@ -79,8 +80,10 @@ class Runs:
         Args:
             tracking: Where to.
             experiment: The experiment's name.
-            sweep: Ties the runs together, as tag ``nnrun.sweep``.
+            sweep: Its name, as tag ``nnrun.sweep``; two sweeps may have the same.
             provenance: For its command and git commit.
+            sweep_id: Ties its runs together and to no other's, as tag ``nnrun.sweep_id``; empty to
+                take its name for it.
             go_on: Whether the sweep was begun before: its finished settings are kept, and what
                 was left unfinished, double or failed is deleted, with the sweep's own run.
 
@@ -91,7 +94,9 @@ class Runs:
             return None
         sweep = re.sub(r"[\"'`]", "_", sweep)  # MLflow's queries know no way to quote a quote
         tracker = Tracker(tracking.uri, experiment, tracking.artifacts)
-        tags = {"nnrun.sweep": sweep, "nnrun.command": str(provenance["command"])}
+        sweep_id = sweep_id or sweep
+        tags = {"nnrun.sweep": sweep, "nnrun.sweep_id": sweep_id}
+        tags |= {"nnrun.command": str(provenance["command"])}
         if provenance.get("git"):
             tags["mlflow.source.git.commit"] = str(provenance["git"])
         facts: dict[str, Any] = {
@@ -106,7 +111,7 @@ class Runs:
         }
         runs = cls(tracker, facts, tags)
         if go_on:
-            runs._take_up(sweep)
+            runs._take_up(sweep_id)
         return runs
 
     def add_setting(self, records: Sequence[Record], facts: Mapping[str, Any]) -> None:

@@ -44,19 +44,18 @@ def train_and_publish(
     cache, tally, clock = Cache(use=jobs[0].cache), launch.tally, launch.clock
     launch.open_runs(jobs[0])
     launch.plan += plan
+    launch.keeps = cache.use == "use"
     with clock("train"):
         todo = wanted(jobs)
         _announce(jobs, todo, cache, launch.where, MEASURE_FROM)
         facts = launch.describe(jobs, plan)
-        done: dict[str, list[Record]] = {}
         with suppress(KeyboardInterrupt):
             for index, record in run_jobs(jobs, tally, cache, launch.interrupt.check, todo):
                 with clock("store"):
                     publish(index, record)
-                siblings = done.setdefault(record.setting, [])
-                siblings.append(record)
-                if len(siblings) == len(todo[record.setting].jobs):
-                    _track(launch, done.pop(record.setting), facts)
+                together = launch.gathered(record, jobs=len(todo[record.setting].jobs))
+                if together:
+                    _track(launch, together, facts)
     clock.move("train", "store", cache.seconds)
     spent = tally.train + tally.evaluate
     share = tally.evaluate / spent if spent else 0.0

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -62,18 +63,31 @@ def entries(folder: Path) -> list[Entry]:
     return [entry for _, entry in sorted(found, reverse=True)]
 
 
-def read_block(entry: Entry, engine: str) -> Block:
+def read_block(entry: Entry, engine: str, about: str) -> Block:
     """Read a block.
 
+    Args:
+        entry: Its file.
+        engine: Name of the engine that trained it.
+        about: What setup it must be of.
+
     Raises:
-        Damaged: If its content is not what was written.
+        Damaged: If its content is not what was written under this name, or is of another setup.
         OSError: If it is gone, or cannot be read.
     """
     content = entry.path.read_bytes()
     if checksum(content) != entry.checksum:
         raise Damaged(entry.path)
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return Block.from_arrays({key: file[key] for key in file.files}, engine)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        block = Block.from_arrays(arrays, engine)
+        setup = arrays["setup"].tobytes().decode()
+    except (ValueError, KeyError, BadZipFile, EOFError) as error:
+        raise Damaged(entry.path) from error
+    if setup != about or block.seeds.tolist() != list(entry.seeds):
+        raise Damaged(entry.path)
+    return block
 
 
 def write_block(folder: Path, block: Block, about: str) -> Entry:

@@ -26,7 +26,7 @@ from nnrun.sweep.blockfile import (
     without_gaps,
     write_block,
 )
-from nnrun.sweep.provenance import NUMERICS_VERSION, processor
+from nnrun.sweep.provenance import NUMERICS_VERSION, numerics_digest, processor
 
 HOME = Path("outputs/cache")
 """Where the cache is, from the working directory."""
@@ -76,7 +76,7 @@ class Cache:
         """Count the seeds that there are blocks of, going by the names of the files."""
         if self.use != "use":
             return 0
-        there = entries(self.folder / setup(setting, engine).place)
+        there = self._entries(setup(setting, engine).place)
         return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
 
     def find(self, setting: Setting, engine: str, seeds: Sequence[int]) -> Block | None:
@@ -87,10 +87,11 @@ class Cache:
         if self.use != "use":
             return None
         wanted, parts = set(seeds), []
+        place, about = setup(setting, engine)
         with self._counted():
-            for entry in entries(self.folder / setup(setting, engine).place):
+            for entry in self._entries(place):
                 here = sorted(wanted.intersection(entry.seeds))
-                if here and (block := self._read(entry, engine)) is not None:
+                if here and (block := self._read(entry, engine, about)) is not None:
                     parts.append(block.taken(here))
                     wanted.difference_update(here)
         return joined(parts) if parts else None
@@ -112,19 +113,30 @@ class Cache:
                         _delete_older(new)
             except OSError as error:
                 self._closed = True
-                self.complaints.append(f"trained trials cannot be kept in {self.folder}: {error}")
+                self._complain(f"trained trials cannot be kept in {self.folder}: {error}")
 
-    def _read(self, entry: Entry, engine: str) -> Block | None:
+    def _entries(self, place: Path) -> list[Entry]:
         try:
-            return read_block(entry, engine)
+            return entries(self.folder / place)
+        except OSError as error:
+            self._complain(f"trained trials cannot be looked up in {self.folder}: {error}")
+            return []
+
+    def _complain(self, text: str) -> None:
+        if text not in self.complaints[-1:]:
+            self.complaints.append(text)
+
+    def _read(self, entry: Entry, engine: str, about: str) -> Block | None:
+        try:
+            return read_block(entry, engine, about)
         except FileNotFoundError:  # pruned meanwhile
             return None
         except Damaged:
-            self.complaints.append(f"a damaged file of trained trials was deleted: {entry.path}")
+            self._complain(f"a damaged file of trained trials was deleted: {entry.path}")
             with suppress(OSError):
                 entry.path.unlink(missing_ok=True)
         except OSError as error:
-            self.complaints.append(f"trained trials were left out: {error}")
+            self._complain(f"trained trials were left out: {error}")
         return None
 
     @contextmanager
@@ -141,7 +153,7 @@ def _surroundings(engine: str) -> dict[str, object]:
     libraries = ("numpy", "numba") if engine == "lanes" else ("numpy",)
     return {
         "layout": LAYOUT,
-        "numerics": NUMERICS_VERSION,
+        "numerics": [NUMERICS_VERSION, numerics_digest()],
         "engine": engine,
         "processor": f"{platform.machine()} {processor()}",
         **{name: version(name) for name in libraries},

@@ -40,7 +40,8 @@ class Interrupt:
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal: the first is noted, a second one raises at once."""
-        self.check()
+        if self.pressed():
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         self.number = number
 
 

@@ -77,7 +77,7 @@ class Tracker:
         """List the runs of a sweep, the newest first; deleted ones are left out.
 
         Args:
-            sweep: The sweep's id, as in the tag ``nnrun.sweep``.
+            sweep: The sweep's id, as in the tag ``nnrun.sweep_id``.
 
         Raises:
             InputError: If the store does not answer.
@@ -85,7 +85,7 @@ class Tracker:
         search = partial(
             self._store.client.search_runs,
             [self._store.experiment],
-            f"tags.`nnrun.sweep` = {_quoted(sweep)}",
+            f"tags.`nnrun.sweep_id` = {_quoted(sweep)}",
             max_results=PAGE,
             order_by=["attributes.start_time DESC"],
         )

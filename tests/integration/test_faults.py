@@ -74,11 +74,13 @@ def test_a_sweep_killed_again_and_again_ends_as_if_undisturbed(tmp_path):
     assert not list(last.glob(".*"))
 
 
-def wait_for_records(nnrun: CommandLine, count: int, since: float) -> None:
+def wait_for_records(
+    nnrun: CommandLine, count: int, since: float, folder: str = "outputs/sweeps/*"
+) -> None:
     """Wait until so many records were written since then."""
     deadline = time.monotonic() + 60
     while True:
-        paths = nnrun.folder.glob("outputs/sweeps/*/*/record.npz")
+        paths = nnrun.folder.glob(f"{folder}/*/record.npz")
         if sum(path.stat().st_mtime > since for path in paths) == count:
             return
         assert time.monotonic() < deadline

@@ -43,7 +43,7 @@ ACTIVE = """
 
 
 def opened(go_on: bool = False, **tracking: Any) -> Runs:
-    runs = Runs.open(Tracking(**tracking), "xor", "sweep 1", {"command": "nnrun"}, go_on)
+    runs = Runs.open(Tracking(**tracking), "xor", "sweep 1", {"command": "nnrun"}, go_on=go_on)
     assert runs is not None
     return runs
 
@@ -242,7 +242,7 @@ def test_going_on_keeps_what_is_finished_and_nothing_else(
     assert rows("select status from runs where run_uuid = ?", first.facts["sweep"]) == [("KILLED",)]
     kept = dict(first.facts["settings"])
     store = Tracker(Tracking().uri, "xor")
-    tags = {"nnrun.sweep": "sweep 1", "nnrun.seeds": "0-2"}
+    tags = {"nnrun.sweep_id": "sweep 1", "nnrun.seeds": "0-2"}
     double = store.log_setting(setting(setting="s1", tags=tags))
     failed = store.log_setting(setting(setting="s4", tags=tags, failed=True))
     other = store.log_setting(setting(setting="s1", tags={"nnrun.sweep": "sweep 2"}))
@@ -341,7 +341,7 @@ def test_a_store_that_cannot_be_searched_is_refused(
 
     monkeypatch.setattr(Tracker, "delete", fail)
     Tracker(Tracking().uri, "xor").log_setting(
-        setting(tags={"nnrun.sweep": "sweep 1"}, failed=True)
+        setting(tags={"nnrun.sweep_id": "sweep 1"}, failed=True)
     )
     with pytest.raises(InputError, match="tracking: MLflow refused to delete the run"):
         opened(go_on=True)

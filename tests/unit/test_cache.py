@@ -1,6 +1,10 @@
 """The cache: nothing trained twice, nothing wrong ever served."""
 
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -8,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import nnrun
 from nnrun.config import Network, Target
 from nnrun.problem.features import Features
 from nnrun.problem.table import Table
@@ -221,3 +226,55 @@ def test_a_setting_with_another_name_of_the_same_values_is_the_same(tmp_path):
     setting = make_setting()
     launch(Cache(tmp_path), job(setting))
     assert Cache(tmp_path).held(replace(setting), "lanes", range(5)) == 3
+
+
+def test_a_block_of_another_setup_is_not_served(tmp_path):
+    ours, theirs = make_setting(lr=0.1), make_setting(lr=0.2)
+    launch(Cache(tmp_path), job(ours))
+    (path,) = blocks(tmp_path)
+    place = tmp_path / setup(theirs, "lanes").place
+    place.mkdir(parents=True)
+    shutil.copy(path, place / path.name)
+    cache = Cache(tmp_path)
+    assert cache.find(theirs, "lanes", [0]) is None
+    assert "damaged" in cache.complaints[0]
+
+
+def test_a_block_that_claims_other_seeds_is_not_served(tmp_path):
+    setting = make_setting()
+    launch(Cache(tmp_path), job(setting))
+    (path,) = blocks(tmp_path)
+    path.rename(path.with_name(path.name.replace("0-2", "0-9")))
+    assert Cache(tmp_path).find(setting, "lanes", [0, 5]) is None
+
+
+def test_a_folder_in_a_file_s_place_costs_no_sweep(tmp_path):
+    setting = make_setting()
+    place = tmp_path / setup(setting, "lanes").place
+    (place / f"0-2.{'0' * 16}.npz").mkdir(parents=True)
+    (record,), cost = launch(Cache(tmp_path), job(setting))
+    assert trained(cost) == 3
+    assert record.meta["error"] is None
+
+
+DIGEST = "from nnrun.sweep.provenance import numerics_digest; print(numerics_digest())"
+
+
+def test_trials_of_other_code_are_other_trials(tmp_path):
+    package = Path(nnrun.__file__).parent
+    copied = shutil.copytree(package, tmp_path / "nnrun", ignore=shutil.ignore_patterns("*cache*"))
+
+    def digest():
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    (copied / "sweep" / "cache.py").write_text("")
+    before = digest()
+    with (copied / "report" / "words.py").open("a") as file:
+        file.write("# a report's wording is no number\n")
+    assert digest() == before
+    with (copied / "problem" / "generators.py").open("a") as file:
+        file.write("NOISE = 0.4\n")
+    assert digest() != before

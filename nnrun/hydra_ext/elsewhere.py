@@ -1,0 +1,62 @@
+"""Sweeps of our sweeper whose jobs are run by a launcher that is not ours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from nnrun.hydra_ext.callback import Check
+from nnrun.hydra_ext.check import check_jobs
+from nnrun.hydra_ext.compose import Composer
+from nnrun.pipeline.claim import require_unused
+from nnrun.pipeline.finish import Planned
+from nnrun.pipeline.track import Runs
+from nnrun.pipeline.train import show_plan
+from nnrun.sweep.provenance import provenance
+
+
+def run_elsewhere(
+    launcher: Launcher,
+    context: HydraContext,
+    master: DictConfig,
+    batches: Sequence[Sequence[Sequence[str]]],
+) -> list[Any]:
+    """Check all jobs, then hand them to a launcher, as Hydra's basic sweeper does.
+
+    Args:
+        launcher: Runs the jobs.
+        context: Hydra's.
+        master: The composed configuration of the sweep.
+        batches: The overrides of each job.
+
+    Returns:
+        What the launcher returned of each batch.
+
+    Raises:
+        InputError: If the input is bad; nothing was trained, and nothing is left behind.
+    """
+    overrides = [job for batch in batches for job in batch]
+    jobs = check_jobs(Composer(context.config_loader, master), master, overrides, first=0)
+    if jobs[0].plan_only:
+        show_plan(jobs)
+        return []
+    folder = Path(str(master.hydra.sweep.dir))
+    require_unused(folder)
+    sweep = Check.foreign_sweep
+    assert sweep is not None
+    sweep.runs = Runs.open(jobs[0].tracking, jobs[0].name, folder.name, provenance())
+    sweep.plan += [
+        Planned(number, list(own), job.setting.id)
+        for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(master, folder / "multirun.yaml")
+    returns, first = [], 0
+    for batch in batches:
+        # a failed job is in the results: it must not keep the others from being run
+        returns.append(launcher.launch(batch, initial_job_idx=first))
+        first += len(batch)
+    return returns
