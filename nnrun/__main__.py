@@ -47,6 +47,11 @@ def main() -> None:
         if tracebacks_wanted:
             raise
         sys.exit(_complain(error))
+    except ValueError as error:
+        # flags of Hydra's that exclude each other; anything else is a bug
+        if tracebacks_wanted or not str(error).startswith("Only one of --"):
+            raise
+        sys.exit(_complain(error))
     finally:
         os.environ[FULL_ERROR] = "1" if tracebacks_wanted else "0"
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from rich import filesize
 from rich.console import Console
 from rich.table import Table
 
@@ -154,7 +155,7 @@ def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: boo
     for name, part in rows:
         trials = f"{sum(block.trials for block in part):,}"
         settings = f"{len({block.path.parent for block in part}):,}"
-        table.add_row(name, trials, settings, f"{sum(b.size for b in part) / 1e6:,.1f} MB")
+        table.add_row(name, trials, settings, filesize.decimal(sum(b.size for b in part)))
     Console().print(table)
 
 

@@ -42,12 +42,12 @@ def seeds(folder):
 def test_it_says_what_there_is(folder, capsys):
     said = run(capsys, "--folder", folder)
     assert "12" in said
-    assert "MB" in said
+    assert "kB" in said
     assert seeds(folder) == [3, 4, 5]
 
 
 def test_an_empty_cache_is_no_error(tmp_path, capsys):
-    assert "0.0 MB" in run(capsys, "--folder", tmp_path / "none")
+    assert "0 bytes" in run(capsys, "--folder", tmp_path / "none")
 
 
 @pytest.mark.parametrize(
