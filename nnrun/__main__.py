@@ -97,6 +97,10 @@ def _complain(error: Exception) -> int:
     if isinstance(error, TrainingFailed):
         print(f"error: training failed: {error}", file=sys.stderr)
         return 1
+    if isinstance(refused, BrokenPipeError):
+        # nobody reads any more; what is still buffered must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
         print(f"error: {refused}", file=sys.stderr)
         return 1
