@@ -66,9 +66,7 @@ class Claim:
         if claim is None:
             rule = "is being written by another process"
             raise InputError(Issue("output folder", folder, rule, "wait, or choose another"))
-        if claim.continued:
-            _remove_rests(folder)
-        else:
+        if not claim.continued:
             write_text(folder / MARKER, f"{claim.identity} {claim.sweep}\n")
         return claim
 
@@ -115,6 +113,8 @@ class Claim:
         found = _marked(folder)
         sweep = found[1] if found else uuid4().hex
         claim = cls(folder, identity, sweep, found is not None, lock)
+        if claim.continued:
+            _remove_rests(folder)
         _taken[folder] = claim
         return claim
 

@@ -64,6 +64,21 @@ def test_a_folder_in_use_is_another_process_s_until_it_dies(holder):
     claim.release(finished=True)
 
 
+@pytest.mark.parametrize("how", ["found", "named"])
+def test_what_was_being_written_when_the_process_died_is_deleted(tmp_path, how):
+    folder = tmp_path / "a"
+    Claim.take(folder, "jobs").release(finished=False)
+    (folder / "0").mkdir()
+    rests = [folder / ".sweep.json.abc", folder / "0" / ".record.npz.xyz"]
+    mine = folder / ".notes"
+    for path in (*rests, mine):
+        path.write_text("half")
+    claim = Claim.unfinished(tmp_path, "jobs") if how == "found" else Claim.take(folder, "jobs")
+    assert not any(path.exists() for path in rests)
+    assert mine.exists()
+    claim.release(finished=True)
+
+
 def test_an_unfinished_sweep_of_other_jobs_is_not_written_over(tmp_path):
     Claim.take(tmp_path / "a", "jobs").release(finished=False)
     with pytest.raises(InputError, match="holds an unfinished sweep of other jobs"):
