@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,30 @@ class Database:
 
 class Vanished(OSError):
     """A database is no longer where it was opened, and what it held is lost with it."""
+
+
+def create(path: Path, make: Callable[[str], object]) -> None:
+    """Create a database whole or not at all.
+
+    MLflow makes its tables in dozens of steps, and a file that was left in the middle of them, by a
+    process that was killed, can never be opened again.
+
+    Args:
+        path: Where it shall be.
+        make: Makes the tables in the database of a URI.
+    """
+    draft, copy = (path.with_name(f"{path.name}.{ending}") for ending in ("draft", "copy"))
+    rests = [Path(f"{file}{end}") for file in (draft, copy) for end in ("", "-journal", "-wal")]
+    for file in rests:
+        file.unlink(missing_ok=True)
+    make(f"sqlite:///{draft.as_posix()}")
+    # MLflow keeps its connections to the draft open, so that the draft itself cannot be renamed
+    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(path)
+    for file in rests:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def execute(path: Path, statement: str) -> None:

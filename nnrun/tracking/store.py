@@ -114,6 +114,8 @@ def _open_sqlite(
     location = _location(artifacts or str(database.parent / "mlartifacts"))
     # Two processes that create the schema at once leave a database that nobody can open again.
     with FileLock(f"{database}.lock", timeout=120):
+        if not database.exists() or not database.stat().st_size:
+            sqlite.create(database, lambda draft: _client(draft).search_experiments(max_results=1))
         sqlite.execute(database, "PRAGMA journal_mode=WAL")
         sqlite.spare_syncs(database)
         # MLflow keeps one connection a URI: a relative one would stay with its first folder.

@@ -409,3 +409,31 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         return
     process.wait(30)
+
+
+HALF_MADE = """
+    import os, signal, sys
+    os.chdir(sys.argv[1])
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    @event.listens_for(Engine, "after_cursor_execute")
+    def end_after(connection, cursor, statement, *rest):
+        if sys.argv[2] in statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    from tests.integration.test_tracking_faults import opened
+    opened()
+"""
+
+
+@pytest.mark.parametrize("last", ["CREATE TABLE", "creation_time", "INSERT INTO experiments"])
+def test_a_database_is_made_whole_or_not_at_all(here: Path, last: str) -> None:
+    child = python(HALF_MADE, str(here), last)
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == -signal.SIGKILL, told
+    runs = opened()
+    logged(runs, RECORDS[:2])
+    runs.close()
+    assert rows("select count(*) from runs") == [(2,)]
+    assert not [path for path in here.rglob("mlflow.db*") if "draft" in path.name]
