@@ -13,7 +13,7 @@ from yaml import YAMLError
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.ending import finish_all
-from nnrun.sweep.interrupt import exit_on_signals
+from nnrun.sweep.interrupt import exit_on_signals, signalled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -46,7 +46,7 @@ def main() -> None:
     except (InputError, TrainingFailed, HydraException, OSError, *PARSING) as error:
         if tracebacks_wanted:
             raise
-        sys.exit(_complain(error))
+        sys.exit(signalled() or _complain(error))
     except ValueError as error:
         # flags of Hydra's that exclude each other; anything else is a bug
         if tracebacks_wanted or not str(error).startswith("Only one of --"):

@@ -73,11 +73,23 @@ def exit_on_signals() -> None:
     """
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
+        _received.append(number)
         sys.exit(128 + number)
 
     for number in _heeded():
         if number != signal.SIGINT:
             signal.signal(number, leave)
+
+
+_received: list[int] = []
+
+
+def signalled() -> int:
+    """Return the exit code of the signal that ``exit_on_signals`` has met; 0 without one.
+
+    What it raises in the middle of a library may come out as that library's own error.
+    """
+    return 128 + _received[0] if _received else 0
 
 
 def _heeded() -> list[int]:

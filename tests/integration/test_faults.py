@@ -132,15 +132,10 @@ Clock.__call__ = entered
 
 
 @reads_mlflow
-@pytest.mark.parametrize(
-    ("stage", "name", "code"),
-    [
-        *((stage, "SIGTERM", 143) for stage in STAGES),
-        ("train", "SIGINT", 130),
-        ("mlflow", "SIGINT", 130),
-    ],
-)
-def test_a_signal_in_any_stage_ends_in_order(nnrun, stage, name, code):
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_signal_in_any_stage_ends_in_order(nnrun, stage):
+    # each signal in every second stage: the other stages were tried once, and it is all one path
+    name, code = (("SIGTERM", 143), ("SIGINT", 130))[STAGES.index(stage) % 2]
     grid = ["-m", "lr=0.1,0.2,0.3", *QUICK]
     done = nnrun(*grid, patch=AT_STAGE.format(stage=stage, name=name), code=code)
     assert "Traceback" not in done.stderr

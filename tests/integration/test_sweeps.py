@@ -1,6 +1,7 @@
 """Plans, grids and the cache, as a user meets them."""
 
 import signal
+import time
 
 import pytest
 
@@ -104,9 +105,10 @@ def test_sigterm_ends_a_sweep_of_hydra_s_launcher_in_order(nnrun):
     grid = ["-m", "budget=300,2000000000", "seeds=2", "hydra/launcher=basic", *OFF]
     process = nnrun.start(*grid)
     wait_for_records(nnrun, 1, since=0.0)
+    time.sleep(1.0)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert process.returncode == 143, errors
     assert "1 of 2 jobs not finished" in errors
 
 
