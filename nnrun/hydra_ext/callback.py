@@ -35,8 +35,9 @@ class Check(Callback):
         from nnrun.validate import read, require_no_grid
 
         try:
-            require_no_grid(plain(config))
-            read(plain(config))
+            values = plain(config)
+            require_no_grid(values)
+            read(values)
             require_unused(Path(str(config.hydra.run.dir)))
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
