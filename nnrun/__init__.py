@@ -5,6 +5,8 @@ On the command line: ``python -m nnrun --help``. In Python:
     >>> import nnrun
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> results.summary  # doctest: +SKIP
+    >>> model = nnrun.load_network("outputs/runs/DATE_TIME")  # doctest: +SKIP
+    >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
 """
 
 from importlib import import_module
@@ -13,14 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
+    from nnrun.model import Model, load_network
     from nnrun.results import Results, load
 
-__all__ = ["InputError", "Results", "load"]
+__all__ = ["InputError", "Model", "Results", "load", "load_network"]
 
 IMPORTED_AT = perf_counter()
 """Seconds on ``time.perf_counter``: where the stages of a sweep are counted from."""
 
-_HOMES = {"InputError": "nnrun.errors", "Results": "nnrun.results", "load": "nnrun.results"}
+_HOMES = {
+    "InputError": "nnrun.errors",
+    "Model": "nnrun.model",
+    "Results": "nnrun.results",
+    "load": "nnrun.results",
+    "load_network": "nnrun.model",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,7 @@ def main() -> None:
         return
     exit_on_signals()
     folders.add_plugins()
+    folders.add_own_modules(sys.argv[1:])
     folders.register_resolver()
     tracebacks_wanted = os.environ.get(FULL_ERROR) == "1"
     # Hydra then lets exceptions through, so that one place decides what the user sees

@@ -2,25 +2,29 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
+from nnrun import custom
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
-from nnrun.network.mlp import count_parameters
+from nnrun.network.mlp import Architecture, count_parameters
 from nnrun.network.optimizers import Optimizer
+from nnrun.network.penalties import Clipping, Penalties
 from nnrun.network.schedules import Schedule
-from nnrun.problem.features import Features, make_problem
+from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
+from nnrun.resume import SavedState, find_state
 
 Count = Annotated[int, Ge(1), Le(10**15)]
 Positive = Annotated[float, Gt(0)]
 CacheUse = Literal["use", "refresh", "off"]
+Backprop = Literal["exact", "raw_error"]
 
 
 @dataclass(frozen=True)
@@ -51,21 +55,29 @@ class Network:
 
     Attributes:
         hidden: Units of each hidden layer, input side first; empty for a single perceptron.
-        activation: Of the hidden layers: one name, or one a layer.
-        output: Of the output layer; ``auto`` takes what the loss is fused with, else linear for
-            regression and sigmoid for classes.
+        activation: Of the hidden layers: one, or one a layer; each a name, or an entry of the
+            registry whose fields are not its defaults.
+        output: Of the output layer, likewise; ``auto`` takes what the loss is fused with, else
+            linear for regression and what the loss asks for with classes.
+        shortcut: Whether every layer gets the network's inputs, too.
+        bias: Whether there are biases.
+        dropout: Share of each hidden layer's outputs that is left out at random in training; the
+            others are scaled up by as much.
     """
 
     hidden: tuple[Annotated[int, Ge(1), Le(100_000)], ...] = (2, 1)
-    activation: str | tuple[str, ...] = "sigmoid"
-    output: str = "auto"
+    activation: Any = "sigmoid"
+    output: Any = "auto"
+    shortcut: bool = False
+    bias: bool = True
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
 
     @property
-    def hidden_activations(self) -> tuple[str, ...]:
-        """The name of each hidden layer's activation."""
-        if isinstance(self.activation, str):
-            return (self.activation,) * len(self.hidden)
-        return self.activation
+    def hidden_activations(self) -> tuple[str | Activation, ...]:
+        """Each hidden layer's activation."""
+        if isinstance(self.activation, tuple):
+            return self.activation
+        return (self.activation,) * len(self.hidden)
 
 
 @dataclass(frozen=True)
@@ -80,12 +92,17 @@ class Setting:
         target: What counts as converged.
         engine: Requested engine.
         data: Where samples come from.
-        features: Which terms of the coordinates are inputs.
+        features: What is made of the data's inputs for the network.
         network: The architecture, its output activation resolved.
         init: First parameters.
         optimizer: Update rule.
         schedule: Learning rate over the steps.
         loss: What is minimised.
+        penalties: What is added to it.
+        clip: Bounds on the gradients.
+        backprop: How errors are handed down: ``exact``, or the seed project's ``raw_error``.
+        keep_state: Whether the optimizer's state is kept, so that training can go on later.
+        continue_from: A run, or a sweep with the same setting, that this one continues.
     """
 
     lr: float
@@ -95,12 +112,26 @@ class Setting:
     target: Target
     engine: str
     data: Data
-    features: Features
+    features: FeatureSet
     network: Network
     init: Initializer
     optimizer: Optimizer
     schedule: Schedule
     loss: Loss
+    penalties: Penalties = field(default_factory=Penalties)
+    clip: Clipping = field(default_factory=Clipping)
+    backprop: Backprop = "exact"
+    keep_state: bool = False
+    continue_from: str | None = None
+
+    @cached_property
+    def saved(self) -> SavedState | None:
+        """Where the setting's trials were left by the run that this one continues.
+
+        Raises:
+            InputError: If that run has no such setting.
+        """
+        return None if self.continue_from is None else find_state(self.continue_from, self.flat)
 
     @cached_property
     def problem(self) -> Problem:
@@ -127,12 +158,21 @@ class Setting:
         """All that a trial's curve and parameters depend on, besides its seed and its engine.
 
         Settings that differ only in what counts as converged share it. Data of a fixed pool stand
-        for themselves, whatever file they were read from.
+        for themselves, whatever file they were read from; a user's own components for the source
+        of their file.
         """
         fixed = self.problem.pool is not None
-        left_out = ("target.", "engine", *(("data.", "features.") if fixed else ()))
+        left_out = (
+            "target.",
+            "engine",
+            "continue_from",
+            *(("data.", "features.") if fixed else ()),
+        )
         kept = {k: v for k, v in self.flat.items() if not k.startswith(left_out)}
-        return {**kept, "data": self.problem.digest}
+        own = {str(type(c)): custom.digest(c) for c in self.components if custom.is_custom(c)}
+        read = {"data": self.problem.digest, "init": self.init.digest}
+        read["saved"] = self.saved.digest if self.saved else ""
+        return {**kept, **read, "own": own}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -140,15 +180,28 @@ class Setting:
         return (*self.network.hidden, len(self.problem.outputs))
 
     @property
-    def n_params(self) -> int:
-        """Weights and biases of the network."""
-        return count_parameters(len(self.problem.inputs), self.sizes)
+    def components(self) -> tuple[Any, ...]:
+        """Everything that may be a user's own."""
+        parts = (self.data, self.features, self.init, self.optimizer, self.schedule, self.loss)
+        return (*parts, *self.architecture.activations)
 
     @property
-    def activations(self) -> tuple[Activation, ...]:
-        """One a layer, output last."""
-        names = (*self.network.hidden_activations, self.network.output)
-        return tuple(ACTIVATIONS[name]() for name in names)
+    def n_params(self) -> int:
+        """Weights and biases of the network that are trained."""
+        network = self.network
+        inputs = len(self.problem.inputs)
+        return count_parameters(inputs, self.sizes, network.shortcut, network.bias)
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the network computes."""
+        chosen = (*self.network.hidden_activations, self.network.output)
+        return Architecture(
+            tuple(ACTIVATIONS[c]() if isinstance(c, str) else c for c in chosen),
+            self.network.shortcut,
+            self.network.bias,
+            self.backprop == "raw_error",
+        )
 
 
 @dataclass(frozen=True)
@@ -202,6 +255,7 @@ class Job:
         cache: Whether finished trials of earlier sweeps are used (``use``), trained again and
             replaced (``refresh``), or neither read nor kept (``off``).
         plan_only: Whether to stop when the plan is made.
+        animate: Whether to draw how each setting's first seed learns.
     """
 
     setting: Setting
@@ -213,6 +267,7 @@ class Job:
     report: Report
     cache: CacheUse = "use"
     plan_only: bool = False
+    animate: bool = False
 
     @property
     def trial_seeds(self) -> range:
@@ -220,10 +275,24 @@ class Job:
         return range(self.seed, self.seed + self.seeds)
 
 
+def text_of(value: Any) -> Any:
+    """Write a component as its name and fields; anything else stays as it is.
+
+    Example:
+        >>> text_of(Target(value=0.9))
+        'Target(metric=accuracy, value=0.9, hold=3)'
+    """
+    if not is_dataclass(value):
+        return value
+    name = getattr(value, "name", type(value).__name__)
+    settled = (f"{f.name}={getattr(value, f.name)}" for f in fields(value))
+    return f"{name}({', '.join(settled)})"
+
+
 def _flattened(key: str, value: Any) -> dict[str, Any]:
     """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
     if not is_dataclass(value):
-        return {key: list(value) if isinstance(value, tuple) else value}
+        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else value}
     named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
     nested = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
     return {**named, **{k: v for part in nested for k, v in part.items()}}

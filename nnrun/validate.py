@@ -1,16 +1,18 @@
 """From a composed configuration to a job, with every broken rule found before anything trains.
 
-Groups with a registry (data, init, optimizer, schedule, loss) hold a ``name`` and that entry's own
-keys; the other groups and the top level have one dataclass each.
+Groups with a registry (data, features, init, optimizer, schedule, loss) hold a ``name`` and that
+entry's own keys; the other groups and the top level have one dataclass each.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
+from nnrun.components import REGISTRIES, activations, make
 from nnrun.config import (
+    Backprop,
     CacheUse,
     Count,
     Executor,
@@ -22,23 +24,13 @@ from nnrun.config import (
     Target,
     Tracking,
 )
-from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.network.activations import ACTIVATIONS
-from nnrun.network.initializers import INITIALIZERS
-from nnrun.network.losses import LOSSES
-from nnrun.network.optimizers import OPTIMIZERS
-from nnrun.network.schedules import SCHEDULES
-from nnrun.problem import bundled, generators, table  # noqa: F401  (they fill DATA)
-from nnrun.problem.features import Features
-from nnrun.problem.problem import DATA, Problem, Task
-from nnrun.registry import Registry
+from nnrun.errors import InputError, Issue, listed
+from nnrun.fit import fitted
+from nnrun.network.penalties import Clipping, Penalties
 from nnrun.schema import build, plain
 
 SWEEP = "sweep"
 """The section that tells the sweeper how to combine keys; no setting has a part in it."""
-
-MOST_PARAMETERS = 2**25
-"""Of one network; with gradients and optimizer state it takes about a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -54,23 +46,21 @@ class _TopLevel:
     target: Target
     engine: Literal["auto", "lanes", "reference"]
     name: Annotated[str, MinLen(1), MaxLen(200)]
+    penalties: Penalties = field(default_factory=Penalties)
+    clip: Clipping = field(default_factory=Clipping)
+    backprop: Backprop = "exact"
+    keep_state: bool = False
+    continue_from: str | None = None
     cache: CacheUse = "use"
     plan_only: bool = False
+    animate: bool = False
 
 
 SECTIONS: dict[str, type] = {
-    "features": Features,
     "network": Network,
     "tracking": Tracking,
     "executor": Executor,
     "report": Report,
-}
-REGISTRIES: dict[str, Registry[Any]] = {
-    "data": DATA,
-    "init": INITIALIZERS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "loss": LOSSES,
 }
 
 
@@ -97,7 +87,19 @@ def read(config: Mapping[str, Any]) -> Job:
     parts.update({f.name: getattr(top, f.name) for f in fields(top)})
     setting = Setting(**{f.name: parts[f.name] for f in fields(Setting)})
     rest = {f.name: parts[f.name] for f in fields(Job) if f.name in parts}
-    return Job(setting=_fitted(setting), **rest)
+    job = Job(setting=fitted(setting), **rest)
+    _require_saved(job)
+    return job
+
+
+def _require_saved(job: Job) -> None:
+    """Check that a run that is continued has all the seeds."""
+    saved = job.setting.saved
+    missing = sorted(set(job.trial_seeds) - set(saved.seeds)) if saved else []
+    if saved and missing:
+        rule = f"asks for seed {missing[0]}, which the run that is continued has not"
+        hint = f"it has {listed([str(seed) for seed in saved.seeds])}"
+        raise InputError(Issue("seeds", job.seeds, rule, hint))
 
 
 def _group(key: str, section: Any, issues: list[Issue]) -> Any:
@@ -105,108 +107,14 @@ def _group(key: str, section: Any, issues: list[Issue]) -> Any:
         rule = f"must be an option of the group '{key}'"
         issues.append(Issue(key, "null" if section is None else section, rule))
         return None
-    if key in SECTIONS:
-        return build(SECTIONS[key], section, issues, key + ".")
-    options = dict(section)
-    name = options.pop("name", None)
-    try:
-        entry = REGISTRIES[key][name]
-    except InputError as error:
-        issues += [Issue(f"{key}.name", i.value, i.rule, i.hint) for i in error.issues]
-        return None
-    return build(entry, options, issues, key + ".")
-
-
-def _fitted(setting: Setting) -> Setting:
-    """Check the rules that span several groups and resolve what they leave open."""
-    issues = [*_counts(setting), *_layers(setting.network)]
-    if setting.features.terms is not None:
-        issues += _terms(setting)
-    if issues:
-        raise InputError(*issues)
-    try:
-        problem = setting.problem
-    except InputError as error:
-        # a term's rule names "terms", all others name a key of the data section
-        of_terms = error.issues[0].key == "terms"
-        raise error.within("features" if of_terms else "data") from None
-    issues = [*_pool(setting, problem), *_task(setting, problem), *_output(setting, problem)]
-    issues += _size(setting)
-    if issues:
-        raise InputError(*issues)
-    features = Features(problem.inputs) if setting.data.planar else setting.features
-    network = replace(setting.network, output=_output_name(setting, problem))
-    return replace(setting, features=features, network=network)
-
-
-def _counts(s: Setting) -> Iterator[Issue]:
-    if s.batch_size > s.budget:
-        yield Issue("batch_size", s.batch_size, f"must not exceed the budget of {s.budget} samples")
-
-
-def _layers(network: Network) -> Iterator[Issue]:
-    names = network.hidden_activations
-    if len(names) != len(network.hidden):
-        rule = f"must be one name, or one for each of the {len(network.hidden)} hidden layers"
-        yield Issue("network.activation", network.activation, rule)
-    for name in dict.fromkeys(names):
-        if name not in ACTIVATIONS:
-            hint = did_you_mean(name, ACTIVATIONS)
-            yield Issue("network.activation", name, "is not a known activation", hint)
-    if network.output not in ("auto", *ACTIVATIONS):
-        hint = did_you_mean(network.output, ("auto", *ACTIVATIONS))
-        yield Issue("network.output", network.output, "is not a known activation", hint)
-
-
-def _terms(s: Setting) -> Iterator[Issue]:
-    terms = s.features.terms or ()
-    if not s.data.planar:
-        rule = f"terms combine the coordinates x and y, which data={s.data.name} does not have"
-        yield Issue("features.terms", terms, rule, "use features=raw")
-    elif not terms:
-        yield Issue("features.terms", terms, "needs at least one term", "for instance [x,y]")
-    for term in dict.fromkeys(t for t in terms if terms.count(t) > 1):
-        yield Issue("features.terms", terms, f"lists {term} more than once")
-
-
-def _pool(s: Setting, problem: Problem) -> Iterator[Issue]:
-    if problem.n_train is not None and s.batch_size > problem.n_train:
-        rule = f"must not exceed the {problem.n_train} training samples of data={s.data.name}"
-        yield Issue("batch_size", s.batch_size, rule)
-
-
-def _task(s: Setting, problem: Problem) -> Iterator[Issue]:
-    regression = problem.task is Task.REGRESSION
-    if regression and s.target.metric == "accuracy":
-        hint = "use target.metric=test_loss target.value=..."
-        yield Issue("target.metric", "accuracy", "is not defined for regression", hint)
-    if regression and s.loss.output is not None:
-        hint = "use loss=squared_error"
-        yield Issue("loss", s.loss.name, "needs classes, and this is a regression", hint)
-    if s.loss.name == "categorical_crossentropy" and len(problem.outputs) == 1 and not regression:
-        hint = "use loss=binary_crossentropy"
-        yield Issue("loss", s.loss.name, "needs an output for each of several classes", hint)
-
-
-def _size(s: Setting) -> Iterator[Issue]:
-    if s.n_params > MOST_PARAMETERS:
-        rule = f"makes {s.n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
-        yield Issue("network.hidden", s.network.hidden, rule)
-
-
-def _output(s: Setting, problem: Problem) -> Iterator[Issue]:
-    output = s.network.output
-    if output not in ("auto", s.loss.output) and s.loss.output is not None:
-        rule = f"loss={s.loss.name} needs the output activation {s.loss.output}"
-        yield Issue("network.output", output, rule, "use network.output=auto")
-    elif output == "softmax" and len(problem.outputs) == 1:
-        yield Issue("network.output", output, "is always 1 for a single output", "use sigmoid")
-
-
-def _output_name(s: Setting, problem: Problem) -> str:
-    if s.network.output != "auto":
-        return s.network.output
-    return s.loss.output or ("linear" if problem.task is Task.REGRESSION else "sigmoid")
+    if key not in SECTIONS:
+        return make(key, section, issues)
+    if key == "network":
+        section = {
+            k: activations(f"network.{k}", v, issues) if k in ("activation", "output") else v
+            for k, v in section.items()
+        }
+    return build(SECTIONS[key], section, issues, key + ".")
 
 
 def require_one_sweep(jobs: Sequence[Job]) -> None:
@@ -215,7 +123,7 @@ def require_one_sweep(jobs: Sequence[Job]) -> None:
     Raises:
         InputError: If they differ in what a sweep has once: its name, tracking, executor and so on.
     """
-    for key in ("name", "tracking", "executor", "report", "cache", "plan_only"):
+    for key in ("name", "tracking", "executor", "report", "cache", "plan_only", "animate"):
         values = list(dict.fromkeys(getattr(job, key) for job in jobs))
         if len(values) > 1:
             rule = "cannot vary within a sweep"
@@ -237,7 +145,9 @@ def require_no_grid(config: Mapping[str, Any]) -> None:
 
 def known_keys() -> list[str]:
     """List every key of the configuration, dotted, whichever options of the groups are chosen."""
-    keys = [f.name for f in fields(_TopLevel)] + [f"target.{f.name}" for f in fields(Target)]
+    keys = [f.name for f in fields(_TopLevel)]
+    for name, part in (("target", Target), ("penalties", Penalties), ("clip", Clipping)):
+        keys += [f"{name}.{f.name}" for f in fields(part)]
     for group, cls in SECTIONS.items():
         keys += [group, *(f"{group}.{f.name}" for f in fields(cls))]
     for group, registry in REGISTRIES.items():

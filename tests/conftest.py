@@ -11,8 +11,8 @@ from nnrun.network.initializers import Uniform
 from nnrun.network.losses import SquaredError
 from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
-from nnrun.problem.features import Features
 from nnrun.problem.generators import Xor
+from nnrun.problem.terms import Terms
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Trained, train
@@ -28,7 +28,7 @@ def make_setting(**changes: Any) -> Setting:
         target=Target(),
         engine="auto",
         data=Xor(),
-        features=Features(("x", "y", "x*y")),
+        features=Terms(("x", "y", "x*y")),
         network=Network(hidden=(2, 1), output="sigmoid"),
         init=Uniform(),
         optimizer=Sgd(),

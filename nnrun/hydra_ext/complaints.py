@@ -17,7 +17,8 @@ def in_our_words(error: Exception) -> InputError:
         return InputError(_missing(error, text))
     if isinstance(error, OverrideParseException):
         reason = text.split(" See https", 1)[0]
-        hint = "quote it for the shell and for Hydra, as in 'features.terms=[x,y]'"
+        terms = '[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]"
+        hint = f"quote it for the shell and for Hydra, as in 'features.terms={terms}'"
         return InputError(Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint))
     several = re.match(r"Ambiguous value for argument '([^']+)'", text)
     if several:

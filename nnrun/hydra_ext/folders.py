@@ -1,6 +1,7 @@
 """Where the configuration is, in a checkout and in an installed wheel."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,22 @@ def add_plugins() -> None:
     folder = str(PACKAGE / "hydra_ext")
     if folder not in sys.path:
         sys.path.append(folder)
+
+
+def add_own_modules(arguments: Sequence[str]) -> None:
+    """Let a user's modules be imported: from the working directory and the --config-dir.
+
+    They come last, so that none hides an installed package.
+    """
+    folders = ["."]
+    for i, argument in enumerate(arguments):
+        flag, equals, folder = argument.partition("=")
+        if flag in ("--config-dir", "-cd"):
+            folders.append(folder if equals else "".join(arguments[i + 1 : i + 2]))
+    for folder in folders:
+        absolute = str(Path(folder).absolute())
+        if absolute not in sys.path:
+            sys.path.append(absolute)
 
 
 def register_resolver() -> None:

@@ -3,7 +3,10 @@
 - ``activations``: element-wise functions and softmax, with their backward form.
 - ``losses``: what is minimised, with its gradient at the output.
 - ``initializers``: first parameters, drawn weight by weight from a trial's own seed.
-- ``mlp``: the dense network: stacked forward pass and exact back-propagation.
+- ``saved``: first parameters from a file.
+- ``mlp``: the dense network: stacked forward pass and back-propagation.
+- ``params``: operations on all parameters at once.
+- ``penalties``: what is added to the gradients, and what bounds them.
 - ``optimizers``: update rules.
 - ``schedules``: how the learning rate changes over the steps.
 

@@ -1,9 +1,10 @@
 """Losses: a value a sample, and the gradient handed to the output layer's pre-activations."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
+from annotated_types import Gt
 
 from nnrun.network.activations import Activation, Array
 from nnrun.registry import Registry
@@ -13,12 +14,27 @@ class Loss(Protocol):
     """What training minimises: the mean of ``value`` over a batch.
 
     Attributes:
-        output: The output activation that the loss is fused with; None if it takes any. A fused
-            loss is computed from pre-activations, which stays exact where the outputs saturate.
+        output: The output activation that the loss is made for; None if it takes any. Such a loss
+            is computed from pre-activations, which stays exact where the outputs saturate.
+        needs_classes: Whether targets must be classes, coded as 0 and 1; regression is refused.
+        boundary: A single output at or above it says class 1.
+        usual_output: The output activation for classes if none is asked for.
     """
 
     name: ClassVar[str]
-    output: ClassVar[str | None]
+    output: ClassVar[str | None] = None
+
+    @property
+    def needs_classes(self) -> bool:  # noqa: D102  (told above)
+        return False
+
+    @property
+    def boundary(self) -> float:  # noqa: D102
+        return 0.5
+
+    @property
+    def usual_output(self) -> str:  # noqa: D102
+        return "sigmoid"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return the loss of each sample, shape (trial, batch).
@@ -38,20 +54,104 @@ class Loss(Protocol):
 LOSSES: Registry[Loss] = Registry("loss")
 
 
-@LOSSES.register("squared_error")
-@dataclass(frozen=True)
-class SquaredError:
-    """Half the squared error, summed over the outputs: ½ Σ (output - target)²."""
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """What losses of the difference between output and target share: any output activation.
+
+    Attributes:
+        targets: Which outputs classes call for: ``zero_one``, or ``plus_minus`` for -1 and 1,
+            which suits tanh. Quantities take only the first and stay as they are.
+    """
 
     output: ClassVar[str | None] = None
+    targets: Literal["zero_one", "plus_minus"] = "zero_one"
+
+    @property
+    def needs_classes(self) -> bool:
+        """Say whether the targets are recoded, which makes sense of classes only."""
+        return self.targets == "plus_minus"
+
+    @property
+    def boundary(self) -> float:
+        """Return the middle between the two classes."""
+        return 0.0 if self.targets == "plus_minus" else 0.5
+
+    @property
+    def usual_output(self) -> str:
+        """Return the activation with the range of the targets."""
+        return "tanh" if self.targets == "plus_minus" else "sigmoid"
+
+    def error(self, outputs: Array, targets: Array) -> Array:
+        """Return output - target."""
+        if self.targets == "plus_minus":
+            return outputs - (2.0 * targets - 1.0)
+        return outputs - targets
+
+
+@LOSSES.register("squared_error")
+@dataclass(frozen=True)
+class SquaredError(Deviation):
+    """Half the squared error, summed over the outputs: ½ Σ (output - target)².
+
+    Attributes:
+        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
+    """
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return ½ Σ (output - target)²."""
-        return 0.5 * np.square(outputs - targets).sum(axis=-1)
+        return 0.5 * np.square(self.error(outputs, targets)).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
         """Return the error taken back through the output activation."""
-        return activation.backward(outputs - targets, z, outputs)
+        return activation.backward(self.error(outputs, targets), z, outputs)
+
+
+@LOSSES.register("absolute")
+@dataclass(frozen=True)
+class Absolute(Deviation):
+    """The absolute error, summed over the outputs: Σ |output - target|; its slope at 0 is 0.
+
+    Attributes:
+        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
+    """
+
+    def value(self, z: Array, outputs: Array, targets: Array) -> Array:
+        """Return Σ |output - target|."""
+        return np.abs(self.error(outputs, targets)).sum(axis=-1)
+
+    def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
+        """Return the error's sign taken back through the output activation."""
+        return activation.backward(np.sign(self.error(outputs, targets)), z, outputs)
+
+
+@LOSSES.register("huber")
+@dataclass(frozen=True)
+class Huber(Deviation):
+    """Half the squared error of small errors, the absolute error of large ones: Σ h(e).
+
+    h(e) = ½ e² where |e| ≤ δ, else δ (|e| - ½ δ).
+
+    Attributes:
+        delta: δ, the error from which the slope no longer grows.
+        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
+
+    References:
+        Huber, Robust estimation of a location parameter, 1964, doi:10.1214/aoms/1177703732.
+    """
+
+    delta: Annotated[float, Gt(0)] = 1.0
+
+    def value(self, z: Array, outputs: Array, targets: Array) -> Array:
+        """Return Σ h(e)."""
+        size = np.abs(self.error(outputs, targets))
+        small = np.minimum(size, self.delta)
+        return (small * (size - 0.5 * small)).sum(axis=-1)
+
+    def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
+        """Return the error, cut to [-δ, δ], taken back through the output activation."""
+        error = self.error(outputs, targets)
+        cut = np.minimum(np.maximum(error, -self.delta), self.delta)
+        return activation.backward(cut, z, outputs)
 
 
 @LOSSES.register("binary_crossentropy")
@@ -60,6 +160,9 @@ class BinaryCrossEntropy:
     """Cross-entropy of independent yes-or-no outputs, fused with sigmoid, in nats."""
 
     output: ClassVar[str | None] = "sigmoid"
+    needs_classes: ClassVar[bool] = True
+    boundary: ClassVar[float] = 0.5
+    usual_output: ClassVar[str] = "sigmoid"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return Σ log(1 + exp(z)) - target z, the cross-entropy of sigmoid(z)."""
@@ -76,6 +179,9 @@ class CategoricalCrossEntropy:
     """Cross-entropy of one class among several, fused with softmax, in nats."""
 
     output: ClassVar[str | None] = "softmax"
+    needs_classes: ClassVar[bool] = True
+    boundary: ClassVar[float] = 0.5
+    usual_output: ClassVar[str] = "softmax"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return log Σ exp(z) - Σ target z, for targets that sum to 1."""
@@ -86,3 +192,30 @@ class CategoricalCrossEntropy:
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
         """Return output - target: the softmax's Jacobian cancels."""
         return outputs - targets
+
+
+@LOSSES.register("hinge")
+@dataclass(frozen=True)
+class Hinge:
+    """What linear outputs lack of a margin of 1: Σ max(0, 1 - s output), s = 2 target - 1.
+
+    Several classes are each held against the rest. The slope at a margin of exactly 1 is 0.
+
+    References:
+        Cortes & Vapnik, Support-vector networks, 1995, doi:10.1007/BF00994018.
+    """
+
+    output: ClassVar[str | None] = "linear"
+    needs_classes: ClassVar[bool] = True
+    boundary: ClassVar[float] = 0.0
+    usual_output: ClassVar[str] = "linear"
+
+    def value(self, z: Array, outputs: Array, targets: Array) -> Array:
+        """Return Σ max(0, 1 - s z); NaN passes through."""
+        return np.maximum(1.0 - (2.0 * targets - 1.0) * z, 0.0).sum(axis=-1)
+
+    def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
+        """Return -s where the margin is not kept, else 0."""
+        side = 2.0 * targets - 1.0
+        # 1 above 0, 0 at and below it, NaN of NaN
+        return -side * np.heaviside(1.0 - side * z, 0.0)

@@ -15,6 +15,7 @@ STAGES = (
     "mlflow",
     "tables",
     "report",
+    "animate",
     "total",
 )
 

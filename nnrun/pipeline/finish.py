@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from nnrun.config import Tracking
 from nnrun.pipeline import terminal
+from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.pipeline.track import Runs
@@ -59,15 +60,17 @@ class Finished(NamedTuple):
     Attributes:
         facts: The content of its sweep.json.
         findings: Of its records; None if there is no record.
+        undrawn: Whether a setting could not be animated.
     """
 
     facts: Mapping[str, Any]
     findings: Findings | None
+    undrawn: bool = False
 
     @property
     def failed(self) -> bool:
-        """Whether a job failed."""
-        return any(job["status"] == "failed" for job in self.facts["jobs"])
+        """Whether a job failed, or could not be animated."""
+        return self.undrawn or any(job["status"] == "failed" for job in self.facts["jobs"])
 
     def show(self, folder: Path) -> None:
         """Say on the terminal what was found, and where it is."""
@@ -81,6 +84,7 @@ def finish(
     tally: Tally,
     runs: Runs | None,
     interrupted: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> "Finished":
     """Make everything that is made of records.
 
@@ -90,6 +94,7 @@ def finish(
         tally: What training cost.
         runs: The launch's MLflow runs; None if tracking is off.
         interrupted: Whether the sweep was ended before all its jobs were done.
+        stopped: Asked while drawing animations: whether an end is wanted.
 
     Returns:
         What there is to be shown.
@@ -116,12 +121,16 @@ def finish(
             about = {**facts, "stages": clock.report(), "tracking": tracking}
             build(replace(findings, sweep=about), folder)
             facts["verdict"] = verdict(findings)
+    undrawn = False
+    if heads[0].meta.get("animate") and not stopped():
+        with clock("animate"):
+            facts["animations"], undrawn = draw_animations(heads, folder, stopped)
     if runs:
         with clock("mlflow"):
             runs.add_sweep(facts, findings, folder)
             runs.close()
     write_sweep(folder, facts, clock)
-    return Finished(facts, findings)
+    return Finished(facts, findings, undrawn)
 
 
 def finish_foreign_sweep(sweep: "ForeignSweep") -> int:

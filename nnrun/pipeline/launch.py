@@ -202,7 +202,8 @@ class Launch:
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
         ending = Ending(self.folder, self.overrides, self.plan, self.written)
-        finished = finish(ending, self.clock, self.tally, self.runs, early)
+        ends = self.interrupt.pressed
+        finished = finish(ending, self.clock, self.tally, self.runs, early, ends)
         if self.claim is not None:
             self.claim.release(finished=not left)
         # last: nobody may be listening any more

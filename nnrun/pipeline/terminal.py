@@ -69,6 +69,10 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
     lines = [("results", str(folder))]
     if (folder / REPORT).exists():
         lines = [("report", str(folder / REPORT))]
+    pages = facts.get("animations") or []
+    if pages:
+        more = f" and {len(pages) - 1:,} more" if len(pages) > 1 else ""
+        lines.append(("animation", f"{folder / pages[0]}{more}"))
     tracking = facts.get("tracking")
     if tracking:
         lines += [("compare", tracking["ui"])] if tracking["ui"] else []

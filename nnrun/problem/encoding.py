@@ -3,74 +3,22 @@
 The values are taken as they are: refusing bad ones is the reader's part (see ``table``).
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import Ge, Gt, Lt
 
 from nnrun.errors import InputError, Issue, listed
+from nnrun.problem.columns import Codes, Kind, Mask, categories, kind_of, moments, numbers
+from nnrun.problem.encoder import Column, Encoder
 from nnrun.problem.problem import Array, Problem, Samples, Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Goal = Literal["auto", "classification", "regression"]
-Codes = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
-
 MOST_INTEGER_CLASSES = 20
-
-
-class Kind(StrEnum):
-    """What a column holds; missing values do not count."""
-
-    NUMBER = "numbers"
-    YES_NO = "true or false"
-    TEXT = "text"
-    DATE = "dates or times"
-    NOTHING = "no value"
-    OTHER = "values of an unknown kind"
-
-
-_KINDS = {
-    Kind.NUMBER: ("integer", "floating", "mixed-integer-float", "decimal"),
-    Kind.YES_NO: ("boolean",),
-    Kind.TEXT: ("string", "categorical"),
-    Kind.DATE: ("datetime64", "datetime", "date", "time", "timedelta64", "timedelta", "period"),
-}
-
-
-def kind_of(column: "pd.Series") -> Kind:
-    """Tell what a column holds by its values: dtypes differ between releases of pandas."""
-    import pandas as pd
-
-    if not column.notna().any():
-        return Kind.NOTHING
-    found = pd.api.types.infer_dtype(column, skipna=True)
-    return next((kind for kind, words in _KINDS.items() if found in words), Kind.OTHER)
-
-
-def numbers(column: "pd.Series") -> Array:
-    """Return a column as float64, shape (n,): true is 1, false is 0, missing is NaN."""
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def categories(column: "pd.Series") -> tuple[Codes, tuple[str, ...]]:
-    """Sort a column's distinct values, numbers by size, and say which one each row has.
-
-    Returns:
-        The place of each row's value in that order, shape (n,), -1 where missing; and the
-        values' names, whole numbers without a decimal point.
-    """
-    import pandas as pd
-
-    codes, values = pd.factorize(column.astype(object), sort=True)
-    names = (f"{v:.0f}" if isinstance(v, float) and v.is_integer() else str(v) for v in values)
-    return codes, tuple(names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +59,7 @@ def encode(
     split: Split,
     task: Goal = "auto",
     categorical: tuple[str, ...] = (),
+    impute: bool = True,
 ) -> Problem:
     """Turn a table into a problem: split it, then impute and scale by its training part.
 
@@ -120,15 +69,17 @@ def encode(
 
     Args:
         frame: A row a sample, in numbers (at most 1e150 in size), booleans and text; no name
-            twice. What is missing becomes the training part's median or commonest category.
+            twice.
         label: The column to be learned; at least two values, none missing.
         split: Which rows to hold out.
         task: What to make of the label. ``auto`` takes text, booleans and up to 20 distinct
             whole numbers for classes.
         categorical: Columns of numbers to take as categories.
+        impute: Whether what is missing becomes the training part's median or commonest category,
+            or is refused.
 
     Returns:
-        The problem, both parts in the order of the table.
+        The problem, both parts in the order of the table, with its encoder.
 
     Raises:
         InputError: If label and task do not fit, or an input cannot be imputed or named.
@@ -138,15 +89,20 @@ def encode(
     codes, names = _classes(column) if classes else (np.zeros(len(frame), np.intp), ())
     test = split.held_out(codes)
     learned = _one_hot(codes, names) if classes else _quantity(column, ~test)
-    inputs, rows = _stacked(_inputs(frame.drop(columns=label), categorical, ~test))
+    inputs = frame.drop(columns=label)
+    inputs = inputs.set_axis(list(map(str, inputs.columns)), axis=1)
+    columns = _columns(inputs, categorical, ~test, impute)
+    encoder = Encoder(columns, str(label), names, learned.mean, learned.spread)
+    rows = encoder.encode(inputs)
     return Problem(
         task=learned.task,
-        inputs=inputs,
+        inputs=encoder.inputs,
         outputs=learned.names,
         held_out=Samples(rows[test], learned.values[test]),
         pool=Samples(rows[~test], learned.values[~test]),
         n_train=int((~test).sum()),
         shuffle=split.shuffle,
+        encoder=encoder,
     )
 
 
@@ -178,6 +134,8 @@ class _Targets(NamedTuple):
     task: Task
     values: Array  # (n, output)
     names: tuple[str, ...]
+    mean: float = 0.0
+    spread: float = 1.0
 
 
 def _one_hot(codes: Codes, names: tuple[str, ...]) -> _Targets:
@@ -188,48 +146,26 @@ def _one_hot(codes: Codes, names: tuple[str, ...]) -> _Targets:
 
 
 def _quantity(column: "pd.Series", train: Mask) -> _Targets:
-    values = standardised(numbers(column), train)
-    return _Targets(Task.REGRESSION, values[:, None], (str(column.name),))
+    values = numbers(column)
+    scaled = standardised(values, train)[:, None]
+    return _Targets(Task.REGRESSION, scaled, (str(column.name),), *moments(values[train]))
 
 
-def _stacked(columns: Iterable[tuple[str, Array]]) -> tuple[tuple[str, ...], Array]:
-    """Join named columns, shape (n, input), refusing two of one name."""
-    named: dict[str, Array] = {}
-    for name, values in columns:
-        if name in named:
+def _columns(
+    frame: "pd.DataFrame", categorical: tuple[str, ...], train: Mask, impute: bool
+) -> tuple[Column, ...]:
+    """Fit every column, refusing two inputs of one name."""
+    columns = tuple(
+        Column.of(str(name), column, train, name in categorical, impute)
+        for name, column in frame.items()
+    )
+    seen: set[str] = set()
+    for name in (name for column in columns for name in column.inputs):
+        if name in seen:
             rule = f"two inputs would be called '{name}'"
             raise InputError(Issue("categorical", None, rule, "rename a column"))
-        named[name] = values
-    return tuple(named), np.column_stack(list(named.values()))
-
-
-def _inputs(
-    frame: "pd.DataFrame", categorical: tuple[str, ...], train: Mask
-) -> Iterator[tuple[str, Array]]:
-    """Yield each input's name and values, shape (n,)."""
-    for name, column in frame.items():
-        kind = kind_of(column)
-        if name in categorical or kind is Kind.TEXT:
-            codes, names = categories(column)
-            filled = _imputed(str(name), np.where(codes < 0, np.nan, codes), train)
-            yield from ((f"{name}={n}", (filled == i) * 1.0) for i, n in enumerate(names))
-        else:
-            number = kind is Kind.NUMBER
-            filled = _imputed(str(name), numbers(column), train, by_median=number)
-            yield str(name), standardised(filled, train) if number else filled
-
-
-def _imputed(name: str, values: Array, train: Mask, by_median: bool = False) -> Array:
-    """Fill NaN with the training part's median, or its commonest value (ties: the first)."""
-    missing = np.isnan(values)
-    if not missing.any():
-        return values
-    known = values[train & ~missing]
-    if not known.size:
-        rule = f"cannot fill '{name}', which has no value in the training part"
-        raise InputError(Issue("missing", "impute", rule, f"data.drop=['{name}']"))
-    distinct, counts = np.unique(known, return_counts=True)
-    return np.where(missing, np.median(known) if by_median else distinct[counts.argmax()], values)
+        seen.add(name)
+    return columns
 
 
 def standardised(values: Array, train: Mask) -> Array:
@@ -242,8 +178,5 @@ def standardised(values: Array, train: Mask) -> Array:
     Returns:
         Shape (n,), finite; only shifted if constant in the training part.
     """
-    part = values[train]
-    constant = part.min() == part.max()
-    mean = part[0] if constant else part.mean()
-    spread = 0.0 if constant else part.std()  # a rounded mean would leave a tiny one
-    return np.asarray((values - mean) / (spread or 1.0))
+    mean, spread = moments(values[train])
+    return (values - mean) / spread

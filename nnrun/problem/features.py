@@ -1,125 +1,208 @@
-"""Network inputs as terms of a problem's coordinates, such as x, y and x*y."""
+"""What a network gets as inputs, made from a problem's own: what any set of features must do.
 
-import ast
-from collections.abc import Sequence
+The sets themselves are in ``terms`` (listed one by one) and ``expansions`` (made of every input).
+"""
+
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from nnrun.errors import InputError, Issue, did_you_mean, listed
+from nnrun.errors import InputError, Issue
+from nnrun.problem.noise import INPUTS, beside, state_of
 from nnrun.problem.problem import Array, Problem, Samples
+from nnrun.registry import Registry
+
+NewRng = Callable[[], np.random.Generator]
+
+FIXED_SEED = 20260101
+HELD_OUT, POOL, MEASURED = range(3)
+"""What is drawn once for all trials: noise beside fixed samples, and samples to measure by."""
+
+N_MEASURED = 10_000
+"""Draws by which the inputs of an endless stream are standardised."""
 
 
-@dataclass(frozen=True)
-class Features:
-    """Which terms of the coordinates the network gets.
+class FeatureSet(Protocol):
+    """A features entry of the configuration: frozen and hashable.
 
-    Attributes:
-        terms: Products and powers of coordinates, as ``x*y`` or ``x**2``; None for the problem's
-            own columns as they are.
+    If it has a field ``standardise`` and that is true, what it computes is standardised: shifted
+    and scaled to mean 0 and standard deviation 1 over the fixed training samples, or over 10,000
+    draws of the generator. An input that does not vary is left as it is.
     """
 
-    terms: tuple[str, ...] | None = None
+    name: ClassVar[str]
+
+    def __hash__(self) -> int: ...
+
+    def names(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the network's inputs; a trial's first weights go by them.
+
+        Args:
+            inputs: Names of the problem's inputs.
+
+        Raises:
+            InputError: If it cannot be made from these inputs, with keys relative to the features
+                section.
+        """
+        ...
+
+    def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
+        """Compute the network's inputs.
+
+        Args:
+            values: The problem's inputs, shape (n, input); not to be changed.
+            inputs: Their names.
+            new_rng: Makes a generator for noise, always at its start and independent of what the
+                samples were drawn from. Do not draw from anything else.
+
+        Returns:
+            Shape (n, name), in the order of ``names``; ``values`` itself is fine.
+        """
+        ...
+
+
+FEATURES: Registry[FeatureSet] = Registry("feature set")
 
 
 @cache
-def make_problem(data: Any, features: Features) -> Problem:
+def bare_problem(data: Any) -> Problem:
+    """Make the problem of a data entry; equal entries share one problem.
+
+    Raises:
+        InputError: With keys relative to the data section.
+    """
+    problem: Problem = data.problem()
+    return problem
+
+
+@cache
+def make_problem(data: Any, features: FeatureSet) -> Problem:
     """Make the problem of a data entry with features; equal entries share one problem.
 
     Raises:
-        InputError: With keys relative to the data section, or ``terms``.
+        InputError: From ``bare_problem`` or ``input_map``.
     """
-    return apply(data.problem(), features)
+    problem = bare_problem(data)
+    return _applied(problem, input_map(data, features))
 
 
-Monomial = tuple[int, ...]
-"""Exponent of each coordinate."""
+@dataclass(frozen=True)
+class InputMap:
+    """From a problem's inputs to a network's.
+
+    Attributes:
+        features: What computes them.
+        inputs: Names of the problem's inputs.
+        names: Names of the network's inputs.
+        shift: Subtracted from each, shape (name,).
+        scale: Divides each afterwards, shape (name,). None if they are not standardised.
+    """
+
+    features: FeatureSet
+    inputs: tuple[str, ...]
+    names: tuple[str, ...]
+    shift: Array | None = None
+    scale: Array | None = None
+
+    def __call__(self, values: Array, new_rng: NewRng | None = None) -> Array:
+        """Compute the network's inputs, shape (n, name), from values of shape (n, input).
+
+        Noise is that beside the held-out samples, unless ``new_rng`` says otherwise.
+        """
+        new_rng = new_rng or (lambda: _fixed(HELD_OUT))
+        computed = np.asarray(self.features.compute(values, self.inputs, new_rng), np.float64)
+        if self.shift is None or self.scale is None:
+            return computed
+        return (computed - self.shift) / self.scale
 
 
-def apply(problem: Problem, features: Features) -> Problem:
-    """Return the problem with its inputs replaced by the terms.
+@cache
+def input_map(data: Any, features: FeatureSet) -> InputMap:
+    """Say how a network's inputs come from those of a data entry.
 
     Raises:
-        InputError: If a term is not a product of the problem's coordinates.
+        InputError: If the features do not fit the data, with keys relative to the features
+            section.
     """
-    if features.terms is None:
-        return problem
-    monomials = [parse(term, problem.inputs) for term in features.terms]
-    draw = problem.draw
+    problem = bare_problem(data)
+    bare = InputMap(features, problem.inputs, features.names(problem.inputs))
+    _check(bare, problem.held_out.inputs)
+    if not getattr(features, "standardise", False):
+        return bare
+    values = _measured(problem)
+    shift, scale = standard(bare(values, lambda: _fixed(POOL)))
+    return replace(bare, shift=shift, scale=scale)
 
-    def transform(samples: Samples) -> Samples:
-        return Samples(evaluate(monomials, samples.inputs), samples.targets)
 
+def _check(bare: InputMap, values: Array) -> None:
+    """Check names and values of what may be anybody's features."""
+    twice = [name for name, times in Counter(bare.names).items() if times > 1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        computed = bare(values)
+    shape = (len(values), len(bare.names))
+    if twice:
+        rule = f"makes two inputs called '{twice[0]}'"
+    elif computed.shape != shape:
+        rule = f"computes values of shape {computed.shape}; by its names they must have {shape}"
+    elif not np.isfinite(computed).all():
+        which = bare.names[np.isfinite(computed).all(axis=0).argmin()]
+        rule = f"makes '{which}' infinite or undefined for some samples"
+    else:
+        return
+    raise InputError(Issue("name", bare.features.name, rule))
+
+
+def _measured(problem: Problem) -> Array:
+    """Return the inputs to standardise by, shape (n, input)."""
+    if problem.pool is not None:
+        return problem.pool.inputs
+    assert problem.draw is not None
+    return problem.draw(_fixed(MEASURED), N_MEASURED).inputs
+
+
+def standard(values: Array) -> tuple[Array, Array]:
+    """Find what brings each column of values, shape (n, column), to mean 0 and deviation 1.
+
+    Returns:
+        What to subtract and what to divide by, shapes (column,): 0 and 1 for a constant column.
+    """
+    deviation = values.std(axis=0)
+    # a rounded mean would leave a constant column a tiny deviation
+    varies = (values.min(axis=0) < values.max(axis=0)) & (deviation > 0)
+    return np.where(varies, values.mean(axis=0), 0.0), np.where(varies, deviation, 1.0)
+
+
+def _applied(problem: Problem, mapped: InputMap) -> Problem:
+    """Return the problem with the network's inputs.
+
+    Noise beside drawn samples follows from where their generator stands: it does not advance it.
+    """
+    draw, held_out = problem.draw, problem.held_out
+
+    def drawn(rng: np.random.Generator, n: int) -> Samples:
+        assert draw is not None
+        inputs, targets = draw(rng, n)
+        return Samples(mapped(inputs, lambda: beside(state_of(rng), INPUTS)), targets)
+
+    def fixed(samples: Samples, purpose: int) -> Samples:
+        return Samples(mapped(samples.inputs, lambda: _fixed(purpose)), samples.targets)
+
+    pool = problem.pool
+    # training and test set in one have one noise
+    same = pool is not None and np.array_equal(pool.inputs, held_out.inputs)
     return replace(
         problem,
-        inputs=features.terms,
-        held_out=transform(problem.held_out),
-        pool=None if problem.pool is None else transform(problem.pool),
-        draw=None if draw is None else lambda rng, n: transform(draw(rng, n)),
+        inputs=mapped.names,
+        held_out=fixed(held_out, HELD_OUT),
+        pool=None if pool is None else fixed(pool, HELD_OUT if same else POOL),
+        draw=None if draw is None else drawn,
     )
 
 
-def evaluate(monomials: Sequence[Monomial], inputs: Array) -> Array:
-    """Compute monomials of the columns of ``inputs``.
-
-    Args:
-        monomials: Exponents of each column, one tuple a term.
-        inputs: Shape (n, coordinate).
-
-    Returns:
-        Shape (n, term).
-    """
-    terms = np.empty((len(inputs), len(monomials)))
-    for column, exponents in zip(terms.T, monomials, strict=True):
-        factors = [inputs[:, i] for i, power in enumerate(exponents) for _ in range(power)]
-        column[:] = factors[0]
-        for factor in factors[1:]:
-            column *= factor
-    return terms
-
-
-def parse(term: str, coordinates: Sequence[str]) -> Monomial:
-    """Read a term as the exponents of its coordinates; it is parsed, never evaluated.
-
-    Args:
-        term: Text such as ``x``, ``x*y`` or ``x**2*y`` (``^`` is read as ``**``).
-        coordinates: Known names.
-
-    Raises:
-        InputError: If the text is anything else than a product of powers of coordinates.
-
-    Example:
-        >>> parse("x**2*y", ("x", "y"))
-        (2, 1)
-    """
-    try:
-        tree = ast.parse(term.strip().replace("^", "**"), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise _not_a_term(term, coordinates) from None
-    powers = dict.fromkeys(coordinates, 0)
-    for name, power in _factors(tree, term, coordinates):
-        powers[name] += power
-    return tuple(powers.values())
-
-
-def _factors(node: ast.expr, term: str, coordinates: Sequence[str]) -> list[tuple[str, int]]:
-    match node:
-        case ast.Name(id=name) if name in coordinates:
-            return [(name, 1)]
-        case ast.Name(id=name):
-            hint = did_you_mean(name, coordinates)
-            raise InputError(Issue("terms", term, f"'{name}' is not a coordinate", hint))
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return _factors(left, term, coordinates) + _factors(right, term, coordinates)
-        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if (
-            1 <= power <= 16
-        ):
-            return [(name, p * power) for name, p in _factors(base, term, coordinates)]
-    raise _not_a_term(term, coordinates)
-
-
-def _not_a_term(term: str, coordinates: Sequence[str]) -> InputError:
-    rule = f"must be a product of powers (1 to 16) of {listed(list(coordinates))}"
-    return InputError(Issue("terms", term, rule, "for instance x*y or x**2"))
+def _fixed(purpose: int) -> np.random.Generator:
+    sequence = np.random.SeedSequence(FIXED_SEED, spawn_key=(purpose,))
+    return np.random.Generator(np.random.PCG64(sequence))

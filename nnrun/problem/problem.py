@@ -5,12 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.registry import Registry
+
+if TYPE_CHECKING:
+    from nnrun.problem.encoder import Encoder
 
 Array = npt.NDArray[np.float64]
 
@@ -52,6 +55,7 @@ class Problem:
         draw: Draws n samples from a generator; None if the pool is fixed.
         n_train: Size of the finite training set; None for a stream.
         shuffle: Whether a finite training set is visited in a new random order each epoch.
+        encoder: How the columns of a table became the inputs; None if there was no table.
     """
 
     task: Task
@@ -62,6 +66,7 @@ class Problem:
     draw: Callable[[np.random.Generator, int], Samples] | None = None
     n_train: int | None = None
     shuffle: bool = True
+    encoder: "Encoder | None" = None
 
     @cached_property
     def digest(self) -> str:
@@ -87,7 +92,7 @@ class Data(Protocol):
     """
 
     name: ClassVar[str]
-    planar: ClassVar[bool]
+    planar: ClassVar[bool] = False
 
     def __hash__(self) -> int: ...
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.encoding import Goal, Kind, Split, encode, kind_of, numbers
+from nnrun.problem.columns import Kind, kind_of, numbers
+from nnrun.problem.encoding import Goal, Split, encode
 from nnrun.problem.problem import DATA, Problem
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Table(Split):
             issues = [*self._bad_label(frame[self.label]), *self._bad_inputs(frame)]
         if issues:
             raise InputError(*issues)
-        return encode(frame, self.label, self, self.task, self.categorical)
+        impute = self.missing == "impute"
+        return encode(frame, self.label, self, self.task, self.categorical, impute)
 
     def _wrong_names(self, columns: list[str]) -> list[Issue]:
         """List names that are no columns, or no inputs, and columns that have no name."""
@@ -160,8 +162,8 @@ def _flaw_of_text(texts: "pd.Series", as_text: bool, free: bool) -> tuple[str, s
     return f"holds {distinct} different texts, too many for categories", "merge some"
 
 
-def read_table(path: str) -> "pd.DataFrame":
-    """Read a file whole, leaving out rows that are empty throughout.
+def read_table(path: str, fewest: int = FEWEST_ROWS) -> "pd.DataFrame":
+    """Read a file whole, leaving out rows that are empty throughout; it needs ``fewest`` others.
 
     Returns:
         The columns by name, indexed by row number: a text file's header is row 1, as its lines
@@ -177,9 +179,9 @@ def read_table(path: str) -> "pd.DataFrame":
         _check_file(file)
         frame = _read_text(file) if file.suffix.lower() in SEPARATORS else _read_parquet(file)
         frame = frame.dropna(how="all")
-        if len(frame) >= FEWEST_ROWS:
+        if len(frame) >= fewest:
             return frame
-        rule, hint = f"has {len(frame)} rows with data; at least {FEWEST_ROWS} are needed", ""
+        rule, hint = f"has {len(frame)} rows with data; at least {fewest} are needed", ""
     except InputError:
         raise
     except UnicodeDecodeError:

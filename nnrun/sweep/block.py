@@ -22,6 +22,7 @@ class Block:
         ns_per_sample: Training cost in nanoseconds, a mean over the trials trained together, shape
             (trial,).
         engine: Name of the engine that trained.
+        memory: The optimizer's state where it is kept, each array with the trials first.
     """
 
     seeds: npt.NDArray[np.int64]
@@ -29,6 +30,7 @@ class Block:
     params: Params
     ns_per_sample: npt.NDArray[np.float64]
     engine: str
+    memory: tuple[npt.NDArray[np.float64], ...] = ()
 
     @classmethod
     def of(cls, trained: Trained, rows: Sequence[int], seeds: Sequence[int], cost: float) -> Self:
@@ -40,6 +42,7 @@ class Block:
             params=_params(trained.params, take),
             ns_per_sample=np.full(len(rows), cost),
             engine=trained.engine,
+            memory=tuple(leaf[take] for leaf in trained.memory),
         )
 
     def taken(self, seeds: Collection[int]) -> Self:
@@ -52,6 +55,7 @@ class Block:
             _params(self.params, take),
             self.ns_per_sample[take],
             self.engine,
+            tuple(leaf[take] for leaf in self.memory),
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -59,12 +63,14 @@ class Block:
         arrays = {f"curves/{key}": value for key, value in self.curves._asdict().items()}
         for index, layer in enumerate(self.params):
             arrays |= {f"params/{index}/{key}": value for key, value in layer._asdict().items()}
+        arrays |= {f"memory/{index}": leaf for index, leaf in enumerate(self.memory)}
         return {**arrays, "seeds": self.seeds, "ns_per_sample": self.ns_per_sample}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], engine: str) -> Self:
         """Return the block of ``to_arrays``; KeyError if an array is missing."""
         n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
+        n_leaves = sum(key.startswith("memory/") for key in arrays)
         layers = ((arrays[f"params/{i}/{k}"] for k in Layer._fields) for i in range(n_layers))
         return cls(
             seeds=arrays["seeds"],
@@ -72,6 +78,7 @@ class Block:
             params=tuple(Layer(*layer) for layer in layers),
             ns_per_sample=arrays["ns_per_sample"],
             engine=engine,
+            memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
         )
 
 
@@ -92,6 +99,9 @@ def joined(blocks: Iterable[Block]) -> Block:
         ),
         ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
         engine=parts[0].engine,
+        memory=tuple(
+            np.concatenate(leaves) for leaves in zip(*(p.memory for p in parts), strict=True)
+        ),
     )
     seeds = dict.fromkeys(whole.seeds.tolist())
     return whole if len(seeds) == len(whole.seeds) else whole.taken(seeds)

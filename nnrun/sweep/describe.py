@@ -22,9 +22,11 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """
     varying = varying_keys(list(configs.values()))
     first = next(iter(configs.values()), {})
-    labels = [label(config, varying, short=True) for config in configs.values()]
-    if len(set(labels)) < len(labels):
-        labels = [label(config, varying) for config in configs.values()]
+    telling = telling_keys(list(configs.values()), varying)
+    for keys, short in ((telling, True), (varying, True), (varying, False)):
+        labels = [label(config, keys, short) for config in configs.values()]
+        if len(set(labels)) == len(labels):
+            break
     return {
         "settings": [
             {"id": key, "label": name, "config": config}
@@ -39,6 +41,21 @@ def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """List the dotted keys whose values differ between flat configurations, in their order."""
     keys = dict.fromkeys(key for config in configs for key in config)
     return [key for key in keys if len({json.dumps(config.get(key)) for config in configs}) > 1]
+
+
+def telling_keys(configs: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[str]:
+    """Leave out keys that come and go with a component and are the same wherever they are.
+
+    Example:
+        >>> configs = {"init.name": "uniform", "init.low": -1}, {"init.name": "orthogonal"}
+        >>> telling_keys(configs, ["init.name", "init.low"])
+        ['init.name']
+    """
+    return [
+        key
+        for key in varying
+        if len({json.dumps(config[key]) for config in configs if key in config}) > 1
+    ]
 
 
 def label(config: Mapping[str, Any], varying: Sequence[str], short: bool = False) -> str:
@@ -64,7 +81,14 @@ def label(config: Mapping[str, Any], varying: Sequence[str], short: bool = False
     names = [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
     write = _rounded if short else shown
     pairs = zip(names, keys, strict=True)
-    return " ".join(f"{name}={write(config[key])}" for name, key in pairs)
+    return " ".join(f"{name}={write(_said(config, key))}" for name, key in pairs)
+
+
+def _said(config: Mapping[str, Any], key: str) -> Any:
+    """Return the value to show for a key: a list of terms says more than that it is one."""
+    if key == "features.name" and config.get("features.terms"):
+        return config["features.terms"]
+    return config[key]
 
 
 def _rounded(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.config import Job
+from nnrun.model.facts import network_facts
 from nnrun.sweep.block import Block, joined
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.executors import run_all, workers
@@ -146,7 +147,9 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "error": error,
         "tracking": asdict(job.tracking),
         "report": job.report.name,
+        "animate": job.animate,
         "task": str(setting.problem.task),
+        "network": network_facts(setting),
         "samples": setting.budget // setting.batch_size * setting.batch_size,
     }
 

@@ -35,6 +35,7 @@ class Record:
         outcomes: How each trial ended.
         ns_per_sample: Training cost of each trial in nanoseconds, shape (trial,).
         params: Last parameters of every trial; empty if the job failed.
+        memory: The optimizer's state of every trial, where it is kept.
     """
 
     meta: Mapping[str, Any]
@@ -43,17 +44,20 @@ class Record:
     outcomes: Outcomes
     ns_per_sample: npt.NDArray[np.float64]
     params: Params
+    memory: tuple[npt.NDArray[np.float64], ...] = ()
 
     @classmethod
     def of(cls, meta: Mapping[str, Any], block: Block, outcomes: Outcomes) -> Self:
         """Make a record of trained trials that were judged."""
-        return cls(meta, block.seeds, block.curves, outcomes, block.ns_per_sample, block.params)
+        cost, params, memory = block.ns_per_sample, block.params, block.memory
+        return cls(meta, block.seeds, block.curves, outcomes, cost, params, memory)
 
     @property
     def block(self) -> Block:
         """The trials, without the judgement."""
         engine = str(self.meta["engine"])
-        return Block(self.seeds, self.curves, self.params, self.ns_per_sample, engine)
+        cost, params, memory = self.ns_per_sample, self.params, self.memory
+        return Block(self.seeds, self.curves, params, cost, engine, memory)
 
     @property
     def setting(self) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.network.activations import Array
-from nnrun.network.initializers import initial_params, stack_params
-from nnrun.network.mlp import Params
+from nnrun.network.initializers import stack_params
+from nnrun.network.mlp import Layer, Params
 from nnrun.problem.problem import Samples
 from nnrun.training.stack import Stack
 
@@ -19,11 +19,14 @@ class Batches(NamedTuple):
         inputs: Shape (stream, sample, input); a whole number of batches.
         targets: Shape (stream, sample, output).
         which: The stream of each trial, shape (trial,).
+        masks: Factors on the outputs of the hidden units of all layers, shape (stream, sample,
+            unit): 0 where dropped, else 1 / (1 - dropout); None without dropout.
     """
 
     inputs: Array
     targets: Array
     which: npt.NDArray[np.intp]
+    masks: Array | None = None
 
 
 class Scores(NamedTuple):
@@ -54,8 +57,12 @@ class Engine(Protocol):
         """Say whether the engine has every component of the stack's settings."""
         ...
 
-    def begin(self, stack: Stack) -> Any:
-        """Return the state before the first step."""
+    def begin(self, stack: Stack, start: "Start") -> Any:
+        """Return the state before the first step, or before the next where training goes on."""
+        ...
+
+    def memory(self, state: Any) -> tuple[Array, ...]:
+        """Return the optimizer's state, each array with the trials first, as ``begin`` reads it."""
         ...
 
     def train(self, state: Any, batches: Batches) -> tuple[Any, Array]:
@@ -80,12 +87,51 @@ class Engine(Protocol):
         ...
 
 
+class Start(NamedTuple):
+    """From where the trials of a stack start.
+
+    Attributes:
+        params: Parameters of every trial.
+        memory: The optimizer's state, as ``Engine.memory`` gave it; empty at the very start.
+        seen: Samples seen before.
+        past: The metrics of ``Curves`` until then, shape (trial, n_evals).
+    """
+
+    params: Params
+    memory: tuple[Array, ...]
+    seen: int
+    past: tuple[Array, ...]
+
+
+def start_of(stack: Stack) -> Start:
+    """Say from where a stack starts: its seeds, or the runs that its settings continue."""
+    if stack.setting.saved is None:
+        none = np.empty((len(stack.trials), 0))
+        return Start(first_params(stack), (), 0, (none, none, none))
+    parts = []
+    for trial in stack.trials:
+        saved = trial.setting.saved
+        assert saved is not None
+        (row,) = saved.rows([trial.seed])
+        arrays = [a for layer in saved.params for a in layer] + list(saved.memory)
+        curves = [saved.curves[name] for name in ("train_loss", "test_loss", "accuracy")]
+        parts.append([a[row : row + 1] for a in (*arrays, *curves)])
+    joined = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    n_layers, last = len(stack.setting.saved.params), len(joined) - 3
+    layers = tuple(Layer(joined[2 * i], joined[2 * i + 1]) for i in range(n_layers))
+    memory, past = tuple(joined[2 * n_layers : last]), tuple(joined[last:])
+    return Start(layers, memory, stack.setting.saved.seen, past)
+
+
 def first_params(stack: Stack) -> Params:
     """Draw every trial's first parameters from its own seed; equal ones are drawn once."""
     setting = stack.setting
+    network = setting.network
     drawn: dict[Any, Params] = {}
     for trial in stack.trials:
         key = (trial.setting.init, trial.seed)
         if key not in drawn:
-            drawn[key] = initial_params(*key, setting.problem.inputs, setting.sizes)
+            drawn[key] = trial.setting.init.params(
+                trial.seed, setting.problem.inputs, setting.sizes, network.shortcut, network.bias
+            )
     return stack_params([drawn[trial.setting.init, trial.seed] for trial in stack.trials])

@@ -7,7 +7,8 @@ import numpy as np
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params, backward, forward
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, first_params
+from nnrun.training.engine import Batches, Scores, Start
+from nnrun.training.memory import flattened, restored
 from nnrun.training.stack import Stack
 
 EVALUATION_FLOATS = 2**22
@@ -39,20 +40,27 @@ class Reference:
         """Say yes: every component has a NumPy form."""
         return True
 
-    def begin(self, stack: Stack) -> State:
-        """Draw every trial's first parameters from its own seed."""
+    def begin(self, stack: Stack, start: Start) -> State:
+        """Start the optimizer, or restore what it remembered."""
         self._setting = setting = stack.setting
-        self._activations = setting.activations
+        self._net = setting.architecture
         self._learning_rate = stack.learning_rate
-        self._optimizer = stack.optimizer
+        self._optimizer, self._penalties = stack.optimizer, stack.penalties
         self._n_steps = setting.budget // setting.batch_size
-        params = first_params(stack)
-        return State(params, self._optimizer.init(params), 0)
+        memory = self._optimizer.init(start.params)
+        if start.seen:
+            memory = restored(memory, start.memory)
+        return State(start.params, memory, start.seen // setting.batch_size)
+
+    def memory(self, state: State) -> tuple[Array, ...]:
+        """Return the arrays and numbers of the optimizer's state, in order."""
+        return tuple(flattened(state.optimizer, len(self._learning_rate)))
 
     def train(self, state: State, batches: Batches) -> tuple[State, Array]:
         """Take one step for each batch: forward, backward, update."""
         params, memory, first = state
         inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
+        masks = self._masks(batches)
         size, loss = self._setting.batch_size, self._setting.loss
         n_steps = inputs.shape[1] // size
         factors = self._setting.schedule.factor(first + np.arange(n_steps), self._n_steps)
@@ -61,13 +69,29 @@ class Reference:
         with np.errstate(all="ignore"):
             for step in range(n_steps):
                 batch = slice(step * size, (step + 1) * size)
-                run = forward(params, inputs[:, batch], self._activations)
-                grads = backward(params, run, targets[:, batch], self._activations, loss)
+                kept = None if masks is None else [m[:, batch] for m in masks]
+                run = forward(params, inputs[:, batch], self._net, kept)
+                grads = backward(params, run, targets[:, batch], self._net, loss, kept)
                 rate = self._learning_rate * factors[step]
-                params, memory = self._optimizer.update(params, grads, memory, rate)
+                params, memory = self._step(params, grads, memory, rate)
                 z[:, batch], outputs[:, batch] = run.z[-1], run.outputs
             losses = loss.value(z, outputs, targets).sum(axis=1)
         return State(params, memory, first + n_steps), losses
+
+    def _step(self, params: Params, grads: Params, memory: Any, rate: Array) -> tuple[Params, Any]:
+        """Add penalties, clip, let weights decay, and update."""
+        if not self._penalties.none:
+            grads = self._penalties.gradient(params, grads)
+            params = self._penalties.decayed(params, rate)
+        grads = self._setting.clip.clip(grads)
+        return self._optimizer.update(params, grads, memory, rate)
+
+    def _masks(self, batches: Batches) -> list[Array] | None:
+        """Return each hidden layer's dropout masks, shape (trial, sample, unit)."""
+        if batches.masks is None:
+            return None
+        ends = np.cumsum(self._setting.network.hidden)[:-1]
+        return np.split(batches.masks[batches.which], ends, axis=-1)
 
     def evaluate(self, state: State, held_out: Samples) -> Scores:
         """Run the held-out samples through every trial's network."""
@@ -87,13 +111,14 @@ class Reference:
     def _scores(self, params: Params, held_out: Samples) -> Scores:
         inputs, targets = held_out.inputs[None], held_out.targets[None]
         with np.errstate(all="ignore"):
-            run = forward(params, inputs, self._activations)
+            run = forward(params, inputs, self._net)
             loss = self._setting.loss.value(run.z[-1], run.outputs, targets).mean(axis=1)
         task = self._setting.problem.task
         if task is Task.REGRESSION:
             return Scores(loss, np.full(loss.shape, np.nan))
         if task is Task.BINARY:
-            right = ((run.outputs >= 0.5) == (targets >= 0.5))[..., 0]
+            boundary = self._setting.loss.boundary
+            right = ((run.outputs >= boundary) == (targets >= 0.5))[..., 0]
         else:
             right = run.outputs.argmax(axis=-1) == targets.argmax(axis=-1)
         return Scores(loss, right.mean(axis=1))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nnrun.config import Setting
 from nnrun.network.activations import Array
+from nnrun.network.penalties import Penalties
 
 T = TypeVar("T")
 
@@ -29,8 +30,8 @@ class Trial(NamedTuple):
 class Stack:
     """Trials of equal shape, trained together; a shard is a stack, too.
 
-    Trials of a stack may differ in seed, in learning rate and in the float fields of their
-    optimizer, never in the shape of an array.
+    Trials of a stack may differ in seed, in learning rate, in penalties and in the float fields of
+    their optimizer, never in the shape of an array.
     """
 
     trials: tuple[Trial, ...]
@@ -56,9 +57,18 @@ class Stack:
         return stacked([t.setting.optimizer for t in self.trials])
 
     @property
+    def penalties(self) -> Penalties:
+        """The penalties, their rates stacked to shape (trial, 1, 1) where they differ."""
+        return stacked([t.setting.penalties for t in self.trials])
+
+    @property
     def grid(self) -> npt.NDArray[np.int64]:
-        """Samples seen at each evaluation, shape (n_evals,)."""
-        return evaluation_grid(self.setting.budget, self.setting.batch_size, self.setting.evals)
+        """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
+        s = self.setting
+        grid = evaluation_grid(s.budget, s.batch_size, s.evals)
+        if s.saved is None:
+            return grid
+        return np.concatenate([s.saved.samples, grid[grid > s.saved.seen]])
 
     def cut(self, size: int) -> Iterator["Stack"]:
         """Cut the stack into pieces of at most ``size`` trials, a few settings after the other."""
@@ -84,9 +94,11 @@ def group(trials: Iterable[Trial]) -> list[Stack]:
 def shape_key(setting: Setting) -> Any:
     """Return what two settings must share for their trials to be stacked."""
     s = setting
-    same = (s.data, s.features, s.network, s.loss, s.schedule, s.engine)
+    same = (s.data, s.features, s.network, s.loss, s.schedule, s.clip, s.backprop, s.engine)
+    # without any penalty a faster kernel trains them
+    ways = (s.penalties.none, s.keep_state, tuple(s.saved.samples.tolist()) if s.saved else None)
     counts = (s.budget, s.batch_size, s.evals)
-    return (*same, *counts, type(s.optimizer), _rigid(s.optimizer))
+    return (*same, *ways, *counts, type(s.optimizer), rigid(s.optimizer))
 
 
 def stacked(entries: Sequence[T]) -> T:
@@ -134,7 +146,7 @@ def _column(values: Sequence[float]) -> Array:
     return np.array(values, dtype=np.float64)[:, None, None]
 
 
-def _rigid(entry: Any) -> tuple[Any, ...]:
+def rigid(entry: Any) -> tuple[Any, ...]:
     """Return the fields of an entry that cannot differ within a stack: all but floats."""
     values = (getattr(entry, f.name) for f in fields(entry))
     return tuple(v for v in values if not isinstance(v, float))

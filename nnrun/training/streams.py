@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.network.activations import Array
 from nnrun.problem.problem import Problem, Samples
 from nnrun.seeds import Role, generator
 from nnrun.training.engine import Batches
@@ -69,12 +70,18 @@ class StackedStreams:
     Args:
         problem: What is learned.
         seeds: One a trial.
+        n_hidden: Hidden units that are dropped at random; 0 for none.
+        dropout: Share of them that is dropped.
     """
 
-    def __init__(self, problem: Problem, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, problem: Problem, seeds: Sequence[int], n_hidden: int = 0, dropout: float = 0.0
+    ) -> None:
         distinct = sorted(set(seeds))
         self._streams = [Stream(problem, seed) for seed in distinct]
         self._which: npt.NDArray[np.intp] = np.searchsorted(distinct, seeds)
+        self._n_hidden, self._dropout = n_hidden, dropout
+        self._noise = [generator(seed, Role.NOISE) for seed in distinct]
 
     def take(self, n: int) -> Batches:
         """Return the next n samples of every trial."""
@@ -82,4 +89,18 @@ class StackedStreams:
             taken = [stream.take(n) for stream in self._streams]
         inputs = np.stack([samples.inputs for samples in taken])
         targets = np.stack([samples.targets for samples in taken])
-        return Batches(inputs, targets, self._which)
+        masks = self._masks(n) if self._dropout and self._n_hidden else None
+        return Batches(inputs, targets, self._which, masks)
+
+    def skip(self, n: int) -> None:
+        """Pass over n samples of every trial, as if they had been taken."""
+        while n > 0:
+            piece = min(n, BLOCK)
+            self.take(piece)
+            n -= piece
+
+    def _masks(self, n: int) -> Array:
+        """Draw which hidden units drop out, and what the others are scaled by."""
+        kept = 1.0 - self._dropout
+        drawn = [rng.random((n, self._n_hidden)) < kept for rng in self._noise]
+        return np.stack(drawn) / kept

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
-from nnrun.training.engine import Engine
+from nnrun.training.engine import Engine, start_of
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
 
@@ -42,6 +42,7 @@ class Trained(NamedTuple):
         curves: Measurements.
         params: Last parameters of every trial.
         engine: Name of the engine that trained.
+        memory: The optimizer's state of every trial, if its setting keeps it.
         train_seconds: Wall time in training.
         evaluate_seconds: Wall time in evaluations.
     """
@@ -51,6 +52,7 @@ class Trained(NamedTuple):
     engine: str
     train_seconds: float
     evaluate_seconds: float
+    memory: tuple[Array, ...] = ()
 
 
 class TrainingStopped(Exception):
@@ -62,6 +64,7 @@ def train(
     engine: Engine,
     advance: Callable[[int], None] = lambda samples: None,
     stopped: Callable[[], bool] = lambda: False,
+    watch: Callable[[int, Params], None] | None = None,
 ) -> Trained:
     """Train every trial of a shard to its budget.
 
@@ -70,6 +73,8 @@ def train(
         engine: A new one, which supports them.
         advance: Called with the number of samples trained since the last call, over all trials.
         stopped: Asked between chunks, every few milliseconds as a rule.
+        watch: Called with samples seen and every trial's parameters, before the first step and
+            at every evaluation.
 
     Returns:
         Curves, last parameters, and seconds spent.
@@ -78,13 +83,24 @@ def train(
         TrainingStopped: If ``stopped`` said so.
     """
     problem, grid = shard.setting.problem, shard.grid
-    state = engine.begin(shard)
-    streams = StackedStreams(problem, shard.seeds)
-    chunk = chunk_samples(len(problem.inputs) + len(problem.outputs), shard.setting.batch_size)
+    network = shard.setting.network
+    streams = StackedStreams(problem, shard.seeds, sum(network.hidden), network.dropout)
+    columns = len(problem.inputs) + len(problem.outputs)
+    columns += sum(network.hidden) if network.dropout else 0
+    chunk = chunk_samples(columns, shard.setting.batch_size)
     shape = (len(shard.trials), len(grid))
+    start = start_of(shard)
+    n_past, seen = start.past[0].shape[1], start.seen
     train_loss, test_loss, accuracy = (np.empty(shape) for _ in range(3))
-    seen, evaluate_seconds, started = 0, 0.0, perf_counter()
-    for index, due in enumerate(grid):
+    for metric, past in zip((train_loss, test_loss, accuracy), start.past, strict=True):
+        metric[:, :n_past] = past
+    state = engine.begin(shard, start)
+    streams.skip(seen)
+    if watch is not None:
+        watch(seen, engine.params(state))
+    evaluate_seconds, started = 0.0, perf_counter()
+    for index in range(n_past, len(grid)):
+        due = grid[index]
         total, since = np.zeros(shape[0]), seen
         while seen < due:
             if stopped():
@@ -97,10 +113,13 @@ def train(
         train_loss[:, index] = total / (seen - since)
         paused = perf_counter()
         test_loss[:, index], accuracy[:, index] = engine.evaluate(state, problem.held_out)
+        if watch is not None:
+            watch(seen, engine.params(state))
         evaluate_seconds += perf_counter() - paused
     curves = end_at_divergence(Curves(grid, train_loss, test_loss, accuracy))
     seconds = perf_counter() - started - evaluate_seconds
-    return Trained(curves, engine.params(state), engine.name, seconds, evaluate_seconds)
+    memory = engine.memory(state) if shard.setting.keep_state else ()
+    return Trained(curves, engine.params(state), engine.name, seconds, evaluate_seconds, memory)
 
 
 def chunk_samples(columns: int, batch_size: int) -> int:

@@ -10,18 +10,18 @@ from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import Adam
 from nnrun.problem.bundled import Digits
-from nnrun.problem.features import Features
+from nnrun.problem.terms import Terms
 from tests.benchmarks import peers
 from tests.benchmarks.peers import Work
 from tests.conftest import make_setting
 
 SEED = make_setting(lr=0.03, budget=10**9)
 PLAYGROUND = make_setting(
-    lr=0.003, budget=10**9, batch_size=10, optimizer=Adam(), features=Features(("x", "y")),
+    lr=0.003, budget=10**9, batch_size=10, optimizer=Adam(), features=Terms(("x", "y")),
     network=Network((8, 8), "tanh", "tanh"),
 )  # fmt: skip
 DIGITS = make_setting(
-    lr=0.05, budget=10**9, batch_size=32, data=Digits(), features=Features(),
+    lr=0.05, budget=10**9, batch_size=32, data=Digits(), features=Terms(),
     network=Network((128,), "relu", "softmax"), loss=CategoricalCrossEntropy(),
 )  # fmt: skip
 

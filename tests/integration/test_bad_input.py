@@ -49,14 +49,19 @@ CASES = {
     "activations and layers": (["network.activation=[tanh]"], "one for each of the 2 hidden"),
     "layer of no units": (["network.hidden=[4,0]"], "entry 2 must be greater than"),
     "unknown gate": (["data=gate", "data.gate=xnro"], "did you mean 'xnor'?"),
-    "unknown coordinate": (["features.terms=[x,z]"], "'z' is not a coordinate"),
-    "no product": (["features.terms=[x,x+y]"], "must be a product of powers"),
+    "unknown coordinate": (["features.terms=[x,z]"], "'z' is not an input of the data"),
+    "no product": (["features.terms=[x,x+y]"], "must be a product of inputs"),
+    "sine without quotes": (["features.terms=[sin(x)]"], "as in 'features.terms=[x,\"sin(x)\"]'"),
+    "too many features": (
+        ["data=digits", "features=polynomial", "features.degree=3"],
+        "features.degree=3: makes 47,904 features of 64 inputs; at most 10,000",
+    ),
     "loss without classes": (["data=diabetes", "loss=binary_crossentropy"], "needs classes"),
     "accuracy of a regression": (
         ["data=diabetes", "target.metric=accuracy"],
         "is not defined for regression",
     ),
-    "terms of a table": (["data=iris", "features=product"], "use features=raw"),
+    "terms of a table": (["data=iris", "features=product"], "features=raw takes them as they are"),
     "unusable store": (
         ["tracking.uri=ftp://nowhere"],
         "tracking.uri=ftp://nowhere: cannot be used",

@@ -3,30 +3,18 @@
 Every unit has a bias input of -1 and every weight starts at 0.6: as biases, -0.6.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from nnrun.config import Network
+from nnrun.network.initializers import Constant
 from nnrun.network.mlp import forward
-from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate
+from nnrun.problem.terms import Terms
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 
 MAX_ERROR = [0.5435466682137927, 0.5435080531724404, 0.5434701135827593, 0.5434328258833577]
-
-
-@dataclass(frozen=True)
-class AllAlike:
-    name = "all_alike"
-
-    def weights(self, rng, fan_in, fan_out):
-        return np.full(fan_out, 0.6)
-
-    def bias(self, rng, fan_in, fan_out):
-        return np.full(fan_out, -0.6)
 
 
 def errors_after(
@@ -37,13 +25,13 @@ def errors_after(
         budget=4 * epochs,
         batch_size=batch_size,
         data=Gate("xor", shuffle=False),
-        features=Features(("x", "y")),
+        features=Terms(("x", "y")),
         network=Network(hidden=(2,), output="sigmoid"),
-        init=AllAlike(),
+        init=Constant(value=0.6, bias=-0.6),
     )
     result = run(Stack((Trial(setting, 0),)), engine)
     corners = setting.problem.held_out
-    outputs = forward(result.params, corners.inputs[None], setting.activations).outputs[0]
+    outputs = forward(result.params, corners.inputs[None], setting.architecture).outputs[0]
     return np.abs(outputs - corners.targets)
 
 

@@ -1,4 +1,11 @@
-"""The network core against PyTorch in float64, over every activation, loss and some depths."""
+"""Training against PyTorch in float64, over every pair of the registries' entries.
+
+Pairs of optimizers, schedules, losses, hidden and output activations, and depths; an entry that is
+added to a registry is in the matrix, and needs its counterpart here or its place in the list of
+those that PyTorch has not, each of which has a test of its own by hand.
+"""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,106 +13,148 @@ import pytest
 from nnrun.config import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
-from nnrun.network.mlp import Layer
 from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.training.engine import Batches
+from nnrun.training.engine import Batches, start_of
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
+from tests.pairs import (
+    all_pairs,
+    calm_rate,
+    every,
+    every_loss,
+    every_optimizer,
+    fits,
+    label,
+    network_factors,
+)
 
 torch = pytest.importorskip("torch")
+peers = pytest.importorskip("tests.reference.peers")
 
-STEPS, BATCH, TRIALS = 100, 4, 3
+STEPS, BATCH, TRIALS = 100, 4, 2
 ACTIVATE = {
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
     "relu": torch.relu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    "elu": torch.nn.functional.elu,
+    "silu": torch.nn.functional.silu,
+    "gelu": lambda z: torch.nn.functional.gelu(z, approximate="tanh"),
+    # PyTorch's own softplus is linear above 20
+    "softplus": lambda z: torch.logaddexp(z, torch.zeros_like(z)),
+    "softsign": torch.nn.functional.softsign,
+    "arctan": lambda z: torch.atan(z) * 2 / torch.pi,
+    "sine": torch.sin,
     "linear": lambda z: z,
     "softmax": lambda z: torch.softmax(z, dim=-1),
 }
+
+F = torch.nn.functional
+EACH = {"reduction": "none"}
 LOSS = {
-    "squared_error": lambda z, a, t: 0.5 * ((a - t) ** 2).sum(-1).mean(),
-    "binary_crossentropy": lambda z, a, t: (
-        torch.nn.functional.binary_cross_entropy_with_logits(z, t, reduction="none").sum(-1).mean()
+    # each of outputs z before and a after the activation, and targets t; summed over the outputs
+    "squared_error": lambda z, a, t: F.mse_loss(a, t, **EACH) / 2,
+    "absolute": lambda z, a, t: F.l1_loss(a, t, **EACH),
+    "huber": lambda z, a, t: F.huber_loss(a, t, **EACH),
+    "binary_crossentropy": lambda z, a, t: F.binary_cross_entropy_with_logits(z, t, **EACH),
+    "categorical_crossentropy": lambda z, a, t: F.cross_entropy(
+        z.reshape(-1, z.shape[-1]), t.reshape(-1, t.shape[-1]), **EACH
     ),
-    "categorical_crossentropy": lambda z, a, t: torch.nn.functional.cross_entropy(z, t),
+    # of its two labels, -1 costs what lacks of the margin
+    "hinge": lambda z, a, t: F.hinge_embedding_loss(a * (2 * t - 1), -torch.ones_like(a), **EACH),
+}
+
+# courses that happen within a hundred steps; peaks that leave the rates small
+BRISK = {
+    "triangular": {"period": 30},
+    "step": {"every": 20},
+    "exponential": {"gamma": 0.98},
+    "inverse_time": {"decay": 0.05},
+    "cosine": {"period": 25, "growth": 2, "warmup": 10},
+    "one_cycle": {"peak": 4.0},
+    "polynomial": {"power": 2.0, "warmup": 20},
+}
+NOT_IN_TORCH = {"lion": "test_optimizers.py", "quickprop": "test_optimizers.py"}
+"""Optimizers without a counterpart, and where each is worked by hand."""
+
+FACTORS = {
+    "optimizer": [e for e in every_optimizer() if e.name not in NOT_IN_TORCH],
+    "schedule": every(SCHEDULES, BRISK),
+    "loss": every_loss(),
+    **network_factors(),
 }
 
 
-OPTIMIZE = {
-    "sgd": lambda params: torch.optim.SGD(params, lr=0.1),
-    "adam": lambda params: torch.optim.Adam(params, lr=0.1),
-}
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Keep PyTorch from sharing out matrices of a few numbers."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_every_entry_has_a_counterpart():
-    assert set(OPTIMIZE) == set(OPTIMIZERS)
+    theta = [torch.zeros(1, requires_grad=True)]
+    rule = torch.optim.SGD(theta, lr=0.1)
     assert set(ACTIVATE) == set(ACTIVATIONS)
     assert set(LOSS) == set(LOSSES)
+    without = {e.name for e in every(OPTIMIZERS) if peers.torch_optimizer(e, theta, 0.1) is None}
+    assert without == set(NOT_IN_TORCH)
+    assert all(peers.torch_schedule(e, rule, STEPS) is not None for e in FACTORS["schedule"])
+    assert {e.name for e in FACTORS["schedule"]} == set(SCHEDULES)
 
 
-CASES = [
-    (hidden, activation, loss, output, optimizer)
-    for optimizer in sorted(OPTIMIZERS)
-    for hidden in ((), (5,), (4, 3))
-    for activation in (sorted(ACTIVATIONS) if hidden else ["sigmoid"])
-    for loss in sorted(LOSSES)
-    for output in ([LOSSES[loss].output] if LOSSES[loss].output else sorted(ACTIVATIONS))
-]
-
-
-@pytest.mark.parametrize(("hidden", "activation", "loss", "output", "optimizer"), CASES)
-def test_hundred_steps_agree(hidden, activation, loss, output, optimizer, rng):
+@pytest.mark.parametrize("row", all_pairs(FACTORS, fits), ids=label)
+def test_hundred_steps_agree(row, rng):
     inputs = rng.normal(size=(TRIALS, STEPS * BATCH, 3))
-    classes = rng.integers(3, size=(TRIALS, STEPS * BATCH))
-    targets = np.eye(3)[classes]
+    targets = np.eye(3)[rng.integers(3, size=(TRIALS, STEPS * BATCH))]
     setting = make_setting(
+        lr=calm_rate(row["optimizer"]),
         batch_size=BATCH,
         budget=STEPS * BATCH,
-        loss=LOSSES[loss](),
-        optimizer=OPTIMIZERS[optimizer](),
-        network=Network(hidden, activation, output),
+        loss=row["loss"],
+        optimizer=row["optimizer"],
+        schedule=row["schedule"],
+        network=Network(row["hidden"], row["activation"] or "sigmoid", row["output"]),
     )
     held_out = Samples(inputs[0], targets[0])
     problem = Problem(Task.MULTICLASS, ("x", "y", "x*y"), ("a", "b", "c"), held_out, held_out)
     object.__setattr__(setting, "problem", problem)
     engine = Reference()
-    state = engine.begin(Stack(tuple(Trial(setting, seed) for seed in range(TRIALS))))
+    stack = Stack(tuple(Trial(setting, seed) for seed in range(TRIALS)))
+    state = engine.begin(stack, start_of(stack))
     first = engine.params(state)
     state, _ = engine.train(state, Batches(inputs, targets, np.arange(TRIALS)))
-    names = [activation] * len(hidden) + [output]
-    for trial in range(TRIALS):
-        expected = _train_torch(first, trial, inputs[trial], targets[trial], names, loss, optimizer)
-        for layer, (weights, bias) in zip(engine.params(state), expected, strict=True):
-            np.testing.assert_allclose(layer.weights[trial], weights, rtol=1e-9, atol=1e-12)
-            np.testing.assert_allclose(layer.bias[trial, 0], bias, rtol=1e-9, atol=1e-12)
+    expected = train_in_torch(first, inputs, targets, row, setting.lr)
+    for ours, before, theirs in zip(engine.params(state), first, expected, strict=True):
+        for part, start, wanted in zip(ours, before, theirs, strict=True):
+            np.testing.assert_allclose(part, wanted, rtol=1e-9, atol=1e-12)
+            assert (part != start).any()
 
 
-def _train_torch(
-    params: tuple[Layer, ...],
-    trial: int,
-    inputs,
-    targets,
-    names: list[str],
-    loss: str,
-    optimizer: str,
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def train_in_torch(first, inputs, targets, row, lr):
+    """Train all trials at once, side by side: what is one trial's is in no other's gradient."""
     layers = [
-        (
-            torch.tensor(layer.weights[trial], dtype=torch.float64, requires_grad=True),
-            torch.tensor(layer.bias[trial, 0], dtype=torch.float64, requires_grad=True),
-        )
-        for layer in params
+        [torch.tensor(part, dtype=torch.float64, requires_grad=True) for part in layer]
+        for layer in first
     ]
-    steps = OPTIMIZE[optimizer]([p for layer in layers for p in layer])
-    for start in range(0, STEPS * BATCH, BATCH):
-        a = torch.tensor(inputs[start : start + BATCH])
-        t = torch.tensor(targets[start : start + BATCH])
+    rule = peers.torch_optimizer(row["optimizer"], [p for layer in layers for p in layer], lr)
+    course = peers.torch_schedule(row["schedule"], rule, STEPS)
+    names = [row["activation"]] * len(row["hidden"]) + [row["output"]]
+    t = torch.tensor(targets)
+    if getattr(row["loss"], "targets", "zero_one") == "plus_minus":
+        t = torch.where(t > 0, 1.0, -1.0).double()
+    for start, end in pairwise(range(0, STEPS * BATCH + 1, BATCH)):
+        a = torch.tensor(inputs[:, start:end])
         for (weights, bias), name in zip(layers, names, strict=True):
             z = a @ weights + bias
             a = ACTIVATE[name](z)
-        steps.zero_grad()
-        LOSS[loss](z, a, t).backward()
-        steps.step()
-    return [(w.detach().numpy(), b.detach().numpy()) for w, b in layers]
+        rule.zero_grad()
+        (LOSS[row["loss"].name](z, a, t[:, start:end]).sum() / BATCH).backward()
+        rule.step()
+        course.step()
+    return [[part.detach().numpy() for part in layer] for layer in layers]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import nnrun
 from nnrun.config import Network, Target
-from nnrun.problem.features import Features
 from nnrun.problem.table import Table
+from nnrun.problem.terms import Terms
 from nnrun.sweep.blockfile import entries
 from nnrun.sweep.cache import Cache, setup
 from nnrun.sweep.run import Tally, run_jobs
@@ -106,7 +106,7 @@ def test_any_change_that_matters_is_another_setup(change):
 def test_data_of_a_file_stand_for_themselves(tmp_path):
     def setting(path):
         data = Table(str(path), "c", task="classification")
-        return make_setting(data=data, features=Features())
+        return make_setting(data=data, features=Terms())
 
     rows = [f"{i},{(i * 7) % 5},{'no' if i % 2 else 'yes'}" for i in range(20)]
     first, moved, other = (tmp_path / f"{name}.csv" for name in "abd")

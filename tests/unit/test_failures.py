@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nnrun.config import Executor, Job, Report, Tracking
-from nnrun.problem.features import Features
 from nnrun.problem.generators import Xor
 from nnrun.problem.problem import Problem
+from nnrun.problem.terms import Terms
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.executors import run_all
 from nnrun.sweep.run import Tally, run_jobs
@@ -52,8 +52,8 @@ def test_the_guilty_setting_of_a_shard_is_found(monkeypatch, engine):
     whole = trainer.StackedStreams
 
     class Streams(whole):
-        def __init__(self, problem, seeds):
-            super().__init__(problem, seeds)
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
             current = threading.current_thread()
             if any(t.setting.lr == 0.2 for t in getattr(current, "shard", [])):
                 raise RuntimeError("the sensor broke")
@@ -76,7 +76,7 @@ def test_the_guilty_setting_of_a_shard_is_found(monkeypatch, engine):
 
 
 def test_a_failed_setting_fails_all_its_jobs_once_and_is_tried_again_next_time(tmp_path):
-    flaky = make_setting(data=Flaky(most=0), features=Features())
+    flaky = make_setting(data=Flaky(most=0), features=Terms())
     cache = Cache(tmp_path)
     records = run([job(flaky), job(flaky, seeds=40), job(make_setting())], cache)
     assert [record.meta["error"] is None for record in records] == [False, False, True]
@@ -86,7 +86,7 @@ def test_a_failed_setting_fails_all_its_jobs_once_and_is_tried_again_next_time(t
 
 def test_every_other_setting_of_a_large_shard_is_still_trained():
     settings = [make_setting(lr=i / 100, data=Xor()) for i in range(1, 20)]
-    bad = make_setting(data=Flaky(most=0), features=Features())
+    bad = make_setting(data=Flaky(most=0), features=Terms())
     records = run([job(s) for s in (*settings, bad)])
     assert [bool(record.meta["error"]) for record in records] == [False] * 19 + [True]
 

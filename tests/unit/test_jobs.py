@@ -23,7 +23,7 @@ JOBS = [
     ["lr=0.1", "network.hidden=[3,3]", "features=raw"],
     [],
     ["lr=1e-7", "features=raw", "name='a: b'"],
-    ["+data.noise=0.3", "~schedule", "batch_size=${seeds}", "hydra.job.name=joe"],
+    ["+data.extra=0.3", "~schedule", "batch_size=${seeds}", "hydra.job.name=joe"],
     ["lr=0.1", "name='" + "long words " * 20 + "'", "+extra={a:[1,{b:2}],c:{}}"],
     ["hydra.sweep.subdir=deeper/${lr}", "hydra.job.chdir=true", "+hydra.job.env_set.NNRUN_X=7"],
     ["hydra.output_subdir=about", "target.value=${oc.env:HOME}"],

@@ -1,4 +1,4 @@
-"""The compiled engine: its elementary functions, and its agreement with the reference engine."""
+"""The compiled engine: its forms of the registries' entries, and its agreement with NumPy's."""
 
 import numpy as np
 import pytest
@@ -7,120 +7,58 @@ from hypothesis import strategies as st
 from numba import njit
 
 from nnrun.config import Network
-from nnrun.network.activations import ACTIVATIONS
-from nnrun.network.losses import LOSSES
+from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
+from nnrun.network.losses import LOSSES, Huber
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd
 from nnrun.problem.bundled import Wine
-from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate, Xor
+from nnrun.problem.terms import Terms
 from nnrun.training.engines import choose_engine
-from nnrun.training.lanes import compiled, elementary
-from nnrun.training.lanes.rules import CODES
-from nnrun.training.lanes.vector import LANES, load, store
+from nnrun.training.lanes import activations, compiled, losses, optimizers
+from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
-
-TERMS = Features(("x", "y", "x*y"))
-SPECIAL = [
-    *(0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 2.0**-1022, 1e-300, 1e300, -1e300),
-    *(709.7, 709.8, 710.0, -708.5, -745.1, -745.2, -746.0, 0.625, -0.625, 1.0, 2.0),
-]
-
-
-def vectorised(function):
-    """Apply a lane function to an array of any length."""
-
-    @njit(error_model="numpy")
-    def rows(x, y, n):
-        for row in range(n):
-            store(y, row, function(load(x, row)))
-
-    def call(values):
-        values = np.asarray(values, dtype=np.float64)
-        n = -(-len(values) // LANES)
-        x = np.ones(n * LANES)
-        x[: len(values)] = values
-        y = np.empty_like(x)
-        rows(x, y, n)
-        return y[: len(values)]
-
-    return call
-
-
-def grid():
-    rng = np.random.default_rng(1)
-    magnitudes = np.geomspace(1e-308, 800, 50_000)
-    return np.concatenate(
-        [np.linspace(-760, 720, 200_001), rng.normal(0, 3, 100_000), magnitudes, -magnitudes]
-    )
-
-
-def exact(name, x):
-    """Compute in extended precision: 64 bits of mantissa."""
-    x = x.astype(np.longdouble)
-    with np.errstate(all="ignore"):
-        return {
-            "exp": lambda: np.exp(x),
-            "sigmoid": lambda: 1 / (1 + np.exp(-x)),
-            "tanh": lambda: np.tanh(x),
-            "log": lambda: np.log(x),
-            "log1p_exp": lambda: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
-        }[name]()
-
-
-@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no extended precision here")
-@pytest.mark.parametrize(
-    ("name", "bound"),
-    [("exp", 1.0), ("sigmoid", 2.0), ("tanh", 1.5), ("log", 1.0), ("log1p_exp", 2.0)],
+from tests.pairs import (
+    all_pairs,
+    calm_rate,
+    every_loss,
+    every_optimizer,
+    fits,
+    label,
+    network_factors,
 )
-def test_elementary_functions_keep_their_error_bounds(name, bound):
-    x = grid()
-    if name == "log":
-        x = np.concatenate([x[x > 0], np.geomspace(5e-324, 1.7e308, 100_000)])
-    if name == "sigmoid":
-        x = x[x > -709.7]  # below, e^-x overflows and 1 / (1 + e^-x) is 0, as in NumPy
-    got, wanted = vectorised(getattr(elementary, name))(x), exact(name, x)
-    with np.errstate(all="ignore"):
-        rounded = wanted.astype(np.float64)
-        ulps = np.abs(got.astype(np.longdouble) - wanted) / np.spacing(np.abs(rounded))
-    ulps = np.where(got == rounded, 0.0, ulps)
-    assert np.nanmax(ulps) <= bound + 0.01
-    np.testing.assert_array_equal(np.isnan(got), np.isnan(rounded))
 
-
-@pytest.mark.parametrize("name", ["exp", "sigmoid", "tanh", "log", "log1p_exp"])
-def test_elementary_functions_have_numpys_limits_at_special_values(name):
-    x = np.array(SPECIAL)
-    with np.errstate(all="ignore"):
-        wanted = {
-            "exp": np.exp(x),
-            "sigmoid": 1 / (1 + np.exp(-x)),
-            "tanh": np.tanh(x),
-            "log": np.log(x),
-            "log1p_exp": np.logaddexp(0.0, x),
-        }[name]
-    got = vectorised(getattr(elementary, name))(x)
-    np.testing.assert_allclose(got, wanted, rtol=1e-15, atol=1e-323)
+TERMS = Terms(("x", "y", "x*y"))
 
 
 def test_every_registered_entry_has_a_lane_form():
-    entries = [*ACTIVATIONS.values(), *LOSSES.values(), *OPTIMIZERS.values()]
-    assert set(entries) <= set(CODES)
+    assert set(ACTIVATIONS.values()) <= set(activations.CODES)
+    assert set(LOSSES.values()) <= set(losses.CODES)
+    assert set(OPTIMIZERS.values()) <= set(optimizers.CODES)
 
 
-MATRIX = [
-    (hidden, activation, loss, output, optimizer)
-    for optimizer in sorted(OPTIMIZERS)
-    for hidden in ((), (3,), (4, 2))
-    for activation in (sorted(ACTIVATIONS) if hidden else ["sigmoid"])
-    for loss in sorted(LOSSES)
-    for output in ([LOSSES[loss].output] if LOSSES[loss].output else sorted(ACTIVATIONS))
-]
+@njit(error_model="numpy")
+def there_and_back(code, z, a, d, n):
+    """Apply an activation and its slope to n layers of one unit."""
+    for row in range(n):
+        activations.activate_any(code, z, a, row, row + 1)
+        activations.take_back_any(code, z, a, d, row, row + 1)
 
 
-def usual_rate(optimizer):
-    """A rate at which training does not blow the last bit of a sum up to the tenth digit."""
-    return 0.005 if isinstance(optimizer, Adam) else 0.05
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_lane_forms_have_numpys_values_at_special_points(name):
+    entry = ACTIVATIONS[name]()
+    code, wild = activations.CODES[type(entry)], 1e5 if name == "sine" else 1e300
+    x = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-300, 8.5, -8.5, wild, -wild])
+    z = np.repeat(x, LANES)
+    a, d = np.empty_like(z), np.ones_like(z)
+
+    there_and_back(code, z, a, d, len(x))
+    with np.errstate(all="ignore"):
+        value = entry.forward(x[:, None])
+        slope = entry.backward(np.ones_like(value), x[:, None], value)
+    np.testing.assert_allclose(a[::LANES], value[:, 0], rtol=1e-14, atol=1e-300)
+    np.testing.assert_allclose(d[::LANES], slope[:, 0], rtol=1e-14, atol=1e-16)
 
 
 def assert_engines_agree(setting, seeds=(0, 1, 2), rtol=1e-10):
@@ -135,20 +73,61 @@ def assert_engines_agree(setting, seeds=(0, 1, 2), rtol=1e-10):
         np.testing.assert_allclose(a.bias, b.bias, rtol=rtol, atol=rtol * 1e-2)
 
 
-@pytest.mark.parametrize(("hidden", "activation", "loss", "output", "optimizer"), MATRIX)
-def test_engines_agree_over_the_registries(hidden, activation, loss, output, optimizer):
+FACTORS = {
+    "optimizer": every_optimizer(),
+    "loss": [*every_loss(), Huber(delta=0.25)],
+    **network_factors(),
+    "option": ["none", "shortcut", "no bias", "dropout", "raw_error"],
+}
+
+
+@pytest.mark.parametrize("row", all_pairs(FACTORS, fits), ids=label)
+def test_engines_agree_over_the_registries(row):
+    option = row["option"]
+    network = Network(
+        row["hidden"],
+        row["activation"] or "sigmoid",
+        row["output"],
+        shortcut=option == "shortcut",
+        bias=option != "no bias",
+        dropout=0.3 if option == "dropout" else 0.0,
+    )
     # three classes, so that softmax has something to choose from
     setting = make_setting(
-        lr=usual_rate(OPTIMIZERS[optimizer]()),
+        lr=calm_rate(row["optimizer"]),
         budget=400,
         batch_size=2,
+        evals=4,
         data=Wine(),
-        features=Features(),
-        loss=LOSSES[loss](),
-        optimizer=OPTIMIZERS[optimizer](),
-        network=Network(hidden, activation, output),
+        features=Terms(),
+        loss=row["loss"],
+        optimizer=row["optimizer"],
+        network=network,
+        backprop="raw_error" if option == "raw_error" else "exact",
     )
     assert_engines_agree(setting)
+
+
+@pytest.mark.parametrize("loss", [*every_loss(), Huber(delta=0.25)], ids=str)
+def test_engines_agree_on_the_boundary_between_two_classes(loss):
+    if loss.output == "softmax":
+        return  # never a single output
+    network = Network((4,), "tanh", loss.output or "linear")
+    setting = make_setting(budget=2000, loss=loss, network=network)
+    assert_engines_agree(setting)
+    stack = Stack((Trial(setting, 3),))
+    accuracy = run(stack, "lanes").curves.accuracy[0, -1]
+    assert accuracy not in (0, 0.5, 1)  # both classes are chosen
+
+
+@pytest.mark.parametrize("entry", [LeakyRelu(slope=0.3), Elu(alpha=0.5)])
+def test_an_activation_with_other_fields_than_its_defaults_runs_in_the_reference(entry):
+    def engine(activation):
+        network = Network((2,), activation, "sigmoid")
+        return choose_engine(Stack((Trial(make_setting(network=network), 0),))).name
+
+    assert engine(entry) == "reference"
+    assert engine(type(entry)()) == engine(entry.name) == "lanes"
 
 
 @settings(max_examples=40, deadline=None)
@@ -166,7 +145,7 @@ def test_engines_agree_on_drawn_shapes(hidden, activation, batch_size, lr, data,
         # on four corners the gradient can vanish; Adam then divides rounding by rounding
         batch_size, optimizer = min(batch_size, 4), Sgd()
     setting = make_setting(
-        lr=lr * usual_rate(optimizer),
+        lr=lr * (0.005 if isinstance(optimizer, Adam) else 0.05),
         budget=200 * batch_size,
         batch_size=batch_size,
         data=data,

@@ -1,17 +1,14 @@
-"""Generators and features: support, labels, terms."""
+"""Single generators against what is known of them: XOR, gates, the CMU spirals, parity."""
 
 import numpy as np
 import pytest
 
-from nnrun.errors import InputError
-from nnrun.problem.features import Features, make_problem, parse
-from nnrun.problem.generators import Gate, Xor, draw_xor
-
-XY = ("x", "y")
+from nnrun.problem.generators import Checkerboard, Encoder, Gate, Parity, Rings, TwoSpirals, Xor
+from nnrun.problem.problem import Task
 
 
 def test_xor_labels_one_where_exactly_one_coordinate_is_high():
-    points, labels = draw_xor(np.random.default_rng(0), 4000)
+    points, labels = Xor().draw(np.random.default_rng(0), 4000)
     by_hand = [float((x < 0.5) != (y < 0.5)) for x, y in points]
     np.testing.assert_array_equal(labels[:, 0], by_hand)
     assert points.min() >= 0
@@ -51,31 +48,29 @@ def test_gates_have_their_truth_tables(gate, truth):
         assert bool(label) == bool(truth(bool(a), bool(b)))
 
 
-@pytest.mark.parametrize(
-    ("term", "monomial"),
-    [("x", (1, 0)), ("y", (0, 1)), ("x*y", (1, 1)), (" y * x**2 ", (2, 1)), ("x^3", (3, 0)),
-     ("(x*y)**2", (2, 2))],
-)  # fmt: skip
-def test_terms_are_read_as_exponents(term, monomial):
-    assert parse(term, XY) == monomial
+def test_two_spirals_are_the_points_of_the_benchmark():
+    problem = TwoSpirals().problem()
+    points, labels = problem.pool
+    assert problem.n_train == len(points) == 194
+    assert labels.sum() == 97
+    # i = 0: angle 0, radius 6.5; i = 8: a quarter turn, 6.5 · 96/104; i = 96: three turns, 6.5/13
+    for i, by_hand in ((0, (0, 6.5)), (8, (6, 0)), (16, (0, -5.5)), (96, (0, 0.5))):
+        np.testing.assert_allclose(points[2 * i], by_hand, atol=1e-12)
+        np.testing.assert_array_equal(points[2 * i + 1], -points[2 * i])
+        assert (labels[2 * i], labels[2 * i + 1]) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    "term",
-    ["", "x+y", "2*x", "x**0", "x**99", "x**y", "sin(x)", "__import__('os')", "x.real", "x*"],
-)
-def test_anything_else_is_no_term(term):
-    with pytest.raises(InputError, match="must be a product of powers"):
-        parse(term, XY)
+@pytest.mark.parametrize("bits", [1, 2, 5])
+def test_parity_has_every_pattern_once(bits):
+    problem = Parity(bits=bits).problem()
+    assert problem.inputs == tuple(f"bit{i}" for i in range(1, bits + 1))
+    assert len({tuple(row) for row in problem.pool.inputs}) == problem.n_train == 2**bits
+    assert set(np.unique(Parity(bits=bits, bipolar=True).problem().pool.inputs)) == {-1, 1}
 
 
-def test_an_unknown_coordinate_is_named():
-    with pytest.raises(InputError, match="'z' is not a coordinate"):
-        parse("x*z", XY)
-
-
-def test_terms_are_computed():
-    problem = make_problem(Xor(), Features(("y", "x**2*y")))
-    x, y = Xor().problem().held_out.inputs.T
-    assert problem.inputs == ("y", "x**2*y")
-    np.testing.assert_allclose(problem.held_out.inputs, np.stack([y, x * x * y], 1), rtol=1e-15)
+def test_sizes_of_boards_rings_and_encoders():
+    points, labels = Checkerboard(fields=2).draw(np.random.default_rng(0), 500)
+    np.testing.assert_array_equal(labels[:, 0], [(x < 0.5) != (y < 0.5) for x, y in points])
+    assert Rings(rings=5).problem().outputs == ("ring1", "ring2", "ring3", "ring4", "ring5")
+    assert Rings(rings=2).problem().task is Task.BINARY
+    assert Encoder(units=4).problem().pool.targets.tolist() == np.eye(4).tolist()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from nnrun.config import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
-from nnrun.problem.features import Features
 from nnrun.problem.generators import Gate, Xor
+from nnrun.problem.terms import Terms
 from nnrun.training.cost import shards
 from nnrun.training.stack import Stack, Trial, evaluation_grid, group, stacked
 from tests.conftest import make_setting, run
@@ -159,7 +159,7 @@ def test_a_perceptron_learns_and_or_but_not_xor():
     def accuracy(gate: str) -> float:
         setting = make_setting(
             lr=1.0, budget=4000, data=Gate(gate), network=Network((), output="sigmoid"),
-            features=Features(("x", "y")),
+            features=Terms(("x", "y")),
         )  # fmt: skip
         return float(run(Stack((Trial(setting, 0),))).curves.accuracy[0, -1])
 

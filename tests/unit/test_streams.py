@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.problem.features import Features, make_problem
+from nnrun.problem.features import make_problem
 from nnrun.problem.generators import Gate, Xor
+from nnrun.problem.terms import Terms
 from nnrun.training.streams import BLOCK, StackedStreams, Stream
 
-RAW = Features(("x", "y"))
+RAW = Terms(("x", "y"))
 PROBLEMS = {
     "stream": make_problem(Xor(), RAW),
     "pool": make_problem(Xor(n_train=7), RAW),
@@ -41,7 +42,7 @@ def test_without_shuffling_the_order_is_that_of_the_pool():
 
 
 def test_settings_with_one_seed_see_the_same_points():
-    product = make_problem(Xor(), Features(("x", "x*y", "y")))
+    product = make_problem(Xor(), Terms(("x", "x*y", "y")))
     a, b = Stream(PROBLEMS["stream"], 3).take(50), Stream(product, 3).take(50)
     np.testing.assert_array_equal(b.inputs[:, [0, 2]], a.inputs)
     np.testing.assert_array_equal(b.inputs[:, 1], a.inputs[:, 0] * a.inputs[:, 1])
@@ -54,7 +55,7 @@ def test_trials_draw_pools_of_their_own():
 
 
 def test_stacked_streams_hold_each_trials_own_samples():
-    inputs, targets, which = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
+    inputs, targets, which, _ = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
     assert inputs.shape == (2, 5, 2)
     for row, seed in enumerate([4, 2, 4]):
         own = Stream(PROBLEMS["stream"], seed).take(5)

@@ -1,9 +1,10 @@
 """The compiled engine: small networks at the speed of the processor.
 
 - ``vector``: a number for each lane, the type that the kernels compute with.
-- ``elementary``: exp, log, sigmoid and tanh in lane form.
-- ``rules``: activations, losses and optimizers in lane form.
-- ``kernel``: training and evaluating 32 networks at once.
+- ``elementary``, ``circular``: exp, log, tanh and the like, sin, cos and arctan in lane form.
+- ``activations``, ``losses``, ``optimizers`` (with ``rules``): the components in lane form.
+- ``kernel``: training and evaluating 32 networks at once, as two kernels share it: ``common`` for
+  the plain and frequent networks, ``general`` for all others.
 - ``engine``: the engine behind the interface that all engines share.
 - ``compiled``: compiling it once, and keeping the result.
 """

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 from platformdirs import user_cache_path
 
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds that loading may take before the user is told that it is compiling."""
 
-_lock = threading.Lock()
+_lock, _compiling = threading.Lock(), threading.Lock()
 
 
 def lanes_engine() -> "LanesEngine":
-    """Return a new engine; the first call compiles its kernels, or loads them from the cache."""
+    """Return a new engine; its kernels are compiled, or loaded from the cache, when they begin."""
     with _lock:
         return _engine_class()()
 
@@ -34,10 +36,18 @@ def _engine_class() -> "type[LanesEngine]":
 
     if "NUMBA_CACHE_DIR" not in os.environ:
         setattr(config, "CACHE_DIR", str(cache_folder()))  # noqa: B010  (mypy knows no such name)
-    with _notice("compiling the lanes engine (once on this machine, some seconds) ..."):
-        # the kernels have explicit signatures: importing them compiles or loads them
-        from nnrun.training.lanes.engine import LanesEngine
+    from nnrun.training.lanes.engine import LanesEngine
+
     return LanesEngine
+
+
+@cache
+def kernel(name: Literal["common", "general"]) -> ModuleType:
+    """Return the module of a kernel; the first call compiles it, or loads it from the cache."""
+    text = f"compiling the {name} kernel (once on this machine, some seconds) ..."
+    with _compiling, _notice(text):
+        # the kernels have explicit signatures: importing them compiles or loads them
+        return import_module(f"nnrun.training.lanes.{name}")
 
 
 def cache_folder() -> Path:

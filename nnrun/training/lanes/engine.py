@@ -1,19 +1,22 @@
 """The compiled engine behind the interface that all engines share."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params
+from nnrun.config import Setting
+from nnrun.network.activations import Array, Linear
+from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, first_params
-from nnrun.training.lanes.kernel import evaluate, train, work_rows
-from nnrun.training.lanes.rules import CODES, MEMORY, Memory
+from nnrun.training.engine import Batches, Scores, Start
+from nnrun.training.lanes import activations, compiled, losses, optimizers
+from nnrun.training.lanes.kernel import Option, work_rows
+from nnrun.training.lanes.optimizers import MEMORY, Memory
 from nnrun.training.lanes.vector import LANES
-from nnrun.training.stack import Stack
+from nnrun.training.stack import Stack, rigid
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Block:
         trials: Which trials of the stack the lanes hold, shape (LANES,).
         rates: Learning rates, one row.
         params: Parameters, flat rows.
+        penalty: Penalties and bounds on the gradients, flat rows.
         hyper: The optimizer's hyperparameters, flat rows.
         memory: The optimizer's state, flat rows.
     """
@@ -31,6 +35,7 @@ class Block:
     trials: npt.NDArray[np.intp]
     rates: Array
     params: Array
+    penalty: Array
     hyper: Array
     memory: Array
 
@@ -53,26 +58,45 @@ class LanesEngine:
     def supports(stack: Stack) -> bool:
         """Say whether every component of the stack's settings has a lane form."""
         s = stack.setting
-        return all(type(entry) in CODES for entry in (*s.activations, s.loss, s.optimizer))
+        layers = s.architecture.activations
+        return (
+            all(type(a) in activations.CODES and a == type(a)() for a in layers)
+            and type(s.loss) in losses.CODES
+            and type(s.optimizer) in optimizers.CODES
+        )
 
-    def begin(self, stack: Stack) -> State:
-        """Draw every trial's first parameters and lay them out in lanes."""
+    def begin(self, stack: Stack, start: Start) -> State:
+        """Lay the trials out in lanes."""
         self._setting = s = stack.setting
         self._n_trials = len(stack.trials)
         self._sizes = np.array([len(s.problem.inputs), *s.sizes])
-        self._codes = np.array([CODES[type(a)] for a in s.activations])
-        self._loss, self._optimizer = CODES[type(s.loss)], CODES[type(s.optimizer)]
-        rows = _flat(first_params(stack))
+        layers = s.architecture.activations
+        self._codes = np.array([activations.CODES[type(a)] for a in layers])
+        self._options = _options(s)
+        self._loss, self._fields = losses.CODES[type(s.loss)], losses.loss_fields(s.loss)
+        self._optimizer = optimizers.CODES[type(s.optimizer)]
+        self._kernel = _kernel(stack)
+        rows = _flat(start.params)
         rates = stack.learning_rate[:, 0, 0]
         memory = MEMORY.get(type(s.optimizer), Memory())
-        hyper = _hyperparameters(stack, memory)
+        penalty = _penalty(stack)
+        hyper = _columns(stack.optimizer, memory.fields, self._n_trials)
         self._work = np.empty(work_rows(tuple(self._sizes), rows.shape[1]) * LANES)
         blocks = []
-        for start in range(0, self._n_trials, LANES):
-            trials = np.minimum(np.arange(start, start + LANES), self._n_trials - 1)
-            columns = (rates[trials], rows[trials].T.ravel(), hyper[:, trials].ravel())
-            blocks.append(Block(trials, *columns, _fresh_memory(memory, rows.shape[1])))
-        return State(blocks, 0)
+        for first in range(0, self._n_trials, LANES):
+            trials = np.minimum(np.arange(first, first + LANES), self._n_trials - 1)
+            parts = [part[:, trials].ravel() for part in (rows.T, penalty, hyper)]
+            if start.seen:
+                parts.append(start.memory[0][trials].T.ravel())
+            else:
+                parts.append(_fresh(memory, rows.shape[1]))
+            blocks.append(Block(trials, rates[trials], *parts))
+        return State(blocks, start.seen // s.batch_size)
+
+    def memory(self, state: State) -> tuple[Array, ...]:
+        """Return the rows of the optimizer's state, shape (trial, row)."""
+        lanes = [block.memory.reshape(-1, LANES).T for block in state.blocks]
+        return (np.concatenate(lanes)[: self._n_trials],)
 
     def train(self, state: State, batches: Batches) -> tuple[State, Array]:
         """Take one step for each batch."""
@@ -80,23 +104,30 @@ class LanesEngine:
         n_steps = batches.inputs.shape[1] // size
         total = self._setting.budget // size
         factors = self._setting.schedule.factor(state.step + np.arange(n_steps), total)
-        losses = np.zeros((len(state.blocks), LANES))
-        for block, sums in zip(state.blocks, losses, strict=True):
-            train(
-                self._sizes, self._codes, self._loss, self._optimizer, size, block.rates, factors,
-                batches.inputs, batches.targets, batches.which[block.trials], block.params,
-                block.hyper, block.memory, sums, self._work,
+        masks = batches.masks
+        if masks is None:
+            masks = np.empty((len(batches.inputs), batches.inputs.shape[1], 0))
+        result = np.zeros((len(state.blocks), LANES))
+        for block, sums in zip(state.blocks, result, strict=True):
+            self._kernel.train(
+                self._sizes, self._options, self._codes, self._loss, self._fields, self._optimizer,
+                size, block.rates, factors, batches.inputs, batches.targets, masks,
+                batches.which[block.trials], block.params, block.penalty, block.hyper, block.memory,
+                sums, self._work,
             )  # fmt: skip
-        return State(state.blocks, state.step + n_steps), losses.ravel()[: self._n_trials]
+        return State(state.blocks, state.step + n_steps), result.ravel()[: self._n_trials]
 
     def evaluate(self, state: State, held_out: Samples) -> Scores:
         """Measure every trial on the held-out samples."""
         inputs, targets = (np.ascontiguousarray(part) for part in held_out)
         result = np.empty((len(state.blocks), 2, LANES))
+        options = self._options.copy()
+        options[Option.MASKED] = 0
+        boundary = self._setting.loss.boundary
         for block, scores in zip(state.blocks, result, strict=True):
-            evaluate(
-                self._sizes, self._codes, self._loss, inputs, targets, block.params, self._work,
-                scores.ravel(),
+            self._kernel.evaluate(
+                self._sizes, options, self._codes, self._loss, self._fields, boundary, inputs,
+                targets, block.params, self._work, scores.ravel(),
             )  # fmt: skip
         loss, accuracy = (result[:, i].ravel()[: self._n_trials] for i in range(2))
         if self._setting.problem.task is Task.REGRESSION:
@@ -108,7 +139,8 @@ class LanesEngine:
         lanes = [block.params.reshape(-1, LANES).T for block in state.blocks]
         rows = np.concatenate(lanes)[: self._n_trials]
         layers, start = [], 0
-        for fan_in, fan_out in zip(self._sizes, self._sizes[1:], strict=False):
+        shortcut = self._setting.network.shortcut
+        for fan_in, fan_out in fans(self._sizes[0], tuple(self._sizes[1:]), shortcut):
             bias = start + fan_in * fan_out
             weights = rows[:, start:bias].reshape(-1, fan_in, fan_out)
             start = bias + fan_out
@@ -124,16 +156,51 @@ def _flat(params: Params) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def _hyperparameters(stack: Stack, memory: Memory) -> Array:
-    """Return each field of the optimizer for each trial, shape (field, trial)."""
-    columns = [
-        np.broadcast_to(np.ravel(getattr(stack.optimizer, name)), len(stack.trials))
-        for name in memory.fields
-    ]
-    return np.array(columns, dtype=np.float64).reshape(len(columns), len(stack.trials))
+def _options(setting: Setting) -> npt.NDArray[np.int64]:
+    """Return the kernel's options, at the places of ``Option``."""
+    net, loss = setting.architecture, setting.loss
+    top = Linear() if net.raw_error else net.activations[-1]
+    options = np.zeros(len(Option), dtype=np.int64)
+    options[Option.TOP] = activations.CODES[type(top)]
+    options[Option.SHORTCUT] = net.shortcut and len(net.activations) > 1
+    options[Option.BIAS], options[Option.RAW] = net.bias, net.raw_error
+    options[Option.FUSED] = loss.output is not None
+    options[Option.MASKED] = setting.network.dropout > 0 and bool(setting.network.hidden)
+    return options
 
 
-def _fresh_memory(memory: Memory, n_params: int) -> Array:
+def _kernel(stack: Stack) -> ModuleType:
+    """Choose the kernel: common for what it knows, else general, which is slower."""
+    s = stack.setting
+    net = s.architecture
+    plain = net.bias and not (net.shortcut or net.raw_error or s.network.dropout)
+    usual = (
+        all(isinstance(a, activations.COMMON) for a in net.activations)
+        and type(s.loss) in losses.COMMON
+        and s.loss == type(s.loss)()
+        and type(s.optimizer) in optimizers.COMMON
+        and rigid(s.optimizer) == rigid(type(s.optimizer)())
+    )
+    if plain and usual and stack.penalties.none and s.clip.none:
+        return compiled.kernel("common")
+    return compiled.kernel("general")
+
+
+def _penalty(stack: Stack) -> Array:
+    """Return the rows that ``general.Penalty`` names for each trial, shape (row, trial)."""
+    clip, n_trials = stack.setting.clip, len(stack.trials)
+    rates = _columns(stack.penalties, ("l1", "l2", "weight_decay"), n_trials)
+    bounds = [np.full((1, n_trials), np.inf if b is None else b) for b in (clip.value, clip.norm)]
+    return np.concatenate([rates, *bounds])
+
+
+def _columns(entry: Any, names: tuple[str, ...], n_trials: int) -> Array:
+    """Return fields of a stacked entry for each trial, shape (field, trial)."""
+    columns = [np.broadcast_to(np.ravel(getattr(entry, name)), n_trials) for name in names]
+    return np.array(columns, dtype=np.float64).reshape(len(names), n_trials)
+
+
+def _fresh(memory: Memory, n_params: int) -> Array:
     """Return an optimizer's state before the first step, flat rows."""
     slots = np.zeros(memory.slots * n_params * LANES)
     return np.concatenate([slots, np.ones(memory.powers * LANES)])

@@ -1,0 +1,88 @@
+"""From sections of a configuration to components: entries of the registries, or a user's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nnrun import custom
+from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.network import saved  # noqa: F401  (it fills a registry)
+from nnrun.network.activations import ACTIVATIONS, Activation
+from nnrun.network.initializers import INITIALIZERS
+from nnrun.network.losses import LOSSES
+from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.network.schedules import SCHEDULES
+from nnrun.problem import bundled, expansions, generators, table  # noqa: F401  (they fill registries)
+from nnrun.problem.features import FEATURES
+from nnrun.problem.problem import DATA
+from nnrun.registry import Registry
+from nnrun.schema import build
+
+REGISTRIES: dict[str, Registry[Any]] = {
+    "data": DATA,
+    "features": FEATURES,
+    "init": INITIALIZERS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "loss": LOSSES,
+}
+"""The groups whose options are components."""
+
+Chosen = str | Activation
+"""An activation of a network: the name of one with its usual fields, or the entry itself."""
+
+
+def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str = "") -> Any:
+    """Make a component.
+
+    Args:
+        kind: A group of ``REGISTRIES``, or ``activation``.
+        section: ``name`` or ``_target_``, and the component's own keys, in ``schema.plain`` form.
+        issues: Broken rules are appended here.
+        prefix: Where the section stands; the kind if empty.
+
+    Returns:
+        The component; None if a rule is broken.
+    """
+    prefix = prefix or kind
+    options = dict(section)
+    name, target = options.pop("name", None), options.pop(custom.TARGET, None)
+    registry: Registry[Any] = ACTIVATIONS if kind == "activation" else REGISTRIES[kind]
+    try:
+        if target is None:
+            return build(registry[name], options, issues, prefix + ".")
+        entry = build(custom.component(kind, str(target)), options, issues, prefix + ".")
+        if entry is not None:
+            custom.tried(kind, entry)
+        return entry
+    except InputError as error:
+        key = custom.TARGET if target is not None else "name"
+        issues += [Issue(f"{prefix}.{key}", i.value, i.rule, i.hint) for i in error.issues]
+        return None
+
+
+def activations(key: str, value: Any, issues: list[Issue]) -> Chosen | tuple[Chosen, ...] | None:
+    """Read which activations a network is to have.
+
+    Args:
+        key: Where the value stands.
+        value: A name, a dotted name of a user's own, a section as for ``make``, or several.
+        issues: Broken rules are appended here.
+
+    Returns:
+        What was asked for; None if a rule is broken.
+    """
+    if isinstance(value, tuple):
+        several = [activations(key, one, issues) for one in value]
+        return None if None in several else tuple(several)  # type: ignore[arg-type]
+    if isinstance(value, Mapping):
+        made: Activation | None = make("activation", value, issues, key)
+        usual = made is not None and type(made) in ACTIVATIONS.values() and made == type(made)()
+        return made.name if made is not None and usual else made
+    if isinstance(value, str) and "." in value:
+        own: Activation | None = make("activation", {custom.TARGET: value}, issues, key)
+        return own
+    if value in ("auto", *ACTIVATIONS) and not (value == "auto" and key != "network.output"):
+        return str(value)
+    hint = did_you_mean(value, ACTIVATIONS) if isinstance(value, str) else "a name, such as tanh"
+    issues.append(Issue(key, "null" if value is None else value, "is not a known activation", hint))
+    return None

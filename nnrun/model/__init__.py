@@ -1,0 +1,14 @@
+"""Trained networks after their training: loaded, asked, saved.
+
+- ``model``: a network that takes data as the user has them.
+- ``load``: networks from runs, sweeps and files.
+- ``facts``: what a network is besides its parameters, as plain values.
+- ``save``: networks as npz, JSON and CSV.
+
+``python -m nnrun.model PATH`` does all of it on the command line.
+"""
+
+from nnrun.model.load import load_network
+from nnrun.model.model import Model
+
+__all__ = ["Model", "load_network"]

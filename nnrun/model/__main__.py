@@ -1,0 +1,146 @@
+"""``python -m nnrun.model``: what a trained network is, saved in other forms, and asked."""
+
+import argparse
+import csv
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TextIO
+
+from nnrun.config import text_of
+from nnrun.errors import InputError, listed
+from nnrun.model.load import chosen
+from nnrun.model.model import Model
+from nnrun.network.files import SavedNetworks, read_networks
+from nnrun.problem.problem import Task
+from nnrun.problem.table import read_table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0, or 2 if what was asked for cannot be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        networks = read_networks(options.path)
+        model = chosen(networks, options.seed)
+        if options.save is not None:
+            _save(model, options.save)
+        if options.predict is not None:
+            _predict(model, options.predict, options.out)
+        if options.save is None and options.predict is None:
+            _show(model, networks)
+    except BrokenPipeError:  # whoever read has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def summary(model: Model, networks: SavedNetworks) -> list[tuple[str, str]]:
+    """Describe a network in rows of a heading and a text.
+
+    Args:
+        model: The network.
+        networks: The file that it is from.
+    """
+    config, features = model.config, model.features
+    trained = f"{model.samples:,} samples" if model.samples is not None else "unknown"
+    setting = [f"{key.removesuffix('.name')}={config[key]}" for key in SHOWN if key in config]
+    rows = [
+        ("network", f"{_architecture(model)}, {model.n_params:,} parameters"),
+        ("task", f"{model.task}: {_meaning(model)}"),
+        ("inputs", listed(model.inputs)),
+        ("features", listed(features) if features != model.inputs else ""),
+        ("layers", ", ".join(_layers(model))),
+        ("outputs", listed(model.outputs)),
+        ("trained", f"{trained}, seed {'unknown' if model.seed is None else model.seed}"),
+        ("seeds", listed([str(s) for s in networks.seeds]) if len(networks.seeds) > 1 else ""),
+        ("setting", " ".join(filter(None, [model.setting, *setting]))),
+        ("from", str(networks.path)),
+    ]
+    return [(heading, text) for heading, text in rows if text]
+
+
+SHOWN = ("data.name", "lr", "batch_size", "optimizer.name", "schedule.name", "loss.name")
+"""Keys of the setting that are told."""
+
+
+def _architecture(model: Model) -> str:
+    """Write sizes as 3-[2,1]-1."""
+    first, *hidden, last = model.sizes
+    return f"{first}-[{','.join(map(str, hidden))}]-{last}"
+
+
+def _layers(model: Model) -> Iterator[str]:
+    """Write each layer's units and activation, and how often it is repeated."""
+    names = (str(text_of(a)).removesuffix("()") for a in model.architecture.activations)
+    layers = (f"{size} {name}" for size, name in zip(model.sizes[1:], names, strict=True))
+    for layer, same in groupby(layers):
+        times = len(list(same))
+        yield layer if times == 1 else f"{times} x {layer}"
+    if model.architecture.shortcut:
+        yield "shortcuts from the inputs"
+    if not model.architecture.bias:
+        yield "no biases"
+
+
+def _meaning(model: Model) -> str:
+    if model.task is Task.REGRESSION:
+        label = model.encoder.label if model.encoder else listed(model.outputs)
+        return f"{label}, in its own unit"
+    if len(model.outputs) > 1:
+        return f"the largest output of {listed([str(c) for c in model.classes])}"
+    return f"{model.classes[1]} from {model.boundary:g} on, else {model.classes[0]}"
+
+
+def _show(model: Model, networks: SavedNetworks) -> None:
+    for heading, text in summary(model, networks):
+        print(f"{heading:<9} {text}")
+
+
+def _save(model: Model, path: Path) -> None:
+    written = model.to_csv(path) if path.suffix == ".csv" else model.save(path)
+    print(f"written: {written}", file=sys.stderr)
+
+
+def _predict(model: Model, table: str, out: Path | None) -> None:
+    """Write the outputs for each row of a table, which goes by its number in the file."""
+    frame = read_table(table, fewest=1)
+    outputs = model.predict(frame).tolist()
+    classes = model.classify(frame).tolist() if model.classes else None
+    header = ["row", *model.outputs, *(["class"] if classes else [])]
+    rows = [
+        [row, *map(repr, values), *(classes[i : i + 1] if classes else [])]
+        for i, (row, values) in enumerate(zip(frame.index, outputs, strict=True))
+    ]
+    if out is None:
+        _write(sys.stdout, [header, *rows])
+        sys.stdout.flush()
+        return
+    with out.open("w", newline="", encoding="utf-8") as file:
+        _write(file, [header, *rows])
+    print(f"written: {out}", file=sys.stderr)
+
+
+def _write(file: TextIO, rows: Sequence[Sequence[object]]) -> None:
+    csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m nnrun.model", description=__doc__)
+    parser.add_argument(
+        "path", help="folder of a run or of a sweep's job, its record.npz, or a saved .npz or .json"
+    )
+    parser.add_argument("--seed", type=int, help="which of its networks (default: the first)")
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="write it as .json, .npz or .csv (weights alone)"
+    )
+    parser.add_argument("--predict", metavar="TABLE", help="compute the outputs of a table's rows")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="of --predict; default: print")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

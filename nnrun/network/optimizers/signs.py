@@ -1,0 +1,119 @@
+"""Steps by the sign of a gradient, whatever its size."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+
+from nnrun.errors import InputError, Issue, shown
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Params
+from nnrun.network.optimizers.base import OPTIMIZERS, Optimizer
+from nnrun.network.optimizers.scaled import mixed
+from nnrun.network.params import map_params, zeros_like
+
+
+@OPTIMIZERS.register("lion")
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Every parameter moves by the learning rate, up or down, as its momentum says.
+
+    c = β1 m + (1 - β1) g, θ ← θ - η (sign c + λ θ), m ← β2 m + (1 - β2) g, with m = 0 at first.
+    Learning rates are 3 to 10 times smaller than Adam's.
+
+    Attributes:
+        beta1: Weight of the mean against the gradient in the step.
+        beta2: Decay of the mean gradient, a step.
+        weight_decay: Share λ of a parameter that it loses a step, times the learning rate.
+
+    References:
+        Chen et al., Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675.
+    """
+
+    beta1: Annotated[float, Ge(0), Lt(1)] = 0.9
+    beta2: Annotated[float, Ge(0), Lt(1)] = 0.99
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+
+    def init(self, params: Params) -> Params:
+        """Start the mean at zero."""
+        return zeros_like(params)
+
+    def update(
+        self, params: Params, grads: Params, state: Params, learning_rate: Array
+    ) -> tuple[Params, Params]:
+        """Step by the sign of the mean, then renew the mean."""
+        direction = mixed(state, grads, self.beta1)
+        stepped = map_params(
+            lambda p, c: p - learning_rate * (np.sign(c) + self.weight_decay * p),
+            params, direction,
+        )  # fmt: skip
+        return stepped, mixed(state, grads, self.beta2)
+
+
+class Sizes(NamedTuple):
+    """Rprop's state.
+
+    Attributes:
+        sign: -1, 0 or 1: the direction of the gradient at the last step, and 0 where it had turned;
+            shaped like the parameters.
+        size: Each parameter's step size, likewise; 0 before the first step.
+    """
+
+    sign: Params
+    size: Params
+
+
+@OPTIMIZERS.register("rprop")
+@dataclass(frozen=True)
+class Rprop(Optimizer):
+    """Each parameter has a step size of its own, which grows until its gradient turns.
+
+    Where the gradient keeps its sign, the size is multiplied by ``grow``; where it has turned, by
+    ``shrink``, and the parameter rests for that step (the variant without backtracking, iRprop-,
+    as in PyTorch). The learning rate is the first step size; a schedule acts on no later one.
+
+    Attributes:
+        shrink: Factor on the size where the gradient has turned.
+        grow: Factor on the size where it has not.
+        min_step: Least size.
+        max_step: Largest size.
+
+    References:
+        Riedmiller & Braun, A direct adaptive method for faster backpropagation learning: the RPROP
+        algorithm, 1993, doi:10.1109/ICNN.1993.298623; Igel & Hüsken, Improving the Rprop Learning
+        Algorithm, 2000.
+    """
+
+    full_batch: ClassVar[bool] = True
+    shrink: Annotated[float, Gt(0), Lt(1)] = 0.5
+    grow: Annotated[float, Gt(1)] = 1.2
+    min_step: Annotated[float, Gt(0)] = 1e-6
+    max_step: Annotated[float, Gt(0)] = 50.0
+
+    def __post_init__(self) -> None:
+        if np.any(np.greater(self.min_step, self.max_step)):
+            rule = f"must not be above max_step={shown(self.max_step)}"
+            raise InputError(Issue("min_step", self.min_step, rule))
+
+    def init(self, params: Params) -> Sizes:
+        """Start with sizes yet to be set."""
+        zeros = zeros_like(params)
+        return Sizes(zeros, zeros)
+
+    def update(
+        self, params: Params, grads: Params, state: Sizes, learning_rate: Array
+    ) -> tuple[Params, Sizes]:
+        """Renew the sizes, then step by them."""
+        sign = map_params(np.sign, grads)
+        turn = map_params(np.multiply, sign, state.sign)
+
+        def renewed(size: Array, turn: Array) -> Array:
+            factor = np.where(turn > 0, self.grow, np.where(turn < 0, self.shrink, 1.0))
+            size = np.where(size == 0, learning_rate, size)
+            return np.clip(size * factor, self.min_step, self.max_step)
+
+        size = map_params(renewed, state.size, turn)
+        moving = map_params(lambda s, turn: np.where(turn < 0, 0.0, s), sign, turn)
+        stepped = map_params(lambda p, s, size: p - s * size, params, moving, size)
+        return stepped, Sizes(moving, size)

@@ -1,0 +1,94 @@
+"""What is added to the loss's gradient, and what bounds it, before the optimizer's step."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt
+
+from nnrun.errors import InputError, Issue
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Layer, Params
+
+Rate = Annotated[float, Ge(0)]
+Bound = Annotated[float, Gt(0)] | None
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Penalties on the weights; biases are free. Losses are reported without them.
+
+    Float fields may hold arrays of shape (trial, 1, 1), for trials of different rates.
+
+    Attributes:
+        l1: Adds l1 Σ|w| to what is minimised; the slope at 0 is taken as 0.
+        l2: Adds l2/2 Σw².
+        weight_decay: Decoupled decay: each step first multiplies weights by 1 - η weight_decay,
+            with η the step's learning rate.
+
+    References:
+        Loshchilov & Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101.
+    """
+
+    l1: Rate = 0.0
+    l2: Rate = 0.0
+    weight_decay: Rate = 0.0
+
+    @property
+    def none(self) -> bool:
+        """Whether there is none in any trial."""
+        return not (np.any(self.l1) or np.any(self.l2) or np.any(self.weight_decay))
+
+    def gradient(self, params: Params, grads: Params) -> Params:
+        """Add the slopes of l1 and l2 to gradients; both shaped like the parameters."""
+        return tuple(
+            Layer(g.weights + self.l1 * np.sign(p.weights) + self.l2 * p.weights, g.bias)
+            for p, g in zip(params, grads, strict=True)
+        )
+
+    def decayed(self, params: Params, learning_rate: Array) -> Params:
+        """Return parameters with decayed weights; ``learning_rate`` has shape (trial, 1, 1)."""
+        kept = 1.0 - learning_rate * self.weight_decay
+        return tuple(Layer(p.weights * kept, p.bias) for p in params)
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """Bounds on the gradients of a step, penalties included.
+
+    Attributes:
+        value: Largest size of each gradient; null for no bound.
+        norm: Largest Euclidean length of all gradients of a network; null for no bound.
+
+    References:
+        Pascanu, Mikolov & Bengio, On the difficulty of training recurrent neural networks, 2012,
+        arXiv:1211.5063: the norm.
+    """
+
+    value: Bound = None
+    norm: Bound = None
+
+    def __post_init__(self) -> None:
+        if self.value is not None and self.norm is not None:
+            rule = f"cannot be combined with value={self.value}"
+            raise InputError(Issue("norm", self.norm, rule, "give one of them"))
+
+    @property
+    def none(self) -> bool:
+        """Whether there is no bound."""
+        return self.value is None and self.norm is None
+
+    def clip(self, grads: Params) -> Params:
+        """Return bounded gradients, shaped like ``grads``."""
+        if self.value is not None:
+            bound = self.value
+            return tuple(Layer(*(np.clip(part, -bound, bound) for part in g)) for g in grads)
+        if self.norm is None:
+            return grads
+        squares = sum(
+            np.square(part).reshape(len(part), -1).sum(axis=1) for layer in grads for part in layer
+        )
+        length = np.sqrt(squares)
+        # not a number, or none above the norm: left as it is
+        factor = np.where(length > self.norm, self.norm / length, 1.0)[:, None, None]
+        return tuple(Layer(*(part * factor for part in g)) for g in grads)

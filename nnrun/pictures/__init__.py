@@ -1,0 +1,27 @@
+"""Pictures of one trained network, and of how it learned.
+
+What is shown, as plain arrays:
+
+- ``subject``: a trial to be drawn: its setting, parameters and curves, also from its record.
+- ``plane``: what a network's units answer over the plane of its problem.
+- ``surface``: the outputs among these: shades, a scale, and where classes meet.
+- ``wiring``: units, links, weights and biases at their places.
+- ``film``: a trial trained again and watched, as frames.
+
+Drawings, axis in and axis out:
+
+- ``heatmap``: the decision surface, flat.
+- ``relief``: the same in three dimensions.
+- ``neurons``: a small heatmap for every unit.
+- ``diagram``: the network with its weights.
+- ``history``: losses and accuracy against training samples seen.
+
+Files:
+
+- ``stills``: the PNG files of a trial.
+- ``gif``: the animation as GIF.
+- ``player``: the animation as a page of its own, from ``player.html.j2``.
+- ``animate``: all of these in the folder of each setting.
+- ``progress``: how far the drawing is.
+- ``__main__``: ``python -m nnrun.pictures FOLDER``.
+"""

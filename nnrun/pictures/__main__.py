@@ -1,0 +1,52 @@
+"""``python -m nnrun.pictures``: pictures of networks that a run or sweep trained."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnrun.errors import InputError
+from nnrun.pictures.progress import drawing
+from nnrun.pictures.stills import draw_stills
+from nnrun.pictures.subject import from_record, records_in
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 2 for bad input, 1 if the system refuses a file."""
+    options = _parser().parse_args(arguments)
+    try:
+        written = _draw(options.folder, options.seed, options.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(path)
+    return 0
+
+
+def _draw(folder: Path, seed: int | None, out: Path | None) -> list[Path]:
+    """Draw the trials of a folder's jobs, each into its job's folder or its place under ``out``."""
+    records = records_in(folder)
+    with drawing(f"drawing {len(records)} networks", len(records)) as advance:
+        written = []
+        for record in records:
+            home = record.parent
+            place = home if out is None else out / home.relative_to(folder)
+            written += draw_stills(from_record(record, seed), place)
+            advance(1)
+    return written
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m nnrun.pictures", description=__doc__)
+    parser.add_argument("folder", type=Path, help="of a run, a job, or a sweep (all its jobs)")
+    parser.add_argument("--seed", type=int, help="of the trial; default: the first of each job")
+    parser.add_argument("--out", type=Path, help="where the files go; default: beside the records")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""A trial trained again, alone and watched: its learning as frames.
+
+A trial is itself: trained alone, it takes the same steps as among thousands.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.config import Setting
+from nnrun.network.mlp import Layer, Params
+from nnrun.pictures.subject import Course, Subject
+from nnrun.report.words import count, number, share
+from nnrun.training.engines import choose_engine
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import train
+
+MOST_FRAMES = 40
+
+
+class Film(NamedTuple):
+    """How a trial learned.
+
+    Attributes:
+        subject: The trial, with its last parameters and its curves.
+        evaluations: The evaluation that each frame shows, shape (frame,), increasing; -1 for a
+            first frame before the first step.
+        params: Of each frame; trial axes have length 1.
+    """
+
+    subject: Subject
+    evaluations: npt.NDArray[np.intp]
+    params: tuple[Params, ...]
+
+    def samples(self, frame: int) -> int:
+        """Return the training samples seen at a frame."""
+        evaluation = self.evaluations[frame]
+        return 0 if evaluation < 0 else int(self.subject.course.samples[evaluation])
+
+    def words(self, frame: int) -> str:
+        """Say how far a frame is, and how good."""
+        evaluation, course = self.evaluations[frame], self.subject.course
+        if evaluation < 0:
+            return "0 samples seen · before training"
+        loss, right = course.test_loss[evaluation], course.accuracy[evaluation]
+        found = "diverged" if np.isnan(loss) else f"test loss {number(float(loss))}"
+        found += "" if np.isnan(right) else f" · accuracy {share(float(right))}"
+        return f"{count(self.samples(frame))} samples seen · {found}"
+
+
+def shoot(
+    setting: Setting,
+    seed: int,
+    advance: Callable[[int], None] = lambda samples: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Film:
+    """Train a trial alone and keep what it knew at up to 40 of its evaluations.
+
+    Args:
+        setting: What to train.
+        seed: From which seed.
+        advance: Called with the number of samples trained since the last call.
+        stopped: Asked often; training ends if it says so.
+
+    Raises:
+        TrainingStopped: If ``stopped`` said so.
+    """
+    stack = Stack((Trial(setting, seed),))
+    before = setting.saved.seen if setting.saved else 0
+    ahead = stack.grid[stack.grid > before]
+    wanted = {before, *(int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0)}
+    kept: dict[int, Params] = {}
+
+    def watch(samples: int, params: Params) -> None:
+        if samples in wanted:
+            kept[samples] = tuple(Layer(*(part[:1].copy() for part in layer)) for layer in params)
+
+    trained = train(stack, choose_engine(stack), advance, stopped, watch)
+    subject = Subject(setting, seed, trained.params, Course.of(trained.curves, 0))
+    evaluations = np.searchsorted(stack.grid, list(kept)) - (np.array(list(kept)) == 0)
+    return Film(subject, evaluations, tuple(kept.values()))
+
+
+def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:
+    """Choose the moments of a film, evenly over the evaluations, which are spaced as a log.
+
+    Example:
+        >>> chosen(3), chosen(100, most=5)
+        ([-1, 0, 1, 2], [-1, 24, 49, 74, 99])
+    """
+    wanted = np.linspace(-1, n_evals - 1, min(most, n_evals + 1))
+    return [int(moment) for moment in np.unique(np.floor(wanted + 0.5))]

@@ -1,0 +1,112 @@
+"""The decision surface as a heatmap, with held-out points on top."""
+
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from nnrun.pictures.plane import Extent
+from nnrun.pictures.surface import Surface, boundaries, coloured
+from nnrun.problem.balance import class_numbers
+from nnrun.problem.problem import Samples, Task
+from nnrun.report.gallery import COLORS, HEIGHTS
+from nnrun.report.styles import INK, MUTED
+
+MARKERS = "so^DvPX*"
+FEW = 8
+"""Points up to which each is drawn large."""
+
+LONGEST_SIDE = 3.0
+"""Up to this ratio of its sides the plane is drawn in its own proportions."""
+
+
+def heatmap(
+    ax: Axes,
+    surface: Surface,
+    scale: tuple[float, float],
+    points: Samples,
+    key: bool = True,
+) -> Axes:
+    """Draw a network's outputs over the plane, where classes meet, and points of each class.
+
+    Args:
+        ax: Axis to draw on.
+        surface: The outputs.
+        scale: The ends of the scale of outputs.
+        points: Coordinates, shape (n, 2), and targets, shape (n, output).
+        key: Whether to add a colour bar, or the names of several classes.
+
+    Returns:
+        The same axis.
+    """
+    extent = surface.plane.extent
+    image = coloured(surface, *scale)
+    ax.imshow(image, extent=extent, origin="lower", interpolation="nearest", aspect="auto")
+    ax.add_collection(LineCollection(boundaries(surface), colors=INK, linewidths=1.4))
+    scatter(ax, points, surface.task, scale)
+    plane_axes(ax, extent)
+    if not surface.finite:
+        note(ax, "diverged: the outputs are not finite")
+    if key and surface.several:
+        names = [name.replace("$", r"\$") for name in surface.names]
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
+        ax.legend(ax.collections[1:], names, ncols=min(4, len(names)), borderpad=0, **place)
+    elif key:
+        colour_bar(ax, surface, scale)
+    return ax
+
+
+def scatter(ax: Axes, points: Samples, task: Task, scale: tuple[float, float]) -> None:
+    """Put points on a plane: a colour and a shape for each class, or a colour by value."""
+    size = 15 if len(points.inputs) > FEW else 80
+    look: dict[str, Any] = {"s": size, "linewidths": 0.6, "zorder": 3}
+    if task is Task.REGRESSION:
+        shade = Normalize(*scale)(points.targets[:, 0])
+        x, y = points.inputs.T
+        ax.scatter(x, y, c=HEIGHTS(shade), edgecolors=INK, marker="o", **look)
+        return
+    classes = class_numbers(points.targets)
+    for number in range(max(points.targets.shape[1], 2)):
+        x, y = points.inputs[classes == number].T
+        look |= {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
+        ax.scatter(x, y, edgecolors="white", **look)
+
+
+def plane_axes(ax: Axes, extent: Extent) -> None:
+    """Frame a plane: its limits, its proportions, and the names of its coordinates."""
+    left, right, bottom, top = extent
+    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="x", ylabel="y")
+    ax.grid(visible=False)
+    ratio = (right - left) / (top - bottom)
+    alike = 1 / LONGEST_SIDE <= ratio <= LONGEST_SIDE
+    ax.set_aspect("equal" if alike else "auto")
+    ax.locator_params(nbins=5)
+
+
+def colour_bar(ax: Axes, surface: Surface, scale: tuple[float, float]) -> None:
+    """Put the scale of outputs beside a plane; arrows where outputs lie beyond it."""
+    values = surface.height[np.isfinite(surface.height)]
+    below, above = (
+        (False, False) if not values.size else (values.min() < scale[0], values.max() > scale[1])
+    )
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    mappable = ScalarMappable(Normalize(*scale), HEIGHTS)
+    figure = cast(Figure, ax.figure)
+    bar = figure.colorbar(
+        mappable, ax=ax, extend=extend.get((bool(below), bool(above)), "neither"), shrink=0.85
+    )
+    bar.set_label(surface.label)
+    bar.outline.set_visible(False)
+    if surface.task is not Task.REGRESSION:
+        bar.ax.axhline(surface.boundary, color=INK, linewidth=1.4)
+
+
+def note(ax: Axes, text: str) -> None:
+    """Write a sentence into the middle of an axis, in place of a drawing."""
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 4}
+    place: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+    ax.text(0.5, 0.5, text, color=MUTED, wrap=True, bbox=box, zorder=5, **place)

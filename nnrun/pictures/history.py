@@ -1,0 +1,108 @@
+"""Losses and accuracy of one trial against training samples seen."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from nnrun.pictures.heatmap import note
+from nnrun.pictures.subject import Course
+from nnrun.problem.problem import Array
+from nnrun.report.axes import samples_axis, ticks, value_ticks
+from nnrun.report.styles import LINE_STYLES, MUTED
+from nnrun.report.words import METRIC_NAMES, share
+
+LINES = {"train_loss": LINE_STYLES[5], "test_loss": LINE_STYLES[1], "accuracy": LINE_STYLES[3]}
+PALE = 0.25
+"""How much of a line is left of what is still to come."""
+
+
+def losses(ax: Axes, course: Course, at: int | None = None) -> Axes:
+    """Draw the training and the test loss of one trial.
+
+    Args:
+        ax: Axis to draw on.
+        course: Its measurements.
+        at: Samples seen at the moment to be marked; the rest is drawn pale. None for no mark.
+
+    Returns:
+        The same axis.
+    """
+    low, high, log = loss_range(np.stack([course.train_loss, course.test_loss]))
+    ax.set_yscale("log" if log else "linear")
+    ax.set_ylim(low, high)
+    value_ticks(ax, low, high, log)
+    _frame(ax, course, at)
+    for metric in ("train_loss", "test_loss"):
+        _line(ax, course, metric, at)
+    if not np.isfinite(course.test_loss).any():
+        note(ax, "diverged before the first evaluation")
+    ends = "" if np.isfinite(course.test_loss[-1]) else " (diverged)"
+    ax.set_title(f"Loss{ends}", loc="left", fontsize=9, color=MUTED)
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderpad": 0}
+    ax.legend(ncols=2, fontsize=8, borderaxespad=0.4, **place)
+    return ax
+
+
+def accuracy(ax: Axes, course: Course, at: int | None = None, target: float | None = None) -> Axes:
+    """Draw the accuracy of one trial.
+
+    Args:
+        ax: Axis to draw on.
+        course: Its measurements, accuracy among them.
+        at: As for ``losses``.
+        target: The accuracy that counts as converged, drawn as a level; None for no such.
+
+    Returns:
+        The same axis.
+    """
+    finite = course.accuracy[np.isfinite(course.accuracy)]
+    low = max(0.0, np.floor(10 * finite.min() - 0.5) / 10) if finite.size else 0.0
+    ax.set_ylim(low, 1.02)
+    ticks(ax.yaxis, np.linspace(low, 1, 5 if low in (0, 0.2, 0.6) else 3).tolist(), share)
+    _frame(ax, course, at)
+    _line(ax, course, "accuracy", at)
+    if target is not None:
+        ax.axhline(target, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    ax.set_title("Accuracy", loc="left", fontsize=9, color=MUTED)
+    return ax
+
+
+def loss_range(values: Array) -> tuple[float, float, bool]:
+    """Find limits for losses.
+
+    Args:
+        values: Shape (loss, n_evals); NaN is left out.
+
+    Returns:
+        Lower limit, upper limit, and whether the axis is logarithmic: where all are positive and
+        the largest is over five times the smallest. A loss on its way to divergence leaves the
+        axis at ten times the first one.
+
+    Example:
+        >>> loss_range(np.array([[0.5, 1.0, np.nan]]))
+        (0.0, 1.05, False)
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0, False
+    first = values[:, 0][np.isfinite(values[:, 0])].max(initial=-np.inf)
+    low, high = float(finite.min()), float(min(finite.max(), 10 * first if first > 0 else np.inf))
+    if low > 0 and high / low > 5:
+        return low / 1.2, high * 1.2, True
+    return min(0.0, low), 1.05 * high if high > 0 else 1.0, False
+
+
+def _frame(ax: Axes, course: Course, at: int | None) -> None:
+    samples_axis(ax, float(course.samples[0]), float(course.samples[-1]))
+    if at is not None:
+        ax.axvline(max(at, int(course.samples[0])), color=MUTED, linewidth=0.9)
+
+
+def _line(ax: Axes, course: Course, metric: str, at: int | None) -> None:
+    """Draw a metric up to a moment, and pale beyond it."""
+    style, values = LINES[metric].matplotlib, getattr(course, metric)
+    if at is not None:
+        ax.plot(course.samples, values, alpha=PALE, **style)
+        values = np.where(course.samples <= at, values, np.nan)
+    ax.plot(course.samples, values, label=METRIC_NAMES[metric], **style)

@@ -1,0 +1,139 @@
+"""A small heatmap for every unit, a column a layer, inputs first."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, to_rgba
+
+from nnrun.config import Setting
+from nnrun.network.mlp import Params
+from nnrun.pictures.plane import Plane, answers, images
+from nnrun.problem.problem import Array
+from nnrun.report.gallery import HEIGHTS
+from nnrun.report.styles import GRID, INK, MUTED
+
+MOST_UNITS = 12
+"""Of a layer that are shown."""
+
+RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+RANGES |= {"softsign": (-1.0, 1.0), "arctan": (-1.0, 1.0), "sine": (-1.0, 1.0)}
+"""What activations can answer, where that has two ends."""
+
+BOTH_SIGNS = 0.2
+"""How far values must reach to the other side of 0, as a share, to put 0 into the middle."""
+
+LARGEST = 1e300
+"""What a scale ends at: beyond, its width would not be a finite number."""
+
+SIDE, PITCH, ROW = 0.82, 1.0, 1.28
+"""Side of a small heatmap, and distance to the next column and row."""
+
+
+class Column(NamedTuple):
+    """A layer's units over the plane.
+
+    Attributes:
+        title: What the layer is.
+        names: Of its units that are shown.
+        values: What they answer, shape (unit, n, n), rows bottom first.
+        scales: Ends of the scale of each unit.
+        more: Units that are left out.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    values: Array
+    scales: tuple[tuple[float, float], ...]
+    more: int
+
+
+def columns(plane: Plane, params: Params, setting: Setting) -> list[Column]:
+    """Compute what every unit of a trial's network answers over the plane, inputs included."""
+    problem = setting.problem
+    layers = answers(plane, params, setting)
+    kinds = [activation.name for activation in setting.architecture.activations]
+    found = [_column("inputs", "", images(plane.inputs, plane.n), problem.inputs)]
+    for i, (values, kind) in enumerate(zip(layers, kinds, strict=True), start=1):
+        last = i == len(layers)
+        names = problem.outputs if last else tuple(f"unit {u + 1}" for u in range(len(values)))
+        found.append(_column("output" if last else f"hidden {i}", kind, values, names))
+    return found
+
+
+def scale_of(values: Array, kind: str) -> tuple[float, float]:
+    """Choose the ends of a unit's scale.
+
+    Args:
+        values: What it answers, any shape.
+        kind: Its activation's name.
+
+    Returns:
+        What the activation can answer at all; else as far as the values go, with 0 in the middle
+        if they reach well to both sides of it.
+
+    Example:
+        >>> scale_of(np.array([0.2, 0.3]), "sigmoid"), scale_of(np.array([-1.0, 3.0]), "relu")
+        ((0.0, 1.0), (-3.0, 3.0))
+    """
+    if kind in RANGES:
+        return RANGES[kind]
+    finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
+    if not finite.size:
+        return -1.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    most = max(abs(low), abs(high))
+    if min(-low, high) > BOTH_SIGNS * most:
+        return -most, most
+    around = max(1.0, most)
+    return (low, high) if low < high else (low - around, high + around)
+
+
+def neurons(ax: Axes, layers: Sequence[Column]) -> Axes:
+    """Draw a small heatmap for every unit.
+
+    Args:
+        ax: Axis to draw on; about 1.1 inches a column and 1.4 inches a row suit it.
+        layers: From the inputs to the outputs.
+
+    Returns:
+        The same axis.
+    """
+    rows = max(len(layer.names) for layer in layers)
+    for place, layer in enumerate(layers):
+        left = place * PITCH
+        more = (
+            f"\n(first {len(layer.names)} of {len(layer.names) + layer.more})" if layer.more else ""
+        )
+        ax.text(left + SIDE / 2, 0.36, layer.title + more, ha="center", va="bottom", color=INK)
+        for row, (name, values) in enumerate(zip(layer.names, layer.values, strict=True)):
+            _unit(ax, left, -row * ROW, name, values, layer.scales[row])
+    ax.set(xlim=(-0.1, len(layers) * PITCH), ylim=(-rows * ROW + 0.1, 0.9))
+    ax.set_aspect("equal", anchor="NW")
+    ax.set_axis_off()
+    return ax
+
+
+def _unit(
+    ax: Axes, left: float, top: float, name: str, values: Array, scale: tuple[float, float]
+) -> None:
+    """Draw one unit: its name above, its scale below."""
+    extent = (left, left + SIDE, top - SIDE, top)
+    image = HEIGHTS(Normalize(*scale, clip=True)(values))
+    image[~np.isfinite(values)] = to_rgba(GRID)
+    ax.imshow(image, extent=extent, origin="lower", interpolation="nearest")
+    middle = left + SIDE / 2
+    low, high = (f"{end:.2g}".replace("-", "−") for end in scale)
+    look: dict[str, Any] = {"ha": "center", "parse_math": False}
+    ax.text(middle, top + 0.03, name, va="bottom", fontsize=7.5, color=INK, **look)
+    ax.text(
+        middle, top - SIDE - 0.03, f"{low} to {high}", va="top", fontsize=6, color=MUTED, **look
+    )
+
+
+def _column(title: str, kind: str, values: Array, names: Sequence[str]) -> Column:
+    shown = values[:MOST_UNITS]
+    scales = tuple(scale_of(unit, kind) for unit in shown)
+    title = f"{title}\n{kind}" if kind else title
+    return Column(title, tuple(names[:MOST_UNITS]), shown, scales, len(values) - len(shown))

@@ -1,0 +1,48 @@
+"""How far the drawing is: a live bar on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+FIRST, BETWEEN = 2.0, 5.0
+"""Seconds until the first sign, and between two plain lines."""
+
+
+@contextmanager
+def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """Show progress on standard error while the ``with`` block runs, from its third second on.
+
+    Args:
+        what: Is done, for instance ``animating 3 settings``.
+        total: Things to draw.
+
+    Yields:
+        A function to be told how many things were drawn since the last call, in parts of one, too.
+    """
+    due, done = monotonic() + FIRST, 0.0
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:3.0f}%  ETA"),
+               TimeRemainingColumn(compact=True))  # fmt: skip
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=total)
+
+    def advance(part: float) -> None:
+        nonlocal due, done
+        done += part
+        bar.update(task, completed=done)
+        if monotonic() < due:
+            return
+        if sys.stderr.isatty():
+            bar.start()  # again and again: only the first time counts
+        else:
+            due = monotonic() + BETWEEN
+            print(f"{what}: {done / total:.0%}", file=sys.stderr, flush=True)
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -1,0 +1,112 @@
+"""The pictures of one trained network, as PNG files."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from nnrun.pictures.diagram import diagram
+from nnrun.pictures.heatmap import heatmap
+from nnrun.pictures.history import accuracy, losses
+from nnrun.pictures.neurons import Column, columns, neurons
+from nnrun.pictures.plane import is_planar, plane_of, shown_points
+from nnrun.pictures.relief import relief
+from nnrun.pictures.subject import Subject
+from nnrun.pictures.surface import limits, surface_of
+from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.problem.problem import Task
+from nnrun.report import canvas
+from nnrun.report.styles import INK, STYLE
+from nnrun.sweep.store import write_atomically
+
+FINE, COARSE, SMALL = 240, 120, 60
+"""Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
+
+LONGEST_LINE = 16
+"""Characters of a headline that an inch has room for."""
+
+Draw = Callable[[Figure], Any]
+
+
+def draw_stills(subject: Subject, folder: Path) -> list[Path]:
+    """Write the pictures of a trial.
+
+    Args:
+        subject: The trial.
+        folder: Where to, made if need be.
+
+    Returns:
+        The files: ``network.png`` and ``curves.png``, and for a planar problem ``surface.png``,
+        ``surface3d.png`` and ``neurons.png``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, size, draw in _drawings(subject):
+        picture = _painted(size, subject.headline, draw)
+        path = folder / f"{name}.png"
+        write_atomically(path, lambda file, data=picture: file.write(data))  # type: ignore[misc]
+        written.append(path)
+    return written
+
+
+def _drawings(subject: Subject) -> Iterator[tuple[str, tuple[float, float], Draw]]:
+    """List the pictures that a trial has: name, width and height in inches, and how."""
+    if is_planar(subject.setting):
+        yield "surface", (5.2, 4.6), partial(_surface, subject)
+        yield "surface3d", (5.6, 4.8), partial(_relief, subject)
+        layers = columns(plane_of(subject.setting, SMALL), subject.params, subject.setting)
+        rows = max(len(layer.names) for layer in layers)
+        size = (max(1.1 * len(layers), 3.3) + 0.2, 1.4 * rows + 1.0)
+        yield "neurons", size, partial(_neurons, layers)
+    wide = 1.5 * (len(subject.setting.sizes) + 1) + 1.5
+    yield "network", (max(wide, 5.0), 4.4), partial(_network, subject)
+    tall = 5.2 if subject.setting.problem.task is not Task.REGRESSION else 3.4
+    yield "curves", (6.4, tall), partial(_curves, subject)
+
+
+def _painted(size: tuple[float, float], headline: str, draw: Draw) -> bytes:
+    """Draw a figure with a headline; return it as PNG."""
+    lines = textwrap.fill(headline, int(LONGEST_LINE * size[0]))
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        title = figure.suptitle(lines, x=0.02, ha="left", fontsize=8.5, color=INK)
+        title.set_parse_math(False)
+        draw(figure)
+    return canvas.png(figure)
+
+
+def _surface(subject: Subject, figure: Figure) -> None:
+    setting, points = subject.setting, shown_points(subject.setting)
+    surface = surface_of(plane_of(setting, FINE), subject.params, setting)
+    heatmap(figure.add_subplot(), surface, limits(surface, points.targets), points)
+
+
+def _relief(subject: Subject, figure: Figure) -> None:
+    setting, points = subject.setting, shown_points(subject.setting)
+    surface = surface_of(plane_of(setting, COARSE), subject.params, setting)
+    relief(figure.add_subplot(projection="3d"), surface, limits(surface, points.targets))
+
+
+def _neurons(layers: list[Column], figure: Figure) -> None:
+    neurons(figure.add_subplot(), layers)
+
+
+def _network(subject: Subject, figure: Figure) -> None:
+    setting, params = subject.setting, subject.params
+    thresholds = biases(params) if setting.network.bias else None
+    diagram(figure.add_subplot(), wiring_of(setting), weights(params), thresholds)
+
+
+def _curves(subject: Subject, figure: Figure) -> None:
+    setting, course = subject.setting, subject.course
+    if setting.problem.task is Task.REGRESSION:
+        losses(figure.add_subplot(), course)
+        return
+    above, below = figure.subplots(2, 1)
+    losses(above, course)
+    target = setting.target.value if setting.target.metric == "accuracy" else None
+    accuracy(below, course, target=target)

@@ -1,0 +1,164 @@
+"""A trial to be drawn: what was trained, from which seed, and what came of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from nnrun.config import Setting
+from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.network.mlp import Layer, Params, fans
+from nnrun.problem.problem import Array
+from nnrun.sweep.store import RECORD, read_record
+from nnrun.training.trainer import Curves
+from nnrun.validate import read
+
+
+class Course(NamedTuple):
+    """The measurements of one trial.
+
+    Attributes:
+        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
+        train_loss: Mean since the evaluation before, shape (n_evals,); NaN after divergence.
+        test_loss: Mean over the held-out samples, likewise.
+        accuracy: Share of held-out samples classified right, likewise; all NaN in regression.
+    """
+
+    samples: npt.NDArray[np.int64]
+    train_loss: Array
+    test_loss: Array
+    accuracy: Array
+
+    @classmethod
+    def of(cls, curves: Curves, trial: int) -> "Course":
+        """Take one trial's measurements."""
+        return cls(curves.samples, *(metric[trial] for metric in curves[1:]))
+
+
+class Subject(NamedTuple):
+    """A trial to be drawn.
+
+    Attributes:
+        setting: What was trained.
+        seed: From which seed.
+        params: Its last parameters; the trial axis has length 1.
+        course: Its measurements.
+    """
+
+    setting: Setting
+    seed: int
+    params: Params
+    course: Course
+
+    @property
+    def headline(self) -> str:
+        """Words for what was trained, on one line."""
+        s = self.setting
+        layers = [activation.name for activation in s.architecture.activations]
+        kinds = "-".join(dict.fromkeys(layers))
+        hidden = f"-[{','.join(map(str, s.network.hidden))}]" if s.network.hidden else ""
+        shape = f"{len(s.problem.inputs)}{hidden}-{len(s.problem.outputs)} {kinds}"
+        return f"{s.data.name} · {shape} · {s.optimizer.name}, lr {shown(s.lr)} · seed {self.seed}"
+
+
+def records_in(folder: Path) -> list[Path]:
+    """Find the records of a run, a job, or all jobs of a sweep.
+
+    Raises:
+        InputError: If there is none.
+    """
+    found = sorted(folder.rglob(RECORD), key=_in_order)
+    if not found:
+        rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
+        raise InputError(Issue("folder", folder, rule, "for instance outputs/runs/DATE_TIME"))
+    return found
+
+
+def from_record(path: Path, seed: int | None = None) -> Subject:
+    """Read a trial from its job's record.
+
+    Args:
+        path: Of the record.
+        seed: Of the trial; None for the first.
+
+    Raises:
+        InputError: If the record cannot be read or drawn, or has no such seed.
+    """
+    record = read_record(path)
+    if record.meta["error"]:
+        raise InputError(Issue("record", path, "is of a job that failed; nothing was trained"))
+    seeds = record.seeds.tolist()
+    if seed is not None and seed not in seeds:
+        rule = f"is not among the seeds of {path.parent}"
+        raise InputError(Issue("seed", seed, rule, f"known: {listed([str(s) for s in seeds])}"))
+    trial = 0 if seed is None else seeds.index(seed)
+    setting = setting_of(record.meta, path.parent)
+    params = tuple(Layer(*(part[trial : trial + 1] for part in layer)) for layer in record.params)
+    _check(setting, params, path)
+    return Subject(setting, seeds[trial], params, Course.of(record.curves, trial))
+
+
+def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
+    """Build the setting of a record anew; files that its data come from are read again.
+
+    Args:
+        meta: As `nnrun.sweep.store.Record.meta`.
+        folder: Of the job, for what Hydra noted there.
+
+    Raises:
+        InputError: If this version of nnrun reads the configuration otherwise.
+    """
+    refused: InputError | None = None
+    for config in (_noted(folder), _nested(meta)):
+        try:
+            if config and (setting := read(config).setting).id == meta["setting"]:
+                return setting
+        except InputError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    rule = "is not what its configuration now makes"
+    hint = "it was trained by another version of nnrun"
+    raise InputError(Issue("setting", meta["setting"], rule, hint))
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    """Read the configuration that Hydra wrote beside the record; empty if it did not."""
+    path = folder / ".hydra" / "config.yaml"
+    found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found if isinstance(found, dict) else {}
+
+
+def _nested(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a configuration from the record itself, which knows interpolations resolved."""
+    config: dict[str, Any] = {"executor": {"name": "local"}, "report": {"name": meta["report"]}}
+    config |= {key: meta[key] for key in ("seed", "seeds", "name", "tracking")}
+    for key, value in meta["config"].items():
+        *sections, last = key.split(".")
+        place = config
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = value
+    return config
+
+
+def _check(setting: Setting, params: Params, path: Path) -> None:
+    """Check that parameters fit the network; a table may have changed since."""
+    expected = fans(len(setting.problem.inputs), setting.sizes, setting.network.shortcut)
+    found = tuple(layer.weights.shape[1:] for layer in params)
+    if found != expected:
+        rule = f"has weights of shapes {found}, and its setting now makes {expected}"
+        raise InputError(Issue("record", path, rule, "did the file of its data change?"))
+
+
+def _in_order(path: Path) -> tuple[Any, ...]:
+    """Sort job 2 before job 10."""
+    return tuple(_numbered(path))
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, int, str]]:
+    for part in path.parts:
+        yield (0, int(part), part) if part.isdecimal() else (1, 0, part)

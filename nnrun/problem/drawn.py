@@ -1,0 +1,211 @@
+"""What all generated problems share: sizes, noise, balance, and how a problem is made of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
+
+from nnrun.errors import InputError, Issue
+from nnrun.problem.balance import draw_balanced, shares_of
+from nnrun.problem.noise import LABELS, MOVES, State, beside, moved, relabelled, state_of
+from nnrun.problem.problem import Array, Problem, Samples, Task
+from nnrun.seeds import Role, generator
+
+MOST_SAMPLES = 10_000_000
+"""Of a set that is kept in memory; in the plane that is 240 MB."""
+
+Size = Annotated[int, Ge(1), Le(MOST_SAMPLES)]
+Share = Annotated[float, Gt(0), Lt(1)]
+Spread = Annotated[float, Ge(0), Le(1000)]
+
+COORDINATES = ("x", "y")
+N_TEST = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(ABC):
+    """A problem whose samples are drawn; an entry says how in ``sample``.
+
+    The held-out set has coordinate noise and balance as the training data have them, and no label
+    noise: what is measured is how well the rule was learned, not how well its corruption was.
+    It is the same for all trials. Noise does not change which points a seed gives, it moves them;
+    and a larger training set begins with the points of a smaller one.
+
+    Attributes:
+        n_train: Training samples a trial draws once; None for an endless stream.
+        n_test: Size of the held-out set; None for 1000, or for what ``train_share`` says.
+        train_share: Share of training samples among all samples: the held-out set gets
+            n_train (1 - share) / share points, rounded. Needs ``n_train``.
+        shuffle: Whether a finite training set is visited in a new random order each epoch.
+        pool_seed: Seed of one training set that all trials share: it is what the trial of that
+            seed would draw. None if every trial draws its own. Needs ``n_train``.
+        noise: Standard deviation of normal noise added to the inputs, in their units, after the
+            labels were given.
+        label_noise: Share of training labels that are replaced by another class at random; for
+            regression, the standard deviation of normal noise added to training targets.
+        balance: Share of class 1 of two, or a list with the share of each class; None for the
+            distribution's own shares.
+    """
+
+    planar: ClassVar[bool] = True
+    refused: ClassVar[dict[str, str]] = {}
+    """Keys that make no sense for an entry, with the reason as the rest of a sentence."""
+
+    n_train: Size | None = None
+    n_test: Size | None = None
+    train_share: Share | None = None
+    shuffle: bool = True
+    pool_seed: Annotated[int, Ge(0), Le(2**62)] | None = None
+    noise: Spread = 0.0
+    label_noise: Spread = 0.0
+    balance: Share | tuple[Share, ...] | None = None
+
+    def __post_init__(self) -> None:
+        issues = list(self._issues())
+        if issues:
+            raise InputError(*issues)
+        if self.balance is not None:
+            shares_of(self.balance, self.n_classes)
+
+    def _issues(self) -> Iterator[Issue]:
+        """Check the rules that span several keys."""
+        for key, rule in self.refused.items():
+            if getattr(self, key) is not None:
+                yield Issue(key, getattr(self, key), rule)
+        if self.task is not Task.REGRESSION and self.label_noise > 1:
+            yield Issue("label_noise", self.label_noise, "must be a share between 0 and 1")
+        if self.train_share is not None and self.n_test is not None:
+            rule = "follows from n_train and train_share"
+            yield Issue("n_test", self.n_test, rule, "leave n_test or train_share at null")
+        if self.n_train is None and not self.is_finite:
+            for key in ("train_share", "pool_seed"):
+                if getattr(self, key) is not None:
+                    rule = "needs a finite training set"
+                    yield Issue(key, getattr(self, key), rule, "for instance data.n_train=500")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the coordinates."""
+        return COORDINATES
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs: one for two classes or a quantity, else one a class."""
+        return ("label",)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return max(len(self.outputs), 2)
+
+    @property
+    def task(self) -> Task:
+        """What the targets are."""
+        return Task.BINARY if len(self.outputs) == 1 else Task.MULTICLASS
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the problem is a finite set of its own."""
+        return False
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+        """Draw n samples without noise: the same state of ``rng`` gives the same samples.
+
+        Args:
+            rng: Where they come from; nothing else may decide.
+            n: Number of samples.
+
+        Returns:
+            Inputs, shape (n, input), and targets, shape (n, output).
+        """
+
+    def draw(self, rng: np.random.Generator, n: int) -> Samples:
+        """Draw n training samples, with balance and noise."""
+        if not (self.noise or self.label_noise):
+            return self.balanced(rng, n)
+        state = state_of(rng)
+        inputs, targets = self.moved(self.balanced(rng, n), state)
+        if self.label_noise:
+            targets = self.mistaken(targets, beside(state, LABELS))
+        return Samples(inputs, targets)
+
+    def balanced(self, rng: np.random.Generator, n: int) -> Samples:
+        """Draw n samples without noise, their classes in the shares that are asked for."""
+        if self.balance is None:
+            return self.sample(rng, n)
+        return draw_balanced(self.sample, shares_of(self.balance, self.n_classes), rng, n)
+
+    def moved(self, samples: Samples, state: State) -> Samples:
+        """Add the coordinate noise that belongs to where the samples' generator stood."""
+        if not self.noise:
+            return samples
+        inputs = moved(samples.inputs, self.noise, beside(state, MOVES))
+        return Samples(inputs, samples.targets)
+
+    def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
+        """Add the label noise."""
+        return relabelled(targets, self.label_noise, rng)
+
+    def held_out(self) -> Samples:
+        """Draw the held-out set."""
+        rng = generator(0, Role.HELD_OUT)
+        state = state_of(rng)
+        return self.moved(self.balanced(rng, self._test_size()), state)
+
+    def _test_size(self) -> int:
+        if self.train_share is None or self.n_train is None:
+            return self.n_test or N_TEST
+        size = max(round(self.n_train * (1 - self.train_share) / self.train_share), 1)
+        if size > MOST_SAMPLES:
+            rule = f"would hold out {size} samples, and at most {MOST_SAMPLES} fit"
+            raise InputError(Issue("train_share", self.train_share, rule))
+        return size
+
+    def problem(self) -> Problem:
+        """Draw the held-out set, and the training set if all trials share it."""
+        shared = self.pool_seed is not None and self.n_train is not None
+        return Problem(
+            task=self.task,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            held_out=self.held_out(),
+            pool=self._shared_pool() if shared else None,
+            draw=None if shared else self.draw,
+            n_train=self.n_train,
+            shuffle=self.shuffle,
+        )
+
+    def _shared_pool(self) -> Samples:
+        assert self.pool_seed is not None
+        assert self.n_train is not None
+        return self.draw(generator(self.pool_seed, Role.DATA), self.n_train)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnValues(Drawn):
+    """A problem whose target is a quantity; ``label_noise`` is in the target's units."""
+
+    refused: ClassVar[dict[str, str]] = {"balance": "needs classes, and this is a regression"}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Name of the quantity."""
+        return ("target",)
+
+    @property
+    def task(self) -> Task:
+        """A regression."""
+        return Task.REGRESSION
+
+    def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
+        """Add the label noise."""
+        return moved(targets, self.label_noise, rng)
+
+
+def yes_no(flags: np.typing.NDArray[np.bool_]) -> Array:
+    """Make targets of two classes, shape (n, 1), from flags, shape (n,), True for class 1."""
+    return flags[:, None].astype(np.float64)

@@ -1,0 +1,152 @@
+"""Training that goes on: the state in which an earlier run left its trials.
+
+A run with ``keep_state=true`` leaves the optimizer's state in its record, beside parameters and
+curves. A run with ``continue_from`` starts there and ends, to the last bit, where one of the larger
+budget would have ended.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.errors import InputError, Issue, listed, shown
+
+RECORD = "record.npz"
+MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
+"""Keys in which a run may differ from the one that it continues."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedState:
+    """Where the trials of a setting were left.
+
+    Attributes:
+        seeds: Of its trials.
+        engine: Name of the engine that trained, which is the one to go on.
+        samples: Samples seen at the evaluations so far, shape (n_evals,).
+        curves: The metrics at them by name, shape (trial, n_evals).
+        params: Weights and biases of each layer, shapes (trial, fan_in, fan_out) and
+            (trial, 1, fan_out).
+        memory: The optimizer's state, each array with the trials first; the engine's affair.
+        config: The setting, flat.
+        digest: Hexadecimal digits for all of it.
+    """
+
+    seeds: tuple[int, ...]
+    engine: str
+    samples: npt.NDArray[np.int64]
+    curves: Arrays
+    params: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
+    memory: tuple[npt.NDArray[np.float64], ...]
+    config: Mapping[str, Any]
+    digest: str
+
+    @property
+    def seen(self) -> int:
+        """Samples that every trial has seen."""
+        return int(self.samples[-1])
+
+    def rows(self, seeds: Sequence[int]) -> list[int]:
+        """Return the places of these seeds."""
+        return [self.seeds.index(seed) for seed in seeds]
+
+
+def find_state(path: str, wanted: Mapping[str, Any]) -> SavedState:
+    """Find the state from which a setting can go on.
+
+    Args:
+        path: A record, or the folder of a run, of a job, or of a sweep with a job of the same
+            setting.
+        wanted: The setting, flat.
+
+    Raises:
+        InputError: With the key ``continue_from``, if there is none.
+    """
+    records = _records(Path(path))
+    nearest: list[str] | None = None
+    for record in records:
+        state = _read(str(record), record.stat().st_mtime_ns)
+        unlike = _differing(state.config, wanted)
+        if not unlike:
+            if state.memory_kept:
+                return state.state
+            rule = f"{record} does not hold the optimizer's state"
+            raise _refused(path, rule, "train it with keep_state=true")
+        nearest = unlike if nearest is None or len(unlike) < len(nearest) else nearest
+    told = listed([f"{key}={shown(wanted.get(key))}" for key in nearest or ()], 5)
+    rule = f"holds no such setting; the nearest differs from {told}"
+    raise _refused(path, rule, "only budget, evals, target and seeds may differ")
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    config: Mapping[str, Any]
+    memory_kept: bool
+    state: SavedState
+
+
+@lru_cache(maxsize=4096)
+def _read(path: str, changed: int) -> _Read:
+    """Read a record that was last changed at some time."""
+    try:
+        content = Path(path).read_bytes()
+        with np.load(Path(path), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        meta = json.loads(arrays["meta"].tobytes())
+        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
+        n_leaves = sum(key.startswith("memory/") for key in arrays)
+        state = SavedState(
+            seeds=tuple(arrays["seeds"].tolist()),
+            engine=meta["engine"],
+            samples=arrays["curves/samples"],
+            curves={k: arrays[f"curves/{k}"] for k in ("train_loss", "test_loss", "accuracy")},
+            params=[
+                (arrays[f"params/{i}/weights"], arrays[f"params/{i}/bias"]) for i in range(n_layers)
+            ],
+            memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
+            config=meta["config"],
+            digest=hashlib.sha256(content).hexdigest()[:32],
+        )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise _refused(path, f"is not a readable record ({error})") from error
+    return _Read(meta["config"], bool(meta["config"].get("keep_state")), state)
+
+
+def _records(path: Path) -> list[Path]:
+    """List the records at a path."""
+    if path.is_file():
+        return [path]
+    if (path / RECORD).is_file():
+        return [path / RECORD]
+    found = sorted(path.glob(f"*/{RECORD}"), key=lambda p: (len(p.parent.name), p.parent.name))
+    if not found:
+        rule = "is not the folder of a run or a sweep" if path.is_dir() else "does not exist"
+        raise _refused(str(path), rule, "for instance outputs/runs/DATE_TIME")
+    return found
+
+
+def _differing(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """List the keys in which a setting differs from one that it may continue."""
+    keys = dict.fromkeys((*wanted, *kept))
+    return [
+        k for k in keys if not k.startswith(MAY_DIFFER) and kept.get(k) != _plain(wanted.get(k))
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _refused(path: str, rule: str, hint: str = "") -> InputError:
+    return InputError(Issue("continue_from", path, rule, hint))

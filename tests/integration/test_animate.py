@@ -1,0 +1,149 @@
+"""``animate=true``, and pictures of what was trained before."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nnrun as package
+from tests.integration.conftest import OFF, QUICK
+
+STILLS = ["surface.png", "surface3d.png", "neurons.png", "network.png", "curves.png"]
+MOVING = ["animation.html", "animation.gif"]
+ANIMATED = [*QUICK, *OFF, "animate=true"]
+
+
+def pictures(nnrun, *arguments, code=0):
+    """Run ``python -m nnrun.pictures``."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "nnrun.pictures", *arguments],
+        cwd=nnrun.folder, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def sweep_facts(folder):
+    return json.loads((folder / "sweep.json").read_text())
+
+
+def test_a_run_is_animated_and_can_be_drawn_again(nnrun):
+    done = nnrun(*ANIMATED)
+    (folder,) = nnrun.outputs("runs")
+    assert all((folder / name).is_file() for name in [*MOVING, *STILLS])
+    assert f"animation: {folder.relative_to(nnrun.folder)}/animation.html" in done.stdout
+    facts = sweep_facts(folder)
+    assert facts["animations"] == ["animation.html"]
+    assert facts["stages"]["animate"] > 0
+    # the record's parameters draw what the trial that was trained again ends with
+    done = pictures(nnrun, str(folder), "--out", "again")
+    assert done.stdout.split() == [f"again/{name}" for name in STILLS]
+    for name in STILLS:
+        assert (nnrun.folder / "again" / name).read_bytes() == (folder / name).read_bytes()
+    pictures(nnrun, str(folder), "--out", "other", "--seed", "2")
+    with (
+        Image.open(folder / STILLS[0]) as zero,
+        Image.open(nnrun.folder / "other/surface.png") as two,
+    ):
+        assert (np.asarray(zero) != np.asarray(two)).mean() > 0.05
+
+
+@pytest.mark.parametrize("launcher", ["nnrun", "basic"])
+def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder(nnrun, launcher):
+    seeds = "seed=0,5"
+    done = nnrun("-m", "lr=0.1,1", seeds, f"hydra/launcher={launcher}", *ANIMATED)
+    (folder,) = nnrun.outputs("sweeps")
+    pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
+    # jobs 0 and 1, and 2 and 3, share a setting: its first seed is in the first of them
+    assert pages == ["0/animation.html", "2/animation.html"]
+    assert sweep_facts(folder)["animations"] == pages
+    assert "animation.html and 1 more" in done.stdout
+
+
+def test_all_jobs_of_a_sweep_are_drawn(nnrun):
+    nnrun("-m", "lr=0.1,1", *QUICK, *OFF)
+    (folder,) = nnrun.outputs("sweeps")
+    assert not list(folder.rglob("*.png"))
+    pictures(nnrun, str(folder))
+    assert len(list(folder.rglob("*.png"))) == 10
+
+
+FAILING = """
+import nnrun.pictures.animate as module
+def refused(*arguments):
+    raise RuntimeError("the pen is broken")
+module.gif = refused
+"""
+
+
+def test_what_cannot_be_drawn_loses_no_results(nnrun):
+    done = nnrun(*ANIMATED, patch=FAILING, code=1)
+    (folder,) = nnrun.outputs("runs")
+    assert "was not animated: the pen is broken" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(package.load(folder).trials) == 3
+    facts = sweep_facts(folder)
+    assert (facts["status"], facts["animations"]) == ("complete", [])
+
+
+INTERRUPTED = """
+import os, signal
+import nnrun.pictures.animate as module
+shoot = module.shoot
+def pressed(*arguments):
+    os.kill(os.getpid(), signal.SIGINT)
+    return shoot(*arguments)
+module.shoot = pressed
+"""
+
+
+def test_an_interrupt_ends_the_drawing_and_keeps_the_results(nnrun):
+    done = nnrun("-m", "lr=0.1,1", *ANIMATED, patch=INTERRUPTED, code=130)
+    (folder,) = nnrun.outputs("sweeps")
+    assert "Traceback" not in done.stderr
+    assert len(package.load(folder).summary) == 2
+    assert not list(folder.rglob("animation.*"))
+
+
+def test_animate_is_a_sweep_s_own_and_not_a_setting_s(nnrun):
+    done = nnrun("-m", "animate=true,false", *QUICK, *OFF, code=2)
+    assert "animate: cannot vary within a sweep" in done.stderr
+
+
+def test_what_has_no_record_is_refused(nnrun):
+    (nnrun.folder / "empty").mkdir()
+    done = pictures(nnrun, "empty", code=2)
+    assert done.stderr.startswith("error: folder=empty: holds no record.npz")
+    nnrun(*QUICK, *OFF)
+    (folder,) = nnrun.outputs("runs")
+    done = pictures(nnrun, str(folder), "--seed", "9", code=2)
+    assert "(known: 0, 1, 2)" in done.stderr
+    assert not list(folder.glob("*.png"))
+
+
+OWN = """
+from dataclasses import dataclass
+import numpy as np
+from nnrun.network.activations import Activation
+
+@dataclass(frozen=True)
+class Bump(Activation):
+    width: float = 1.0
+
+    def forward(self, z):
+        return np.exp(-((z / self.width) ** 2))
+
+    def backward(self, grad, z, a):
+        return grad * a * (-2 * z / self.width**2)
+"""
+
+
+def test_a_user_s_own_component_is_drawn_too(nnrun):
+    (nnrun.folder / "mine.py").write_text(OWN)
+    nnrun("network.activation=mine.Bump", "network.hidden=[4]", *ANIMATED)
+    (folder,) = nnrun.outputs("runs")
+    assert "mine.Bump" in (folder / "animation.html").read_text()
+    pictures(nnrun, str(folder))

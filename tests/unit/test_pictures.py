@@ -1,0 +1,417 @@
+"""Pictures: what is on them, against networks whose answers are known without computing."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from nnrun.config import Network
+from nnrun.network.losses import Hinge, SquaredError
+from nnrun.network.mlp import Layer
+from nnrun.pictures import progress
+from nnrun.pictures.animate import animate
+from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, diagram
+from nnrun.pictures.film import chosen, shoot
+from nnrun.pictures.gif import MOST_BYTES, gif
+from nnrun.pictures.heatmap import heatmap
+from nnrun.pictures.history import accuracy, losses
+from nnrun.pictures.neurons import columns, neurons
+from nnrun.pictures.plane import answers, extent_of, is_planar, plane_of, shown_points
+from nnrun.pictures.player import player
+from nnrun.pictures.relief import relief
+from nnrun.pictures.scene import scene_of
+from nnrun.pictures.stills import draw_stills
+from nnrun.pictures.subject import Course
+from nnrun.pictures.surface import (
+    UNKNOWN,
+    boundaries,
+    coloured,
+    limits,
+    palette,
+    shades,
+    surface_of,
+)
+from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.problem.problem import DATA
+from nnrun.problem.terms import Terms
+from nnrun.report.gallery import COLORS
+from nnrun.training.stack import Stack, Trial
+from tests.conftest import make_setting, run
+
+PLAIN = Terms(("x", "y"))
+
+
+def a_perceptron(**changes):
+    """A setting without hidden layers on the unit square."""
+    network = Network(hidden=(), output="sigmoid")
+    return make_setting(**{"features": PLAIN, "network": network, **changes})
+
+
+def layer(weights, bias):
+    """A layer of one trial from its weights, shape (fan_in, fan_out), and biases."""
+    return Layer(np.array([weights], dtype=float), np.array([[bias]], dtype=float))
+
+
+UPPER_HALF = (layer([[0.0], [1000.0]], [-500.0]),)
+"""Answers 0 below y = 0.5 and 1 above."""
+
+
+def upper_half(n=50, setting=None):
+    setting = setting or a_perceptron()
+    return surface_of(plane_of(setting, n), UPPER_HALF, setting)
+
+
+def an_axis():
+    return Figure(figsize=(4, 3)).add_subplot()
+
+
+def test_the_plane_reaches_five_percent_beyond_the_points():
+    assert extent_of(np.array([[0.0, 2.0], [4.0, 2.0]])) == pytest.approx((-0.2, 4.2, 1.0, 3.0))
+    plane = plane_of(a_perceptron(), 10)
+    points = a_perceptron().problem.held_out.inputs
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = 0.05 * (high - low)
+    wanted = [low[0] - reach[0], high[0] + reach[0], low[1] - reach[1], high[1] + reach[1]]
+    assert plane.extent == pytest.approx(wanted)
+    assert np.diff(plane.x) == pytest.approx((wanted[1] - wanted[0]) / 10)
+
+
+def test_the_network_gets_its_features_at_each_cell():
+    plane = plane_of(make_setting(), 7)
+    x, y, product = plane.inputs.reshape(7, 7, 3)[5, 2]
+    assert (x, y) == (plane.x[2], plane.y[5])
+    assert product == pytest.approx(plane.x[2] * plane.y[5], rel=1e-15)
+
+
+def test_the_upper_half_of_the_plane_is_the_upper_half_of_the_picture():
+    surface = upper_half()
+    image = coloured(surface, 0, 1)
+    below, above = surface.plane.y < 0.5, surface.plane.y > 0.5
+    assert np.unique(image[below].reshape(-1, 3), axis=0).tolist() == [rgb(COLORS[0])]
+    assert np.unique(image[above].reshape(-1, 3), axis=0).tolist() == [rgb(COLORS[1])]
+    (shown,) = heatmap(an_axis(), surface, (0, 1), shown_points(a_perceptron())).images
+    assert shown.origin == "lower"
+    assert shown.get_extent() == list(surface.plane.extent)
+
+
+def rgb(colour):
+    return [round(255 * part) for part in to_rgb(colour)]
+
+
+def test_classes_meet_where_the_output_crosses_the_loss_boundary():
+    (line,) = boundaries(upper_half(200))
+    assert line[:, 1] == pytest.approx(0.5, abs=0.01)
+    assert np.ptp(line[:, 0]) > 1
+    for loss, crossing in ((Hinge(), 0.25), (SquaredError(), 0.75)):
+        setting = a_perceptron(loss=loss, network=Network(hidden=(), output="linear"))
+        # the output is 2 y - 1/2 and 2 y - 1: at 0 and at 1/2
+        params = (layer([[0.0], [2.0]], [-0.5 if loss == Hinge() else -1.0]),)
+        (line,) = boundaries(surface_of(plane_of(setting, 60), params, setting))
+        assert line[:, 1] == pytest.approx(crossing)
+
+
+def test_scales_are_what_the_targets_ask_for():
+    held_out = np.array([[0.0], [1.0]])
+    assert limits(upper_half(), held_out) == (0.0, 1.0)
+    assert limits(upper_half(setting=a_perceptron(loss=Hinge())), held_out) == (-1.0, 1.0)
+    bumps = a_perceptron(data=DATA["multi_gaussian"]())
+    assert limits(upper_half(setting=bumps), np.array([[-3.0], [2.0]])) == (-3.0, 3.0)
+    assert boundaries(upper_half(setting=bumps)) == []
+
+
+def test_values_beyond_the_scale_have_its_ends_and_unknown_ones_are_grey():
+    surface = upper_half(4)
+    surface.outputs[0, 0] = [-7, 0.5, np.nan, 9]
+    assert shades(surface, 0, 1)[0].tolist() == [0, 127, UNKNOWN, UNKNOWN - 1]
+    red, green, blue = palette()[UNKNOWN]
+    assert max(red, green, blue) - min(red, green, blue) < 15
+
+
+def three_rings():
+    """Rings 1 to 3 as outputs: the first wins left of -0.5, the second right of 0.5."""
+    setting = a_perceptron(data=DATA["rings"](rings=3))
+    params = (layer([[-1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [0.0, 0.0, 0.5]),)
+    network = replace(setting.network, output="linear")
+    return replace(setting, network=network), params
+
+
+def test_each_of_several_classes_has_its_colour_where_its_output_is_largest():
+    setting, params = three_rings()
+    surface = surface_of(plane_of(setting, 80), params, setting)
+    image, x = coloured(surface, 0, 1)[0].astype(int), surface.plane.x
+    for place, number in ((x < -0.6, 0), (x > 0.6, 1), (abs(x) < 0.4, 2)):
+        full = np.array(rgb(COLORS[number]))
+        # a pale class keeps the direction of its colour from white
+        away, own = 255 - image[place], 255 - full
+        cosine = away @ own / np.linalg.norm(away, axis=1) / np.linalg.norm(own)
+        assert cosine.min() > 0.999
+    crossings = sorted({round(float(line[:, 0].mean()), 2) for line in boundaries(surface)})
+    assert crossings == [-0.5, 0.5]
+    legend = heatmap(an_axis(), surface, (0, 1), shown_points(setting)).get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["ring1", "ring2", "ring3"]
+
+
+def test_points_are_few_enough_and_marked_by_class():
+    setting = a_perceptron()
+    points = shown_points(setting)
+    ax = heatmap(an_axis(), upper_half(), (0, 1), points)
+    groups = ax.collections[1:]
+    assert [len(group.get_offsets()) for group in groups] == [
+        int((points.targets == 0).sum()),
+        int((points.targets == 1).sum()),
+    ]
+    assert len(points.inputs) == 300
+    assert [to_hex(group.get_facecolor()[0]) for group in groups] == COLORS[:2]
+    corners = [len(group.get_paths()[0].vertices) for group in groups]
+    assert corners[0] != corners[1], "the classes differ in shape, not in colour alone"
+    few = shown_points(a_perceptron(data=DATA["gate"]()))
+    assert len(few.inputs) == 4
+
+
+def test_a_diverged_network_is_said_to_be():
+    setting = a_perceptron()
+    lost = (layer([[np.nan], [1.0]], [0.0]),)
+    surface = surface_of(plane_of(setting, 9), lost, setting)
+    ax = heatmap(an_axis(), surface, (0, 1), shown_points(setting))
+    assert [t.get_text() for t in ax.texts] == ["diverged: the outputs are not finite"]
+    solid = relief(Figure().add_subplot(projection="3d"), surface, (0, 1))
+    assert not solid.collections
+    ax = diagram(an_axis(), wiring_of(setting), weights(lost), biases(lost))
+    assert [t.get_text() for t in ax.texts] == ["diverged: no finite weights"]
+    unit = columns(plane_of(setting, 9), lost, setting)[1]
+    assert len(neurons(an_axis(), [unit]).images) == 1
+
+
+def test_the_relief_is_as_high_as_the_output():
+    ax = relief(Figure().add_subplot(projection="3d"), upper_half(20), (0, 1))
+    (faces,) = ax.collections
+    heights = np.array(faces.get_array())
+    assert heights.shape == (19 * 19,)
+    assert set(np.round(heights, 6)) == {0.0, 1.0, 0.5}
+    assert ax.get_zlim() == (0, 1)
+
+
+def test_every_unit_has_a_heatmap_and_the_inputs_come_first():
+    setting = make_setting()
+    film = shoot(setting, 0)
+    plane = plane_of(setting, 11)
+    layers = columns(plane, film.subject.params, setting)
+    assert [layer.names for layer in layers] == [
+        ("x", "y", "x*y"), ("unit 1", "unit 2"), ("unit 1",), ("label",)
+    ]  # fmt: skip
+    assert layers[0].values[2][3, 8] == pytest.approx(plane.y[3] * plane.x[8])
+    assert layers[1].scales == ((0.0, 1.0), (0.0, 1.0))
+    whole = answers(plane, film.subject.params, setting)
+    assert (layers[2].values == whole[1]).all()
+    ax = neurons(an_axis(), layers)
+    assert len(ax.images) == 7
+    assert {"x", "label", "hidden 2\nsigmoid"} <= {text.get_text() for text in ax.texts}
+
+
+def test_a_wide_layer_shows_its_first_twelve_units_and_has_no_diagram():
+    setting = make_setting(network=Network(hidden=(30,), output="sigmoid"))
+    params = shoot(setting, 0).subject.params
+    hidden = columns(plane_of(setting, 5), params, setting)[1]
+    assert (len(hidden.names), hidden.more) == (12, 18)
+    assert any("first 12 of 30" in t.get_text() for t in neurons(an_axis(), [hidden]).texts)
+    ax = diagram(an_axis(), wiring_of(setting), weights(params), biases(params))
+    assert [t.get_text() for t in ax.texts] == [
+        "not drawn: 30 units in a layer;\nup to 12 can be read"
+    ]
+    assert not ax.collections
+
+
+def test_links_lead_from_each_weight_s_input_to_its_unit():
+    wiring = wiring_of(make_setting())
+    # 3-[2,1]-1: inputs 0 to 2, then 3 and 4, then 5, then 6
+    assert wiring.links.tolist() == [
+        [0, 3], [0, 4], [1, 3], [1, 4], [2, 3], [2, 4], [3, 5], [4, 5], [5, 6]
+    ]  # fmt: skip
+    assert wiring.names == ("x", "y", "x*y", "", "", "", "label")
+    assert not wiring.shortcut.any()
+    skipping = Network(hidden=(2,), output="sigmoid", shortcut=True)
+    wiring = wiring_of(make_setting(features=PLAIN, network=skipping))
+    # 2-[2]-1: behind the two hidden units the output gets the inputs themselves
+    assert wiring.links[4:].tolist() == [[2, 4], [3, 4], [0, 4], [1, 4]]
+    assert wiring.shortcut.tolist() == [False] * 6 + [True] * 2
+
+
+def test_links_are_as_wide_as_their_weights_and_coloured_by_sign():
+    setting = a_perceptron()
+    ax = diagram(an_axis(), wiring_of(setting), np.array([-2.0, 1.0]), np.array([0.25]), (4.0, 1.0))
+    links = ax.collections[0]
+    thin, wide = sorted(links.get_linewidths())
+    assert wide - 0.3 == pytest.approx((WIDEST - 0.3) / 2)
+    assert thin - 0.3 == pytest.approx((WIDEST - 0.3) / 4)
+    assert [to_hex(colour) for colour in links.get_colors()] == [NEGATIVE, POSITIVE]
+    words = {text.get_text() for text in ax.texts}
+    assert {"x", "y", "label", "0.25"} <= words
+    ax = diagram(an_axis(), wiring_of(setting), np.array([-2.0, 1.0]), None)
+    assert not any("bias" in text.get_text() for text in ax.texts)
+
+
+COURSE = Course(
+    np.array([1, 10, 100]),
+    np.array([0.9, 0.5, 0.1]),
+    np.array([0.8, 0.4, 0.2]),
+    np.array([0.5, 0.75, 1.0]),
+)
+
+
+def test_curves_are_drawn_as_measured_and_what_is_to_come_is_pale():
+    ax = losses(an_axis(), COURSE)
+    train, test = ax.lines
+    assert train.get_ydata().tolist() == [0.9, 0.5, 0.1]
+    assert test.get_ydata().tolist() == [0.8, 0.4, 0.2]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    now, *lines = losses(an_axis(), COURSE, at=10).lines
+    assert list(now.get_xdata()) == [10, 10]
+    assert [line.get_alpha() for line in lines] == [0.25, None, 0.25, None]
+    np.testing.assert_array_equal(lines[1].get_ydata(), [0.9, 0.5, np.nan])
+    right, target = accuracy(an_axis(), COURSE, target=0.95).lines
+    assert right.get_ydata().tolist() == [0.5, 0.75, 1.0]
+    assert list(target.get_ydata()) == [0.95, 0.95]
+
+
+def test_a_diverging_loss_does_not_flatten_the_rest():
+    values = np.array([0.5, 1e200, np.nan])
+    ax = losses(an_axis(), Course(np.array([1, 2, 3]), values, values, values))
+    assert ax.get_ylim()[1] < 10
+    assert ax.get_title(loc="left") == "Loss (diverged)"
+    lost = np.full(3, np.nan)
+    ax = losses(an_axis(), Course(np.array([1, 2, 3]), lost, lost, lost))
+    assert [t.get_text() for t in ax.texts] == ["diverged before the first evaluation"]
+
+
+def test_frames_are_spread_evenly_over_the_evaluations():
+    frames = chosen(100)
+    assert (len(frames), frames[0], frames[-1]) == (40, -1, 99)
+    assert set(np.diff(frames)) <= {2, 3}
+    assert chosen(1) == [-1, 0]
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_a_film_shows_the_very_trial_that_was_trained_among_others(engine):
+    setting = make_setting(engine=engine)
+    film = shoot(setting, 1)
+    among = run(Stack(tuple(Trial(setting, seed) for seed in range(3))), engine)
+    for mine, theirs in zip(film.subject.params, among.params, strict=True):
+        assert (mine.weights[0] == theirs.weights[1]).all()
+        assert (mine.bias[0] == theirs.bias[1]).all()
+    assert (film.subject.course.test_loss == among.curves.test_loss[1]).all()
+    assert film.evaluations.tolist() == list(range(-1, len(among.curves.samples)))
+    assert film.samples(0) == 0
+    assert film.words(0) == "0 samples seen · before training"
+    assert film.samples(len(film.params) - 1) == setting.budget
+    sets = {weights(params).tobytes() for params in film.params}
+    assert len(sets) == len(film.params), "each frame has parameters of its own"
+
+
+def test_the_gif_has_every_frame_and_the_colours_of_the_house():
+    film = shoot(make_setting(), 0)
+    drawn = []
+    written = gif(film, scene_of(film), drawn.append)
+    assert sum(drawn) == len(film.params)
+    assert len(written) < MOST_BYTES
+    assert written == gif(film, scene_of(film)), "the same film gives the same bytes"
+    with Image.open(io.BytesIO(written)) as moving:
+        assert (moving.n_frames, moving.info["loop"]) == (len(film.params), 0)
+        first = np.asarray(moving.convert("RGB")).astype(int)
+        moving.seek(moving.n_frames - 1)
+        assert moving.info["duration"] == 2500
+        last = np.asarray(moving.convert("RGB")).astype(int)
+    assert (first != last).any(axis=2).mean() > 0.05
+    assert last[0, 0].tolist() == [255, 255, 255]
+    # test loss and accuracy lines keep their colours, in the right fifth of the picture
+    right = last[:, 4 * last.shape[1] // 5 :].reshape(-1, 3)
+    for colour in ("#0072b2", "#00875f"):
+        assert np.abs(right - rgb(colour)).max(axis=1).min() <= 6
+
+
+def embedded(page):
+    return json.loads(re.search(r'id="film">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_the_page_holds_all_frames_and_loads_nothing():
+    film = shoot(make_setting(), 0)
+    page = player(film, scene_of(film))
+    assert not re.search(r"https?://|@import|<link[^>]+href=\"(?!data:)|\bsrc=", page)
+    assert "<title>xor · 3-[2,1]-1 sigmoid · sgd, lr 0.1 · seed 0" in page
+    held = embedded(page)
+    n, frames = held["surface"]["n"], len(film.params)
+    images = np.frombuffer(base64.b64decode(held["surface"]["shades"]), np.uint8)
+    images = images.reshape(frames, n, n)
+    scene = scene_of(film)
+    assert (images[-1] == shades(scene.surfaces[-1], *scene.scale)).all()
+    assert held["samples"] == [film.samples(frame) for frame in range(frames)]
+    assert np.allclose(held["network"]["weights"], scene.weights, rtol=1e-3)
+    assert held["course"]["metrics"]["test_loss"][-1] == pytest.approx(
+        film.subject.course.test_loss[-1], rel=1e-3
+    )
+    small = np.frombuffer(base64.b64decode(held["units"]["shades"]), np.uint8)
+    assert small.size == frames * 7 * held["units"]["n"] ** 2
+    assert page == player(film, scene)
+
+
+def test_a_problem_that_is_no_plane_has_diagram_and_curves_only(tmp_path):
+    setting = make_setting(
+        data=DATA["iris"](),
+        features=Terms(),
+        network=Network(hidden=(3,), output="sigmoid"),
+        budget=60,
+    )
+    assert not is_planar(setting)
+    written = animate(setting, 0, tmp_path)
+    assert [path.name for path in written] == [
+        "animation.html", "animation.gif", "network.png", "curves.png"
+    ]  # fmt: skip
+    page = written[0].read_text()
+    held = embedded(page)
+    assert (held["surface"], held["units"]) == (None, None)
+    assert 'id="surface"' not in page
+    assert held["network"]["names"][0].startswith("sepal")
+
+
+def test_a_planar_problem_has_five_pictures_that_differ_by_trial(tmp_path):
+    setting = make_setting()
+    for seed in (0, 1):
+        names = [
+            path.name for path in draw_stills(shoot(setting, seed).subject, tmp_path / str(seed))
+        ]
+    assert names == ["surface.png", "surface3d.png", "neurons.png", "network.png", "curves.png"]
+    for name in names:
+        with Image.open(tmp_path / "0" / name) as zero, Image.open(tmp_path / "1" / name) as one:
+            assert zero.size == one.size
+            assert np.asarray(zero).std() > 10
+            assert (np.asarray(zero) != np.asarray(one)).any()
+
+
+def planar_names():
+    return [name for name in DATA if DATA[name].planar]
+
+
+@pytest.mark.parametrize("name", planar_names())
+def test_every_planar_problem_can_be_drawn(name, tmp_path):
+    setting = a_perceptron(
+        data=DATA[name](), budget=20, network=Network(hidden=(2,), output="sigmoid")
+    )
+    assert is_planar(setting)
+    assert len(draw_stills(shoot(setting, 0).subject, tmp_path)) == 5
+
+
+def test_progress_is_said_only_of_what_takes_a_while(monkeypatch, capsys):
+    with progress.drawing("drawing 4 networks", 4) as advance:
+        advance(1)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(progress, "FIRST", -1.0)
+    with progress.drawing("drawing 4 networks", 4) as advance:
+        advance(1)
+        advance(1)
+    assert capsys.readouterr() == ("", "drawing 4 networks: 25%\n")

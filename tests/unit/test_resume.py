@@ -1,0 +1,116 @@
+"""Training that goes on ends where an uninterrupted one ends, to the last bit."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnrun.config import Network
+from nnrun.errors import InputError
+from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.network.schedules import SCHEDULES
+from nnrun.problem.generators import Xor
+from nnrun.resume import find_state
+from nnrun.sweep.block import Block
+from nnrun.sweep.store import Record, write_record
+from nnrun.training.convergence import outcomes
+from nnrun.training.memory import flattened, restored
+from nnrun.training.stack import Stack, Trial
+from tests.conftest import make_setting, run
+
+SEEDS = (3, 1, 4)
+
+
+def stack_of(setting):
+    return Stack(tuple(Trial(setting, seed) for seed in SEEDS))
+
+
+def saved(setting, folder, engine):
+    """Train a setting and leave its record in a folder."""
+    trained = run(stack_of(setting), engine)
+    block = Block.of(trained, range(len(SEEDS)), SEEDS, 0.0)
+    config = json.loads(json.dumps(setting.flat))
+    meta = {"setting": setting.id, "config": config, "engine": trained.engine, "number": 0}
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_record(Record.of(meta, block, outcomes(block.curves, setting.target)), folder)
+
+
+def assert_goes_on(setting, folder, engine):
+    setting = replace(setting, keep_state=True)
+    path = saved(setting, folder, engine)
+    longer = replace(setting, budget=2 * setting.budget, evals=60)
+    whole = run(stack_of(longer), engine)
+    rest = run(stack_of(replace(longer, continue_from=str(path))), engine)
+    assert rest.engine == engine
+    for a, b in zip(whole.params, rest.params, strict=True):
+        np.testing.assert_array_equal(a.weights, b.weights)
+        np.testing.assert_array_equal(a.bias, b.bias)
+    assert not np.array_equal(whole.params[0].weights, run(stack_of(setting)).params[0].weights)
+    for a, b in zip(whole.memory, rest.memory, strict=True):
+        np.testing.assert_array_equal(a.ravel(), b.ravel())
+    # the curve of the first half is the earlier run's, that of the second is the same
+    later = rest.curves.samples > setting.budget
+    same = np.isin(whole.curves.samples, rest.curves.samples[later])
+    assert same.sum() == later.sum() > 2
+    np.testing.assert_array_equal(whole.curves.test_loss[:, same], rest.curves.test_loss[:, later])
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_every_optimizer_goes_on(optimizer, engine, tmp_path):
+    entry = OPTIMIZERS[optimizer]()
+    changes = {"data": Xor(n_train=20), "batch_size": 20, "budget": 600} if entry.full_batch else {}
+    assert_goes_on(make_setting(optimizer=entry, lr=0.02, **changes), tmp_path, engine)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network": Network((4, 3), "tanh", "sigmoid", dropout=0.3, shortcut=True)},
+        {"data": Xor(n_train=30), "batch_size": 7, "budget": 420},
+        {"schedule": SCHEDULES["inverse_time"](warmup=50)},
+        {"schedule": SCHEDULES["triangular"](period=100)},
+    ],
+)
+def test_streams_masks_pools_and_schedules_go_on(changes, engine, tmp_path):
+    assert_goes_on(make_setting(**changes), tmp_path, engine)
+
+
+def test_a_sweep_is_searched_for_the_setting(tmp_path):
+    for number, lr in enumerate((0.1, 0.3)):
+        saved(make_setting(lr=lr, keep_state=True), tmp_path / str(number), "lanes")
+    wanted = make_setting(lr=0.3, keep_state=True, budget=900)
+    assert find_state(str(tmp_path), wanted.flat).config["lr"] == 0.3
+    with pytest.raises(InputError, match=r"the nearest differs from lr=0.2 \(only budget"):
+        find_state(str(tmp_path), replace(wanted, lr=0.2).flat)
+
+
+def test_what_cannot_be_continued_is_refused(tmp_path):
+    wanted = make_setting(budget=900)
+    with pytest.raises(InputError, match="does not exist"):
+        find_state(str(tmp_path / "nothing"), wanted.flat)
+    with pytest.raises(InputError, match="is not the folder of a run or a sweep"):
+        find_state(str(tmp_path), wanted.flat)
+    saved(make_setting(), tmp_path, "lanes")
+    with pytest.raises(InputError, match="train it with keep_state=true"):
+        find_state(str(tmp_path), wanted.flat)
+    (tmp_path / "record.npz").write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match="is not a readable record"):
+        find_state(str(tmp_path), wanted.flat)
+
+
+def test_any_state_of_tuples_arrays_and_numbers_is_kept():
+    a = np.arange(6.0).reshape(3, 2, 1)
+    state = ((a, a + 1), 0.25, None, ())
+    leaves = list(flattened(state, 3))
+    back = restored(((a * 0, a * 0), 0.0, None, ()), leaves)
+    np.testing.assert_array_equal(back[0][1], a + 1)
+    assert back[1].shape == (3, 1, 1)
+    assert (back[1] == 0.25).all()
+    assert back[2:] == (None, ())
+    with pytest.raises(TypeError, match="of type dict cannot be kept"):
+        list(flattened({"m": a}, 3))
+    with pytest.raises(ValueError, match="do not make up"):
+        restored((a,), [a, a])
