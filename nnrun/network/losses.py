@@ -55,7 +55,7 @@ LOSSES: Registry[Loss] = Registry("loss")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deviation:
+class Deviation(Loss):
     """What losses of the difference between output and target share: any output activation.
 
     Attributes:
@@ -156,7 +156,7 @@ class Huber(Deviation):
 
 @LOSSES.register("binary_crossentropy")
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Loss):
     """Cross-entropy of independent yes-or-no outputs, fused with sigmoid, in nats."""
 
     output: ClassVar[str | None] = "sigmoid"
@@ -175,7 +175,7 @@ class BinaryCrossEntropy:
 
 @LOSSES.register("categorical_crossentropy")
 @dataclass(frozen=True)
-class CategoricalCrossEntropy:
+class CategoricalCrossEntropy(Loss):
     """Cross-entropy of one class among several, fused with softmax, in nats."""
 
     output: ClassVar[str | None] = "softmax"
@@ -196,7 +196,7 @@ class CategoricalCrossEntropy:
 
 @LOSSES.register("hinge")
 @dataclass(frozen=True)
-class Hinge:
+class Hinge(Loss):
     """What linear outputs lack of a margin of 1: Σ max(0, 1 - s output), s = 2 target - 1.
 
     Several classes are each held against the rest. The slope at a margin of exactly 1 is 0.

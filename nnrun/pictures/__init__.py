@@ -20,7 +20,7 @@ Files:
 
 - ``stills``: the PNG files of a trial.
 - ``gif``: the animation as GIF.
-- ``player``: the animation as a page of its own, from ``player.html.j2``.
+- ``player``: the animation as a page of its own, from ``player.html.j2`` and its scripts.
 - ``animate``: all of these in the folder of each setting.
 - ``progress``: how far the drawing is.
 - ``__main__``: ``python -m nnrun.pictures FOLDER``.

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from nnrun.errors import InputError, Issue
 from nnrun.problem.balance import draw_balanced, shares_of
 from nnrun.problem.noise import LABELS, MOVES, State, beside, moved, relabelled, state_of
-from nnrun.problem.problem import Array, Problem, Samples, Task
+from nnrun.problem.problem import Array, Data, Problem, Samples, Task
 from nnrun.seeds import Role, generator
 
 MOST_SAMPLES = 10_000_000
@@ -26,7 +26,7 @@ N_TEST = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn(ABC):
+class Drawn(Data, ABC):
     """A problem whose samples are drawn; an entry says how in ``sample``.
 
     The held-out set has coordinate noise and balance as the training data have them, and no label

@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from nnrun.errors import InputError, Issue, listed
 from nnrun.problem.columns import Codes, Kind, Mask, categories, kind_of, moments, numbers
 from nnrun.problem.encoder import Column, Encoder
-from nnrun.problem.problem import Array, Problem, Samples, Task
+from nnrun.problem.problem import Array, Data, Problem, Samples, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ MOST_INTEGER_CLASSES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
+class Split(Data):
     """Which rows are held out, and how training visits the others.
 
     Attributes:

@@ -12,7 +12,7 @@ from annotated_types import Ge, Le
 
 from nnrun.errors import InputError, Issue
 from nnrun.problem.expressions import HIGHEST_POWER
-from nnrun.problem.features import FEATURES, NewRng
+from nnrun.problem.features import FEATURES, FeatureSet, NewRng
 from nnrun.problem.problem import Array
 from nnrun.problem.products import Factors, Monomial, Wave
 
@@ -21,7 +21,7 @@ MOST_FEATURES = 10_000
 
 @FEATURES.register("polynomial")
 @dataclass(frozen=True)
-class Polynomial:
+class Polynomial(FeatureSet):
     """All products of the data's inputs up to a degree, lower degrees first.
 
     Attributes:
@@ -56,7 +56,7 @@ class Polynomial:
 
 @FEATURES.register("fourier")
 @dataclass(frozen=True)
-class Fourier:
+class Fourier(FeatureSet):
     """Sines and cosines of each of the data's inputs, in its place: sin(k w x), cos(k w x).
 
     Here w = 2 pi / period, and k = 1, 2 ... up to the degree.

@@ -8,13 +8,13 @@ import numpy as np
 
 from nnrun.errors import InputError, Issue
 from nnrun.problem.expressions import Term, parse
-from nnrun.problem.features import FEATURES, NewRng
+from nnrun.problem.features import FEATURES, FeatureSet, NewRng
 from nnrun.problem.problem import Array
 
 
 @FEATURES.register("terms")
 @dataclass(frozen=True)
-class Terms:
+class Terms(FeatureSet):
     """A list of terms of the data's inputs.
 
     Attributes:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnrun.network.activations.base import ACTIVATIONS, Array
+from nnrun.network.activations.base import ACTIVATIONS, Activation, Array
 
 
 @ACTIVATIONS.register("linear")
 @dataclass(frozen=True)
-class Linear:
+class Linear(Activation):
     """The identity, the usual output for regression."""
 
     def forward(self, z: Array) -> Array:
@@ -23,7 +23,7 @@ class Linear:
 
 @ACTIVATIONS.register("sine")
 @dataclass(frozen=True)
-class Sine:
+class Sine(Activation):
     """The sine, with outputs in [-1, 1]; a frequency is in the weights.
 
     References:
@@ -42,7 +42,7 @@ class Sine:
 
 @ACTIVATIONS.register("softmax")
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(Activation):
     """Exponentials normalised to sum 1 over the units; the only entry that is not element-wise."""
 
     def forward(self, z: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Gt
 
-from nnrun.network.activations.base import ACTIVATIONS, Array
+from nnrun.network.activations.base import ACTIVATIONS, Activation, Array
 from nnrun.network.activations.saturating import logistic
 
 GELU_SCALE, GELU_CUBIC = 0.7978845608028654, 0.044715
@@ -18,7 +18,7 @@ GELU_BOUND = 10.0
 
 @ACTIVATIONS.register("relu")
 @dataclass(frozen=True)
-class Relu:
+class Relu(Activation):
     """The rectifier max(0, z); its slope at 0 is taken as 0."""
 
     def forward(self, z: Array) -> Array:
@@ -32,7 +32,7 @@ class Relu:
 
 @ACTIVATIONS.register("leaky_relu")
 @dataclass(frozen=True)
-class LeakyRelu:
+class LeakyRelu(Activation):
     """The rectifier that lets a share through below 0; its slope at 0 is that of the left side.
 
     Attributes:
@@ -55,7 +55,7 @@ class LeakyRelu:
 
 @ACTIVATIONS.register("elu")
 @dataclass(frozen=True)
-class Elu:
+class Elu(Activation):
     """The exponential linear unit: z above 0, else α (exp(z) - 1).
 
     Attributes:
@@ -81,7 +81,7 @@ class Elu:
 
 @ACTIVATIONS.register("gelu")
 @dataclass(frozen=True)
-class Gelu:
+class Gelu(Activation):
     """The Gaussian error linear unit in its tanh form, within 0.0005 of z times the normal CDF.
 
     PyTorch has both forms and takes the exact one unless told ``approximate="tanh"``.
@@ -104,7 +104,7 @@ class Gelu:
 
 @ACTIVATIONS.register("silu")
 @dataclass(frozen=True)
-class Silu:
+class Silu(Activation):
     """The sigmoid-weighted linear unit z / (1 + exp(-z)), also called swish.
 
     References:
@@ -124,7 +124,7 @@ class Silu:
 
 @ACTIVATIONS.register("softplus")
 @dataclass(frozen=True)
-class Softplus:
+class Softplus(Activation):
     """The smooth rectifier log(1 + exp(z)).
 
     References:

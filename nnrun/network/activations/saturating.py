@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnrun.network.activations.base import ACTIVATIONS, Array
+from nnrun.network.activations.base import ACTIVATIONS, Activation, Array
 
 TWO_OVER_PI = 0.6366197723675814
 
@@ -16,7 +16,7 @@ def logistic(z: Array) -> Array:
 
 @ACTIVATIONS.register("sigmoid")
 @dataclass(frozen=True)
-class Sigmoid:
+class Sigmoid(Activation):
     """The logistic function 1 / (1 + exp(-z)), with outputs in (0, 1)."""
 
     def forward(self, z: Array) -> Array:
@@ -30,7 +30,7 @@ class Sigmoid:
 
 @ACTIVATIONS.register("tanh")
 @dataclass(frozen=True)
-class Tanh:
+class Tanh(Activation):
     """The hyperbolic tangent, with outputs in (-1, 1)."""
 
     def forward(self, z: Array) -> Array:
@@ -44,7 +44,7 @@ class Tanh:
 
 @ACTIVATIONS.register("softsign")
 @dataclass(frozen=True)
-class Softsign:
+class Softsign(Activation):
     """z / (1 + |z|), with outputs in (-1, 1) that saturate slowly.
 
     References:
@@ -64,7 +64,7 @@ class Softsign:
 
 @ACTIVATIONS.register("arctan")
 @dataclass(frozen=True)
-class Arctan:
+class Arctan(Activation):
     """The arctangent scaled by 2 / π, with outputs in (-1, 1); its slope at 0 is 2 / π."""
 
     def forward(self, z: Array) -> Array:

@@ -43,7 +43,7 @@ SCHEDULES: Registry[Schedule] = Registry("schedule")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warmed:
+class Warmed(Schedule):
     """A schedule after a linear warm-up; to make one, write ``course``.
 
     During the warm-up the factor of step t is (t + 1) / (warmup + 1) of the course's first, so the

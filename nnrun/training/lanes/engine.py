@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.config import Setting
-from nnrun.network.activations import Array, Linear
+from nnrun.network.activations import ACTIVATIONS, Array
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, Start
@@ -159,7 +159,7 @@ def _flat(params: Params) -> Array:
 def _options(setting: Setting) -> npt.NDArray[np.int64]:
     """Return the kernel's options, at the places of ``Option``."""
     net, loss = setting.architecture, setting.loss
-    top = Linear() if net.raw_error else net.activations[-1]
+    top = ACTIVATIONS["linear"]() if net.raw_error else net.activations[-1]
     options = np.zeros(len(Option), dtype=np.int64)
     options[Option.TOP] = activations.CODES[type(top)]
     options[Option.SHORTCUT] = net.shortcut and len(net.activations) > 1

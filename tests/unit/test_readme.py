@@ -1,0 +1,79 @@
+"""What the README shows works as it stands there."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnrun import custom
+from nnrun.problem.features import make_problem
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+IMPORTS = """
+from dataclasses import dataclass
+from typing import Annotated
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+from nnrun.network.activations import Activation
+from nnrun.network.initializers import Initializer
+from nnrun.network.losses import Loss
+from nnrun.network.optimizers import Optimizer
+from nnrun.network.params import map_params, zeros_like
+from nnrun.network.schedules import Schedule
+from nnrun.problem.drawn import Drawn, yes_no
+from nnrun.problem.features import FeatureSet
+from nnrun.problem.problem import Samples
+"""
+COMPONENTS = {
+    re.search(r"class (\w+)", block)[1]: block
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    if "class " in block
+}
+KINDS = {
+    "HeavyBall": "optimizer", "Halving": "schedule", "Cubic": "activation", "LogCosh": "loss",
+    "Signs": "init", "Radius": "features", "Disc": "data",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def readme_rules(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mine")
+    (folder / "readme_rules.py").write_text(IMPORTS + "\n".join(COMPONENTS.values()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield "readme_rules"
+        sys.modules.pop("readme_rules", None)
+
+
+def test_there_is_one_component_of_each_kind():
+    assert COMPONENTS.keys() == KINDS.keys()
+    assert set(KINDS.values()) == set(custom.BASES)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_is_short_and_works(name, readme_rules):
+    assert len(COMPONENTS[name].strip().splitlines()) < 10
+    entry = custom.component(KINDS[name], f"{readme_rules}.{name}")()
+    custom.tried(KINDS[name], entry)
+    if name == "Disc":
+        labels = entry.problem().held_out.targets
+        # the disc's area
+        assert labels.mean() == pytest.approx(np.pi * 0.16, abs=0.08)
+    if name == "Radius":
+        from nnrun.problem.generators import Xor
+
+        assert make_problem(Xor(), entry).inputs == ("x", "y", "r")
+
+
+def test_every_group_and_option_of_the_table_exists():
+    from nnrun.components import REGISTRIES
+    from nnrun.network.activations import ACTIVATIONS
+
+    for group in ("data", "init", "loss", "optimizer", "schedule"):
+        (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, re.MULTILINE)
+        missing = [name for name in REGISTRIES[group] if f"`{name}`" not in row]
+        assert not missing, f"the README does not list {missing} of {group}"
+    (row,) = re.findall(r"^\| `network` \| (.*) \|$", README, re.MULTILINE)
+    assert all(f"`{name}`" in row for name in ACTIVATIONS)
