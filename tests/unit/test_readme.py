@@ -20,7 +20,7 @@ from nnrun.network.activations import Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
 from nnrun.network.optimizers import Optimizer
-from nnrun.network.params import map_params, zeros_like
+from nnrun.network.params import map_params
 from nnrun.network.schedules import Schedule
 from nnrun.problem.drawn import Drawn, yes_no
 from nnrun.problem.features import FeatureSet
@@ -32,7 +32,7 @@ COMPONENTS = {
     if "class " in block
 }
 KINDS = {
-    "HeavyBall": "optimizer", "Halving": "schedule", "Cubic": "activation", "LogCosh": "loss",
+    "SignDescent": "optimizer", "Halving": "schedule", "Cubic": "activation", "LogCosh": "loss",
     "Signs": "init", "Radius": "features", "Disc": "data",
 }  # fmt: skip
 
