@@ -47,6 +47,7 @@ function image(all, first, n, paint) {
 
 function tick(value) {
   const size = Math.abs(value);
+  if (size >= 1e10 || (size > 0 && size < 1e-4)) return value.toExponential(0).replace("e+", "e").replace(/-/g, "−");
   if (size >= 1e6) return +(value / 1e6).toPrecision(3) + "M";
   if (size >= 1e4) return +(value / 1e3).toPrecision(3) + "k";
   return String(+value.toPrecision(3)).replace("-", "−");

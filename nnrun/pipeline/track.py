@@ -139,8 +139,7 @@ class Runs:
         self._wait()
         if self._broken:
             return
-        names = [REPORT, "figures", SUMMARY, TRIALS, CURVES]
-        names += ["animation.html", "animation.gif"]  # of a single run; a sweep's are in its jobs
+        names = (REPORT, "figures", SUMMARY, TRIALS, CURVES, "animation.html", "animation.gif")
         totals = {key: float(results.summary[key].sum()) for key in COUNTS}
         run = SweepRun(
             name=f"{'sweep' if len(facts['jobs']) > 1 else 'run'} {folder.name}",

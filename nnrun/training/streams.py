@@ -54,13 +54,13 @@ class Stream:
         return Samples(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
     def _draw(self) -> Samples:
-        """Draw a block of an endless stream, or order the pool for one epoch."""
+        """Draw a block of an endless stream, or order the pool for about as many samples."""
         if self._pool is None:
             assert self._problem.draw is not None
             return self._problem.draw(self._data, BLOCK)
-        if not self._problem.shuffle:
-            return self._pool
-        order = self._order.permutation(len(self._pool.inputs))
+        n_pool = len(self._pool.inputs)
+        epochs = np.broadcast_to(np.arange(n_pool), (max(1, BLOCK // n_pool), n_pool))
+        order = (self._order.permuted(epochs, axis=1) if self._problem.shuffle else epochs).ravel()
         return Samples(self._pool.inputs[order], self._pool.targets[order])
 
 

@@ -77,3 +77,11 @@ def test_every_group_and_option_of_the_table_exists():
         assert not missing, f"the README does not list {missing} of {group}"
     (row,) = re.findall(r"^\| `network` \| (.*) \|$", README, re.MULTILINE)
     assert all(f"`{name}`" in row for name in ACTIVATIONS)
+
+
+def test_the_help_lists_every_activation():
+    from nnrun.network.activations import ACTIVATIONS
+
+    text = (Path(__file__).parents[2] / "conf/hydra/help/nnrun.yaml").read_text()
+    (told,) = re.findall(r"Activations: (.*?);", text, re.DOTALL)
+    assert set(told.replace("\n", " ").replace(" ", "").split(",")) == set(ACTIVATIONS)
