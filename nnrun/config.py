@@ -162,13 +162,9 @@ class Setting:
         of their file.
         """
         fixed = self.problem.pool is not None
-        left_out = (
-            "target.",
-            "engine",
-            "continue_from",
-            *(("data.", "features.") if fixed else ()),
-        )
-        kept = {k: v for k, v in self.flat.items() if not k.startswith(left_out)}
+        left_out = ["target.", "engine", "continue_from", "init.path"]
+        left_out += ["data.", "features."] if fixed else []
+        kept = {k: v for k, v in self.flat.items() if not k.startswith(tuple(left_out))}
         own = {str(type(c)): custom.digest(c) for c in self.components if custom.is_custom(c)}
         read = {"data": self.problem.digest, "init": self.init.digest}
         read["saved"] = self.saved.digest if self.saved else ""
