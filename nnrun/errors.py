@@ -92,4 +92,5 @@ def shown(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
+    # the end of a path says more than its middle
+    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"

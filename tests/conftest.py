@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.config import Network, Setting, Target
+from nnrun.config import Executor, Network, Setting, Target
 from nnrun.network.initializers import Uniform
 from nnrun.network.losses import SquaredError
 from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.generators import Xor
 from nnrun.problem.terms import Terms
+from nnrun.sweep.executors import workers
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Trained, train
@@ -42,6 +43,12 @@ def run(stack: Stack, engine: str = "auto") -> Trained:
     """Train a stack with the engine of that name."""
     asked = tuple(Trial(replace(t.setting, engine=engine), t.seed) for t in stack.trials)
     return train(Stack(asked), choose_engine(Stack(asked)))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Give the whole suite every processor, and a part of it none but this process."""
+    part = any(not str(argument).startswith("-") for argument in config.invocation_params.args)
+    return 0 if part else workers(Executor())
 
 
 @pytest.fixture

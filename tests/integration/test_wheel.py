@@ -42,9 +42,9 @@ def test_a_wheel_runs_from_any_folder(installed, tmp_path):
 
 def test_the_console_script_completes(installed, tmp_path):
     script = installed / "bin" / "nnrun"
-    environment = {**os.environ, "PYTHONPATH": str(installed), "COMP_LINE": "nnrun data=g"}
+    environment = {**os.environ, "PYTHONPATH": str(installed), "COMP_LINE": "nnrun data=gat"}
     done = subprocess.run(
         [sys.executable, str(script), "-sc", "query=bash"],
-        cwd=tmp_path, env={**environment, "COMP_POINT": "12"}, capture_output=True, text=True,
+        cwd=tmp_path, env={**environment, "COMP_POINT": "14"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.split() == ["data=gate"]
