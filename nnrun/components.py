@@ -1,6 +1,8 @@
 """From sections of a configuration to components: entries of the registries, or a user's own."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nnrun import custom
@@ -15,7 +17,7 @@ from nnrun.problem import bundled, expansions, generators, table  # noqa: F401  
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import DATA
 from nnrun.registry import Registry
-from nnrun.schema import build
+from nnrun.schema import FIELD_HINT, build
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "data": DATA,
@@ -48,16 +50,48 @@ def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str
     name, target = options.pop("name", None), options.pop(custom.TARGET, None)
     registry: Registry[Any] = ACTIVATIONS if kind == "activation" else REGISTRIES[kind]
     try:
+        if target is None and name is None:
+            raise InputError(Issue("name", None, f"needs a name, or a {custom.TARGET}"))
         if target is None:
             return build(registry[name], options, issues, prefix + ".")
-        entry = build(custom.component(kind, str(target)), options, issues, prefix + ".")
-        if entry is not None:
-            custom.tried(kind, entry)
-        return entry
+        return _own(kind, str(target), options, issues, prefix)
     except InputError as error:
         key = custom.TARGET if target is not None else "name"
         issues += [Issue(f"{prefix}.{key}", i.value, i.rule, i.hint) for i in error.issues]
         return None
+
+
+def _own(
+    kind: str, target: str, options: Mapping[str, Any], issues: list[Issue], prefix: str
+) -> Any:
+    """Make a user's own component and try it, as ``make`` does."""
+    cls = custom.component(kind, target)
+    with custom.naming(cls):
+        entry = build(cls, options, issues, prefix + ".")
+        if entry is None:
+            return None
+        values = {f.name: getattr(entry, f.name) for f in fields(entry)}
+        odd = {name: type(v).__name__ for name, v in values.items() if not _can_be_kept(v)}
+        if odd:
+            rules = (f"its field '{name}' cannot be of type {kind}" for name, kind in odd.items())
+            raise InputError(*(Issue(custom.TARGET, target, rule, FIELD_HINT) for rule in rules))
+        hash(entry)
+    custom.tried(kind, entry)
+    return entry
+
+
+def _can_be_kept(value: Any) -> bool:
+    """Say whether settings can be told apart by a field's value and written with it."""
+    try:
+        hash(value)
+        if isinstance(value, tuple):
+            return all(map(_can_be_kept, value))
+        if is_dataclass(value) and not isinstance(value, type):
+            return all(_can_be_kept(getattr(value, f.name)) for f in fields(value))
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def activations(key: str, value: Any, issues: list[Issue]) -> Chosen | tuple[Chosen, ...] | None:
@@ -71,6 +105,10 @@ def activations(key: str, value: Any, issues: list[Issue]) -> Chosen | tuple[Cho
     Returns:
         What was asked for; None if a rule is broken.
     """
+    if isinstance(value, tuple) and key == "network.output":
+        rule = "must be one activation"
+        issues.append(Issue(key, value, rule, "for instance network.output=tanh"))
+        return None
     if isinstance(value, tuple):
         several = [activations(key, one, issues) for one in value]
         return None if None in several else tuple(several)  # type: ignore[arg-type]

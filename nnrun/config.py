@@ -131,7 +131,20 @@ class Setting:
         Raises:
             InputError: If that run has no such setting.
         """
-        return None if self.continue_from is None else find_state(self.continue_from, self.flat)
+        if self.continue_from is None:
+            return None
+        return find_state(self.continue_from, self.flat, self.sources)
+
+    @property
+    def seen(self) -> int:
+        """Samples that every trial has seen before its training begins here."""
+        return 0 if self.saved is None else self.saved.seen
+
+    @cached_property
+    def sources(self) -> dict[str, Any]:
+        """What the setting reads from files, as hashes: its data, and a user's own components."""
+        own = {str(type(c)): custom.digest(c) for c in self.components if custom.is_custom(c)}
+        return {"data": self.problem.digest, "own": own}
 
     @cached_property
     def problem(self) -> Problem:
@@ -165,10 +178,8 @@ class Setting:
         left_out = ["target.", "engine", "continue_from", "init.path"]
         left_out += ["data.", "features."] if fixed else []
         kept = {k: v for k, v in self.flat.items() if not k.startswith(tuple(left_out))}
-        own = {str(type(c)): custom.digest(c) for c in self.components if custom.is_custom(c)}
-        read = {"data": self.problem.digest, "init": self.init.digest}
-        read["saved"] = self.saved.digest if self.saved else ""
-        return {**kept, **read, "own": own}
+        saved = "" if self.saved is None else self.saved.digest
+        return {**kept, **self.sources, "init": self.init.digest, "saved": saved}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -281,14 +292,14 @@ def text_of(value: Any) -> Any:
     if not is_dataclass(value):
         return value
     name = getattr(value, "name", type(value).__name__)
-    settled = (f"{f.name}={getattr(value, f.name)}" for f in fields(value))
-    return f"{name}({', '.join(settled)})"
+    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
+    return f"{name}({', '.join(settled)})" if settled else str(name)
 
 
 def _flattened(key: str, value: Any) -> dict[str, Any]:
     """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
-    if not is_dataclass(value):
-        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else value}
+    if not is_dataclass(value) or key in ("network.activation", "network.output"):
+        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
     named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
     nested = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
     return {**named, **{k: v for part in nested for k, v in part.items()}}

@@ -66,7 +66,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {listed(names)}"
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
+def listed(names: Sequence[str], most: int = 20) -> str:
     """Join names with commas, cutting a long list short and saying so."""
     if len(names) <= most:
         return ", ".join(names)

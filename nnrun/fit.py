@@ -5,14 +5,22 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from nnrun import custom
 from nnrun.config import Setting, text_of
 from nnrun.errors import InputError, Issue
+from nnrun.network.losses import CategoricalCrossEntropy
+from nnrun.network.optimizers import Rprop
 from nnrun.network.saved import Saved
+from nnrun.network.schedules import Constant
 from nnrun.problem.features import FeatureSet, bare_problem
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.terms import Terms
 from nnrun.resume import SavedState
+
+MOST_COMPARED = 4096
+"""Steps at which the schedules of a run and of its continuation are compared."""
 
 NEVER_NEGATIVE = ("sigmoid", "softmax", "relu", "softplus")
 """Activations that say the same of every sample where 0 is the boundary between two classes."""
@@ -27,7 +35,8 @@ def fitted(setting: Setting) -> Setting:
     Raises:
         InputError: With every rule that is broken.
     """
-    _raise(*_counts(setting), *_layers(setting), *_schedule(setting))
+    _raise(*_counts(setting), *_layers(setting))
+    _raise(*_schedule(setting), *_without_effect(setting))
     bare = _attempt("data", setting.data, lambda: bare_problem(setting.data))
     problem = _attempt("features", setting.features, lambda: setting.problem)
     _raise(
@@ -40,6 +49,11 @@ def fitted(setting: Setting) -> Setting:
     )
     network = replace(setting.network, output=_output_name(setting, problem))
     whole = replace(setting, features=_features(setting, bare), network=network)
+    if not network.hidden:  # these have no meaning without hidden layers
+        plain = replace(network, activation="sigmoid", shortcut=False, dropout=0.0)
+        whole = replace(whole, network=plain, backprop="exact")
+    if whole.keep_state and custom.is_custom(whole.optimizer):
+        custom.require_flat_state(whole.optimizer)
     if whole.saved is None:
         return whole
     _raise(*_continued(whole, whole.saved))
@@ -72,6 +86,22 @@ def _layers(s: Setting) -> Iterator[Issue]:
         yield Issue("network.activation", text_of(network.activation), rule)
 
 
+def _without_effect(s: Setting) -> Iterator[Issue]:
+    """Refuse what would be asked for in vain."""
+    if s.target.hold > s.evals:
+        rule = f"cannot be met with {s.evals} evaluations"
+        yield Issue("target.hold", s.target.hold, rule, "give evals more, or target.hold less")
+    if isinstance(s.optimizer, Rprop):
+        rule = f"has no effect on optimizer={s.optimizer.name}, which follows signs alone"
+        if not isinstance(s.schedule, Constant):
+            yield Issue("schedule.name", s.schedule.name, rule, "use schedule=constant")
+        if not s.clip.none:
+            yield Issue("clip", None, rule, "leave clip.value and clip.norm at null")
+    bias = getattr(s.init, "bias", None)
+    if not s.network.bias and bias:
+        yield Issue("init.bias", bias, "has no effect without biases", "use network.bias=true")
+
+
 def _schedule(s: Setting) -> Iterator[Issue]:
     issue = s.schedule.problem_with(s.budget // s.batch_size)
     if issue is not None:
@@ -90,6 +120,20 @@ def _continued(s: Setting, saved: SavedState) -> Iterator[Issue]:
     if s.budget // s.batch_size * s.batch_size <= saved.seen:
         rule = f"must exceed the {saved.seen} samples of the run that is continued"
         yield Issue("budget", s.budget, rule, "the budget counts those, too")
+        return
+    if s.engine not in ("auto", saved.engine):
+        rule = f"cannot go on with what the engine {saved.engine} began"
+        yield Issue("engine", s.engine, rule, f"use engine={saved.engine}")
+    past = saved.seen // s.batch_size
+    steps = np.unique(np.linspace(0, past - 1, min(past, MOST_COMPARED)).astype(np.int64))
+    then, now = (
+        s.schedule.factor(steps, budget // s.batch_size)
+        for budget in (int(saved.config["budget"]), s.budget)
+    )
+    if not np.array_equal(then, now):
+        rule = "depends on the whole budget, which was another when training began"
+        hint = "train with the final budget at once, or under a schedule that does not"
+        yield Issue("schedule.name", s.schedule.name, rule, hint)
 
 
 def _pool(s: Setting, problem: Problem) -> Iterator[Issue]:
@@ -119,7 +163,7 @@ def _task(s: Setting, problem: Problem) -> Iterator[Issue]:
         if s.loss.output is None:
             hint = "use loss.targets=zero_one"
         yield Issue("loss", s.loss.name, "needs classes, and this is a regression", hint)
-    if s.loss.name == "categorical_crossentropy" and len(problem.outputs) == 1 and not regression:
+    if isinstance(s.loss, CategoricalCrossEntropy) and len(problem.outputs) == 1 and not regression:
         hint = "use loss=binary_crossentropy"
         yield Issue("loss", s.loss.name, "needs an output for each of several classes", hint)
 

@@ -62,27 +62,29 @@ class SavedState:
         return [self.seeds.index(seed) for seed in seeds]
 
 
-def find_state(path: str, wanted: Mapping[str, Any]) -> SavedState:
+def find_state(
+    path: str, wanted: Mapping[str, Any], sources: Mapping[str, Any] | None = None
+) -> SavedState:
     """Find the state from which a setting can go on.
 
     Args:
         path: A record, or the folder of a run, of a job, or of a sweep with a job of the same
             setting.
         wanted: The setting, flat.
+        sources: What it reads from files, as hashes: these must be the same, too.
 
     Raises:
         InputError: With the key ``continue_from``, if there is none.
     """
-    records = _records(Path(path))
+    records = _records(Path(path).expanduser())
     nearest: list[str] | None = None
     for record in records:
         state = _read(str(record), record.stat().st_mtime_ns)
         unlike = _differing(state.config, wanted)
         if not unlike:
-            if state.memory_kept:
-                return state.state
-            rule = f"{record} does not hold the optimizer's state"
-            raise _refused(path, rule, "train it with keep_state=true")
+            _require_whole(path, state, sources)
+            assert state.state is not None
+            return state.state
         nearest = unlike if nearest is None or len(unlike) < len(nearest) else nearest
     told = listed([f"{key}={shown(wanted.get(key))}" for key in nearest or ()], 5)
     rule = f"holds no such setting; the nearest differs from {told}"
@@ -92,18 +94,32 @@ def find_state(path: str, wanted: Mapping[str, Any]) -> SavedState:
 @dataclass(frozen=True, eq=False)
 class _Read:
     config: Mapping[str, Any]
-    memory_kept: bool
-    state: SavedState
+    sources: Mapping[str, Any] | None
+    state: SavedState | None  # None if the training failed
+
+
+def _require_whole(path: str, read: _Read, sources: Mapping[str, Any] | None) -> None:
+    """Check that a record of the right setting can be continued."""
+    if read.state is None:
+        raise _refused(path, "has no state to go on from: its training failed")
+    if not read.config.get("keep_state"):
+        rule, hint = "does not hold the optimizer's state", "train it with keep_state=true"
+        raise _refused(path, rule, hint)
+    if sources is not None and read.sources != sources:
+        changed = [k for k, v in sources.items() if (read.sources or {}).get(k) != v]
+        what = "data" if "data" in changed else "own components"
+        raise _refused(path, f"was trained with other {what} under the same name")
 
 
 @lru_cache(maxsize=4096)
 def _read(path: str, changed: int) -> _Read:
     """Read a record that was last changed at some time."""
     try:
-        content = Path(path).read_bytes()
         with np.load(Path(path), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         meta = json.loads(arrays["meta"].tobytes())
+        if meta["error"]:
+            return _Read(meta["config"], meta.get("sources"), None)
         n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
         state = SavedState(
@@ -116,11 +132,21 @@ def _read(path: str, changed: int) -> _Read:
             ],
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
             config=meta["config"],
-            digest=hashlib.sha256(content).hexdigest()[:32],
+            digest=_digest(arrays),
         )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise _refused(path, f"is not a readable record ({error})") from error
-    return _Read(meta["config"], bool(meta["config"].get("keep_state")), state)
+    return _Read(meta["config"], meta.get("sources"), state)
+
+
+def _digest(arrays: Arrays) -> str:
+    """Hash what training goes on from, and nothing else: neither times nor names."""
+    found = hashlib.sha256()
+    for key in sorted(arrays):
+        if key.startswith(("curves/", "params/", "memory/", "seeds")):
+            found.update(key.encode() + repr(arrays[key].shape).encode())
+            found.update(np.ascontiguousarray(arrays[key]).data)
+    return found.hexdigest()[:32]
 
 
 def _records(path: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from nnrun.errors import InputError, Issue, did_you_mean
 
@@ -14,6 +15,12 @@ T = TypeVar("T")
 
 MANDATORY = "???"
 """How a configuration file marks a value that the user must give."""
+
+FIELD_HINT = "use numbers, text, true or false, or tuples of them"
+"""What the fields of a component can hold."""
+
+COLLECTIONS = ("list_type", "set_type", "frozen_set_type")
+"""What pydantic calls the refusal of a tuple where a field is declared as another collection."""
 
 
 def plain(value: Any) -> Any:
@@ -53,7 +60,7 @@ def build(
     """
     before = len(issues)
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
-    for key in values.keys() - known.keys():
+    for key in [key for key in values if key not in known]:
         hint = did_you_mean(key, [*known, *also_known]) if known else "it has no keys"
         issues.append(Issue(prefix + key, values[key], "is not a known key", hint))
     arguments: dict[str, Any] = {}
@@ -96,8 +103,18 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         return _adapter(hint).validate_python(value, strict=True)
     except ValidationError as error:
         rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
-        issues.append(Issue(key, "null" if value is None else value, rule, _near(hint, value)))
-        return None
+        advice = _near(hint, value)
+        if isinstance(value, tuple) and any(e["type"] in COLLECTIONS for e in error.errors()):
+            rule, advice = _unfit(hint)
+    except PydanticSchemaGenerationError:
+        rule, advice = _unfit(hint)
+    issues.append(Issue(key, "null" if value is None else value, rule, advice))
+    return None
+
+
+def _unfit(hint: Any) -> tuple[str, str]:
+    """Say that a field is of a type that no field can have, and which it can."""
+    return f"cannot be kept in a field of type {getattr(hint, '__name__', hint)}", FIELD_HINT
 
 
 def _rule(error: Any) -> str:

@@ -1,6 +1,7 @@
 """Trained networks after their training: loaded, asked, saved.
 
 - ``model``: a network that takes data as the user has them.
+- ``samples``: such data as rows of finite numbers.
 - ``load``: networks from runs, sweeps and files.
 - ``facts``: what a network is besides its parameters, as plain values.
 - ``save``: networks as npz, JSON and CSV.

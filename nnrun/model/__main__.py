@@ -9,8 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
-from nnrun.config import text_of
-from nnrun.errors import InputError, listed
+from nnrun.errors import InputError, Issue, listed
 from nnrun.model.load import chosen
 from nnrun.model.model import Model
 from nnrun.network.files import SavedNetworks, read_networks
@@ -20,7 +19,10 @@ from nnrun.problem.table import read_table
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0, or 2 if what was asked for cannot be done."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.out is not None and options.predict is None:
+        parser.error("argument --out: it is where --predict writes, and there is no --predict")
     try:
         networks = read_networks(options.path)
         model = chosen(networks, options.seed)
@@ -49,7 +51,7 @@ def summary(model: Model, networks: SavedNetworks) -> list[tuple[str, str]]:
     trained = f"{model.samples:,} samples" if model.samples is not None else "unknown"
     setting = [f"{key.removesuffix('.name')}={config[key]}" for key in SHOWN if key in config]
     rows = [
-        ("network", f"{_architecture(model)}, {model.n_params:,} parameters"),
+        ("network", f"{model.layout}, {model.n_params:,} parameters"),
         ("task", f"{model.task}: {_meaning(model)}"),
         ("inputs", listed(model.inputs)),
         ("features", listed(features) if features != model.inputs else ""),
@@ -67,16 +69,10 @@ SHOWN = ("data.name", "lr", "batch_size", "optimizer.name", "schedule.name", "lo
 """Keys of the setting that are told."""
 
 
-def _architecture(model: Model) -> str:
-    """Write sizes as 3-[2,1]-1."""
-    first, *hidden, last = model.sizes
-    return f"{first}-[{','.join(map(str, hidden))}]-{last}"
-
-
 def _layers(model: Model) -> Iterator[str]:
     """Write each layer's units and activation, and how often it is repeated."""
-    names = (str(text_of(a)).removesuffix("()") for a in model.architecture.activations)
-    layers = (f"{size} {name}" for size, name in zip(model.sizes[1:], names, strict=True))
+    units = zip(model.sizes[1:], model.activations, strict=True)
+    layers = (f"{size} {name}" for size, name in units)
     for layer, same in groupby(layers):
         times = len(list(same))
         yield layer if times == 1 else f"{times} x {layer}"
@@ -101,12 +97,23 @@ def _show(model: Model, networks: SavedNetworks) -> None:
 
 
 def _save(model: Model, path: Path) -> None:
-    written = model.to_csv(path) if path.suffix == ".csv" else model.save(path)
-    print(f"written: {written}", file=sys.stderr)
+    ending = path.suffix.lower()
+    if ending not in WRITERS:
+        rule = f"has the unknown ending '{path.suffix}'"
+        raise InputError(Issue("save", path, rule, f"known: {', '.join(WRITERS)}"))
+    print(f"written: {WRITERS[ending](model, path)}", file=sys.stderr)
+
+
+WRITERS = {".json": Model.save, ".npz": Model.save, ".csv": Model.to_csv}
+"""What writes a network, by the ending of the file."""
 
 
 def _predict(model: Model, table: str, out: Path | None) -> None:
-    """Write the outputs for each row of a table, which goes by its number in the file."""
+    """Write the outputs for each row of a table, which goes by its number in the file.
+
+    That is the line of a text file whose cells have no line breaks: its header is row 1, so its
+    first sample is row 2. The first sample of a Parquet file is row 1. Empty rows are left out.
+    """
     frame = read_table(table, fewest=1)
     outputs = model.predict(frame).tolist()
     classes = model.classify(frame).tolist() if model.classes else None
@@ -137,8 +144,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save", type=Path, metavar="FILE", help="write it as .json, .npz or .csv (weights alone)"
     )
-    parser.add_argument("--predict", metavar="TABLE", help="compute the outputs of a table's rows")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="of --predict; default: print")
+    parser.add_argument(
+        "--predict",
+        metavar="TABLE",
+        help="compute the outputs of a table's rows, as CSV; its column `row` is a row's number in"
+        " the table's file, where a text file's header is row 1 and its first sample row 2",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where --predict writes (default: it prints)"
+    )
     return parser
 
 

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.config import text_of
 from nnrun.errors import InputError, Issue
+from nnrun.model.samples import row_names, rows_of
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Architecture, Layer, Params, count_parameters, forward
-from nnrun.problem.encoder import Encoder, rows_of, table_of
+from nnrun.problem.encoder import Encoder, table_of
 from nnrun.problem.features import InputMap
 from nnrun.problem.problem import Task
 
@@ -38,7 +41,9 @@ class Model:
 
     What X may be: an array of shape (n, input) in the order of ``inputs``, or (input,) for one
     sample; or a pandas DataFrame with these columns, in any order and among others. Values are as
-    the data had them: missing ones imputed, categories and numbers encoded, features computed here.
+    the data had them: categories and numbers encoded, features computed here. Numbers must be
+    finite; missing values are refused unless the training imputed them. Messages name a row by
+    the table's index, or else by its place from 0.
 
     Every sample is computed on its own, so that its outputs do not depend, to the last bit, on
     what stands beside it. The exception are ``noise`` features, which are those of the held-out
@@ -73,6 +78,12 @@ class Model:
     config: Mapping[str, Any]
     samples: int | None
 
+    def __repr__(self) -> str:
+        activations = ", ".join(name for name, _ in groupby(self.activations))
+        seed = None if self.seed is None else f"seed {self.seed}"
+        setting = None if self.setting is None else f"setting {self.setting}"
+        return f"Model({', '.join(filter(None, [f'{self.layout} {activations}', seed, setting]))})"
+
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the network's own inputs."""
@@ -82,6 +93,17 @@ class Model:
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, the network's inputs first."""
         return (len(self.features), *(len(layer.bias) for layer in self.params))
+
+    @property
+    def layout(self) -> str:
+        """The sizes, written as 3-[2,1]-1."""
+        first, *hidden, last = self.sizes
+        return f"{first}-[{','.join(map(str, hidden))}]-{last}"
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Each layer's activation by name, with its fields if it has any."""
+        return tuple(str(text_of(a)) for a in self.architecture.activations)
 
     @property
     def n_params(self) -> int:
@@ -109,7 +131,8 @@ class Model:
             network has them. NaN if the training diverged.
 
         Raises:
-            InputError: If X lacks columns or holds what cannot be encoded.
+            InputError: If X lacks columns, misses values, or holds what is not finite or cannot be
+                encoded.
         """
         outputs = self.units(X)[-1]
         return outputs if self.encoder is None else self.encoder.decode(outputs)
@@ -131,8 +154,9 @@ class Model:
         outputs = self.units(X)[-1]
         bad = ~np.isfinite(outputs).all(axis=1)
         if bad.any():
-            rule = f"makes no finite output of row {bad.argmax()}, so it has no class"
-            raise InputError(Issue("network", None, rule, "its training may have diverged"))
+            row = row_names(X, len(outputs))[int(bad.argmax())]
+            rule = f"makes no finite output of row {row}"
+            raise InputError(Issue("network", None, f"{rule}, so it has no class", self._flaw()))
         single = outputs.shape[1] == 1
         places = outputs[:, 0] >= self.boundary if single else outputs.argmax(axis=1)
         return np.array(self.classes)[places.astype(np.intp)]
@@ -155,10 +179,22 @@ class Model:
         return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
 
     def network_inputs(self, X: Any) -> Array:
-        """Compute the network's own inputs, shape (n, feature), from samples X."""
-        if self.encoder is not None:
-            return self.input_map(self.encoder.encode(table_of(X, self.inputs)))
-        return self.input_map(rows_of(X, self.inputs))
+        """Compute the network's own inputs, shape (n, feature), from samples X.
+
+        Raises:
+            InputError: As from ``predict``.
+        """
+        names, encoder = self.inputs, self.encoder
+        with np.errstate(all="ignore"):  # what comes of it is checked
+            values = rows_of(X, names) if encoder is None else encoder.encode(table_of(X, names))
+            values = self.input_map(values)
+        for name, column in zip(self.features, values.T, strict=True):
+            bad = ~np.isfinite(column)
+            if bad.any():
+                row = row_names(X, len(bad))[int(bad.argmax())]
+                rule = f"is infinite or undefined in row {row}"
+                raise InputError(Issue("feature", name, rule, "its values are out of range"))
+        return values
 
     def save(self, path: str | Path) -> Path:
         """Write the network to a .npz or .json file, as ``nnrun.model.save`` describes."""
@@ -171,6 +207,11 @@ class Model:
         from nnrun.model.save import save_csv
 
         return save_csv(self, Path(path))
+
+    def _flaw(self) -> str:
+        """Say why outputs of finite inputs are not finite."""
+        finite = all(np.isfinite(part).all() for layer in self.params for part in layer)
+        return "its values are too large" if finite else "the training diverged"
 
     @cached_property
     def _stacked(self) -> Params:

@@ -59,10 +59,11 @@ def save(model: Model, path: Path) -> Path:
         InputError: If it has another ending or cannot be written.
     """
     writers = {".npz": _npz, ".json": _json}
-    if path.suffix not in writers:
+    ending = path.suffix.lower()
+    if ending not in writers:
         rule = f"has the unknown ending '{path.suffix}'"
         raise InputError(Issue("path", path, rule, "known: .npz, .json; to_csv writes .csv"))
-    return _written(path, writers[path.suffix](model, path))
+    return _written(path, writers[ending](model, path))
 
 
 def save_csv(model: Model, path: Path) -> Path:

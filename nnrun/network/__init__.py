@@ -8,6 +8,7 @@
 - ``params``: operations on all parameters at once.
 - ``penalties``: what is added to the gradients, and what bounds them.
 - ``optimizers``: update rules.
+- ``memory``: an optimizer's state as arrays, so that training can go on later.
 - ``schedules``: how the learning rate changes over the steps.
 
 Arrays have the axes (trial, batch, feature), trial first, everywhere.

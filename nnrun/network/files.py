@@ -21,6 +21,8 @@ from nnrun.network.mlp import Layer, Params
 RECORD = "record.npz"
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
+ARCHIVE = b"PK"
+"""How a file begins that is a zip archive, as .npz files are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,7 @@ def _differences(folder: Path, records: Sequence[Path]) -> str:
 @lru_cache(maxsize=4)
 def _read(file: Path, modified: int, size: int) -> SavedNetworks:
     """Read a file; the arguments tell a changed one from the one read before."""
-    if file.suffix == ".json":
+    if file.suffix.lower() == ".json":
         return _of_json(file)
     arrays = _opened(file)
     meta = _meta(arrays)
@@ -182,11 +184,31 @@ def _checked(networks: SavedNetworks) -> SavedNetworks:
 def _opened(file: Path) -> dict[str, Any]:
     """Read the arrays that matter here."""
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
-            wanted = (k for k in arrays.files if not k.startswith(("curves/", "outcomes/")))
-            return {key: arrays[key] for key in wanted}
-    except (OSError, ValueError, EOFError, AttributeError, BadZipFile, zlib.error) as error:
-        raise _unreadable(file, f"is not a saved network ({error})", "known: .npz, .json") from None
+        with file.open("rb") as opened:
+            if opened.read(len(ARCHIVE)) != ARCHIVE:
+                rule = "is not a saved network: neither a .npz archive nor a .json file"
+                raise _unreadable(file, rule)
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as arrays:
+                wanted = (k for k in arrays.files if not k.startswith(("curves/", "outcomes/")))
+                return {key: _array(file, arrays, key) for key in wanted}
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+    except (EOFError, RuntimeError, BadZipFile, zlib.error) as error:
+        reason = f"is not a saved network, or is damaged: {error}"
+    raise _unreadable(file, reason)
+
+
+def _array(file: Path, arrays: Mapping[str, Any], key: str) -> Any:
+    """Read one array; NumPy's own messages advise to trust the file."""
+    try:
+        found = arrays[key]
+    except ValueError:
+        found = None
+    if not isinstance(found, np.ndarray):
+        rule = f"is not a saved network, or is damaged: '{key}' is no array of plain numbers"
+        raise _unreadable(file, rule)
+    return found
 
 
 def _meta(arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,11 @@ class Loss(Protocol):
         needs_classes: Whether targets must be classes, coded as 0 and 1; regression is refused.
         boundary: A single output at or above it says class 1.
         usual_output: The output activation for classes if none is asked for.
+        surrogate: Whether ``gradient`` is meant to be another than the derivative.
     """
 
     name: ClassVar[str]
+    surrogate: ClassVar[bool] = False
     output: ClassVar[str | None] = None
 
     @property

@@ -85,6 +85,8 @@ class Drawn(Data, ABC):
                 if getattr(self, key) is not None:
                     rule = "needs a finite training set"
                     yield Issue(key, getattr(self, key), rule, "for instance data.n_train=500")
+            if not self.shuffle:
+                yield Issue("shuffle", False, "needs a finite training set: a stream has no order")
 
     @property
     def inputs(self) -> tuple[str, ...]:

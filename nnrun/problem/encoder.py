@@ -182,30 +182,16 @@ def table_of(values: Any, names: Sequence[str]) -> "pd.DataFrame":
         values = values.to_frame().T
     if isinstance(values, pd.DataFrame):
         return values.set_axis(list(map(str, values.columns)), axis=1)
-    cells = _shaped(np.asarray(values, dtype=object), names)
+    cells = shaped(np.asarray(values, dtype=object), names)
     return pd.DataFrame(cells, columns=list(names)).infer_objects()
 
 
-def rows_of(values: Any, names: Sequence[str]) -> Array:
-    """Return numbers, shape (n, name), from a DataFrame with these columns or from an array.
+def shaped(values: Any, names: Sequence[str]) -> Any:
+    """Give an array its two axes, (n, name).
 
     Raises:
-        InputError: If columns are missing, or the values are no numbers of that shape.
+        InputError: If its shape does not fit.
     """
-    if hasattr(values, "to_frame"):
-        values = values.to_frame().T
-    if hasattr(values, "columns"):
-        require_columns(list(values.columns), names)
-        values = values.set_axis(list(map(str, values.columns)), axis=1)[list(names)]
-    try:
-        found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(Issue("X", None, f"must hold numbers: {error}")) from None
-    return np.ascontiguousarray(_shaped(found, names))
-
-
-def _shaped(values: Any, names: Sequence[str]) -> Any:
-    """Give an array its two axes."""
     if values.ndim == 1 and (len(names) == 1 or len(values) == len(names)):
         return values.reshape(-1, len(names))
     if values.ndim == 2 and values.shape[1] == len(names):
@@ -218,13 +204,15 @@ def require_columns(there: Sequence[Any], wanted: Sequence[str]) -> None:
     """Check that every wanted column is there once.
 
     Raises:
-        InputError: With all that are not.
+        InputError: With all that are not, and a column that is not wanted but has a like name.
     """
     names = list(map(str, there))
+    spare = [name for name in names if name not in wanted]
     issues = []
     for name in wanted:
         if name not in names:
-            issues.append(Issue("column", name, "is needed", did_you_mean(name, names)))
+            hint = did_you_mean(name, spare) if spare else ""
+            issues.append(Issue("column", name, "is needed", hint))
         elif names.count(name) > 1:
             issues.append(Issue("column", name, f"is there {names.count(name)} times"))
     if issues:

@@ -18,6 +18,7 @@ LONGEST_TERM = 200
 TOKENS = re.compile(r"(?:\s|[*^()+-]|[^\W\d]\w*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?!\w))*")
 """Names, numbers and signs: no text, so that nothing in it can make the parser warn."""
 
+NO_NUMBER = "must not have a factor that is 0 or infinite"
 NOISE = re.compile(r"noise([2-9]|[1-9]\d)?")
 
 
@@ -86,14 +87,19 @@ class _Reader:
         if not TOKENS.fullmatch(text):
             raise self._not_a_term()
         try:
-            factors = self._product(ast.parse(text, mode="eval").body)
-        except (SyntaxError, OverflowError):  # the second: a number beyond all bounds
+            return self._bounded(self._product(ast.parse(text, mode="eval").body))
+        except SyntaxError:
             raise self._not_a_term() from None
+        except OverflowError:  # from a power of a number
+            raise self._error(NO_NUMBER) from None
+
+    def _bounded(self, factors: Factors) -> Factors:
+        """Check the exponents, which keep the scale and the work in bounds, then the scale."""
         exponents = (*factors.powers, *(power for _, power in factors.waves), factors.pis)
         if max(exponents) > HIGHEST_POWER:
             raise self._error(f"must not have a power above {HIGHEST_POWER}")
         if not math.isfinite(factors.scale) or factors.scale == 0:
-            raise self._error("must not have a factor that is 0 or infinite")
+            raise self._error(NO_NUMBER)
         return factors
 
     def _product(self, node: ast.expr) -> Factors:
@@ -133,7 +139,7 @@ class _Reader:
             rule = f"{function}(...) must hold a product of inputs, with numbers and whole powers"
             raise self._error(rule, f"for instance {function}(2*{self._inputs[0]})")
         none = (0,) * len(self._inputs)
-        return Factors(1.0, 0, none, ((Wave(function, argument), 1),))
+        return Factors(1.0, 0, none, ((Wave(function, self._bounded(argument)), 1),))
 
     def _error(self, rule: str, hint: str = "") -> InputError:
         return InputError(Issue("terms", self._text, rule, hint))

@@ -14,6 +14,7 @@ import numpy as np
 from nnrun.errors import InputError, Issue
 from nnrun.problem.noise import INPUTS, beside, state_of
 from nnrun.problem.problem import Array, Problem, Samples
+from nnrun.problem.soundness import checked
 from nnrun.registry import Registry
 
 NewRng = Callable[[], np.random.Generator]
@@ -70,13 +71,12 @@ FEATURES: Registry[FeatureSet] = Registry("feature set")
 
 @cache
 def bare_problem(data: Any) -> Problem:
-    """Make the problem of a data entry; equal entries share one problem.
+    """Make the problem of a data entry and check it; equal entries share one problem.
 
     Raises:
         InputError: With keys relative to the data section.
     """
-    problem: Problem = data.problem()
-    return problem
+    return checked(data.problem(), data)
 
 
 @cache
@@ -151,6 +151,10 @@ def _check(bare: InputMap, values: Array) -> None:
     elif not np.isfinite(computed).all():
         which = bare.names[np.isfinite(computed).all(axis=0).argmin()]
         rule = f"makes '{which}' infinite or undefined for some samples"
+    elif not np.array_equal(computed, bare(values)):
+        rule = "computes other values each time; noise must come from new_rng()"
+    elif not np.array_equal(computed[:1], bare(values[:1])):
+        rule = "computes other values of a sample alone; a row must not depend on other rows"
     else:
         return
     raise InputError(Issue("name", bare.features.name, rule))

@@ -99,6 +99,9 @@ class Data(Protocol):
     def problem(self) -> Problem:
         """Make the problem.
 
+        Before anything trains it is checked against what ``Problem`` and ``Samples`` say, and
+        arrays of other types of numbers become float64: see ``soundness``.
+
         Raises:
             InputError: If its data cannot be had, with keys relative to the data section.
         """

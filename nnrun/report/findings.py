@@ -43,3 +43,9 @@ class Findings:
     def varying(self) -> list[str]:
         """Keys that differ between the settings, as dotted names; columns of ``trials``."""
         return list(self.sweep["varying"])
+
+    @property
+    def telling(self) -> list[str]:
+        """Those of them that do not follow from others, as one says them: data for data.name."""
+        keys = self.sweep.get("telling", self.varying)
+        return [key.removesuffix(".name") for key in keys]

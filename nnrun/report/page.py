@@ -41,7 +41,7 @@ def build(findings: Findings, folder: Path) -> Path:
     html = template.render(
         sweep=sweep,
         incomplete=incomplete(sweep),
-        varying=findings.varying,
+        varying=findings.telling,
         target=shared_target(sweep),
         settings=len(summary),
         trials=len(trained(findings.trials)),

@@ -17,8 +17,8 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         configs: The flat configuration of each setting, by id.
 
     Returns:
-        ``settings`` (a list of id, label and flat config), ``varying`` (dotted keys) and
-        ``constant`` (a flat mapping).
+        ``settings`` (a list of id, label and flat config), ``varying`` (dotted keys), ``telling``
+        (those of them that do not follow from others) and ``constant`` (a flat mapping).
     """
     varying = varying_keys(list(configs.values()))
     first = next(iter(configs.values()), {})
@@ -33,6 +33,7 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             for name, (key, config) in zip(labels, configs.items(), strict=True)
         ],
         "varying": varying,
+        "telling": telling,
         "constant": {key: value for key, value in first.items() if key not in varying},
     }
 
@@ -44,18 +45,33 @@ def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def telling_keys(configs: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[str]:
-    """Leave out keys that come and go with a component and are the same wherever they are.
+    """Leave out keys that only follow from the choice of a component.
 
     Example:
-        >>> configs = {"init.name": "uniform", "init.low": -1}, {"init.name": "orthogonal"}
-        >>> telling_keys(configs, ["init.name", "init.low"])
-        ['init.name']
+        >>> sgd = {"optimizer.name": "sgd"}
+        >>> adam = {"optimizer.name": "adam", "optimizer.beta1": 0.9}
+        >>> telling_keys([sgd, adam], ["optimizer.name", "optimizer.beta1"])
+        ['optimizer.name']
+        >>> other = {**adam, "optimizer.beta1": 0.5}
+        >>> telling_keys([sgd, adam, other], ["optimizer.name", "optimizer.beta1"])
+        ['optimizer.name', 'optimizer.beta1']
     """
-    return [
-        key
-        for key in varying
-        if len({json.dumps(config[key]) for config in configs if key in config}) > 1
-    ]
+    return [key for key in varying if not _follows(configs, key, varying)]
+
+
+def _follows(configs: Sequence[Mapping[str, Any]], key: str, varying: Sequence[str]) -> bool:
+    """Say whether a key's value is settled by the name that its component goes by."""
+    chosen = f"{key.split('.', 1)[0]}.name"
+    if key == "network.output":
+        chosen = "loss.name"
+    if key == chosen or chosen not in varying or key == "features.terms":
+        # the terms are what a list of terms goes by: see ``_said``
+        return key == "features.terms" and "features.name" in varying
+    values: dict[Any, set[str]] = {}
+    for config in configs:
+        if key in config:
+            values.setdefault(config.get(chosen), set()).add(json.dumps(config[key]))
+    return all(len(several) == 1 for several in values.values())
 
 
 def label(config: Mapping[str, Any], varying: Sequence[str], short: bool = False) -> str:

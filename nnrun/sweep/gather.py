@@ -127,7 +127,7 @@ def _blocks(shard: Stack, trained: Trained) -> Iterator[tuple[str, Block]]:
     rows: dict[str, list[int]] = {}
     for row, trial in enumerate(shard.trials):
         rows.setdefault(trial.setting.id, []).append(row)
-    samples = len(shard.trials) * int(trained.curves.samples[-1])
+    samples = len(shard.trials) * (int(trained.curves.samples[-1]) - shard.setting.seen)
     cost = 1e9 * trained.train_seconds / samples
     for key, mine in rows.items():
         yield key, Block.of(trained, mine, [shard.trials[row].seed for row in mine], cost)

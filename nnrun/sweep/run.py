@@ -150,6 +150,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),
+        "sources": setting.sources,
         "samples": setting.budget // setting.batch_size * setting.batch_size,
     }
 
@@ -168,7 +169,7 @@ def _work(advance: Callable[[int], None]) -> Callable[[Item, Callable[[], bool]]
 
 
 def _stack_facts(stack: Stack) -> dict[str, Any]:
-    samples = len(stack.trials) * int(stack.grid[-1])
+    samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
     return {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nnrun.config import Job, Setting
 from nnrun.sweep.cache import Cache
@@ -103,14 +103,21 @@ def calibration(stacks: Sequence[Stack], costs: Sequence[float]) -> float:
         full = seconds(sample.setting, len(sample.trials), engine.name)
         share = min(1.0, CALIBRATION_SECONDS / full)
         budget = max(sample.setting.batch_size, int(sample.setting.budget * share))
-        short = Stack(
-            tuple(t._replace(setting=replace(t.setting, budget=budget)) for t in sample.trials)
-        )
         started = perf_counter()
-        train(short, engine)
+        try:
+            short = _shortened(sample, budget)
+            train(short, engine)
+        except Exception:  # it will fail again where it is told whose fault it is
+            continue
         measured += perf_counter() - started
         estimated += seconds(short.setting, len(short.trials), engine.name)
-    return measured / estimated
+    return measured / estimated if estimated else 1.0
+
+
+def _shortened(stack: Stack, budget: int) -> Stack:
+    """Return the same trials on another budget, from the start."""
+    changes: dict[str, Any] = {"budget": budget, "continue_from": None}
+    return Stack(tuple(t._replace(setting=replace(t.setting, **changes)) for t in stack.trials))
 
 
 def missing(want: Wanted, found: Sequence[int]) -> Iterator[Trial]:

@@ -41,9 +41,9 @@ def seconds(setting: Setting, n_trials: int, engine: str) -> float:
     """
     weights, batch = setting.n_params, setting.batch_size
     if engine == "lanes":
-        return n_trials * setting.budget * (LANES_SAMPLE + LANES_WEIGHT * weights)
+        return n_trials * (setting.budget - setting.seen) * (LANES_SAMPLE + LANES_WEIGHT * weights)
     step = CALL + n_trials * (TRIAL_STEP + BLAS_WEIGHT * weights * batch)
-    return setting.budget / batch * step
+    return (setting.budget - setting.seen) / batch * step
 
 
 def shards(stack: Stack, engine: str, width: int, workers: int) -> Iterator[Stack]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.config import Setting
 from nnrun.network.activations import Array
 from nnrun.network.initializers import stack_params
 from nnrun.network.mlp import Layer, Params
@@ -85,6 +86,33 @@ class Engine(Protocol):
     def params(self, state: Any) -> Params:
         """Return the parameters of every trial."""
         ...
+
+
+def rate_factors(setting: Setting, first: int, n_steps: int) -> Array:
+    """Return the schedule's factors of some steps, shape (n_steps,), contiguous.
+
+    Raises:
+        ValueError: If the schedule, which may be a user's own, gives another shape.
+    """
+    steps = first + np.arange(n_steps)
+    given = setting.schedule.factor(steps, setting.budget // setting.batch_size)
+    factors = np.ascontiguousarray(given, dtype=np.float64)
+    if factors.shape != steps.shape:
+        rule = f"gives factors of shape {factors.shape} for {n_steps} steps"
+        raise ValueError(f"schedule={setting.schedule.name} {rule}")
+    return factors
+
+
+def require_columns(batches: Batches, n_inputs: int, n_outputs: int) -> None:
+    """Check what a user's own data may get wrong; compiled code would read past the end.
+
+    Raises:
+        ValueError: If samples have other columns than the problem's names.
+    """
+    shape = (*batches.inputs.shape[:2], n_inputs), (*batches.inputs.shape[:2], n_outputs)
+    got = batches.inputs.shape, batches.targets.shape
+    if got != shape:
+        raise ValueError(f"samples of shapes {got[0]} and {got[1]}, not {shape[0]} and {shape[1]}")
 
 
 class Start(NamedTuple):

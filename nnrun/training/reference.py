@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnrun.network.activations import Array
+from nnrun.network.memory import flattened, restored
 from nnrun.network.mlp import Layer, Params, backward, forward
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, Start
-from nnrun.training.memory import flattened, restored
+from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
 from nnrun.training.stack import Stack
 
 EVALUATION_FLOATS = 2**22
@@ -46,7 +46,7 @@ class Reference:
         self._net = setting.architecture
         self._learning_rate = stack.learning_rate
         self._optimizer, self._penalties = stack.optimizer, stack.penalties
-        self._n_steps = setting.budget // setting.batch_size
+        self._columns = len(setting.problem.inputs), len(setting.problem.outputs)
         memory = self._optimizer.init(start.params)
         if start.seen:
             memory = restored(memory, start.memory)
@@ -59,11 +59,12 @@ class Reference:
     def train(self, state: State, batches: Batches) -> tuple[State, Array]:
         """Take one step for each batch: forward, backward, update."""
         params, memory, first = state
+        require_columns(batches, *self._columns)
         inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
         masks = self._masks(batches)
         size, loss = self._setting.batch_size, self._setting.loss
         n_steps = inputs.shape[1] // size
-        factors = self._setting.schedule.factor(first + np.arange(n_steps), self._n_steps)
+        factors = rate_factors(self._setting, first, n_steps)
         z, outputs = np.empty(targets.shape), np.empty(targets.shape)
         # a diverging trial overflows on its way; that is data, not an error
         with np.errstate(all="ignore"):

@@ -87,8 +87,8 @@ class StackedStreams:
         """Return the next n samples of every trial."""
         with _drawing:
             taken = [stream.take(n) for stream in self._streams]
-        inputs = np.stack([samples.inputs for samples in taken])
-        targets = np.stack([samples.targets for samples in taken])
+        inputs = np.stack([samples.inputs for samples in taken], dtype=np.float64)
+        targets = np.stack([samples.targets for samples in taken], dtype=np.float64)
         masks = self._masks(n) if self._dropout and self._n_hidden else None
         return Batches(inputs, targets, self._which, masks)
 

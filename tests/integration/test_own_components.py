@@ -41,7 +41,7 @@ def test_rules_of_ones_own_train_and_show_their_parameters(nnrun):
     shown = {run.data.params["optimizer.friction"] for run in runs}
     assert shown == {"0.1", "0.4"}
     assert runs[0].data.params["optimizer.name"] == "my_rules.HeavyBall"
-    assert runs[0].data.params["network.activation.share"] == "0.05"
+    assert runs[0].data.params["network.activation"] == "my_rules.Cubic(share=0.05)"
 
 
 def test_a_module_beside_the_user_is_found_and_its_change_trains_anew(nnrun):
@@ -112,7 +112,7 @@ def test_wrong_shapes_and_broken_generators_are_refused(nnrun):
         "    def problem(self): raise RuntimeError('no samples')\n"
     )
     told = nnrun("network.activation=mine.Flat", *OFF, code=2).stderr
-    assert "returns an array of shape (2, 4) from forward; it must have (2, 4, 3)" in told
+    assert "forward returns an array of shape (2, 4); it must have (2, 4, 3)" in told
     (nnrun.folder / "data").mkdir()
     (nnrun.folder / "data" / "empty.yaml").write_text("_target_: mine.Empty\n")
     told = nnrun("--config-dir=.", "data=empty", "features=raw", *OFF, code=2).stderr

@@ -1,10 +1,26 @@
-"""A user's component: what its source is."""
+"""A user's component: its source, and how it is tried before anything trains."""
 
 import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from nnrun import custom
+from nnrun.config import Network
+from nnrun.errors import InputError
+from nnrun.fit import fitted
+from nnrun.network.activations import ACTIVATIONS, Activation
+from nnrun.network.initializers import Initializer
+from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
+from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
+from nnrun.network.schedules import Schedule
+from nnrun.sweep.todo import calibration
+from nnrun.training.engine import rate_factors, start_of
+from nnrun.training.engines import choose_engine
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.streams import StackedStreams
+from tests.conftest import make_setting
 
 RULE = """
 from dataclasses import dataclass
@@ -42,3 +58,139 @@ def test_the_source_is_that_of_the_module_and_of_those_beside_it(digest_of):
     assert digest_of("FACTOR = 0.5\n") == first
     assert digest_of("FACTOR = 0.25\n") != first
     assert digest_of("FACTOR = 0.5\n", RULE.replace("0.0 *", "0.1 *")) != first
+
+
+def test_a_schedule_that_always_gives_the_same_length_is_refused():
+    @dataclass(frozen=True)
+    class Short(Schedule):
+        name = "short"
+
+        def factor(self, steps, n_steps):
+            return np.ones(4)
+
+    with pytest.raises(
+        InputError, match=r"factor returns an array of shape \(4,\); it must have \(7,\)"
+    ):
+        custom.tried("schedule", Short())
+    # and if it slips through, no engine reads past the end
+    with pytest.raises(ValueError, match=r"gives factors of shape \(4,\) for 400 steps"):
+        rate_factors(make_setting(schedule=Short()), 0, 400)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_samples_with_other_columns_than_names_are_refused_by_every_engine(engine):
+    setting = make_setting(engine=engine)
+    stack = Stack((Trial(setting, 0),))
+    chosen = choose_engine(stack)
+    state = chosen.begin(stack, start_of(stack))
+    batches = StackedStreams(setting.problem, [0]).take(8)
+    for part in ("inputs", "targets"):
+        wide = np.concatenate([getattr(batches, part)] * 2, axis=2)
+        with pytest.raises(ValueError, match="samples of shapes"):
+            chosen.train(state, batches._replace(**{part: wide}))
+
+
+def test_an_entry_of_ours_keeps_its_name_if_it_is_named_as_a_target():
+    assert custom.component("optimizer", "nnrun.network.optimizers.Adam").name == "adam"
+    assert not custom.is_custom(OPTIMIZERS["adam"]())
+
+
+def test_a_state_that_cannot_be_kept_is_told_before_training():
+    @dataclass(frozen=True)
+    class Forgetful(Optimizer):
+        name = "forgetful"
+
+        def init(self, params):
+            return {"m": params}
+
+    with pytest.raises(InputError, match=r"keep_state=true: cannot be: .*type dict"):
+        fitted(make_setting(optimizer=Forgetful(), keep_state=True))
+
+
+def test_a_loss_descended_from_crossentropy_needs_several_outputs_too():
+    @dataclass(frozen=True)
+    class Mine(CategoricalCrossEntropy):
+        name = "mine"
+
+    network = Network((2,), "tanh", "softmax")
+    with pytest.raises(InputError, match="needs an output for each of several classes"):
+        fitted(make_setting(loss=Mine(), network=network))
+
+
+def test_an_error_while_calibrating_ends_nothing():
+    @dataclass(frozen=True)
+    class Late(Sgd):
+        name = "late"
+
+        def update(self, params, grads, state, learning_rate):
+            raise RuntimeError("it broke")
+
+    good, bad = make_setting(), make_setting(optimizer=Late())
+    stacks = [Stack((Trial(setting, 0),)) for setting in (bad, good)]
+    assert calibration(stacks[:1], [9.0]) == 1.0
+    assert calibration(stacks, [9.0, 1.0]) > 0
+
+
+def test_a_wrong_slope_is_told_unless_it_is_meant():
+    @dataclass(frozen=True)
+    class Square(Activation):
+        name = "square"
+
+        def forward(self, z):
+            return z * z
+
+        def backward(self, grad, z, a):
+            return grad * z
+
+    with pytest.raises(InputError, match="backward is not the derivative of forward"):
+        custom.tried("activation", Square())
+
+    @dataclass(frozen=True)
+    class Meant(Square):
+        surrogate = True
+
+    custom.tried("activation", Meant())
+
+    @dataclass(frozen=True)
+    class Uphill(SquaredError):
+        name = "uphill"
+
+        def gradient(self, z, outputs, targets, activation):
+            return -super().gradient(z, outputs, targets, activation)
+
+    with pytest.raises(InputError, match="gradient is not the derivative of value"):
+        custom.tried("loss", Uphill())
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_our_own_activations_pass_the_trial(name):
+    custom.tried("activation", ACTIVATIONS[name]())
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_our_own_losses_pass_the_trial(name):
+    custom.tried("loss", LOSSES[name]())
+
+
+def test_an_initializer_must_draw_from_its_generator():
+    @dataclass(frozen=True)
+    class Careless(Initializer):
+        name = "careless"
+
+        def weights(self, rng, fan_in, fan_out):
+            return np.random.default_rng().random(fan_out)
+
+    with pytest.raises(InputError, match=r"weights returns other numbers each time \(draw from"):
+        custom.tried("init", Careless())
+
+
+def test_a_schedule_must_not_be_negative():
+    @dataclass(frozen=True)
+    class Negative(Schedule):
+        name = "negative"
+
+        def factor(self, steps, n_steps):
+            return 1.0 - steps
+
+    with pytest.raises(InputError, match="negative or undefined factor"):
+        custom.tried("schedule", Negative())

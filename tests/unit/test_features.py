@@ -80,7 +80,9 @@ REFUSED = [
     "x and y", "not x", "~x", "+x", "x<y", "x:=1", "'x'", "f'{x}'", "True", "None", "1j*x",
     "0x10*x", "1_0*x", "0*x", "1e999", "9" * 400 + "*x", "1or x", "x;y", "x#y", "x\\\ny", "\x00",
     "noise*x", "sin(noise)", "noise**2", "noise1", "noise0", "noise100", "(" * 190 + "x",
-    "x*" * 150 + "x",
+    "x*" * 150 + "x", "sin(0*x)", "cos(1e200*1e200*x)", "sin((1e300)**2*x)", "sin(x**9*x**9)",
+    "sin(((((((x**16)**16)**16)**16)**16)**16)**16)", "y*cos(y*(x**4)**5)", "(pi**16)**2*x",
+    "sin(x*(pi**16)**16*(pi**16)**16*(pi**16)**16)", "(pi**16)**16*(pi**16)**16*(pi**16)**16",
 ]  # fmt: skip
 
 
@@ -119,6 +121,10 @@ def test_any_text_is_read_or_refused(text):
         ("x**17", "with whole powers from 1 to 16"),
         ("x**9*x**9", "must not have a power above 16"),
         ("0*x", "must not have a factor that is 0 or infinite"),
+        ("1e300**2*x", "must not have a factor that is 0 or infinite"),
+        ("sin(0*x)", "must not have a factor that is 0 or infinite"),
+        ("sin(x**9*x**9)", "must not have a power above 16"),
+        ("cos((pi**16)**16*(pi**16)**16*x)", "must not have a power above 16"),
         ("sin(1)", "sin(...) must hold a product of inputs, with numbers and whole powers"),
         ("cos(x+y)", "must be a product"),
         ("noise*x", "must not have noise as a factor (noise alone is a term)"),

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from dataclasses import dataclass, replace
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -254,10 +255,71 @@ def test_columns_go_by_name(written):
     assert model.predict([[1, 2]]).tolist() == [[201]]
     said = refusal(model.predict, frame.rename(columns={"size": "siez"}))
     assert said == "column=size: is needed (did you mean 'siez'?)"
+    # another input is no remedy, though its name is near
+    near = load_network(written(described(layers, ["linear"], inputs=["fare", "age"])))
+    assert refusal(near.predict, pd.DataFrame({"fare": [1]})) == "column=age: is needed"
+    frame = pd.DataFrame({"fare": [1], "Age": [2]})
+    assert refusal(near.predict, frame) == "column=age: is needed (did you mean 'Age'?)"
     twice = pd.DataFrame([[1, 2, 3]], columns=["age", "size", "size"])
     assert refusal(model.predict, twice) == "column=size: is there 2 times"
     assert "has shape (1, 3); it must be (n, 2): size, age" in refusal(model.predict, [[1, 2, 3]])
     assert "must hold numbers" in refusal(model.predict, [["one", "two"]])
+
+
+@pytest.mark.parametrize("ask", [Model.predict, Model.classify, Model.units])
+def test_what_is_not_finite_is_refused_by_row_and_column(written, ask):
+    model = load_network(written(described(XOR_BY_HAND, ["relu", "linear"])))
+    rows = [[0, 1], [1, 0], [1, 1]]
+    for value, said in ((math.nan, "has no value"), (None, "has no value")):
+        bad = [*rows, [0, value]]
+        assert refusal(ask, model, bad) == f"column=y: {said} in row 3"
+    for value in (math.inf, -math.inf):
+        assert refusal(ask, model, [value, 1]) == "column=x: is infinite in row 0"
+    both = [[1, math.inf], [math.nan, math.nan]]
+    assert refusal(ask, model, both) == (
+        "column=x: has no value in row 1\ncolumn=y: is infinite in row 0"
+    )
+    # rows of a table go by its index, whatever type its numbers have
+    frame = pd.DataFrame(rows, columns=PLANE, index=["a", "b", "c"])
+    for kind, missing in ((float, math.nan), ("Int64", pd.NA), (object, None)):
+        gap = frame.astype(kind)
+        gap.loc["b", "x"] = missing
+        assert refusal(ask, model, gap) == "column=x: has no value in row b"
+        assert refusal(ask, model, gap.loc["b"]) == "column=x: has no value in row b"
+    assert len(ask(model, frame.astype("Int64"))) == len(ask(model, rows))
+
+
+def test_numbers_out_of_range_are_not_the_network_s_fault(written):
+    features = {"entry": {"name": "terms", "terms": ["x", "x*y"], "standardise": False}}
+    features |= {"inputs": PLANE, "names": ["x", "x*y"], "shift": None, "scale": None}
+    large = described([([[1e10], [0]], [0])], ["linear"], features=features)
+    model = load_network(written(large))
+    said = refusal(model.predict, pd.DataFrame({"x": [1, 1e200], "y": [1, 1e200]}, index=[5, 6]))
+    assert said.startswith("feature=x*y: is infinite or undefined in row 6")
+    said = refusal(model.classify, pd.DataFrame({"x": [1, 1e300], "y": 0}, index=[5, 6]))
+    assert "no finite output of row 6" in said
+    assert said.endswith("(its values are too large)")
+
+
+def test_a_table_s_values_are_finite_too(tmp_path):
+    trained(tmp_path, **table_setting(tmp_path, label="price", drop=("kind",)))
+    model = load_network(tmp_path)
+    assert np.isfinite(model.predict(TABLE)).all()
+    for ask in (model.predict, model.units):
+        said = refusal(ask, TABLE.assign(size=[1, 2, 3, -math.inf, 5, 6, 7, 8]))
+        assert said == "column=size: is infinite in row 3"
+
+
+def test_a_model_in_short(written, tmp_path):
+    facts = described(XOR_BY_HAND, ["relu", "linear"], setting="34a01aa9c9")
+    model = load_network(written(facts))
+    assert repr(model) == "Model(2-[2]-1 relu, linear, seed 4, setting 34a01aa9c9)"
+    steep = [{"name": "leaky_relu", "slope": 0.25}] * 2
+    unknown = described(XOR_BY_HAND, steep, seed=None)
+    assert repr(load_network(written(unknown))) == "Model(2-[2]-1 leaky_relu(slope=0.25))"
+    setting, _ = trained(tmp_path / "run")
+    said = repr(load_network(tmp_path / "run"))
+    assert said == f"Model(3-[2,1]-1 sigmoid, seed 3, setting {setting.id})"
 
 
 def test_classes_of_a_tanh_network_part_at_zero(tmp_path):
@@ -275,7 +337,9 @@ def test_a_diverged_network_has_outputs_and_no_classes(written, tmp_path):
     facts = described([([[math.inf], [1]], [math.nan])], ["linear"])
     model = load_network(written(facts))
     assert np.isnan(model.predict([1, 1])).all()
-    assert "no finite output of row 0" in refusal(model.classify, [1, 1])
+    said = refusal(model.classify, [1, 1])
+    assert "no finite output of row 0" in said
+    assert said.endswith("(the training diverged)")
     assert "is not finite" in refusal(model.save, tmp_path / "again.json")
     assert np.isnan(load_network(model.save(tmp_path / "again.npz")).predict([1, 1])).all()
 
@@ -503,6 +567,16 @@ def test_files_that_are_no_networks(tmp_path, written):
     write_record(tmp_path / "failed", (), [0], setting, error="Traceback")
     (tmp_path / "text.npz").write_text("not a zip file")
     (tmp_path / "text.json").write_text("{")
+    (tmp_path / "table.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "nothing.npz").touch()
+    np.save(tmp_path / "array.npy", np.eye(2))
+    np.savez(tmp_path / "objects.npz", seeds=np.array([{"a": 1}], dtype=object))
+    with ZipFile(tmp_path / "texts.npz", "w") as archive:
+        archive.writestr("seeds", "[0]")
+    trained(tmp_path / "cut")
+    whole = (tmp_path / "cut" / "record.npz").read_bytes()
+    (tmp_path / "cut" / "record.npz").write_bytes(whole[: len(whole) // 2])
+    neither = "is not a saved network: neither a .npz archive nor a .json file"
     good = described(XOR_BY_HAND, ["relu", "linear"])
     ragged = described([([[1, 2], [3, 4]], [0, 0]), ([[1]], [0])], ["relu", "linear"])
     unsure = {key: value for key, value in good.items() if key != "outputs"}
@@ -510,7 +584,13 @@ def test_files_that_are_no_networks(tmp_path, written):
         tmp_path / "nowhere": "is not there; looked in",
         tmp_path / "empty": "holds no record.npz",
         tmp_path / "failed": "has no network: its training failed",
-        tmp_path / "text.npz": "is not a saved network",
+        tmp_path / "text.npz": neither,
+        tmp_path / "table.csv": neither,
+        tmp_path / "nothing.npz": neither,
+        tmp_path / "array.npy": neither,
+        tmp_path / "objects.npz": "'seeds' is no array of plain numbers",
+        tmp_path / "texts.npz": "'seeds' is no array of plain numbers",
+        tmp_path / "cut": "is not a saved network, or is damaged",
         tmp_path / "text.json": "is not a saved network",
         written({**good, "version": 9}, "a.json"): "has version 9, and this nnrun reads 1",
         written(ragged, "b.json"): "has 1 rows of weights in layer 2, which gets 2 values",
@@ -521,7 +601,9 @@ def test_files_that_are_no_networks(tmp_path, written):
         ): "did you mean 'relu'?",
     }
     for path, message in cases.items():
-        assert message in refusal(load_network, path)
+        said = refusal(load_network, path)
+        assert message in said
+        assert "pickle" not in said
     model = load_network(written(good))
     assert "unknown ending '.txt'" in refusal(model.save, tmp_path / "net.txt")
     assert "cannot be written: No such" in refusal(model.save, tmp_path / "no" / "net.json")
@@ -650,11 +732,17 @@ def test_the_command_tells_saves_and_predicts(tmp_path, capsys):
 def test_the_command_says_what_is_wrong(tmp_path, capsys):
     trained(tmp_path / "run")
     (tmp_path / "t.csv").write_text("x\n1\n")
+    (tmp_path / "gap.csv").write_text("x,y\n1,2\n\n3,\n")
     run_folder = str(tmp_path / "run")
     for arguments, message in (
         ([str(tmp_path / "no")], "is not there"),
         ([run_folder, "--seed", "77"], "(known: 3, 5)"),
-        ([run_folder, "--save", str(tmp_path / "net.txt")], "unknown ending '.txt'"),
+        (
+            [run_folder, "--save", str(tmp_path / "net.txt")],
+            "unknown ending '.txt' (known: .json, .npz, .csv)\n",
+        ),
+        ([str(tmp_path / "t.csv")], "neither a .npz archive nor a .json file"),
+        ([run_folder, "--predict", str(tmp_path / "gap.csv")], "column=y: has no value in row 4"),
         ([run_folder, "--predict", str(tmp_path / "t.csv")], "column=y: is needed"),
         ([run_folder, "--predict", str(tmp_path / "no.csv")], "is not there"),
     ):
@@ -663,6 +751,29 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
         assert told.err.startswith("error: ")
         assert message in told.err
         assert not told.out
+
+
+def test_the_command_refuses_a_file_for_no_predictions(tmp_path, capsys):
+    trained(tmp_path / "run")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path / "run"), "--out", str(tmp_path / "q.csv")])
+    told = capsys.readouterr()
+    assert "argument --out: it is where --predict writes" in told.err
+    assert not told.out
+    assert not (tmp_path / "q.csv").exists()
+
+
+def test_help_says_which_row_is_which(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "`row` is a row's number in the table's file" in told
+    # as it says: the header is row 1; empty rows count, and have no outputs
+    trained(tmp_path / "run")
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n\n3,4\n")
+    assert main([str(tmp_path / "run"), "--predict", str(tmp_path / "t.csv")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["row", "2", "4"]
 
 
 def test_models_of_generated_data_are_described_without_a_table():

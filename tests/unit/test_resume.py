@@ -8,6 +8,8 @@ import pytest
 
 from nnrun.config import Network
 from nnrun.errors import InputError
+from nnrun.fit import fitted
+from nnrun.network.memory import flattened, restored
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.generators import Xor
@@ -15,7 +17,6 @@ from nnrun.resume import find_state
 from nnrun.sweep.block import Block
 from nnrun.sweep.store import Record, write_record
 from nnrun.training.convergence import outcomes
-from nnrun.training.memory import flattened, restored
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 
@@ -31,7 +32,8 @@ def saved(setting, folder, engine):
     trained = run(stack_of(setting), engine)
     block = Block.of(trained, range(len(SEEDS)), SEEDS, 0.0)
     config = json.loads(json.dumps(setting.flat))
-    meta = {"setting": setting.id, "config": config, "engine": trained.engine, "number": 0}
+    meta = {"setting": setting.id, "config": config, "engine": trained.engine, "error": None}
+    meta["sources"] = setting.sources
     folder.mkdir(parents=True, exist_ok=True)
     return write_record(Record.of(meta, block, outcomes(block.curves, setting.target)), folder)
 
@@ -107,10 +109,62 @@ def test_any_state_of_tuples_arrays_and_numbers_is_kept():
     leaves = list(flattened(state, 3))
     back = restored(((a * 0, a * 0), 0.0, None, ()), leaves)
     np.testing.assert_array_equal(back[0][1], a + 1)
-    assert back[1].shape == (3, 1, 1)
-    assert (back[1] == 0.25).all()
+    assert back[1] == 0.25
+    assert isinstance(back[1], float)
+    each = [*leaves[:2], np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)]
+    assert restored(((a, a), 0.0, None, ()), each)[1].shape == (3, 1, 1)
     assert back[2:] == (None, ())
     with pytest.raises(TypeError, match="of type dict cannot be kept"):
         list(flattened({"m": a}, 3))
     with pytest.raises(ValueError, match="do not make up"):
         restored((a,), [a, a])
+
+
+def test_a_schedule_that_depends_on_the_whole_budget_is_refused(tmp_path):
+    setting = make_setting(schedule=SCHEDULES["cosine"](), keep_state=True)
+    path = str(saved(setting, tmp_path, "lanes"))
+    with pytest.raises(InputError, match=r"schedule.name=cosine: depends on the whole budget"):
+        fitted(replace(setting, budget=900, continue_from=path))
+    # with a period of its own it does not
+    calm = replace(setting, schedule=SCHEDULES["cosine"](period=100))
+    path = str(saved(calm, tmp_path / "calm", "lanes"))
+    assert fitted(replace(calm, budget=900, continue_from=path)).engine == "lanes"
+
+
+def test_the_engine_is_that_of_the_run_that_is_continued(tmp_path):
+    setting = make_setting(keep_state=True)
+    path = str(saved(setting, tmp_path, "reference"))
+    longer = replace(setting, budget=900, continue_from=path)
+    assert fitted(longer).engine == "reference"
+    with pytest.raises(InputError, match=r"engine=lanes: .* \(use engine=reference\)"):
+        fitted(replace(longer, engine="lanes"))
+
+
+def test_other_data_under_the_same_name_are_refused(tmp_path):
+    setting = make_setting(keep_state=True)
+    path = str(saved(setting, tmp_path, "lanes"))
+    wanted = make_setting(keep_state=True, budget=900)
+    with pytest.raises(InputError, match="was trained with other data under the same name"):
+        find_state(path, wanted.flat, {**wanted.sources, "data": "changed"})
+    with pytest.raises(InputError, match="other own components"):
+        find_state(path, wanted.flat, {**wanted.sources, "own": {"mine": "changed"}})
+
+
+def test_a_failed_run_cannot_be_continued(tmp_path):
+    from nnrun.config import Executor, Job, Report, Tracking
+    from nnrun.sweep.run import failed_record
+
+    setting = make_setting(keep_state=True)
+    job = Job(setting, 0, 2, "test", Tracking("off"), Executor(), Report("off"))
+    path = str(write_record(failed_record(job, "it broke"), tmp_path))
+    with pytest.raises(InputError, match="its training failed"):
+        find_state(path, setting.flat)
+
+
+def test_the_same_training_made_again_is_the_same_start(tmp_path):
+    setting = make_setting(keep_state=True)
+    digests = [
+        find_state(str(saved(setting, tmp_path / name, "lanes")), setting.flat).digest
+        for name in ("one", "two")
+    ]
+    assert digests[0] == digests[1]

@@ -15,9 +15,13 @@ class Activation(Protocol):
 
     Finite pre-activations, however large, make finite outputs and slopes, and NaN stays NaN. An
     infinite one means divergence and may make either.
+
+    Attributes:
+        surrogate: Whether ``backward`` is meant to be another than the derivative.
     """
 
     name: ClassVar[str]
+    surrogate: ClassVar[bool] = False
 
     def forward(self, z: Array) -> Array:
         """Return the outputs ``a``, shape of ``z``."""

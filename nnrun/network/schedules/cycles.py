@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le, Lt
 
+from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
 from nnrun.network.schedules.base import MOST, SCHEDULES, Steps, Warmed
 
@@ -53,6 +54,11 @@ class Cosine(Warmed):
     period: Annotated[int, Ge(1), Le(MOST)] | None = None
     growth: Annotated[int, Ge(1), Le(1000)] = 1
     minimum: Annotated[float, Ge(0), Le(1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.growth != 1 and self.period is None:
+            rule = "has no effect on one fall over the whole budget"
+            raise InputError(Issue("growth", self.growth, rule, "give period, too"))
 
     def course(self, steps: Steps, n_steps: int) -> Array:
         """Return the fall of the period that each step is in."""

@@ -11,7 +11,7 @@ from nnrun.config import Setting
 from nnrun.network.activations import ACTIVATIONS, Array
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, Start
+from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
 from nnrun.training.lanes import activations, compiled, losses, optimizers
 from nnrun.training.lanes.kernel import Option, work_rows
 from nnrun.training.lanes.optimizers import MEMORY, Memory
@@ -102,8 +102,8 @@ class LanesEngine:
         """Take one step for each batch."""
         size = self._setting.batch_size
         n_steps = batches.inputs.shape[1] // size
-        total = self._setting.budget // size
-        factors = self._setting.schedule.factor(state.step + np.arange(n_steps), total)
+        factors = rate_factors(self._setting, state.step, n_steps)
+        require_columns(batches, self._sizes[0], self._sizes[-1])
         masks = batches.masks
         if masks is None:
             masks = np.empty((len(batches.inputs), batches.inputs.shape[1], 0))

@@ -40,8 +40,8 @@ def restored(template: Any, leaves: Sequence[Array]) -> Any:
 
     Args:
         template: The state of the same trials before the first step.
-        leaves: As ``flattened`` gives them; a number comes back as an array of shape
-            (trial, 1, 1).
+        leaves: As ``flattened`` gives them; what was a number comes back as one, unless trials
+            of different hyperparameters have different ones.
 
     Raises:
         ValueError: If there are too many or too few.
@@ -52,7 +52,9 @@ def restored(template: Any, leaves: Sequence[Array]) -> Any:
         if part is None:
             return None
         if not isinstance(part, tuple):
-            return left.pop()
+            leaf = left.pop()
+            shared = not isinstance(part, np.ndarray) and (leaf == leaf.flat[0]).all()
+            return type(part)(leaf.flat[0]) if shared else leaf
         parts = [rebuilt(p) for p in part]
         return type(part)(*parts) if hasattr(part, "_fields") else tuple(parts)
 
