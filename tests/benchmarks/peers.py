@@ -13,7 +13,7 @@ import numpy as np
 
 from nnrun.config import Setting
 from nnrun.training.cost import shards
-from nnrun.training.engine import Batches, first_params
+from nnrun.training.engine import Batches, first_params, start_of
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
@@ -49,7 +49,7 @@ def nnrun(work: Work, engine: str) -> Task:
     width = choose_engine(stack).width
     pieces = list(shards(stack, choose_engine(stack).name, width, THREADS))
     engines = [choose_engine(piece) for piece in pieces]
-    states = [e.begin(piece) for e, piece in zip(engines, pieces, strict=True)]
+    states = [e.begin(piece, start_of(piece)) for e, piece in zip(engines, pieces, strict=True)]
     batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in pieces]
     pool = ThreadPoolExecutor(THREADS)
 
