@@ -140,21 +140,20 @@ def backward(
         delta = error
         if net.raw_error and not (i == last and loss.output is not None):
             delta = net.activations[i].backward(error, run.z[i], run.a[i])
-        grads.append(_layer_gradient(run.inputs[i], delta, net.bias))
+        bias = delta if batch == 1 else delta.sum(axis=1, keepdims=True)
+        if not net.bias:
+            bias = np.zeros_like(bias)
+        grads.append(Layer(run.inputs[i].swapaxes(1, 2) @ delta, bias))
         if i:
-            n_below = run.a[i - 1].shape[-1]
-            error = error @ params[i].weights[:, :n_below].swapaxes(1, 2)
+            weights = params[i].weights
+            if net.shortcut:
+                weights = weights[:, : run.a[i - 1].shape[-1]]
+            error = error @ weights.swapaxes(1, 2)
             if masks is not None:
                 error = error * masks[i - 1]
             if not net.raw_error:
                 error = net.activations[i - 1].backward(error, run.z[i - 1], run.a[i - 1])
     return tuple(reversed(grads))
-
-
-def _layer_gradient(x: Array, delta: Array, trained_bias: bool) -> Layer:
-    """Return a layer's gradient from its inputs and the slope at its pre-activations."""
-    bias = delta if delta.shape[1] == 1 else delta.sum(axis=1, keepdims=True)
-    return Layer(x.swapaxes(1, 2) @ delta, bias if trained_bias else np.zeros_like(bias))
 
 
 def fans(
