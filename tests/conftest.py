@@ -47,8 +47,11 @@ def run(stack: Stack, engine: str = "auto") -> Trained:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Give the whole suite every processor, and a part of it none but this process."""
-    part = any(not str(argument).startswith("-") for argument in config.invocation_params.args)
-    return 0 if part else workers(Executor())
+    if any(not str(argument).startswith("-") for argument in config.invocation_params.args):
+        return 0
+    # the slow tests stand together: whoever is done takes some of the other's
+    config.option.dist = "worksteal"
+    return workers(Executor())
 
 
 @pytest.fixture

@@ -4,14 +4,16 @@ What is shown, as plain arrays:
 
 - ``subject``: a trial to be drawn: its setting, parameters and curves, also from its record.
 - ``plane``: what a network's units answer over the plane of its problem.
-- ``surface``: the outputs among these: shades, a scale, and where classes meet.
+- ``response``: the same along the input of a problem that has but one.
+- ``surface``: the outputs over the plane: shades, a scale, and where classes meet.
 - ``wiring``: units, links, weights and biases at their places.
 - ``film``: a trial trained again and watched, as frames.
 
 Drawings, axis in and axis out:
 
 - ``heatmap``: the decision surface, flat.
-- ``relief``: the same in three dimensions.
+- ``graph``: the outputs along a single input.
+- ``relief``: the decision surface in three dimensions.
 - ``neurons``: a small heatmap for every unit.
 - ``diagram``: the network with its weights.
 - ``history``: losses and accuracy against training samples seen.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.errors import InputError
-from nnrun.pictures.progress import drawing
-from nnrun.pictures.stills import draw_stills
+from nnrun.pictures.progress import drawing, say
+from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import from_record, records_in
 
 
@@ -35,7 +35,10 @@ def _draw(folder: Path, seed: int | None, out: Path | None) -> list[Path]:
         for record in records:
             home = record.parent
             place = home if out is None else out / home.relative_to(folder)
-            written += draw_stills(from_record(record, seed), place)
+            subject = from_record(record, seed)
+            if reason := left_out(subject.setting):
+                say(f"note: {reason}")
+            written += draw_stills(subject, place)
             advance(1)
     return written
 

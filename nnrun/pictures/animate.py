@@ -7,8 +7,9 @@ from nnrun.config import Setting
 from nnrun.pictures.film import shoot
 from nnrun.pictures.gif import gif
 from nnrun.pictures.player import player
+from nnrun.pictures.progress import say
 from nnrun.pictures.scene import scene_of
-from nnrun.pictures.stills import draw_stills
+from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.sweep.store import write_atomically, write_text
 from nnrun.training.trainer import TrainingStopped
 
@@ -33,20 +34,32 @@ def animate(
         stopped: Asked often.
 
     Returns:
-        The files: ``animation.html``, ``animation.gif`` and the stills.
+        The files: ``animation.html``, ``animation.gif`` and the stills; if there is no picture of
+        the plane, standard error says why.
 
     Raises:
         TrainingStopped: If ``stopped`` said so; no animation was written.
     """
-    film = shoot(setting, seed, lambda n: advance(0.5 * n / setting.budget), stopped)
+    told = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        told += share
+        advance(share)
+
+    if reason := left_out(setting):
+        say(f"note: {reason}")
+    film = shoot(setting, seed, lambda n: tell(0.5 * n / setting.budget), stopped)
     scene = scene_of(film)
 
     def drawn(frames: int) -> None:
         if stopped():
             raise TrainingStopped
-        advance(0.5 * frames / max(len(film.params), 1))
+        tell(0.5 * frames / max(len(film.params), 1))
 
     moving = gif(film, scene, drawn)
     write_atomically(folder / GIF, lambda file: file.write(moving))
     write_text(folder / PAGE, player(film, scene))
-    return [folder / PAGE, folder / GIF, *draw_stills(film.subject, folder)]
+    stills = draw_stills(film.subject, folder)
+    advance(1.0 - told)  # training that goes on from a saved network is less than a half
+    return [folder / PAGE, folder / GIF, *stills]

@@ -3,6 +3,7 @@
 A trial is itself: trained alone, it takes the same steps as among thousands.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from nnrun.config import Setting
 from nnrun.network.mlp import Layer, Params
 from nnrun.pictures.subject import Course, Subject
-from nnrun.report.words import count, number, share
+from nnrun.report.words import count, number
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import train
@@ -46,8 +47,19 @@ class Film(NamedTuple):
             return "0 samples seen · before training"
         loss, right = course.test_loss[evaluation], course.accuracy[evaluation]
         found = "diverged" if np.isnan(loss) else f"test loss {number(float(loss))}"
-        found += "" if np.isnan(right) else f" · accuracy {share(float(right))}"
+        found += "" if np.isnan(right) else f" · accuracy {percent(float(right))}"
         return f"{count(self.samples(frame))} samples seen · {found}"
+
+
+def percent(value: float) -> str:
+    """Write a share as a percentage with up to one digit, rounded down: 100% is all of them.
+
+    Example:
+        >>> [percent(value) for value in (0.996, 0.99996, 0.95, 1.0)]
+        ['99.6%', '99.9%', '95%', '100%']
+    """
+    # 1000 * 0.29 is a little less than 290
+    return f"{math.floor(round(1000 * value, 6)) / 10:g}%"
 
 
 def shoot(

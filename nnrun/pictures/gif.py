@@ -14,6 +14,7 @@ from PIL import Image
 
 from nnrun.pictures.diagram import diagram
 from nnrun.pictures.film import Film
+from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import LINES, accuracy, losses
 from nnrun.pictures.scene import Scene
@@ -61,8 +62,8 @@ def gif(film: Film, scene: Scene, drawn: Callable[[int], None] = lambda frames: 
 
 def images(film: Film, scene: Scene) -> Iterator[Image.Image]:
     """Draw the frames one by one, as images of red, green and blue."""
-    planar = bool(scene.surfaces)
-    figure = Figure(figsize=(11.0 if planar else 7.6, 4.2), dpi=DPI, facecolor="white")
+    answers = bool(scene.surfaces or scene.responses)
+    figure = Figure(figsize=(11.0 if answers else 7.6, 4.2), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     for frame in range(len(film.params)):
         with rc_context(STYLE):
@@ -76,7 +77,7 @@ def images(film: Film, scene: Scene) -> Iterator[Image.Image]:
 class _Panels(NamedTuple):
     """The axes of a frame; None for what a film has not."""
 
-    surface: Any
+    answers: Any
     network: Any
     loss: Any
     accuracy: Any
@@ -86,9 +87,12 @@ def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
     """Draw one frame."""
     course, at = film.subject.course, film.samples(frame)
     setting = film.subject.setting
-    panels = _panels(figure, bool(scene.surfaces), setting.problem.task is not Task.REGRESSION)
-    if panels.surface is not None:
-        heatmap(panels.surface, scene.surfaces[frame], scene.scale, scene.points, key=False)
+    answers = bool(scene.surfaces or scene.responses)
+    panels = _panels(figure, answers, setting.problem.task is not Task.REGRESSION)
+    if scene.surfaces:
+        heatmap(panels.answers, scene.surfaces[frame], scene.scale, scene.points, key=False)
+    elif scene.responses:
+        graph(panels.answers, scene.responses[frame], scene.scale, scene.points, key=False)
     biases = None if scene.biases is None else scene.biases[frame]
     diagram(panels.network, scene.wiring, scene.weights[frame], biases, scene.largest)
     losses(panels.loss, course, at)
@@ -101,15 +105,15 @@ def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
     figure.text(0.02, 0.905, film.subject.headline, fontsize=8.5, color=MUTED, **lines)
 
 
-def _panels(figure: Figure, planar: bool, classes: bool) -> _Panels:
-    """Place the axes: surface, network, and loss above accuracy."""
-    widths = [3.7, 4.2, 3.2] if planar else [4.2, 3.2]
-    place: dict[str, Any] = {"left": 0.055 if planar else 0.08, "right": 0.97, "bottom": 0.12}
+def _panels(figure: Figure, answers: bool, classes: bool) -> _Panels:
+    """Place the axes: surface or graph, network, and loss above accuracy."""
+    widths = [3.7, 4.2, 3.2] if answers else [4.2, 3.2]
+    place: dict[str, Any] = {"left": 0.055 if answers else 0.08, "right": 0.97, "bottom": 0.12}
     grid = GridSpec(2, len(widths), figure, width_ratios=widths, top=0.82, **place,
                     wspace=0.2, hspace=0.4)  # fmt: skip
     below = grid[1, -1] if classes else None
     return _Panels(
-        figure.add_subplot(grid[:, 0]) if planar else None,
+        figure.add_subplot(grid[:, 0]) if answers else None,
         figure.add_subplot(grid[:, -2]),
         figure.add_subplot(grid[0, -1] if classes else grid[:, -1]),
         None if below is None else figure.add_subplot(below),

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from nnrun.pictures.plane import Extent
-from nnrun.pictures.surface import Surface, boundaries, coloured
+from nnrun.pictures.surface import Surface, boundaries, class_names, coloured
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Samples, Task
 from nnrun.report.gallery import COLORS, HEIGHTS
@@ -38,7 +38,8 @@ def heatmap(
         surface: The outputs.
         scale: The ends of the scale of outputs.
         points: Coordinates, shape (n, 2), and targets, shape (n, output).
-        key: Whether to add a colour bar, or the names of several classes.
+        key: Whether to say what colours and shapes mean: a legend of the classes, and a colour
+            bar unless there are several.
 
     Returns:
         The same axis.
@@ -51,13 +52,20 @@ def heatmap(
     plane_axes(ax, extent)
     if not surface.finite:
         note(ax, "diverged: the outputs are not finite")
-    if key and surface.several:
-        names = [name.replace("$", r"\$") for name in surface.names]
-        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
-        ax.legend(ax.collections[1:], names, ncols=min(4, len(names)), borderpad=0, **place)
-    elif key:
+    if key:
+        legend(ax, surface)
+    if key and not surface.several:
         colour_bar(ax, surface, scale)
     return ax
+
+
+def legend(ax: Axes, surface: Surface) -> None:
+    """Say above a plane what its points are, which are the last that was put on it."""
+    names = [name.replace("$", r"\$") for name in class_names(surface.task, surface.names)]
+    names = names or ["held-out targets"]
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
+    groups = ax.collections[-len(names) :]
+    ax.legend(groups, names, ncols=min(4, len(names)), borderpad=0, **place)
 
 
 def scatter(ax: Axes, points: Samples, task: Task, scale: tuple[float, float]) -> None:
@@ -65,6 +73,7 @@ def scatter(ax: Axes, points: Samples, task: Task, scale: tuple[float, float]) -
     size = 15 if len(points.inputs) > FEW else 80
     look: dict[str, Any] = {"s": size, "linewidths": 0.6, "zorder": 3}
     if task is Task.REGRESSION:
+        look["s"] = 1.8 * size  # the fill is what they have to tell
         shade = Normalize(*scale)(points.targets[:, 0])
         x, y = points.inputs.T
         ax.scatter(x, y, c=HEIGHTS(shade), edgecolors=INK, marker="o", **look)

@@ -1,4 +1,4 @@
-"""A small heatmap for every unit, a column a layer, inputs first."""
+"""A small heatmap for every unit, a row a layer, inputs first."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,11 +27,20 @@ BOTH_SIGNS = 0.2
 LARGEST = 1e300
 """What a scale ends at: beyond, its width would not be a finite number."""
 
-SIDE, PITCH, ROW = 0.82, 1.0, 1.28
-"""Side of a small heatmap, and distance to the next column and row."""
+ACROSS = 8
+"""Units side by side; those of a wider layer go on in the next line."""
+
+SIDE, PITCH, LINE = 0.82, 1.0, 1.28
+"""Side of a small heatmap, and distance to the next unit and line."""
+
+TITLE = 0.95
+"""Room for the name of a layer, left of its units."""
+
+INCHES = 1.1
+"""That the drawing's unit of length is to have."""
 
 
-class Column(NamedTuple):
+class Row(NamedTuple):
     """A layer's units over the plane.
 
     Attributes:
@@ -49,16 +58,16 @@ class Column(NamedTuple):
     more: int
 
 
-def columns(plane: Plane, params: Params, setting: Setting) -> list[Column]:
+def rows_of(plane: Plane, params: Params, setting: Setting) -> list[Row]:
     """Compute what every unit of a trial's network answers over the plane, inputs included."""
     problem = setting.problem
     layers = answers(plane, params, setting)
     kinds = [activation.name for activation in setting.architecture.activations]
-    found = [_column("inputs", "", images(plane.inputs, plane.n), problem.inputs)]
+    found = [_row("inputs", "", images(plane.inputs, plane.n), problem.inputs)]
     for i, (values, kind) in enumerate(zip(layers, kinds, strict=True), start=1):
         last = i == len(layers)
         names = problem.outputs if last else tuple(f"unit {u + 1}" for u in range(len(values)))
-        found.append(_column("output" if last else f"hidden {i}", kind, values, names))
+        found.append(_row("output" if last else f"hidden {i}", kind, values, names))
     return found
 
 
@@ -90,29 +99,43 @@ def scale_of(values: Array, kind: str) -> tuple[float, float]:
     return (low, high) if low < high else (low - around, high + around)
 
 
-def neurons(ax: Axes, layers: Sequence[Column]) -> Axes:
+def size_of(layers: Sequence[Row]) -> tuple[float, float]:
+    """Return the width and height in inches that suit a drawing of layers."""
+    across = min(max(len(layer.names) for layer in layers), ACROSS)
+    lines = sum(_lines(layer) for layer in layers)
+    return INCHES * (TITLE + across * PITCH), INCHES * lines * LINE
+
+
+def neurons(ax: Axes, layers: Sequence[Row]) -> Axes:
     """Draw a small heatmap for every unit.
 
     Args:
-        ax: Axis to draw on; about 1.1 inches a column and 1.4 inches a row suit it.
+        ax: Axis to draw on; ``size_of`` says which size suits it.
         layers: From the inputs to the outputs.
 
     Returns:
         The same axis.
     """
-    rows = max(len(layer.names) for layer in layers)
-    for place, layer in enumerate(layers):
-        left = place * PITCH
-        more = (
-            f"\n(first {len(layer.names)} of {len(layer.names) + layer.more})" if layer.more else ""
-        )
-        ax.text(left + SIDE / 2, 0.36, layer.title + more, ha="center", va="bottom", color=INK)
-        for row, (name, values) in enumerate(zip(layer.names, layer.values, strict=True)):
-            _unit(ax, left, -row * ROW, name, values, layer.scales[row])
-    ax.set(xlim=(-0.1, len(layers) * PITCH), ylim=(-rows * ROW + 0.1, 0.9))
+    line = 0
+    for layer in layers:
+        shown = len(layer.names)
+        more = f"\n(first {shown}\nof {shown + layer.more})" if layer.more else ""
+        middle = -line * LINE - SIDE / 2
+        ax.text(-TITLE, middle, layer.title + more, va="center", color=INK, parse_math=False)
+        for unit, (name, values) in enumerate(zip(layer.names, layer.values, strict=True)):
+            down, right = divmod(unit, ACROSS)
+            _unit(ax, right * PITCH, -(line + down) * LINE, name, values, layer.scales[unit])
+        line += _lines(layer)
+    across = min(max(len(layer.names) for layer in layers), ACROSS)
+    ax.set(xlim=(-TITLE, across * PITCH), ylim=(-line * LINE + 0.2, 0.2))
     ax.set_aspect("equal", anchor="NW")
     ax.set_axis_off()
     return ax
+
+
+def _lines(layer: Row) -> int:
+    """Count the lines that a layer's units need."""
+    return -(-len(layer.names) // ACROSS)
 
 
 def _unit(
@@ -132,8 +155,8 @@ def _unit(
     )
 
 
-def _column(title: str, kind: str, values: Array, names: Sequence[str]) -> Column:
+def _row(title: str, kind: str, values: Array, names: Sequence[str]) -> Row:
     shown = values[:MOST_UNITS]
     scales = tuple(scale_of(unit, kind) for unit in shown)
     title = f"{title}\n{kind}" if kind else title
-    return Column(title, tuple(names[:MOST_UNITS]), shown, scales, len(values) - len(shown))
+    return Row(title, tuple(names[:MOST_UNITS]), shown, scales, len(values) - len(shown))

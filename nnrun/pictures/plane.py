@@ -93,10 +93,11 @@ def images(values: Array, n: int) -> Array:
 
 
 def shown_points(setting: Setting) -> Samples:
-    """Choose at most 300 held-out points of a planar problem, evenly over their order.
+    """Choose at most 300 held-out points of a problem, evenly over their order.
 
     Returns:
-        Coordinates, shape (n, 2), and targets, shape (n, output).
+        The problem's own inputs, shape (n, input), which of a planar one are its coordinates, and
+        targets, shape (n, output).
     """
     held_out = bare_problem(setting.data).held_out
     n = len(held_out.inputs)

@@ -1,6 +1,6 @@
 "use strict";
 const film = JSON.parse(document.getElementById("film").textContent);
-const { surface, network, units, course } = film;
+const { surface, response, network, units, course } = film;
 const slider = document.getElementById("at"), button = document.getElementById("play");
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();

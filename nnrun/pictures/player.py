@@ -12,8 +12,9 @@ from nnrun.pictures.heatmap import MARKERS
 from nnrun.pictures.history import LINES
 from nnrun.pictures.neurons import scale_of
 from nnrun.pictures.plane import answers, images, plane_of
+from nnrun.pictures.response import heights
 from nnrun.pictures.scene import Scene
-from nnrun.pictures.surface import UNKNOWN, Bytes, boundaries, palette, shades
+from nnrun.pictures.surface import UNKNOWN, Bytes, boundaries, class_names, palette, shades
 from nnrun.pictures.wiring import refusal
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task
@@ -63,6 +64,7 @@ def content(film: Film, scene: Scene) -> dict[str, Any]:
         "words": [film.words(frame) for frame in frames],
         "course": _course(film),
         "surface": _surface(scene) if scene.surfaces else None,
+        "response": _response(scene) if scene.responses else None,
         "network": _network(film, scene),
         "units": _units(film, scene) if scene.surfaces and not refusal(scene.wiring) else None,
     }
@@ -97,10 +99,27 @@ def _surface(scene: Scene) -> dict[str, Any]:
         "regression": regression,
         "colours": COLORS,
         "markers": MARKERS,
-        "names": list(first.names) if first.several else ["class 0", "class 1"],
+        "names": class_names(first.task, first.names),
         "label": first.label,
         "scale": list(scene.scale),
         "several": first.several,
+    }
+
+
+def _response(scene: Scene) -> dict[str, Any]:
+    first, points = scene.responses[0], scene.points
+    classes = None if first.task is Task.REGRESSION else class_numbers(points.targets).tolist()
+    return {
+        "input": first.input,
+        "x": rounded(first.x),
+        "outputs": [rounded(response.outputs) for response in scene.responses],
+        "limits": scene.scale,
+        "points": [rounded(points.inputs[:, 0]), rounded(heights(first, points)), classes],
+        "several": first.several,
+        "classes": first.classes,
+        "boundary": first.boundary if first.task is Task.BINARY else None,
+        "colours": COLORS,
+        "markers": MARKERS,
     }
 
 

@@ -21,7 +21,12 @@ function keys() {
     bar.style.background = `linear-gradient(to right, ${shown})`;
     ends.className = "ends";
     ends.append(...[tick(surface.scale[0]), surface.label, tick(surface.scale[1])].map((t) => swatch(t, "")));
-    document.getElementById("surface-key").append(bar, ends, "Marked: held-out points.");
+    document.getElementById("surface-key").append(bar, ends, surface.regression ? "Marked: held-out points, filled with the colour of their target." : "Marked: held-out points.");
+  }
+  if (response) {
+    const named = response.classes.map((name, i) => swatch(name, `width:11px;height:11px;background:${response.colours[i % response.colours.length]};border-radius:${response.markers[i % response.markers.length] === "o" ? 6 : 1}px`));
+    const line = response.several ? [] : [swatch("network output", `width:22px;border-top:3px solid ${response.colours[1]}`)];
+    words("response-key", [...named, ...line, response.several ? "Lines: an output each. Marked: held-out points." : "Marked: held-out points."]);
   }
   if (!network.refusal) {
     let text = `The widest link is a weight of ${tick(network.largest[0])} in size. `;
@@ -39,6 +44,7 @@ function show(frame) {
   slider.setAttribute("aria-valuetext", film.words[frame]);
   document.getElementById("words").textContent = film.words[frame];
   if (surface) drawSurface(frame);
+  if (response) drawResponse(frame);
   drawNetwork(frame);
   drawCurves(frame);
 }

@@ -24,7 +24,7 @@ function drawSurface(frame) {
     line.forEach((point) => pen.lineTo(...at(point)));
     pen.stroke();
   }
-  const [points, kinds] = surface.points, size = points.length > 8 ? 3.2 : 8;
+  const [points, kinds] = surface.points, size = points.length > 8 ? (surface.regression ? 4.2 : 3.2) : 8;
   pen.lineWidth = 0.8;
   points.forEach((point, i) => {
     pen.fillStyle = surface.regression ? rgb(surface.paint, kinds[i]) : surface.colours[kinds[i] % surface.colours.length];

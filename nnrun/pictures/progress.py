@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import monotonic
 
 from rich.console import Console
@@ -12,9 +13,17 @@ FIRST, BETWEEN = 2.0, 5.0
 """Seconds until the first sign, and between two plain lines."""
 
 
+@cache
+def say(text: str) -> None:
+    """Print a sentence on standard error, once however many networks it is true of."""
+    print(text, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
     """Show progress on standard error while the ``with`` block runs, from its third second on.
+
+    Where it is shown as plain lines, the last one says how far the block came.
 
     Args:
         what: Is done, for instance ``animating 3 settings``.
@@ -23,14 +32,14 @@ def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
     Yields:
         A function to be told how many things were drawn since the last call, in parts of one, too.
     """
-    due, done = monotonic() + FIRST, 0.0
+    due, done, printed = monotonic() + FIRST, 0.0, ""
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:3.0f}%  ETA"),
                TimeRemainingColumn(compact=True))  # fmt: skip
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=total)
 
     def advance(part: float) -> None:
-        nonlocal due, done
+        nonlocal due, done, printed
         done += part
         bar.update(task, completed=done)
         if monotonic() < due:
@@ -39,10 +48,16 @@ def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
             bar.start()  # again and again: only the first time counts
         else:
             due = monotonic() + BETWEEN
-            print(f"{what}: {done / total:.0%}", file=sys.stderr, flush=True)
+            printed = line()
+            print(printed, file=sys.stderr, flush=True)
+
+    def line() -> str:
+        return f"{what}: {done / total:.0%}"
 
     try:
         yield advance
+        if printed not in ("", line()):
+            print(line(), file=sys.stderr, flush=True)
     finally:
         if bar.live.is_started:
             bar.stop()

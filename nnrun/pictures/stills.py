@@ -9,15 +9,19 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from nnrun.config import Setting
 from nnrun.pictures.diagram import diagram
+from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import accuracy, losses
-from nnrun.pictures.neurons import Column, columns, neurons
+from nnrun.pictures.neurons import Row, neurons, rows_of, size_of
 from nnrun.pictures.plane import is_planar, plane_of, shown_points
 from nnrun.pictures.relief import relief
+from nnrun.pictures.response import has_one_input, response_of, window
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import limits, surface_of
 from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
 from nnrun.report import canvas
 from nnrun.report.styles import INK, STYLE
@@ -25,6 +29,12 @@ from nnrun.sweep.store import write_atomically
 
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
+
+PLACES = 600
+"""Along a single input."""
+
+HEADLINE = 0.5
+"""Inches for the headline and around the drawing."""
 
 LONGEST_LINE = 16
 """Characters of a headline that an inch has room for."""
@@ -40,8 +50,9 @@ def draw_stills(subject: Subject, folder: Path) -> list[Path]:
         folder: Where to, made if need be.
 
     Returns:
-        The files: ``network.png`` and ``curves.png``, and for a planar problem ``surface.png``,
-        ``surface3d.png`` and ``neurons.png``.
+        The files: ``network.png`` and ``curves.png``; for a planar problem also ``surface.png``,
+        ``surface3d.png`` and ``neurons.png``, for one of a single input ``fit.png``. What is left
+        out, ``left_out`` says.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -53,15 +64,28 @@ def draw_stills(subject: Subject, folder: Path) -> list[Path]:
     return written
 
 
+def left_out(setting: Setting) -> str:
+    """Say which pictures a setting has not, and why; empty if it has all."""
+    if is_planar(setting):
+        return ""
+    name, inputs = setting.data.name, len(bare_problem(setting.data).inputs)
+    missing = "surface.png, surface3d.png or neurons.png"
+    if has_one_input(setting):
+        return f"{name} has one input: fit.png shows its answers; {missing} would need two"
+    why = "no plane of x and y" if inputs == 2 else f"{inputs} inputs and no plane of x and y"
+    return f"{name} has {why}: no {missing}"
+
+
 def _drawings(subject: Subject) -> Iterator[tuple[str, tuple[float, float], Draw]]:
     """List the pictures that a trial has: name, width and height in inches, and how."""
     if is_planar(subject.setting):
         yield "surface", (5.2, 4.6), partial(_surface, subject)
         yield "surface3d", (5.6, 4.8), partial(_relief, subject)
-        layers = columns(plane_of(subject.setting, SMALL), subject.params, subject.setting)
-        rows = max(len(layer.names) for layer in layers)
-        size = (max(1.1 * len(layers), 3.3) + 0.2, 1.4 * rows + 1.0)
-        yield "neurons", size, partial(_neurons, layers)
+        layers = rows_of(plane_of(subject.setting, SMALL), subject.params, subject.setting)
+        width, height = size_of(layers)
+        yield "neurons", (width + 0.1, height + HEADLINE), partial(_neurons, layers)
+    elif has_one_input(subject.setting):
+        yield "fit", (5.6, 4.2), partial(_fit, subject)
     wide = 1.5 * (len(subject.setting.sizes) + 1) + 1.5
     yield "network", (max(wide, 5.0), 4.4), partial(_network, subject)
     tall = 5.2 if subject.setting.problem.task is not Task.REGRESSION else 3.4
@@ -82,16 +106,24 @@ def _painted(size: tuple[float, float], headline: str, draw: Draw) -> bytes:
 def _surface(subject: Subject, figure: Figure) -> None:
     setting, points = subject.setting, shown_points(subject.setting)
     surface = surface_of(plane_of(setting, FINE), subject.params, setting)
-    heatmap(figure.add_subplot(), surface, limits(surface, points.targets), points)
+    scale = limits(surface.task, surface.boundary, points.targets)
+    heatmap(figure.add_subplot(), surface, scale, points)
 
 
 def _relief(subject: Subject, figure: Figure) -> None:
     setting, points = subject.setting, shown_points(subject.setting)
     surface = surface_of(plane_of(setting, COARSE), subject.params, setting)
-    relief(figure.add_subplot(projection="3d"), surface, limits(surface, points.targets))
+    scale = limits(surface.task, surface.boundary, points.targets)
+    relief(figure.add_subplot(projection="3d"), surface, scale)
 
 
-def _neurons(layers: list[Column], figure: Figure) -> None:
+def _fit(subject: Subject, figure: Figure) -> None:
+    points = shown_points(subject.setting)
+    response = response_of(subject.setting, subject.params, PLACES)
+    graph(figure.add_subplot(), response, window(response, points.targets), points)
+
+
+def _neurons(layers: list[Row], figure: Figure) -> None:
     neurons(figure.add_subplot(), layers)
 
 

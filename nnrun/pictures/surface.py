@@ -73,22 +73,30 @@ def surface_of(plane: Plane, params: Params, setting: Setting) -> Surface:
     return Surface(plane, outputs, problem.outputs, problem.task, setting.loss.boundary)
 
 
-def limits(surface: Surface, targets: Array) -> tuple[float, float]:
+def class_names(task: Task, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the classes from the names of the outputs; none for quantities."""
+    if task is Task.REGRESSION:
+        return ()
+    return outputs if task is Task.MULTICLASS else ("class 0", "class 1")
+
+
+def limits(task: Task, boundary: float, targets: Array) -> tuple[float, float]:
     """Choose the ends of the scale of outputs: what the targets ask for.
 
     Args:
-        surface: The outputs.
+        task: What the outputs mean.
+        boundary: As in ``Surface``.
         targets: Held-out targets, shape (n, output).
 
     Returns:
         For two classes 0 and 1, or -1 and 1 where the boundary is 0, as far as the loss asks for
         that; for quantities the largest target on both sides of 0.
     """
-    if surface.task is Task.REGRESSION:
+    if task is Task.REGRESSION:
         most = float(np.abs(targets).max()) or 1.0
         return -most, most
-    half = abs(surface.boundary) or 1.0
-    return surface.boundary - half, surface.boundary + half
+    half = abs(boundary) or 1.0
+    return boundary - half, boundary + half
 
 
 def shades(surface: Surface, low: float, high: float) -> Bytes:

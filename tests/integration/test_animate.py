@@ -147,3 +147,14 @@ def test_a_user_s_own_component_is_drawn_too(nnrun):
     (folder,) = nnrun.outputs("runs")
     assert "mine.Bump" in (folder / "animation.html").read_text()
     pictures(nnrun, str(folder))
+
+
+def test_both_commands_say_once_what_is_not_drawn_and_why(nnrun):
+    done = nnrun("-m", "data=sine", "lr=0.1,0.2", *ANIMATED, "network.hidden=[3]")
+    reason = "note: sine has one input: fit.png shows its answers; "
+    assert done.stderr.count(reason) == 1
+    (folder,) = nnrun.outputs("sweeps")
+    assert len(list(folder.rglob("fit.png"))) == 2
+    done = pictures(nnrun, str(folder), "--out", "again")
+    assert done.stderr.count(reason) == 1
+    assert all(line.endswith(".png") for line in done.stdout.split())

@@ -18,16 +18,18 @@ from nnrun.network.mlp import Layer
 from nnrun.pictures import progress
 from nnrun.pictures.animate import animate
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, diagram
-from nnrun.pictures.film import chosen, shoot
-from nnrun.pictures.gif import MOST_BYTES, gif
+from nnrun.pictures.film import chosen, percent, shoot
+from nnrun.pictures.gif import MOST_BYTES, gif, images
+from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import accuracy, losses
-from nnrun.pictures.neurons import columns, neurons
+from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.plane import answers, extent_of, is_planar, plane_of, shown_points
 from nnrun.pictures.player import player
 from nnrun.pictures.relief import relief
+from nnrun.pictures.response import has_one_input, response_of, window
 from nnrun.pictures.scene import scene_of
-from nnrun.pictures.stills import draw_stills
+from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import Course
 from nnrun.pictures.surface import (
     UNKNOWN,
@@ -39,7 +41,7 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.pictures.wiring import biases, weights, wiring_of
-from nnrun.problem.problem import DATA
+from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.problem.terms import Terms
 from nnrun.report.gallery import COLORS
 from nnrun.training.stack import Stack, Trial
@@ -119,10 +121,10 @@ def test_classes_meet_where_the_output_crosses_the_loss_boundary():
 
 def test_scales_are_what_the_targets_ask_for():
     held_out = np.array([[0.0], [1.0]])
-    assert limits(upper_half(), held_out) == (0.0, 1.0)
-    assert limits(upper_half(setting=a_perceptron(loss=Hinge())), held_out) == (-1.0, 1.0)
+    assert limits(Task.BINARY, 0.5, held_out) == (0.0, 1.0)
+    assert limits(Task.BINARY, 0.0, held_out) == (-1.0, 1.0)
     bumps = a_perceptron(data=DATA["multi_gaussian"]())
-    assert limits(upper_half(setting=bumps), np.array([[-3.0], [2.0]])) == (-3.0, 3.0)
+    assert limits(Task.REGRESSION, 0.5, np.array([[-3.0], [2.0]])) == (-3.0, 3.0)
     assert boundaries(upper_half(setting=bumps)) == []
 
 
@@ -171,8 +173,84 @@ def test_points_are_few_enough_and_marked_by_class():
     assert [to_hex(group.get_facecolor()[0]) for group in groups] == COLORS[:2]
     corners = [len(group.get_paths()[0].vertices) for group in groups]
     assert corners[0] != corners[1], "the classes differ in shape, not in colour alone"
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["class 0", "class 1"]
     few = shown_points(a_perceptron(data=DATA["gate"]()))
     assert len(few.inputs) == 4
+
+
+def test_points_of_a_quantity_are_filled_with_their_target_in_the_colours_of_the_surface():
+    setting = a_perceptron(data=DATA["plane"](), network=Network(hidden=(), output="linear"))
+    flat = surface_of(plane_of(setting, 5), (layer([[0.0], [0.0]], [-1.0]),), setting)
+    points = Samples(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[-1.0], [1.0]]))
+    ax = heatmap(an_axis(), flat, (-1.0, 1.0), points)
+    low, high = (to_hex(colour) for colour in ax.collections[-1].get_facecolors())
+    assert (low, high) == tuple(COLORS[:2])
+    assert rgb(low) == ax.images[0].get_array()[0, 0].tolist()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["held-out targets"]
+
+
+def a_line(**changes):
+    """A setting of one input whose network is a straight line."""
+    network = Network(hidden=(), output="linear")
+    return make_setting(data=DATA["sine"](), features=Terms(), network=network, **changes)
+
+
+def test_a_single_input_has_a_graph_of_the_outputs_and_points_at_their_targets():
+    setting = a_line()
+    response = response_of(setting, (layer([[3.0]], [0.5]),), 20)
+    points = shown_points(setting)
+    ax = graph(an_axis(), response, window(response, points.targets), points)
+    (line,) = ax.lines
+    x, y = line.get_data()
+    assert y == pytest.approx(3 * x + 0.5)
+    assert x[0] < points.inputs.min() < points.inputs.max() < x[-1]
+    at = np.asarray(ax.collections[0].get_offsets())
+    assert at[:, 1] == pytest.approx(np.sin(np.pi * at[:, 0]))
+    # a sine from -1 to 1, with a quarter of its height on both sides
+    assert ax.get_ylim() == pytest.approx((-1.5, 1.5), abs=0.01)
+    lost = response_of(setting, (layer([[np.nan]], [0.0]),), 20)
+    ax = graph(an_axis(), lost, (-1.0, 1.0), points)
+    assert [t.get_text() for t in ax.texts] == ["diverged: the outputs are not finite"]
+
+
+def test_classes_of_a_single_input_are_at_the_output_that_is_asked_for(tmp_path):
+    for names in ("ab", "abc"):
+        rows = [f"{i},{names[i * len(names) // 60]}\n" for i in range(60)]
+        path = tmp_path / f"{names}.csv"
+        path.write_text("size,kind\n" + "".join(rows))
+        data = DATA["table"](path=str(path), label="kind")
+        setting = make_setting(
+            data=data, features=Terms(), network=Network(hidden=(), output="sigmoid")
+        )
+        params = shoot(setting, 0).subject.params
+        response, points = response_of(setting, params, 20), shown_points(setting)
+        ax = graph(an_axis(), response, window(response, points.targets), points)
+        levels = [np.unique(np.asarray(g.get_offsets())[:, 1]).tolist() for g in ax.collections]
+        assert levels == ([[0.0], [1.0]] if names == "ab" else [[1.0]] * 3)
+        ends = [np.asarray(g.get_offsets())[:, 0].max() for g in ax.collections]
+        assert ends == sorted(ends), "classes follow each other along the input"
+        said = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert said[: len(names)] == list(names)
+        assert len(ax.lines) == (2 if names == "ab" else 3), "an output each, or one and its level"
+
+
+def test_the_animation_of_a_single_input_shows_its_graph(tmp_path):
+    setting = a_line(budget=30, evals=3)
+    assert has_one_input(setting)
+    written = animate(setting, 0, tmp_path)
+    assert [path.name for path in written] == [
+        "animation.html", "animation.gif", "fit.png", "network.png", "curves.png"
+    ]  # fmt: skip
+    page = written[0].read_text()
+    held = embedded(page)["response"]
+    film = shoot(setting, 0)
+    last = film.subject.params[0]
+    line = last.weights[0, 0, 0] * np.array(held["x"]) + last.bias[0, 0, 0]
+    assert held["outputs"][-1][0] == pytest.approx(line, rel=1e-2, abs=1e-2)
+    assert 'id="response"' in page
+    wide = next(images(film, scene_of(film))).width
+    assert wide > 1.3 * next(images(film, scene_of(film)._replace(responses=[]))).width
 
 
 def test_a_diverged_network_is_said_to_be():
@@ -185,7 +263,7 @@ def test_a_diverged_network_is_said_to_be():
     assert not solid.collections
     ax = diagram(an_axis(), wiring_of(setting), weights(lost), biases(lost))
     assert [t.get_text() for t in ax.texts] == ["diverged: no finite weights"]
-    unit = columns(plane_of(setting, 9), lost, setting)[1]
+    unit = rows_of(plane_of(setting, 9), lost, setting)[1]
     assert len(neurons(an_axis(), [unit]).images) == 1
 
 
@@ -202,7 +280,7 @@ def test_every_unit_has_a_heatmap_and_the_inputs_come_first():
     setting = make_setting()
     film = shoot(setting, 0)
     plane = plane_of(setting, 11)
-    layers = columns(plane, film.subject.params, setting)
+    layers = rows_of(plane, film.subject.params, setting)
     assert [layer.names for layer in layers] == [
         ("x", "y", "x*y"), ("unit 1", "unit 2"), ("unit 1",), ("label",)
     ]  # fmt: skip
@@ -212,15 +290,20 @@ def test_every_unit_has_a_heatmap_and_the_inputs_come_first():
     assert (layers[2].values == whole[1]).all()
     ax = neurons(an_axis(), layers)
     assert len(ax.images) == 7
+    tops = [image.get_extent()[3] for image in ax.images]
+    assert [tops.count(top) for top in sorted(set(tops), reverse=True)] == [3, 2, 1, 1]
     assert {"x", "label", "hidden 2\nsigmoid"} <= {text.get_text() for text in ax.texts}
 
 
 def test_a_wide_layer_shows_its_first_twelve_units_and_has_no_diagram():
     setting = make_setting(network=Network(hidden=(30,), output="sigmoid"))
     params = shoot(setting, 0).subject.params
-    hidden = columns(plane_of(setting, 5), params, setting)[1]
+    hidden = rows_of(plane_of(setting, 5), params, setting)[1]
     assert (len(hidden.names), hidden.more) == (12, 18)
-    assert any("first 12 of 30" in t.get_text() for t in neurons(an_axis(), [hidden]).texts)
+    shown = neurons(an_axis(), [hidden])
+    assert any("(first 12\nof 30)" in t.get_text() for t in shown.texts)
+    tops = [image.get_extent()[3] for image in shown.images]
+    assert [tops.count(top) for top in sorted(set(tops), reverse=True)] == [8, 4]
     ax = diagram(an_axis(), wiring_of(setting), weights(params), biases(params))
     assert [t.get_text() for t in ax.texts] == [
         "not drawn: 30 units in a layer;\nup to 12 can be read"
@@ -360,7 +443,24 @@ def test_the_page_holds_all_frames_and_loads_nothing():
     assert page == player(film, scene)
 
 
-def test_a_problem_that_is_no_plane_has_diagram_and_curves_only(tmp_path):
+def test_units_of_a_wide_network_fill_a_broad_picture():
+    names = ("x", "y", "x*y", "x**2", "y**2", "sin(x)", "sin(y)")
+    setting = make_setting(features=Terms(names), network=Network(hidden=(8, 8), output="sigmoid"))
+    layers = rows_of(plane_of(setting, 5), shoot(setting, 0).subject.params, setting)
+    width, height = size_of(layers)
+    ax = neurons(an_axis(), layers)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert (right - left) / (high - low) == pytest.approx(width / height, rel=0.05)
+    filled = 24 * (0.82 * 1.1) ** 2 / (width * height)
+    assert filled > 0.3, "inputs, units and output are a third of the paper"
+
+
+def test_accuracy_is_100_percent_only_if_all_are_right():
+    assert [percent(v) for v in (0.996, 0.9999999, 0.29, 1.0)] == ["99.6%", "99.9%", "29%", "100%"]
+
+
+def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(tmp_path, capsys):
+    progress.say.cache_clear()
     setting = make_setting(
         data=DATA["iris"](),
         features=Terms(),
@@ -372,6 +472,13 @@ def test_a_problem_that_is_no_plane_has_diagram_and_curves_only(tmp_path):
     assert [path.name for path in written] == [
         "animation.html", "animation.gif", "network.png", "curves.png"
     ]  # fmt: skip
+    reason = (
+        "iris has 4 inputs and no plane of x and y: no surface.png, surface3d.png or neurons.png"
+    )
+    assert left_out(setting) == reason
+    progress.say(f"note: {reason}")
+    assert capsys.readouterr().err == f"note: {reason}\n", "once, not for every network"
+    assert left_out(make_setting()) == ""
     page = written[0].read_text()
     held = embedded(page)
     assert (held["surface"], held["units"]) == (None, None)
@@ -412,6 +519,13 @@ def test_progress_is_said_only_of_what_takes_a_while(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(progress, "FIRST", -1.0)
     with progress.drawing("drawing 4 networks", 4) as advance:
-        advance(1)
-        advance(1)
-    assert capsys.readouterr() == ("", "drawing 4 networks: 25%\n")
+        for _ in range(4):
+            advance(1)
+    assert capsys.readouterr() == ("", "drawing 4 networks: 25%\ndrawing 4 networks: 100%\n")
+
+
+def test_an_animation_is_told_of_as_a_whole(tmp_path):
+    told = []
+    animate(make_setting(budget=20, evals=3), 0, tmp_path, told.append)
+    assert sum(told) == pytest.approx(1)
+    assert min(told) >= 0

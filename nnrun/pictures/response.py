@@ -1,0 +1,92 @@
+"""What a network of one input answers along it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nnrun.config import Setting
+from nnrun.network.mlp import Params, forward
+from nnrun.pictures.plane import MARGIN
+from nnrun.pictures.surface import class_names, limits
+from nnrun.problem.balance import class_numbers
+from nnrun.problem.features import bare_problem, input_map
+from nnrun.problem.problem import Array, Samples, Task
+
+HEADROOM = 0.25
+"""Of the targets' width: how far beyond them a height is still shown, on each side."""
+
+
+class Response(NamedTuple):
+    """A network's outputs along the only input of its problem.
+
+    Attributes:
+        input: Name of the input, and whether a table's values were encoded.
+        x: Its values, shape (n,), increasing.
+        outputs: Shape (output, n); may be infinite or NaN.
+        classes: Names of the classes; none for quantities.
+        task: What the outputs mean.
+        boundary: A single output at or above it says class 1.
+    """
+
+    input: str
+    x: Array
+    outputs: Array
+    classes: tuple[str, ...]
+    task: Task
+    boundary: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether every output is a finite number."""
+        return bool(np.isfinite(self.outputs).all())
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two classes, each with an output."""
+        return self.task is Task.MULTICLASS
+
+
+def has_one_input(setting: Setting) -> bool:
+    """Say whether a setting's problem has one input, whatever features are made of it."""
+    return len(bare_problem(setting.data).inputs) == 1
+
+
+def response_of(setting: Setting, params: Params, n: int) -> Response:
+    """Compute the outputs of one trial's network at ``n`` places along its problem's only input.
+
+    They reach as far as the held-out points, and 5% of their width beyond on both sides.
+    """
+    bare, problem = bare_problem(setting.data), setting.problem
+    low, high = float(bare.held_out.inputs.min()), float(bare.held_out.inputs.max())
+    margin = MARGIN * (high - low) if high > low else 1.0
+    x = np.linspace(low - margin, high + margin, n)
+    values = input_map(setting.data, setting.features)(x[:, None])
+    with np.errstate(all="ignore"):
+        outputs = forward(params, values[None], setting.architecture).outputs[0].T
+    name, classes = bare.inputs[0], class_names(problem.task, problem.outputs)
+    if bare.encoder is not None:
+        name, classes = f"{name} (as encoded)", bare.encoder.classes
+    return Response(name, x, outputs, classes, problem.task, setting.loss.boundary)
+
+
+def window(response: Response, targets: Array) -> tuple[float, float]:
+    """Choose the heights to be shown: the targets, shape (n, output), and some room."""
+    if response.task is Task.REGRESSION:
+        low, high = float(targets.min()), float(targets.max())
+    else:
+        low, high = limits(response.task, response.boundary, targets)
+    room = HEADROOM * (high - low) or 1.0
+    return low - room, high + room
+
+
+def heights(response: Response, points: Samples) -> Array:
+    """Return the height of each point, shape (n,): its target, or for classes what is asked for.
+
+    Of several classes, each asks its own output for the same: that is every point's height.
+    """
+    if response.task is Task.REGRESSION:
+        return points.targets[:, 0]
+    low, high = limits(response.task, response.boundary, points.targets)
+    if response.several:
+        return np.full(len(points.targets), high)
+    return np.where(class_numbers(points.targets) == 1, high, low)
