@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.network.files import RECORD
 
-RECORD = "record.npz"
 MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
 """Keys in which a run may differ from the one that it continues."""
 

@@ -77,8 +77,10 @@ def architecture_of(facts: Mapping[str, Any]) -> Architecture:
 
 def section_of(entry: Any) -> dict[str, Any]:
     """Write a component as the section of a configuration that makes it."""
-    key = custom.TARGET if custom.is_custom(entry) else "name"
-    return {key: entry.name, **asdict(entry)}
+    if custom.is_custom(entry):
+        cls = type(entry)
+        return {custom.TARGET: f"{cls.__module__}.{cls.__qualname__}", **asdict(entry)}
+    return {"name": entry.name, **asdict(entry)}
 
 
 def component_of(kind: str, section: Mapping[str, Any]) -> Any:

@@ -10,9 +10,10 @@ import yaml
 
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.network.files import RECORD
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Array
-from nnrun.sweep.store import RECORD, read_record
+from nnrun.sweep.store import read_record
 from nnrun.training.trainer import Curves
 from nnrun.validate import read
 

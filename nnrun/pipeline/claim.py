@@ -16,9 +16,10 @@ from filelock import FileLock, Timeout
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
+from nnrun.network.files import RECORD
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
-from nnrun.sweep.store import RECORD, write_text
+from nnrun.sweep.store import write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
 RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, TRIALS, CURVES, SUMMARY, MARKER))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnrun.config import Tracking
+from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
@@ -20,7 +21,7 @@ from nnrun.results import SWEEP
 from nnrun.sweep.describe import describe
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import RECORD, read_records, write_text
+from nnrun.sweep.store import read_records, write_text
 from nnrun.sweep.tables import merged
 
 

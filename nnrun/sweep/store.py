@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
+from nnrun.network.files import RECORD
 from nnrun.network.mlp import Params
 from nnrun.sweep.block import Block
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
 
 SCHEMA_VERSION = 1
-RECORD = "record.npz"
 
 
 @dataclass(frozen=True)

@@ -783,3 +783,18 @@ def test_models_of_generated_data_are_described_without_a_table():
     assert facts["encoder"] is None
     assert facts["sizes"] == [3, 1]
     assert facts["activations"] == [{"name": "linear"}]
+
+
+def test_a_component_that_names_itself_is_saved_by_where_it_stands():
+    from dataclasses import dataclass
+
+    from nnrun.model.facts import section_of
+    from nnrun.network.activations import Activation
+
+    @dataclass(frozen=True)
+    class Mine(Activation):
+        name = "shout"
+        loud: float = 2.0
+
+    target = f"{__name__}.{Mine.__qualname__}"
+    assert section_of(Mine()) == {"_target_": target, "loud": 2.0}

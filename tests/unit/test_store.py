@@ -8,10 +8,11 @@ import pytest
 
 from nnrun.config import Executor, Job, Report, Tracking
 from nnrun.errors import InputError
+from nnrun.network.files import RECORD
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import RECORD, read_record, read_records, write_atomically, write_record
+from nnrun.sweep.store import read_record, read_records, write_atomically, write_record
 from nnrun.sweep.tables import curves_table, trials_table
 from tests.conftest import make_setting
 
