@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
 from nnrun.errors import InputError, Issue
+from nnrun.flat import flattened
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
@@ -157,7 +158,7 @@ class Setting:
         return {
             key: value
             for f in fields(self)
-            for key, value in _flattened(f.name, getattr(self, f.name)).items()
+            for key, value in flattened(f.name, getattr(self, f.name)).items()
         }
 
     @cached_property
@@ -280,26 +281,3 @@ class Job:
     def trial_seeds(self) -> range:
         """The seeds of the job's trials."""
         return range(self.seed, self.seed + self.seeds)
-
-
-def text_of(value: Any) -> Any:
-    """Write a component as its name and fields; anything else stays as it is.
-
-    Example:
-        >>> text_of(Target(value=0.9))
-        'Target(metric=accuracy, value=0.9, hold=3)'
-    """
-    if not is_dataclass(value):
-        return value
-    name = getattr(value, "name", type(value).__name__)
-    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
-    return f"{name}({', '.join(settled)})" if settled else str(name)
-
-
-def _flattened(key: str, value: Any) -> dict[str, Any]:
-    """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
-    if not is_dataclass(value) or key in ("network.activation", "network.output"):
-        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
-    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
-    nested = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
-    return {**named, **{k: v for part in nested for k, v in part.items()}}

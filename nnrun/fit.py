@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nnrun import custom
-from nnrun.config import Setting, text_of
+from nnrun.config import Setting
 from nnrun.errors import InputError, Issue
+from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.optimizers import Rprop
 from nnrun.network.saved import Saved

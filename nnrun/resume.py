@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.network.files import RECORD
+from nnrun.network.files import RECORD, layers_in
+from nnrun.network.mlp import Params
 
 MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
 """Keys in which a run may differ from the one that it continues."""
@@ -47,7 +48,7 @@ class SavedState:
     engine: str
     samples: npt.NDArray[np.int64]
     curves: Arrays
-    params: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
+    params: Params
     memory: tuple[npt.NDArray[np.float64], ...]
     config: Mapping[str, Any]
     digest: str
@@ -77,6 +78,7 @@ def find_state(
         InputError: With the key ``continue_from``, if there is none.
     """
     records = _records(Path(path).expanduser())
+    wanted = json.loads(json.dumps(wanted))  # lists for tuples, as in the records
     nearest: list[str] | None = None
     for record in records:
         state = _read(str(record), record.stat().st_mtime_ns)
@@ -120,16 +122,13 @@ def _read(path: str, changed: int) -> _Read:
         meta = json.loads(arrays["meta"].tobytes())
         if meta["error"]:
             return _Read(meta["config"], meta.get("sources"), None)
-        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
         state = SavedState(
             seeds=tuple(arrays["seeds"].tolist()),
             engine=meta["engine"],
             samples=arrays["curves/samples"],
             curves={k: arrays[f"curves/{k}"] for k in ("train_loss", "test_loss", "accuracy")},
-            params=[
-                (arrays[f"params/{i}/weights"], arrays[f"params/{i}/bias"]) for i in range(n_layers)
-            ],
+            params=layers_in(arrays),
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
             config=meta["config"],
             digest=_digest(arrays),
@@ -165,13 +164,7 @@ def _records(path: Path) -> list[Path]:
 def _differing(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """List the keys in which a setting differs from one that it may continue."""
     keys = dict.fromkeys((*wanted, *kept))
-    return [
-        k for k in keys if not k.startswith(MAY_DIFFER) and kept.get(k) != _plain(wanted.get(k))
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))
+    return [k for k in keys if not k.startswith(MAY_DIFFER) and kept.get(k) != wanted.get(k)]
 
 
 def _refused(path: str, rule: str, hint: str = "") -> InputError:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +19,14 @@ def digest(entry: Any) -> str:
 
     That is the files of its classes, and of the modules beside them that they import.
     """
+    cls: Any = type(entry)
+    return _digest(cls)
+
+
+@cache
+def _digest(kind: type) -> str:
     found: set[Path] = set()
-    for cls in type(entry).__mro__:
+    for cls in kind.__mro__:
         module = sys.modules.get(cls.__module__)
         if module is not None and not cls.__module__.startswith(("nnrun.", "builtins")):
             _collect(module, found)

@@ -1,6 +1,7 @@
 """Trying a user's component on a few numbers before anything trains."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ Checks = Iterator[tuple[str, Any, tuple[int, ...]]]
 """What was called, what it returned, and the shape that this must have."""
 
 
+@cache
 def tried(kind: str, entry: Any) -> None:
-    """Try a component on a few numbers.
+    """Try a component on a few numbers, once: many jobs of a sweep have equal ones.
 
     Raises:
         InputError: With the key ``_target_``, if it raises an error, returns anything but numbers

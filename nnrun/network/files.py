@@ -17,6 +17,7 @@ import numpy as np
 
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.network.mlp import Layer, Params
+from nnrun.network.params import taken
 
 RECORD = "record.npz"
 FORMAT, VERSION = "nnrun.network", 1
@@ -63,8 +64,7 @@ class SavedNetworks:
 
     def taken(self, places: Sequence[int]) -> Params:
         """Return the parameters of some of the networks."""
-        take = np.array(places, dtype=np.intp)
-        return tuple(Layer(*(part[take] for part in layer)) for layer in self.params)
+        return taken(self.params, np.array(places, dtype=np.intp))
 
 
 def read_networks(path: str | Path) -> SavedNetworks:
@@ -80,6 +80,13 @@ def read_networks(path: str | Path) -> SavedNetworks:
     file = find_file(Path(path).expanduser())
     facts = file.stat()
     return _read(file, facts.st_mtime_ns, facts.st_size)
+
+
+def layers_in(arrays: Mapping[str, Any]) -> Params:
+    """Return the layers among the named arrays of a record; KeyError if one is not whole."""
+    n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
+    each = ((arrays[f"params/{i}/{part}"] for part in Layer._fields) for i in range(n_layers))
+    return tuple(Layer(*parts) for parts in each)
 
 
 def find_file(path: Path) -> Path:
@@ -129,10 +136,7 @@ def _read(file: Path, modified: int, size: int) -> SavedNetworks:
     if meta.get("error"):
         raise _unreadable(file, "has no network: its training failed", "see its log")
     try:
-        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
-        pairs = [
-            (arrays[f"params/{i}/weights"], arrays[f"params/{i}/bias"]) for i in range(n_layers)
-        ]
+        pairs = layers_in(arrays)
         seeds = tuple(None if seed < 0 else seed for seed in arrays["seeds"].tolist())
     except KeyError as error:
         raise _unreadable(file, f"has no {error} in it") from None

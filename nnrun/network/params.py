@@ -1,8 +1,9 @@
 """Operations on all parameters of a network at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
@@ -24,6 +25,16 @@ def map_params(function: Callable[..., Array], *params: Params) -> Params:
         (Layer(weights=array([[[4.]]]), bias=array([[[9.]]])),)
     """
     return tuple([Layer(*map(function, *layers)) for layers in zip(*params, strict=True)])
+
+
+def joined(parts: Sequence[Params]) -> Params:
+    """Join parameters of several trials along the trial axis."""
+    return map_params(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def taken(params: Params, which: slice | npt.NDArray[np.intp]) -> Params:
+    """Return the parameters of some trials."""
+    return map_params(lambda array: array[which], params)
 
 
 def zeros_like(params: Params) -> Params:

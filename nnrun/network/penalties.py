@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
+from nnrun.network.params import map_params
 
 Rate = Annotated[float, Ge(0)]
 Bound = Annotated[float, Gt(0)] | None
@@ -82,7 +83,7 @@ class Clipping:
         """Return bounded gradients, shaped like ``grads``."""
         if self.value is not None:
             bound = self.value
-            return tuple(Layer(*(np.clip(part, -bound, bound) for part in g)) for g in grads)
+            return map_params(lambda g: np.clip(g, -bound, bound), grads)
         if self.norm is None:
             return grads
         squares = sum(
@@ -91,4 +92,4 @@ class Clipping:
         length = np.sqrt(squares)
         # not a number, or none above the norm: left as it is
         factor = np.where(length > self.norm, self.norm / length, 1.0)[:, None, None]
-        return tuple(Layer(*(part * factor for part in g)) for g in grads)
+        return map_params(lambda g: g * factor, grads)

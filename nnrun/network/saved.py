@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, MinLen
 
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, listed
 from nnrun.network.files import SavedNetworks, read_networks
 from nnrun.network.initializers import INITIALIZERS, Initializer
 from nnrun.network.mlp import Layer, Params, fans
@@ -103,7 +103,8 @@ class Saved(Initializer):
         if held != wanted:
             rule = f"holds a network of layers {_shape(held)}, and this one has {_shape(wanted)}"
         elif names is not None and set(names) != set(inputs):
-            rule = f"holds a network of inputs {_names(names)}, and this one has {_names(inputs)}"
+            held_names, wanted_names = listed(names, 12), listed(inputs, 12)
+            rule = f"holds a network of inputs {held_names}, and this one has {wanted_names}"
         elif not bias and any(layer.bias.any() for layer in self._used):
             rule = "holds a network with biases, and network.bias=false"
         else:
@@ -118,8 +119,3 @@ class Saved(Initializer):
 
 def _shape(layers: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{fan_in} x {fan_out}" for fan_in, fan_out in layers)
-
-
-def _names(names: Sequence[str]) -> str:
-    text = ", ".join(names[:12])
-    return text if len(names) <= 12 else f"{text}, ... ({len(names)} in all)"

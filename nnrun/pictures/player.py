@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nnrun.pictures.film import Film
 from nnrun.pictures.heatmap import MARKERS
@@ -19,6 +18,7 @@ from nnrun.pictures.wiring import refusal
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task
 from nnrun.report.gallery import COLORS
+from nnrun.report.templates import environment
 from nnrun.report.words import METRIC_NAMES
 
 SMALL = 22
@@ -39,15 +39,9 @@ def player(film: Film, scene: Scene) -> str:
         HTML that holds the arrays of all frames and the script that draws them. The same film
         gives the same text.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     last = len(film.params) - 1
-    return environment.get_template("player.html.j2").render(
+    page = environment(Path(__file__).parent).get_template("player.html.j2")
+    return page.render(
         headline=film.subject.headline,
         film=content(film, scene),
         end=film.words(last),

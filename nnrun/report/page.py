@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from nnrun.report import words
 from nnrun.report.captions import summary_caption
@@ -16,6 +16,7 @@ from nnrun.report.styles import LINE_STYLES, styles
 from nnrun.report.summary import shown
 from nnrun.report.survival import common_budget, trained
 from nnrun.report.targets import shared_target, target_text
+from nnrun.report.templates import environment
 from nnrun.report.verdict import cautions, ratios, statements
 from nnrun.results import REPORT
 
@@ -64,17 +65,11 @@ def build(findings: Findings, folder: Path) -> Path:
 
 def _environment() -> Environment:
     """The page's template language: escapes all text, and knows the filters for numbers."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    language = environment(Path(__file__).parent)
     for name in ("number", "count", "share", "seeds", "setting_name"):
-        environment.filters[name] = getattr(words, name)
-    environment.filters["target_text"] = target_text
-    return environment
+        language.filters[name] = getattr(words, name)
+    language.filters["target_text"] = target_text
+    return language
 
 
 def _summary_caption(findings: Findings) -> str:

@@ -7,7 +7,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.network.mlp import Layer, Params
+from nnrun.network.files import layers_in
+from nnrun.network.mlp import Params
+from nnrun.network.params import joined as joined_params
+from nnrun.network.params import taken
 from nnrun.training.trainer import Curves, Trained
 
 
@@ -39,7 +42,7 @@ class Block:
         return cls(
             seeds=np.array(seeds, dtype=np.int64),
             curves=_curves(trained.curves, take),
-            params=_params(trained.params, take),
+            params=taken(trained.params, take),
             ns_per_sample=np.full(len(rows), cost),
             engine=trained.engine,
             memory=tuple(leaf[take] for leaf in trained.memory),
@@ -52,7 +55,7 @@ class Block:
         return type(self)(
             self.seeds[take],
             _curves(self.curves, take),
-            _params(self.params, take),
+            taken(self.params, take),
             self.ns_per_sample[take],
             self.engine,
             tuple(leaf[take] for leaf in self.memory),
@@ -69,13 +72,11 @@ class Block:
     @classmethod
     def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], engine: str) -> Self:
         """Return the block of ``to_arrays``; KeyError if an array is missing."""
-        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
-        layers = ((arrays[f"params/{i}/{k}"] for k in Layer._fields) for i in range(n_layers))
         return cls(
             seeds=arrays["seeds"],
             curves=Curves(*(arrays[f"curves/{key}"] for key in Curves._fields)),
-            params=tuple(Layer(*layer) for layer in layers),
+            params=layers_in(arrays),
             ns_per_sample=arrays["ns_per_sample"],
             engine=engine,
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
@@ -89,14 +90,10 @@ def joined(blocks: Iterable[Block]) -> Block:
         return parts[0]
     samples = parts[0].curves.samples
     metrics = zip(*(part.curves[1:] for part in parts), strict=True)
-    layers = zip(*(part.params for part in parts), strict=True)
     whole = Block(
         seeds=np.concatenate([part.seeds for part in parts]),
         curves=Curves(samples, *(np.concatenate(metric) for metric in metrics)),
-        params=tuple(
-            Layer(*(np.concatenate(values) for values in zip(*layer, strict=True)))
-            for layer in layers
-        ),
+        params=joined_params([part.params for part in parts]),
         ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
         engine=parts[0].engine,
         memory=tuple(
@@ -109,7 +106,3 @@ def joined(blocks: Iterable[Block]) -> Block:
 
 def _curves(curves: Curves, take: npt.NDArray[np.intp]) -> Curves:
     return Curves(curves.samples, *(metric[take] for metric in curves[1:]))
-
-
-def _params(params: Params, take: npt.NDArray[np.intp]) -> Params:
-    return tuple(Layer(*(values[take] for values in layer)) for layer in params)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from nnrun.config import Setting
 from nnrun.network.activations import Array
-from nnrun.network.initializers import stack_params
 from nnrun.network.mlp import Layer, Params
+from nnrun.network.params import joined
 from nnrun.problem.problem import Samples
 from nnrun.training.stack import Stack
 
@@ -144,10 +144,10 @@ def start_of(stack: Stack) -> Start:
         arrays = [a for layer in saved.params for a in layer] + list(saved.memory)
         curves = [saved.curves[name] for name in ("train_loss", "test_loss", "accuracy")]
         parts.append([a[row : row + 1] for a in (*arrays, *curves)])
-    joined = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
-    n_layers, last = len(stack.setting.saved.params), len(joined) - 3
-    layers = tuple(Layer(joined[2 * i], joined[2 * i + 1]) for i in range(n_layers))
-    memory, past = tuple(joined[2 * n_layers : last]), tuple(joined[last:])
+    whole = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    n_layers, last = len(stack.setting.saved.params), len(whole) - 3
+    layers = tuple(Layer(whole[2 * i], whole[2 * i + 1]) for i in range(n_layers))
+    memory, past = tuple(whole[2 * n_layers : last]), tuple(whole[last:])
     return Start(layers, memory, stack.setting.saved.seen, past)
 
 
@@ -162,4 +162,4 @@ def first_params(stack: Stack) -> Params:
             drawn[key] = trial.setting.init.params(
                 trial.seed, setting.problem.inputs, setting.sizes, network.shortcut, network.bias
             )
-    return stack_params([drawn[trial.setting.init, trial.seed] for trial in stack.trials])
+    return joined([drawn[trial.setting.init, trial.seed] for trial in stack.trials])

@@ -6,7 +6,8 @@ import numpy as np
 
 from nnrun.network.activations import Array
 from nnrun.network.memory import flattened, restored
-from nnrun.network.mlp import Layer, Params, backward, forward
+from nnrun.network.mlp import Params, backward, forward
+from nnrun.network.params import taken
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
 from nnrun.training.stack import Stack
@@ -104,7 +105,7 @@ class Reference:
         piece = max(1, EVALUATION_FLOATS // (len(held_out.inputs) * widest))
         n_trials = len(self._learning_rate)
         scores = [
-            self._scores(_trials(state.params, slice(start, start + piece)), held_out)
+            self._scores(taken(state.params, slice(start, start + piece)), held_out)
             for start in range(0, n_trials, piece)
         ]
         return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
@@ -127,7 +128,3 @@ class Reference:
         else:
             right = run.outputs.argmax(axis=-1) == targets.argmax(axis=-1)
         return Scores(loss, right.mean(axis=1))
-
-
-def _trials(params: Params, which: slice) -> Params:
-    return tuple(Layer(layer.weights[which], layer.bias[which]) for layer in params)

@@ -81,7 +81,8 @@ class StackedStreams:
         self._streams = [Stream(problem, seed) for seed in distinct]
         self._which: npt.NDArray[np.intp] = np.searchsorted(distinct, seeds)
         self._n_hidden, self._dropout = n_hidden, dropout
-        self._noise = [generator(seed, Role.NOISE) for seed in distinct]
+        drops = n_hidden > 0 and dropout > 0
+        self._noise = [generator(seed, Role.NOISE) for seed in distinct] if drops else []
 
     def take(self, n: int) -> Batches:
         """Return the next n samples of every trial."""
@@ -89,7 +90,7 @@ class StackedStreams:
             taken = [stream.take(n) for stream in self._streams]
         inputs = np.stack([samples.inputs for samples in taken], dtype=np.float64)
         targets = np.stack([samples.targets for samples in taken], dtype=np.float64)
-        masks = self._masks(n) if self._dropout and self._n_hidden else None
+        masks = self._masks(n) if self._noise else None
         return Batches(inputs, targets, self._which, masks)
 
     def skip(self, n: int) -> None:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "nnrun"
 
 # each part may import itself and what stands before it
 ORDER = [
-    {"errors", "registry", "seeds", "schema"},
+    {"errors", "flat", "registry", "seeds", "schema"},
     {"network"},
     {"problem"},
     {"custom", "resume"},

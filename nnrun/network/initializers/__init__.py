@@ -5,7 +5,7 @@
 - ``scaled``: by the layer's size: glorot, he, lecun, orthogonal.
 """
 
-from nnrun.network.initializers.base import INITIALIZERS, Initializer, stack_params
+from nnrun.network.initializers.base import INITIALIZERS, Initializer
 from nnrun.network.initializers.flat import Constant, Normal, Uniform
 from nnrun.network.initializers.scaled import Glorot, He, LeCun, Orthogonal
 
@@ -19,5 +19,4 @@ __all__ = [
     "Normal",
     "Orthogonal",
     "Uniform",
-    "stack_params",
 ]

@@ -1,6 +1,5 @@
 """What an initializer is, and the registry of those that go by a name."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -96,11 +95,3 @@ class OneBias(Initializer):
     def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
         """Give all the same."""
         return np.full(fan_out, float(self.bias))
-
-
-def stack_params(trials: Sequence[Params]) -> Params:
-    """Join single trials' parameters along the trial axis."""
-    return tuple(
-        Layer(*(np.concatenate(arrays) for arrays in zip(*layers, strict=True)))
-        for layers in zip(*trials, strict=True)
-    )

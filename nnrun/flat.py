@@ -1,0 +1,28 @@
+"""Sections of a configuration as dotted keys with plain values."""
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+
+def text_of(value: Any) -> Any:
+    """Write a component as its name and fields; anything else stays as it is.
+
+    Example:
+        >>> from nnrun.network.activations import LeakyRelu, Tanh
+        >>> text_of(LeakyRelu(slope=0.2)), text_of(Tanh()), text_of(0.5)
+        ('leaky_relu(slope=0.2)', 'tanh', 0.5)
+    """
+    if not is_dataclass(value):
+        return value
+    name = getattr(value, "name", type(value).__name__)
+    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
+    return f"{name}({', '.join(settled)})" if settled else str(name)
+
+
+def flattened(key: str, value: Any) -> dict[str, Any]:
+    """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
+    if not is_dataclass(value) or key in ("network.activation", "network.output"):
+        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
+    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
+    nested = (flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
+    return {**named, **{k: v for part in nested for k, v in part.items()}}
