@@ -10,10 +10,10 @@ from matplotlib.colors import Normalize
 
 from nnrun.pictures.heatmap import note
 from nnrun.pictures.wiring import Wiring, bend, refusal
+from nnrun.plot.gallery import COLORS, HEIGHTS
+from nnrun.plot.styles import GRID, INK, MUTED
 from nnrun.problem.problem import Array
-from nnrun.report.gallery import COLORS, HEIGHTS
-from nnrun.report.styles import GRID, INK, MUTED
-from nnrun.report.words import number
+from nnrun.words import number
 
 NEGATIVE, POSITIVE = COLORS[:2]
 THINNEST, WIDEST = 0.3, 5.0

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from nnrun.config import Setting
 from nnrun.network.mlp import Layer, Params
 from nnrun.pictures.subject import Course, Subject
-from nnrun.report.words import count, number
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import train
+from nnrun.words import count, number
 
 MOST_FRAMES = 40
 

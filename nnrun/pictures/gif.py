@@ -18,9 +18,9 @@ from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import LINES, accuracy, losses
 from nnrun.pictures.scene import Scene
+from nnrun.plot.gallery import COLORS
+from nnrun.plot.styles import GRID, INK, MUTED, STYLE
 from nnrun.problem.problem import Task
-from nnrun.report.gallery import COLORS
-from nnrun.report.styles import GRID, INK, MUTED, STYLE
 
 DPI = 92
 FRAME_MS, LAST_MS = 160, 2500

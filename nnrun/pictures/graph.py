@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 
 from nnrun.pictures.heatmap import FEW, MARKERS, note
 from nnrun.pictures.response import Response, heights
+from nnrun.plot.gallery import COLORS
+from nnrun.plot.styles import MUTED
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Samples, Task
-from nnrun.report.gallery import COLORS
-from nnrun.report.styles import MUTED
 
 LINE = COLORS[1]
 """The colour of a single output."""

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from nnrun.pictures.plane import Extent
 from nnrun.pictures.surface import Surface, boundaries, class_names, coloured
+from nnrun.plot.gallery import COLORS, HEIGHTS
+from nnrun.plot.styles import INK, MUTED
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Samples, Task
-from nnrun.report.gallery import COLORS, HEIGHTS
-from nnrun.report.styles import INK, MUTED
 
 MARKERS = "so^DvPX*"
 FEW = 8

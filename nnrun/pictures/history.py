@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 
 from nnrun.pictures.heatmap import note
 from nnrun.pictures.subject import Course
+from nnrun.plot.axes import samples_axis, ticks, value_ticks
+from nnrun.plot.styles import LINE_STYLES, MUTED
 from nnrun.problem.problem import Array
-from nnrun.report.axes import samples_axis, ticks, value_ticks
-from nnrun.report.styles import LINE_STYLES, MUTED
-from nnrun.report.words import METRIC_NAMES, share
+from nnrun.words import METRIC_NAMES, share
 
 LINES = {"train_loss": LINE_STYLES[5], "test_loss": LINE_STYLES[1], "accuracy": LINE_STYLES[3]}
 PALE = 0.25

@@ -10,9 +10,9 @@ from matplotlib.colors import Normalize, to_rgba
 from nnrun.config import Setting
 from nnrun.network.mlp import Params
 from nnrun.pictures.plane import Plane, answers, images
+from nnrun.plot.gallery import HEIGHTS
+from nnrun.plot.styles import GRID, INK, MUTED
 from nnrun.problem.problem import Array
-from nnrun.report.gallery import HEIGHTS
-from nnrun.report.styles import GRID, INK, MUTED
 
 MOST_UNITS = 12
 """Of a layer that are shown."""

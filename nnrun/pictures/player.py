@@ -15,11 +15,11 @@ from nnrun.pictures.response import heights
 from nnrun.pictures.scene import Scene
 from nnrun.pictures.surface import UNKNOWN, Bytes, boundaries, class_names, palette, shades
 from nnrun.pictures.wiring import refusal
+from nnrun.plot.gallery import COLORS
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task
-from nnrun.report.gallery import COLORS
-from nnrun.report.templates import environment
-from nnrun.report.words import METRIC_NAMES
+from nnrun.templates import environment
+from nnrun.words import METRIC_NAMES
 
 SMALL = 22
 """Cells along a side of a unit's heatmap."""

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from nnrun.pictures.surface import Surface, coloured
-from nnrun.report.gallery import HEIGHTS
-from nnrun.report.styles import MUTED
+from nnrun.plot.gallery import HEIGHTS
+from nnrun.plot.styles import MUTED
 
 VIEW: dict[str, float] = {"elev": 28, "azim": -60}
 

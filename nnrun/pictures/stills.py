@@ -21,10 +21,10 @@ from nnrun.pictures.response import has_one_input, response_of, window
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import limits, surface_of
 from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.plot import canvas
+from nnrun.plot.styles import INK, STYLE
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
-from nnrun.report import canvas
-from nnrun.report.styles import INK, STYLE
 from nnrun.sweep.store import write_atomically
 
 FINE, COARSE, SMALL = 240, 120, 60

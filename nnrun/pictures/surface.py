@@ -10,9 +10,9 @@ from matplotlib.colors import to_rgb
 from nnrun.config import Setting
 from nnrun.network.mlp import Params
 from nnrun.pictures.plane import Plane, answers
+from nnrun.plot.gallery import COLORS, HEIGHTS
+from nnrun.plot.styles import GRID
 from nnrun.problem.problem import Array, Task
-from nnrun.report.gallery import COLORS, HEIGHTS
-from nnrun.report.styles import GRID
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nnrun.pipeline import terminal
-from nnrun.pipeline.tabulate import Head
+from nnrun.statistics.tabulate import Head
 from nnrun.training.trainer import TrainingStopped
 
 

@@ -13,11 +13,11 @@ from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.pipeline.track import Runs
-from nnrun.report.findings import Findings
 from nnrun.report.verdict import verdict
 from nnrun.results import SWEEP
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.tabulate import Head, by_setting, read_heads, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from nnrun.errors import shown
-from nnrun.pipeline.tabulate import bands_of
-from nnrun.report.bands import bands_table
-from nnrun.report.summary import summarise
+from nnrun.statistics.bands import bands_table
+from nnrun.statistics.summary import summarise
+from nnrun.statistics.tabulate import bands_of
 from nnrun.sweep.store import Record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
 from nnrun.tracking import SettingRun

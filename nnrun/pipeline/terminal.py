@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.report.findings import Findings
 from nnrun.results import REPORT
+from nnrun.statistics.findings import Findings
 from nnrun.sweep.provenance import command
 from nnrun.sweep.todo import Forecast, Wanted
 

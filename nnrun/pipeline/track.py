@@ -38,7 +38,7 @@ class Summarised(Protocol):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """As `nnrun.report.summary.summarise` returns it."""
+        """As `nnrun.statistics.summary.summarise` returns it."""
 
 
 class Runs:

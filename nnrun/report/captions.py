@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnrun.report.bands import LOSSES
-from nnrun.report.summary import BEST
-from nnrun.report.survival import common_budget
-from nnrun.report.targets import shared_target, target_text
-from nnrun.report.words import METRIC_NAMES, count, seeds_range
+from nnrun.statistics.bands import LOSSES
+from nnrun.statistics.summary import BEST
+from nnrun.statistics.survival import common_budget
+from nnrun.statistics.targets import shared_target, target_text
+from nnrun.words import METRIC_NAMES, count, seeds_range
 
 
 def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def curve_caption(bands: pd.DataFrame, metric: str, settings: int) -> str:
     """Caption a figure of learning curves.
 
     Args:
-        bands: As `nnrun.report.bands.bands_table` returns it, for the settings that are drawn.
+        bands: As `nnrun.statistics.bands.bands_table` returns it, for the settings that are drawn.
         metric: The metric drawn.
         settings: How many settings were trained.
     """

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from nnrun.report.findings import Findings
-from nnrun.report.words import setting_name
+from nnrun.statistics.findings import Findings
+from nnrun.words import setting_name
 
 T = TypeVar("T")
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nnrun.report.findings import Findings
-from nnrun.report.survival import trained
-from nnrun.report.words import count, number, share
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.survival import trained
+from nnrun.words import count, number, share
 
 
 def reading_limits(findings: Findings) -> list[str]:

@@ -4,21 +4,21 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from nnrun.report import words
+from nnrun import words
+from nnrun.plot.styles import LINE_STYLES, styles
 from nnrun.report.captions import summary_caption
-from nnrun.report.findings import Findings
 from nnrun.report.jobs import failures, incomplete, missing
 from nnrun.report.limits import reading_limits
 from nnrun.report.pictures import draw_pictures
 from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
-from nnrun.report.styles import LINE_STYLES, styles
-from nnrun.report.summary import shown
-from nnrun.report.survival import common_budget, trained
-from nnrun.report.targets import shared_target, target_text
-from nnrun.report.templates import environment
 from nnrun.report.verdict import cautions, ratios, statements
 from nnrun.results import REPORT
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.summary import shown
+from nnrun.statistics.survival import common_budget, trained
+from nnrun.statistics.targets import shared_target, target_text
+from nnrun.templates import environment
 
 
 def build(findings: Findings, folder: Path) -> Path:

@@ -8,15 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nnrun.report import canvas
-from nnrun.report.bands import bands_table
+from nnrun.plot import canvas
+from nnrun.plot.figures import learning_curves, time_to_target
+from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, LineStyle
 from nnrun.report.captions import curve_caption, time_caption
-from nnrun.report.figures import learning_curves, time_to_target
-from nnrun.report.findings import Findings
-from nnrun.report.styles import GRID, INK, LINE_STYLES, MUTED, LineStyle
-from nnrun.report.survival import common_budget, trained
-from nnrun.report.targets import shared_target
-from nnrun.report.words import setting_name
+from nnrun.statistics.bands import bands_table
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.survival import common_budget, trained
+from nnrun.statistics.targets import shared_target
+from nnrun.words import setting_name
 
 WIDE, NARROW = 7.2, 4.4  # inches: beside each other or alone on a desk, and on a phone
 CURVES = ("test_loss", "accuracy")

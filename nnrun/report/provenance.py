@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nnrun.report.targets import shared_target
-from nnrun.report.words import number
+from nnrun.statistics.targets import shared_target
+from nnrun.words import number
 
 
 def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnrun.report.words import count
+from nnrun.words import count
 
 MOST = 200  # settings up to which the table holds them all
 BEST, WORST = 50, 10  # of more, how many of the fastest and of the slowest
@@ -29,7 +29,7 @@ def row_groups(summary: pd.DataFrame, drawn: Collection[str]) -> list[Group]:
     """Choose the rows of the page's table.
 
     Args:
-        summary: As `nnrun.report.summary.summarise` returns it, the baseline first.
+        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
         drawn: Settings that the figures show; they are never left out.
 
     Returns:

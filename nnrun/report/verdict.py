@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.report.findings import Findings
 from nnrun.report.jobs import incomplete
-from nnrun.report.summary import SHOWN, shown
-from nnrun.report.survival import common_budget, trained
-from nnrun.report.targets import one_target, target_text, targets
-from nnrun.report.words import count, number, seeds, seeds_range, setting_name
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.summary import SHOWN, shown
+from nnrun.statistics.survival import common_budget, trained
+from nnrun.statistics.targets import one_target, target_text, targets
+from nnrun.words import count, number, seeds, seeds_range, setting_name
 
 FEW_SEEDS = 20  # fewer seeds than this carry no verdict
 NO_TEST = "These are descriptions: this first report makes no statistical test."

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from nnrun.report.summary import summarise
 from nnrun.results import Results
+from nnrun.statistics.summary import summarise
 
 NAN = float("nan")
 GRID = np.array([10, 30, 100, 300, 1000])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.report.bands import METRICS, bands, bands_table, setting_bands
+from nnrun.statistics.bands import METRICS, bands, bands_table, setting_bands
 
 INF, NAN = math.inf, math.nan
 

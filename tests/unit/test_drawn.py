@@ -204,7 +204,7 @@ def test_a_held_out_set_that_would_not_fit_in_memory_is_refused():
 
 
 def test_every_problem_has_a_panel_in_the_picture(tmp_path, monkeypatch):
-    from nnrun.report import gallery
+    from nnrun.plot import gallery
 
     titles = []
     monkeypatch.setattr(gallery, "_panel", lambda ax, problem: titles.append(problem.inputs))

@@ -1,10 +1,10 @@
 import pytest
 
-from nnrun.report import canvas
-from nnrun.report.bands import bands
-from nnrun.report.figures import learning_curves, time_to_target
-from nnrun.report.styles import LINE_STYLES, styles
-from nnrun.report.summary import SHOWN
+from nnrun.plot import canvas
+from nnrun.plot.figures import learning_curves, time_to_target
+from nnrun.plot.styles import LINE_STYLES, styles
+from nnrun.statistics.bands import bands
+from nnrun.statistics.summary import SHOWN
 from tests.unit.sweeps import a_sweep
 
 

@@ -4,11 +4,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from nnrun.report.findings import Findings
 from nnrun.report.jobs import incomplete
 from nnrun.report.page import build
 from nnrun.report.rows import row_groups
 from nnrun.report.verdict import verdict
+from nnrun.statistics.findings import Findings
 from tests.unit.sweeps import NAN, a_sweep
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}

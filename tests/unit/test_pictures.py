@@ -41,9 +41,9 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.plot.gallery import COLORS
 from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.problem.terms import Terms
-from nnrun.report.gallery import COLORS
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 

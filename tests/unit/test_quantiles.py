@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.report.quantiles import group_quantiles, quantile_with_failures
+from nnrun.statistics.quantiles import group_quantiles, quantile_with_failures
 
 INF, NAN = math.inf, math.nan
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from nnrun.report.summary import shown, summarise
-from nnrun.report.survival import censored, common_budget
+from nnrun.statistics.summary import shown, summarise
+from nnrun.statistics.survival import censored, common_budget
 
 INF, NAN = math.inf, math.nan
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnrun.report.survival import kaplan_meier, rmst, wilson_interval
+from nnrun.statistics.survival import kaplan_meier, rmst, wilson_interval
 
 INF = math.inf
 

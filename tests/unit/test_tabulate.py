@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.pipeline import tabulate as module
-from nnrun.pipeline.tabulate import by_setting, read_heads, tabulate
-from nnrun.report.bands import bands, bands_table
-from nnrun.report.findings import Findings
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, load
+from nnrun.statistics import tabulate as module
+from nnrun.statistics.bands import bands, bands_table
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sweep.store import Record, write_record
 from nnrun.sweep.tables import curves_table, setting_trials, trials_table

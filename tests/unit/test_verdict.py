@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnrun.report.bands import bands
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
-from nnrun.report.findings import Findings
 from nnrun.report.verdict import verdict
+from nnrun.statistics.bands import bands
+from nnrun.statistics.findings import Findings
 from tests.unit.sweeps import a_sweep
 
 

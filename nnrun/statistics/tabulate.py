@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.report.bands import SettingBands, setting_bands
-from nnrun.report.findings import Findings
-from nnrun.report.summary import summarise
 from nnrun.results import CURVES, SUMMARY, TRIALS
+from nnrun.statistics.bands import SettingBands, setting_bands
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.summary import summarise
 from nnrun.sweep.store import (
     SCHEMA_VERSION,
     Record,

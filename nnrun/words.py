@@ -2,9 +2,8 @@
 
 import math
 import textwrap
+from collections.abc import Collection
 from typing import Any
-
-import pandas as pd
 
 METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accuracy": "accuracy"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -73,9 +72,9 @@ def seeds(n: int) -> str:
     return f"{n:,} seed" if n == 1 else f"{n:,} seeds"
 
 
-def seeds_range(sizes: "pd.Series[int]") -> str:
+def seeds_range(sizes: Collection[int]) -> str:
     """Write the least and the most of some numbers of seeds: ``2 to 20 seeds``."""
-    low, high = int(sizes.min()), int(sizes.max())
+    low, high = int(min(sizes)), int(max(sizes))
     return seeds(low) if low == high else f"{low:,} to {seeds(high)}"
 
 

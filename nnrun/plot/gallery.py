@@ -1,4 +1,4 @@
-"""A picture of every generated problem: ``python -m nnrun.report.gallery FILE.png``."""
+"""A picture of every generated problem: ``python -m nnrun.plot.gallery FILE.png``."""
 
 import sys
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from nnrun.plot import canvas
+from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, STYLE
 from nnrun.problem import generators  # noqa: F401  (they fill DATA)
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.drawn import Drawn
 from nnrun.problem.problem import DATA, Array, Problem, Samples, Task
-from nnrun.report import canvas
-from nnrun.report.styles import GRID, INK, LINE_STYLES, MUTED, STYLE
 from nnrun.seeds import Role, generator
 
 COLUMNS = 5

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.report.bands import LOSSES
-from nnrun.report.quantiles import group_quantiles
-from nnrun.report.survival import (
+from nnrun.statistics.bands import LOSSES
+from nnrun.statistics.quantiles import group_quantiles
+from nnrun.statistics.survival import (
     censored,
     common_budget,
     rmst,

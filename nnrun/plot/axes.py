@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from nnrun.report.words import compact, number
+from nnrun.words import compact, number
 
 
 def samples_axis(ax: Axes, low: float, high: float) -> None:
@@ -29,7 +29,7 @@ def value_range(
     """Find limits for the value axis that a diverging setting does not blow up.
 
     Args:
-        table: Rows of one metric, as `nnrun.report.bands.bands` returns them.
+        table: Rows of one metric, as `nnrun.statistics.bands.bands` returns them.
         metric: That metric.
         target: A level that must be in view, in the metric's units, or None.
 

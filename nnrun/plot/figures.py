@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
 
-from nnrun.report.axes import samples_axis, ticks, value_range, value_ticks
-from nnrun.report.labels import ROW, name_lines
-from nnrun.report.styles import BAND_ALPHA, MUTED, LineStyle
-from nnrun.report.survival import censored, kaplan_meier
-from nnrun.report.words import METRIC_NAMES, share
+from nnrun.plot.axes import samples_axis, ticks, value_range, value_ticks
+from nnrun.plot.labels import ROW, name_lines
+from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
+from nnrun.statistics.survival import censored, kaplan_meier
+from nnrun.words import METRIC_NAMES, share
 
 
 def learning_curves(
@@ -31,7 +31,7 @@ def learning_curves(
 
     Args:
         ax: Axis to draw on.
-        bands: As `nnrun.report.bands.bands` returns it.
+        bands: As `nnrun.statistics.bands.bands` returns it.
         metric: One of its metrics.
         line_styles: The settings to draw, in order, and how.
         labels: What to call each setting.

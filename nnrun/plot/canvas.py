@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnrun.report.styles import STYLE
+from nnrun.plot.styles import STYLE
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
-from nnrun.report.axes import width
-from nnrun.report.canvas import PLOT_HEIGHT
-from nnrun.report.styles import LineStyle
-from nnrun.report.words import one_line, wrapped
+from nnrun.plot.axes import width
+from nnrun.plot.canvas import PLOT_HEIGHT
+from nnrun.plot.styles import LineStyle
+from nnrun.words import one_line, wrapped
 
 DIRECT_CHARACTERS = 20  # longest line of a label that is written beside its curve
 ROW = 13.0  # points from one row of counts at risk, or one line label, to the next

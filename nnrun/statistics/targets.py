@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nnrun.report.words import METRIC_NAMES
+from nnrun.words import METRIC_NAMES
 
 
 def target_text(target: Any) -> str:

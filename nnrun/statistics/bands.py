@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.report.quantiles import sorted_quantiles
+from nnrun.statistics.quantiles import sorted_quantiles
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

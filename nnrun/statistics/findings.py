@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import pandas as pd
 
-from nnrun.report.bands import SettingBands, bands_of_curves
-from nnrun.report.summary import summarise
 from nnrun.results import Results
+from nnrun.statistics.bands import SettingBands, bands_of_curves
+from nnrun.statistics.summary import summarise
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Findings:
         trials: As `nnrun.results.Results.trials`, in the sweep's order of settings: the baseline
             comes first.
         bands: Learning curves over the seeds, by setting; none of a setting that did not train.
-        summary: A row a setting, as `nnrun.report.summary.summarise` returns it.
+        summary: A row a setting, as `nnrun.statistics.summary.summarise` returns it.
         sweep: Provenance: the content of sweep.json.
     """
 
