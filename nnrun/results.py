@@ -12,9 +12,12 @@ from nnrun.errors import InputError, Issue
 
 TRIALS = "trials.parquet"
 CURVES = "curves.parquet"
+LADDER = "ladder.parquet"
 SUMMARY = "summary.csv"
 SWEEP = "sweep.json"
 REPORT = "report.html"
+MARKDOWN = "report.md"
+INDEX = "index.html"
 
 
 @dataclass(frozen=True)

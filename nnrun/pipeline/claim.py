@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.network.files import RECORD
-from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
+from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
 from nnrun.sweep.store import write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
-RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, TRIALS, CURVES, SUMMARY, MARKER))
+RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, TRIALS, CURVES, SUMMARY, LADDER, REPORT, MARKER))
 """How files begin that are being written."""
 MOVE_AWAY = "choose another, or move it away"
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from nnrun.errors import shown
-from nnrun.statistics.bands import bands_table
+from nnrun.statistics.bands import bands_table, setting_bands
 from nnrun.statistics.summary import summarise
-from nnrun.statistics.tabulate import bands_of
+from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.store import Record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
 from nnrun.tracking import SettingRun
@@ -64,8 +64,10 @@ def _measured(
     trials = setting_trials(records)
     table = assemble([trial_rows(trials)], facts)
     row = summarise(table, facts["varying"]).iloc[0].to_dict()
-    name = records[0].setting
-    return row, bands_table({name: bands_of(trials)} if trials.trained.any() else {})
+    if not trials.trained.any():
+        return row, bands_table({})
+    one = curves_of(trials)
+    return row, bands_table({one.setting: setting_bands(one.samples, one.metrics)})
 
 
 def _metrics(row: Mapping[Any, Any]) -> dict[str, float]:

@@ -18,6 +18,8 @@ FAILURE = {"train_loss": np.inf, "test_loss": np.inf, "accuracy": 0.0}
 """What a metric counts as from a trial's divergence on."""
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
+TRACES = 20
+"""Most trials of a setting whose own curves are kept to be drawn."""
 
 
 class SettingBands(NamedTuple):
@@ -29,12 +31,31 @@ class SettingBands(NamedTuple):
             ``QUARTILES``; inf (accuracy: 0) where diverged trials reach so far; never NaN.
         n: Trials.
         measured: Whether any trial has a value of the metric at all, by metric.
+        traces: The curves of the first ``TRACES`` trials, shape (metric, trial, n_evals); NaN from
+            a trial's divergence on, or throughout where the metric has no meaning.
     """
 
     samples: Ints
     quartiles: Floats
     n: int
     measured: tuple[bool, ...]
+    traces: Floats
+
+
+class SettingCurves(NamedTuple):
+    """The curves of one setting's trials, as matrices.
+
+    Attributes:
+        setting: Its id.
+        seeds: Shape (trial,), increasing.
+        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
+        metrics: By name (all of ``METRICS``) values of shape (trial, n_evals); NaN where missing.
+    """
+
+    setting: str
+    seeds: Ints
+    samples: Ints
+    metrics: dict[str, Floats]
 
 
 def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> SettingBands:
@@ -46,7 +67,8 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
     Args:
         samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
         metrics: By name (all of ``METRICS``) values of shape (trial, n_evals), at least one trial;
-            NaN from the divergence on, or throughout where the metric has no meaning.
+            NaN from the divergence on, or throughout where the metric has no meaning. The trials
+            in the order of their seeds: the first are kept as traces.
 
     Example:
         >>> found = setting_bands([10], dict.fromkeys(METRICS, [[1.0], [3.0], [np.nan]]))
@@ -65,6 +87,7 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
         quartiles=np.stack([q.reshape(n_metrics, n_evals) for q in quartiles], axis=1),
         n=n,
         measured=tuple(bool((~one).any()) for one in lost),
+        traces=values[..., :TRACES].transpose(0, 2, 1).copy(),
     )
 
 
@@ -111,7 +134,7 @@ def bands_of_curves(curves: pd.DataFrame) -> dict[str, SettingBands]:
         curves: A row an evaluation, as `nnrun.results.Results.curves`, in any order.
     """
     return {
-        setting: setting_bands(samples, metrics) for setting, samples, metrics in _matrices(curves)
+        one.setting: setting_bands(one.samples, one.metrics) for one in curves_by_setting(curves)
     }
 
 
@@ -120,8 +143,12 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
     return bands_table(bands_of_curves(curves))
 
 
-def _matrices(curves: pd.DataFrame) -> Iterator[tuple[str, Ints, dict[str, Floats]]]:
-    """Cut curves into settings: id, grid, and a (trial, n_evals) matrix a metric."""
+def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
+    """Cut a table of curves into settings, in order of first appearance.
+
+    Args:
+        curves: A row an evaluation, as `nnrun.results.Results.curves`, in any order.
+    """
     setting, settings = pd.factorize(curves["setting"])
     seeds, samples = (curves[key].to_numpy() for key in ("seed", "samples"))
     values = {m: curves[m].to_numpy(dtype=np.float64, na_value=np.nan) for m in METRICS}
@@ -134,4 +161,4 @@ def _matrices(curves: pd.DataFrame) -> Iterator[tuple[str, Ints, dict[str, Float
         for metric, value in values.items():
             metrics[metric] = np.full((len(trials), len(grid)), np.nan)
             metrics[metric][trial, point] = value[rows]
-        yield str(name), grid, metrics
+        yield SettingCurves(str(name), trials, grid, metrics)

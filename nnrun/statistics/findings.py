@@ -1,13 +1,19 @@
 """What a report is made of: everything that was found, short of the curves of single trials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import pandas as pd
 
 from nnrun.results import Results
 from nnrun.statistics.bands import SettingBands, bands_of_curves
+from nnrun.statistics.contrasts import contrasts
+from nnrun.statistics.effects import effects
+from nnrun.statistics.ladder import align, ladder_of_curves
+from nnrun.statistics.profile import profile
+from nnrun.statistics.sensitivity import sensitivity
 from nnrun.statistics.summary import summarise
 
 
@@ -23,12 +29,16 @@ class Findings:
         bands: Learning curves over the seeds, by setting; none of a setting that did not train.
         summary: A row a setting, as `nnrun.statistics.summary.summarise` returns it.
         sweep: Provenance: the content of sweep.json.
+        ladder: A row a trial, with the index and order of ``trials``, a column a rung of
+            `nnrun.statistics.ladder.RUNGS`: samples; inf where it was not reached, NaN where the
+            metric has no meaning and in trials that did not train.
     """
 
     trials: pd.DataFrame
     bands: Mapping[str, SettingBands]
     summary: pd.DataFrame
     sweep: Mapping[str, Any]
+    ladder: pd.DataFrame
 
     @classmethod
     def of(cls, results: Results) -> Self:
@@ -37,7 +47,8 @@ class Findings:
         order = results.trials["setting"].map(place).astype("float64")
         trials = results.trials.loc[order.sort_values(kind="stable").index]
         summary = summarise(trials, results.varying)
-        return cls(trials, bands_of_curves(results.curves), summary, results.sweep)
+        ladder = align(trials, ladder_of_curves(results.curves, trials, results.sweep))
+        return cls(trials, bands_of_curves(results.curves), summary, results.sweep, ladder)
 
     @property
     def varying(self) -> list[str]:
@@ -49,3 +60,21 @@ class Findings:
         """Those of them that do not follow from others, as one says them: data for data.name."""
         keys = self.sweep.get("telling", self.varying)
         return [key.removesuffix(".name") for key in keys]
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """What the sweep varied compared, as `nnrun.statistics.contrasts.contrasts` returns it."""
+        return contrasts(self.trials, self.sweep)
+
+    def profile(self, settings: Sequence[str]) -> pd.DataFrame:
+        """Say how much of the whole target ladder some settings have solved by when."""
+        return profile(self.ladder, self.trials, self.sweep, settings)
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """What the factors of a full grid account for."""
+        return effects(self.trials, self.sweep)
+
+    def sensitivity(self, settings: Sequence[str]) -> pd.DataFrame:
+        """Say how the speed-up of settings depends on target, budget and number of seeds."""
+        return sensitivity(self.trials, self.ladder, self.sweep, settings)

@@ -7,11 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.statistics.bands import LOSSES
+from nnrun.statistics.middle import interquartile_means
 from nnrun.statistics.quantiles import group_quantiles
+from nnrun.statistics.resampling import bca, leave_one_out_means, seed_weights
+from nnrun.statistics.running_time import running_time_of, samples_spent
 from nnrun.statistics.survival import (
     censored,
     common_budget,
-    rmst,
     samples_to_target,
     wilson_interval,
 )
@@ -23,6 +25,9 @@ STATUSES = ("reached", "exhausted", "diverged", "failed")
 
 SHOWN = 8  # most lines that a reader can tell apart in one panel
 BEST = 4  # of these, how many go to the fastest settings
+
+TOGETHER = 64
+"""Settings whose resamples are held at once."""
 
 
 def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
@@ -37,9 +42,14 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
         of every rate), ``reached``, ``exhausted``, ``diverged``, ``failed`` (errors, apart from
         the rest), ``plateaued``, ``success_rate`` with ``success_low`` and ``success_high``
         (Wilson 95%), ``samples_median``, ``samples_q10``, ``samples_q90`` (inf where unreached),
-        ``rmst`` (samples, at the common budget of all settings), ``final_train_loss_median``,
-        ``final_test_loss_median`` (diverged is inf), ``final_accuracy_median`` (diverged is 0; NaN
-        for regression), ``ns_per_sample`` (median). NaN where no trial was trained.
+        ``rmst`` (samples, at the common budget of all settings) with ``rmst_low`` and
+        ``rmst_high``, ``ert`` (expected running time: samples spent by all, each at its own
+        budget, for one that arrives; inf where none does) with ``ert_low`` and ``ert_high``,
+        ``final_train_loss_median``, ``final_test_loss_median``, ``final_test_loss_iqm``
+        (interquartile mean; diverged is inf), ``final_accuracy_median``, ``final_accuracy_iqm``
+        (diverged is 0; NaN for regression), ``ns_per_sample`` (median). The bounds of ``rmst`` and
+        ``ert`` are 95%, by bootstrapping seeds (BCa, expanded), NaN with a single seed. NaN where
+        no trial was trained.
     """
     group, settings = pd.factorize(trials["setting"])
     n = len(settings)
@@ -91,28 +101,78 @@ def _measured(
     ran: pd.DataFrame, group: NDArray[np.intp], n: int, horizon: float
 ) -> dict[str, Floats]:
     """Times and final values of the trained trials, shape (n,) each; NaN without a trial."""
-    diverged = (ran["status"] == "diverged").to_numpy()
-    times = samples_to_target(ran)
-    median, q10, q90 = group_quantiles(times, group, n, (0.5, 0.1, 0.9))
-    final = {
-        f"final_{name}_median": _medians(np.where(diverged, np.inf, _final(ran, name)), group, n)
-        for name in LOSSES
-    }
-    # A regression has no accuracy: NaN there is an absence, not a failure.
-    classifies = (ran["task"] != "regression").to_numpy()
-    accuracy = np.where(diverged & classifies, 0.0, _final(ran, "accuracy"))
-    absent = _count(group, np.isnan(accuracy), n) > 0
+    median, q10, q90 = group_quantiles(samples_to_target(ran), group, n, (0.5, 0.1, 0.9))
     cost = ran["ns_per_sample"].to_numpy(dtype=np.float64, na_value=np.nan)
     timed = ~np.isnan(cost)
     return {
         "samples_median": median,
         "samples_q10": q10,
         "samples_q90": q90,
-        "rmst": _restricted_means(*censored(ran, horizon), group, n, horizon),
-        **final,
-        "final_accuracy_median": np.where(absent, np.nan, _medians(accuracy, group, n)),
+        **_mean_times(ran, group, n, horizon),
+        **_final_values(ran, group, n),
         "ns_per_sample": _medians(cost[timed], group[timed], n),
     }
+
+
+def _final_values(ran: pd.DataFrame, group: NDArray[np.intp], n: int) -> dict[str, Floats]:
+    """Medians and interquartile means of the final losses and accuracies."""
+    diverged = (ran["status"] == "diverged").to_numpy()
+    train, test = (np.where(diverged, np.inf, _final(ran, name)) for name in LOSSES)
+    # A regression has no accuracy: NaN there is an absence, not a failure.
+    classifies = (ran["task"] != "regression").to_numpy()
+    accuracy = np.where(diverged & classifies, 0.0, _final(ran, "accuracy"))
+    absent = _count(group, np.isnan(accuracy), n) > 0
+    return {
+        "final_train_loss_median": _medians(train, group, n),
+        "final_test_loss_median": _medians(test, group, n),
+        "final_test_loss_iqm": interquartile_means(test, group, n),
+        "final_accuracy_median": np.where(absent, np.nan, _medians(accuracy, group, n)),
+        "final_accuracy_iqm": np.where(absent, np.nan, interquartile_means(accuracy, group, n)),
+    }
+
+
+def _mean_times(
+    ran: pd.DataFrame, group: NDArray[np.intp], n: int, horizon: float
+) -> dict[str, Floats]:
+    """Restricted mean and expected running time with their bounds."""
+    names = [f"{mean}{bound}" for mean in ("rmst", "ert") for bound in ("", "_low", "_high")]
+    out = np.full((len(names), n), np.nan)
+    times, _ = censored(ran, horizon)
+    arrived = np.isfinite(samples_to_target(ran)).astype(np.float64)
+    values = np.stack([times, samples_spent(ran), arrived], axis=1)
+    values = values[np.argsort(group, kind="stable")]
+    counts = np.bincount(group, minlength=n)
+    first = np.cumsum(counts) - counts
+    for seeds in np.unique(counts[counts > 0]):
+        settings = np.flatnonzero(counts == seeds)
+        for start in range(0, len(settings), TOGETHER):
+            some = settings[start : start + TOGETHER]
+            out[:, some] = _bounded_means(values[first[some] + np.arange(seeds)[:, None]])
+    return dict(zip(names, out, strict=True))
+
+
+def _bounded_means(values: Floats) -> Floats:
+    """Bound both means; values (seed, setting, [time, spent, arrived]) to shape (6, setting)."""
+    seeds, settings, _ = values.shape
+    means, left_out = values.mean(axis=0), leave_one_out_means(values)
+    drawn: Floats | None = None
+    if seeds > 1:
+        drawn = (seed_weights(seeds) @ values.reshape(seeds, -1)).reshape(-1, settings, 3)
+    out = []
+    for mean in (_restricted, _running):
+        low = high = np.full(settings, np.nan)
+        if drawn is not None:
+            low, high = bca(mean(means), mean(drawn), mean(left_out), expanded=True)
+        out += [mean(means), low, high]
+    return np.array(out)
+
+
+def _restricted(means: Floats) -> Floats:
+    return means[..., 0]
+
+
+def _running(means: Floats) -> Floats:
+    return running_time_of(means[..., 1], means[..., 2])
 
 
 def _final(ran: pd.DataFrame, metric: str) -> Floats:
@@ -127,18 +187,3 @@ def _count(group: NDArray[np.intp], marked: NDArray[np.bool_], n: int) -> Ints:
 def _medians(values: Floats, group: NDArray[np.intp], n: int) -> Floats:
     """Take the median of each group, NaN counting as inf."""
     return group_quantiles(values, group, n, (0.5,))[0]
-
-
-def _restricted_means(
-    times: Floats,
-    observed: NDArray[np.bool_],
-    group: NDArray[np.intp],
-    n: int,
-    horizon: float,
-) -> Floats:
-    """Take the restricted mean time of each group; NaN where it is empty."""
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=n))
-    parts = [np.split(values[order], ends[:-1]) for values in (times, observed)]
-    means = [rmst(t, o, horizon) if len(t) else np.nan for t, o in zip(*parts, strict=True)]
-    return np.array(means[:n], dtype=np.float64)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.results import CURVES, SUMMARY, TRIALS
-from nnrun.statistics.bands import SettingBands, setting_bands
+from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS
+from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
+from nnrun.statistics.ladder import SettingLadder, align, holds, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.sweep.store import (
     SCHEMA_VERSION,
@@ -64,16 +66,21 @@ def by_setting(heads: Sequence[Head]) -> Iterator[list[Record]]:
     Raises:
         InputError: If a record cannot be read.
     """
+    return ([read_record(path) for path in found] for found in records_of(heads).values())
+
+
+def records_of(heads: Iterable[Head]) -> dict[str, list[Path]]:
+    """Collect the paths of each setting's records, by its id, in order of first appearance."""
     paths: dict[str, list[Path]] = {}
     for head in heads:
         paths.setdefault(str(head.meta["setting"]), []).append(head.path)
-    return ([read_record(path) for path in found] for found in paths.values())
+    return paths
 
 
 def tabulate(
     settings: Iterable[Sequence[Record]], facts: Mapping[str, Any], folder: Path
 ) -> Findings:
-    """Write trials, curves and summary, each whole or not at all.
+    """Write trials, curves, ladder and summary, each whole or not at all.
 
     Args:
         settings: The records of each setting, in the sweep's order of settings, at least one; read
@@ -86,6 +93,8 @@ def tabulate(
     """
     rows: list[TrialRows] = []
     bands: dict[str, SettingBands] = {}
+    rungs: list[SettingLadder] = []
+    hold = holds(facts)
 
     def curves() -> Iterator[pa.Table]:
         for records in settings:
@@ -93,21 +102,28 @@ def tabulate(
             part = trial_rows(trials)
             rows.append(part)
             if trials.trained.any():
-                bands[part.setting] = bands_of(trials)
+                one = curves_of(trials)
+                bands[one.setting] = setting_bands(one.samples, one.metrics)
+                rungs.append(setting_ladder(one, trials.meta["task"], hold[one.setting]))
             yield curve_rows(trials)
 
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
     write_parquet(table, folder / TRIALS)
+    ladder = align(table, rungs)
+    write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
     summary = summarise(table, facts["varying"])
     write_text(folder / SUMMARY, summary.to_csv(index=False, lineterminator="\n"))
-    return Findings(table, bands, summary, facts)
+    return Findings(table, bands, summary, facts, ladder)
 
 
-def bands_of(trials: SettingTrials) -> SettingBands:
-    """Summarise the curves of a setting's trained trials, of which there is at least one."""
-    metrics = dict(zip(METRICS, trials.curves[1:], strict=True))
-    return setting_bands(trials.curves.samples, metrics)
+def curves_of(trials: SettingTrials) -> SettingCurves:
+    """Take the curves of a setting's trained trials, in the order of their seeds."""
+    seeds = trials.seeds[trials.trained]
+    order = np.argsort(seeds)
+    samples, *metrics = trials.curves
+    ordered = {name: values[order] for name, values in zip(METRICS, metrics, strict=True)}
+    return SettingCurves(str(trials.meta["setting"]), seeds[order], samples, ordered)
 
 
 def write_curves(parts: Iterable[pa.Table], path: Path) -> None:

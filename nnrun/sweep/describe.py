@@ -91,13 +91,32 @@ def label(config: Mapping[str, Any], varying: Sequence[str], short: bool = False
         'lr=0.08255'
     """
     keys = [key for key in varying or ("data.name", "network.hidden") if key in config]
+    pairs = zip(key_names(keys), keys, strict=True)
+    return " ".join(f"{name}={value_text(config, key, short)}" for name, key in pairs)
+
+
+def key_names(keys: Sequence[str]) -> list[str]:
+    """Say dotted keys as labels do: by their last part where that is clear.
+
+    Example:
+        >>> key_names(["data.name", "network.hidden", "optimizer.lr", "schedule.lr"])
+        ['data', 'hidden', 'optimizer.lr', 'schedule.lr']
+    """
     # data.name=xor reads better as data=xor
     spoken = [key.removesuffix(".name") for key in keys]
     last = [key.rsplit(".", 1)[-1] for key in spoken]
-    names = [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
-    write = _rounded if short else shown
-    pairs = zip(names, keys, strict=True)
-    return " ".join(f"{name}={write(_said(config, key))}" for name, key in pairs)
+    return [end if last.count(end) == 1 else key for key, end in zip(spoken, last, strict=True)]
+
+
+def value_text(config: Mapping[str, Any], key: str, short: bool = False) -> str:
+    """Write the value of a key as labels do.
+
+    Args:
+        config: Flat; has the key.
+        key: Dotted.
+        short: Whether numbers with many digits are cut to four.
+    """
+    return (_rounded if short else shown)(_said(config, key))
 
 
 def _said(config: Mapping[str, Any], key: str) -> Any:

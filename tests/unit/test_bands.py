@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.statistics.bands import METRICS, bands, bands_table, setting_bands
+from nnrun.statistics.bands import (
+    METRICS,
+    TRACES,
+    bands,
+    bands_of_curves,
+    bands_table,
+    setting_bands,
+)
 
 INF, NAN = math.inf, math.nan
 
@@ -104,3 +111,21 @@ def test_bands_of_one_setting_are_those_of_its_curves():
     metrics = {"train_loss": 2 * losses, "test_loss": losses, "accuracy": accuracies}
     found = {"a": setting_bands(np.arange(10, 60, 10), metrics)}
     pd.testing.assert_frame_equal(bands_table(found), bands(curves_of(*rows)), check_exact=True)
+
+
+def test_traces_are_the_curves_of_the_first_seeds():
+    rng = np.random.default_rng(7)
+    losses = rng.random((30, 4))
+    losses[2, 2:] = NAN
+    rows = [("a", seed, losses[seed], 1 - losses[seed]) for seed in reversed(range(30))]
+    traces = bands_of_curves(curves_of(*rows))["a"].traces
+    assert traces.shape == (3, TRACES, 4)
+    for index, truth in enumerate((2 * losses, losses, 1 - losses)):
+        np.testing.assert_array_equal(traces[index], truth[:TRACES])
+
+
+def test_traces_of_few_trials_are_all_of_them_and_hold_on_to_nothing_else():
+    found = setting_bands([10, 20], dict.fromkeys(METRICS, np.ones((3, 2))))
+    assert found.traces.shape == (3, 3, 2)
+    large = setting_bands(np.arange(5), dict.fromkeys(METRICS, np.ones((500, 5))))
+    assert large.traces.base is None or large.traces.base.size == large.traces.size

@@ -73,6 +73,66 @@ def test_summarise_by_hand(trials):
     assert a["ns_per_sample"] == 10.0
 
 
+def test_mean_times_by_hand(trials):
+    b, a = summarise(trials, []).to_dict("records")
+    # b spent 100 and 1,500 to arrive, and its whole budget of 2,000 twice: diverged counts as late
+    assert b["ert"] == pytest.approx(5600 / 2)
+    assert a["ert"] == pytest.approx(300)
+    assert b["final_test_loss_iqm"] == pytest.approx(0.5)  # the middle two of 0.1 0.3 0.7 inf
+    assert b["final_accuracy_iqm"] == pytest.approx(0.9)
+    assert a["final_test_loss_iqm"] == pytest.approx(0.2)
+    for mean in ("rmst", "ert"):
+        assert b[f"{mean}_low"] < b[mean] < b[f"{mean}_high"]
+        assert 200 <= a[f"{mean}_low"] < 300 < a[f"{mean}_high"] <= 400
+    assert b["ert_high"] == INF  # a resample in sixteen has no arrival: as slow as never
+    assert b["rmst_high"] <= 1000
+
+
+def test_a_setting_that_never_arrives_runs_for_ever():
+    rows = [trial("a", seed, "exhausted") for seed in range(20)]
+    row = summarise(pd.DataFrame(rows), []).iloc[0]
+    assert row[["ert", "ert_low", "ert_high"]].tolist() == [INF] * 3
+    assert row[["rmst", "rmst_low", "rmst_high"]].tolist() == [1000.0] * 3
+
+
+def test_a_single_seed_has_means_without_bounds():
+    rows = [trial("a", 0, "reached", 250.0)]
+    row = summarise(pd.DataFrame(rows), []).iloc[0]
+    assert row[["rmst", "ert"]].tolist() == [250.0, 250.0]
+    assert row[["rmst_low", "rmst_high", "ert_low", "ert_high"]].isna().all()
+
+
+def test_a_middle_half_with_a_divergence_is_infinitely_wrong():
+    lost = {"final_test_loss": NAN, "final_accuracy": NAN}
+    rows = [
+        trial("a", i, "diverged", **lost) if i < 2 else trial("a", i, "reached", 9.0)
+        for i in range(4)
+    ]
+    row = summarise(pd.DataFrame(rows), []).iloc[0]
+    assert row["final_test_loss_iqm"] == INF
+    assert row["final_accuracy_iqm"] == pytest.approx(0.45)
+
+
+def test_bounds_of_settings_agree_with_scipys_bca():
+    rng = np.random.default_rng(6)
+    rows = [
+        trial("ab"[i % 2], i, "reached", x) for i, x in enumerate(rng.lognormal(5, 0.5, 24 + 24))
+    ]
+    trials = pd.DataFrame([*rows, trial("c", 0, "reached", 7.0)])  # another number of seeds
+    table = summarise(trials, []).set_index("setting")
+    # the expansion, said as a level of confidence
+    level = 2 * stats.norm.cdf(stats.t.ppf(0.975, 23) * (24 / 23) ** 0.5) - 1
+    for name in "ab":
+        times = trials.loc[trials["setting"] == name, "samples_to_target"].to_numpy()
+        truth = stats.bootstrap(
+            (times,), np.mean, n_resamples=50_000, confidence_level=level, method="BCa", rng=1
+        ).confidence_interval
+        width = truth.high - truth.low
+        for mean in ("rmst", "ert"):  # all arrive: both are the mean
+            assert table.loc[name, f"{mean}_low"] == pytest.approx(truth.low, abs=0.05 * width)
+            assert table.loc[name, f"{mean}_high"] == pytest.approx(truth.high, abs=0.05 * width)
+
+
 def test_summarise_of_many_settings_agrees_with_pandas():
     rng = np.random.default_rng(2)
     names = rng.permutation(np.repeat([f"s{i:02d}" for i in range(40)], rng.integers(1, 9, 40)))

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS, load
+from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS, load
 from nnrun.statistics import tabulate as module
 from nnrun.statistics.bands import bands, bands_table
 from nnrun.statistics.findings import Findings
+from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sweep.store import Record, write_record
@@ -111,6 +112,31 @@ def test_findings_are_those_that_the_files_give(records, tmp_path):
     pd.testing.assert_frame_equal(found.summary, again.summary)
     assert list(found.bands) == list(again.bands) == ["b", "a"]
     pd.testing.assert_frame_equal(bands_table(found.bands), bands(load(tmp_path).curves))
+    pd.testing.assert_frame_equal(found.ladder, again.ladder)
+    for setting, mine in found.bands.items():
+        np.testing.assert_array_equal(mine.traces, again.bands[setting].traces)
+
+
+def test_the_ladder_is_written_with_the_hold_of_the_sweep(tmp_path):
+    record = a_record(0, "a", [7, 3])
+    losses = np.array([[0.5, 0.02, 0.02], [0.5, 0.5, 0.02]])
+    curves = Curves(GRID, losses, losses, 1 - losses)
+    records = [replace(record, curves=curves), a_record(1, "b", [3], {"lr": 2}, error="boom")]
+    target = {"metric": "accuracy", "value": 0.95, "hold": 2}
+    tabulate([[r] for r in records], {**facts_of(records), "target": target}, tmp_path)
+    table = pd.read_parquet(tmp_path / LADDER).set_index(["setting", "seed"])
+    assert list(table) == [rung_name(rung) for rung in RUNGS]
+    assert table["accuracy>=0.95"].tolist()[:2] == [100, np.inf]
+    assert table.loc[("a", 3), ["test_loss<=0.501", "test_loss<=0.398"]].tolist() == [10, np.inf]
+    assert table.loc[("b", 3)].isna().all()
+
+
+def test_a_regression_has_no_rungs_of_accuracy(tmp_path):
+    record = a_record(0, "a", [0])
+    meta = {**record.meta, "task": "regression"}
+    found = tabulate([[replace(record, meta=meta)]], facts_of([record]), tmp_path)
+    assert found.ladder["accuracy>=0.9"].isna().all()
+    assert found.ladder["test_loss<=1"].tolist() == [10]
 
 
 def test_tables_in_memory_are_those_in_the_files(records, tmp_path):
@@ -126,7 +152,7 @@ def test_same_records_give_the_same_bytes(records, tmp_path):
     for name in ("one", "two"):
         heads = read_heads(written(records, tmp_path / name))
         tabulate(by_setting(heads), facts, tmp_path / name)
-    for name in (TRIALS, CURVES, SUMMARY):
+    for name in (TRIALS, CURVES, SUMMARY, LADDER):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 

@@ -1,0 +1,145 @@
+"""Contrasts: each setting against the first, and each level of a factor against the baseline's."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nnrun.statistics.logrank import LogRank, logrank
+from nnrun.statistics.multiplicity import holm
+from nnrun.statistics.paired import MEASURES, measure
+from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
+from nnrun.statistics.targets import one_target
+
+ENOUGH = 20
+"""Pairs of seeds that a claim needs."""
+
+LEVEL = 0.05
+"""Share of families of contrasts without any difference in which a claim may be made."""
+
+COLUMNS = (
+    *("family", "key", "a", "b", "name_a", "name_b", "blocks", "blocks_left_out", "pairs"),
+    *("n_a", "n_b", "reached_a", "reached_b"),
+    *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
+    *("sooner", "sooner_low", "sooner_high", "logrank", "p_logrank", "p_logrank_holm"),
+    *("p", "p_holm", "median_ratio", "detectable", "verdict", "why"),
+)
+
+
+def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
+    """Compare what a sweep varied, paired by seed.
+
+    Times are restricted to the common budget of all settings: a trial that had not arrived by then
+    counts with that budget, diverged or not. A claim needs 20 pairs, an interval of the ratio
+    without 1, and a swap test with p below 5% after Holm's correction within its family.
+
+    Args:
+        trials: As `nnrun.results.Results.trials`; trials stopped by an error are left out.
+        sweep: The content of sweep.json; its first setting is the baseline.
+
+    Returns:
+        A row a contrast of ``a`` with ``b``: ``family`` (``setting`` or ``factor``), ``key`` (of
+        the factor), ``a`` and ``b`` (setting ids or levels), ``name_a``, ``name_b``, ``blocks``
+        (1 for settings), ``blocks_left_out`` (neither arm ever arrived, or one was not trained),
+        ``pairs`` (seeds that all blocks have in both arms), ``n_a``, ``n_b`` (trained trials),
+        ``reached_a``, ``reached_b`` (by the common budget), the measures of
+        `nnrun.statistics.paired.measure`, ``logrank``, ``p_logrank`` (settings only, over all
+        trials of both), ``median_ratio`` (of the paired times; NaN where any is censored),
+        ``p_holm``, ``p_logrank_holm``, ``verdict`` (``sooner``, ``later``, ``none``, ``few``,
+        ``incomparable``) and ``why`` (for the last two). NaN where there is nothing to compare.
+    """
+    asked = questions(sweep)
+    on = clock(trials, sweep)
+    found = [pairs(question, on) for question in asked]
+    if not one_target(sweep):
+        found = [one._replace(why="the settings have different targets") for one in found]
+    table = pd.DataFrame(
+        [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
+        columns=[name for name in COLUMNS if name not in _LATER],
+    )
+    table = table.assign(**_measures(found))
+    return judged(table)
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct p within each family, and say what every contrast came to.
+
+    Args:
+        table: As `contrasts` returns it, what is to be judged here left out or not; for instance
+            contrasts of several tables that were all asked for in advance.
+
+    Returns:
+        The same rows, with ``p_holm``, ``p_logrank_holm``, ``verdict`` and ``why``.
+    """
+    table = table.copy()
+    if "verdict" in table:
+        table.loc[table["verdict"] == "few", "why"] = ""
+    for name in ("p", "p_logrank"):
+        corrected = table.groupby("family", sort=False)[name].transform(holm)
+        table[f"{name}_holm"] = corrected.astype(np.float64)
+    table["verdict"] = _verdicts(table)
+    few = table["verdict"] == "few"
+    table.loc[few, "why"] = [_few(n) for n in table.loc[few, "pairs"]]
+    return table[list(COLUMNS)]
+
+
+_LATER = (*MEASURES, "p_holm", "p_logrank_holm", "verdict")
+
+
+def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
+    """What is known of a contrast without resampling."""
+    single = question.family == "setting"
+    nothing = LogRank(np.nan, np.nan)
+    rank = _logrank(question, on) if single and not one.why else nothing
+    ratio = np.exp(np.median(np.log(one.a / one.b))) if one.complete and not one.why else np.nan
+    return {
+        **question._asdict(),
+        "blocks": 1 if single else len(question.blocks) - one.left_out,
+        "blocks_left_out": 0 if single else one.left_out,
+        "pairs": len(one.a),
+        "n_a": one.trials[0],
+        "n_b": one.trials[1],
+        "reached_a": one.reached[0],
+        "reached_b": one.reached[1],
+        "logrank": rank.statistic,
+        "p_logrank": rank.p,
+        "median_ratio": ratio,
+        "why": one.why,
+    }
+
+
+def _logrank(question: Question, on: Clock) -> LogRank:
+    """Test all trials of two settings, paired or not."""
+    arms = []
+    for setting in (question.a, question.b):
+        times, arrived = (values[:, on.column[setting]] for values in (on.times, on.arrived))
+        there = ~np.isnan(times)
+        arms += [times[there], arrived[there]]
+    return logrank(*arms)
+
+
+def _measures(found: Sequence[Pairs]) -> dict[str, Any]:
+    """Measure all contrasts, those of equal shape together; NaN where not comparable."""
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for i, one in enumerate(found):
+        if not one.why:
+            shapes.setdefault(one.a.shape, []).append(i)
+    out = {name: np.full(len(found), np.nan) for name in MEASURES}
+    for places in shapes.values():
+        a, b = (np.stack([getattr(found[i], arm) for i in places], axis=1) for arm in ("a", "b"))
+        for name, values in measure(a, b).items():
+            out[name][places] = values
+    return out
+
+
+def _verdicts(table: pd.DataFrame) -> list[str]:
+    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
+    claim = apart & (table["p_holm"] < LEVEL)
+    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
+    return list(np.select(cases, ["incomparable", "few", "none", "sooner"], "later"))
+
+
+def _few(pairs: int) -> str:
+    has = "1 seed" if pairs == 1 else f"{pairs} seeds"
+    return f"{has} in common, and a verdict takes {ENOUGH}"

@@ -1,0 +1,176 @@
+"""Times to many targets at once, from easy to hard: the target ladder."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nnrun.config import Target
+from nnrun.statistics.bands import SettingCurves, curves_by_setting
+from nnrun.statistics.targets import targets
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+RISING = "accuracy"
+"""The metric that is to rise; losses are to fall."""
+
+
+class Rung(NamedTuple):
+    """One target of the ladder: a metric and the value that is to be reached."""
+
+    metric: str
+    value: float
+
+
+def _loss(i: int) -> float:
+    """The value 10 ** (-i / 10), with the digits its name shows."""
+    return float(f"{10 ** (-i / 10):.3g}")
+
+
+RUNGS: tuple[Rung, ...] = (
+    *(Rung(RISING, value) for value in (0.9, 0.95, 0.99, 1.0)),
+    *(Rung("test_loss", _loss(i)) for i in range(31)),
+)
+"""The ladder; the rungs of a metric stand together, from easy to hard."""
+
+
+def rung_name(rung: Rung) -> str:
+    """Name a rung, as the ladder's columns are named.
+
+    Example:
+        >>> rung_name(Rung("accuracy", 0.95)), rung_name(RUNGS[19])
+        ('accuracy>=0.95', 'test_loss<=0.0316')
+    """
+    return f"{rung.metric}{'>=' if rung.metric == RISING else '<='}{rung.value:g}"
+
+
+NAMES = tuple(map(rung_name, RUNGS))
+
+
+def ladder_times(samples: ArrayLike, metrics: Mapping[str, ArrayLike], hold: int) -> Floats:
+    """Find when each trial reaches each rung, by the rule that the headline target goes by.
+
+    A rung is reached at the first evaluation from which ``hold`` in a row are at or beyond it. The
+    last ``hold - 1`` evaluations have not been seen to hold and do not count.
+
+    Args:
+        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
+        metrics: By name values of shape (trial, n_evals), at least one metric; NaN after
+            divergence. A metric that has no meaning is left out.
+        hold: Evaluations in a row, the first included.
+
+    Returns:
+        Samples, shape (trial, rung) in the order of ``RUNGS``; inf where a rung was never reached,
+        NaN where its metric was left out.
+
+    Example:
+        >>> times = ladder_times([10, 20, 30], {"accuracy": [[0.5, 0.96, 0.97]]}, hold=2)
+        >>> times[0, :5]
+        array([20., 20., inf, inf, nan])
+    """
+    grid = np.asarray(samples, dtype=np.float64)
+    n_trials = len(np.asarray(next(iter(metrics.values()))))
+    times: Floats = np.full((n_trials, len(RUNGS)), np.nan)
+    for metric in dict.fromkeys(rung.metric for rung in RUNGS):
+        if metric in metrics:
+            rungs = [i for i, rung in enumerate(RUNGS) if rung.metric == metric]
+            sign = 1.0 if metric == RISING else -1.0
+            goals = sign * np.array([RUNGS[i].value for i in rungs])
+            values = sign * np.asarray(metrics[metric], dtype=np.float64)
+            times[:, rungs] = _times(grid, values, goals, hold)
+    return times
+
+
+class SettingLadder(NamedTuple):
+    """When each trained trial of a setting reached each rung.
+
+    Attributes:
+        setting: Its id.
+        seeds: Shape (trial,).
+        times: Shape (trial, rung), as `ladder_times` returns them.
+    """
+
+    setting: str
+    seeds: Ints
+    times: Floats
+
+
+def setting_ladder(curves: SettingCurves, task: str, hold: int) -> SettingLadder:
+    """Find when each trial of a setting reaches each rung.
+
+    Args:
+        curves: Of its trained trials.
+        task: As in the trials table: a regression has no accuracy.
+        hold: Evaluations in a row.
+    """
+    kept = {m: v for m, v in curves.metrics.items() if m != RISING or task != "regression"}
+    return SettingLadder(curves.setting, curves.seeds, ladder_times(curves.samples, kept, hold))
+
+
+def ladder_of_curves(
+    curves: pd.DataFrame, trials: pd.DataFrame, sweep: Mapping[str, Any]
+) -> list[SettingLadder]:
+    """Find the ladder of every setting.
+
+    Args:
+        curves: As `nnrun.results.Results.curves`.
+        trials: As `nnrun.results.Results.trials`.
+        sweep: The content of sweep.json.
+    """
+    hold = holds(sweep)
+    tasks = dict(zip(trials["setting"], trials["task"], strict=True))
+    return [
+        setting_ladder(one, tasks[one.setting], hold[one.setting])
+        for one in curves_by_setting(curves)
+    ]
+
+
+def align(trials: pd.DataFrame, parts: Sequence[SettingLadder]) -> pd.DataFrame:
+    """Put the ladders of settings into the rows of a trials table.
+
+    Args:
+        trials: With ``setting`` and ``seed``, which together tell the trials apart.
+        parts: The ladders.
+
+    Returns:
+        A row a trial with the index of ``trials``, a column a rung; NaN in trials that no part has:
+        those that did not train.
+    """
+    values: Floats = np.full((len(trials), len(NAMES)), np.nan)
+    if parts:
+        settings = np.repeat([part.setting for part in parts], [len(part.seeds) for part in parts])
+        found = pd.MultiIndex.from_arrays([settings, np.concatenate([p.seeds for p in parts])])
+        place = found.get_indexer(pd.MultiIndex.from_frame(trials[["setting", "seed"]]))
+        times = np.concatenate([part.times for part in parts])
+        values[place >= 0] = times[place[place >= 0]]
+    return pd.DataFrame(values, index=trials.index, columns=list(NAMES))
+
+
+def holds(sweep: Mapping[str, Any]) -> dict[str, int]:
+    """Find how many evaluations in a row count as holding, by setting."""
+    found = {}
+    for setting, target in targets(sweep).items():
+        own = target.get("hold") if isinstance(target, Mapping) else None
+        found[setting] = int(own or Target.hold)
+    return found
+
+
+def _times(grid: Floats, values: Floats, goals: Floats, hold: int) -> Floats:
+    """Find the first evaluations at or above increasing goals, shape (trial, goal)."""
+    n_trials, n_starts = len(values), values.shape[1] - hold + 1
+    if n_starts < 1:
+        return np.full((n_trials, len(goals)), np.inf)
+    known = np.where(np.isnan(values), -np.inf, values)
+    worst = known[:, :n_starts].copy()
+    for later in range(1, hold):
+        np.minimum(worst, known[:, later : later + n_starts], out=worst)
+    best = np.maximum.accumulate(worst, axis=1)
+    # Best only rises, so the evaluations that have met few goals are those before a goal's first.
+    met = np.searchsorted(goals, best, side="right")
+    cell = met + (len(goals) + 1) * np.arange(n_trials)[:, None]
+    tally = np.bincount(cell.ravel(), minlength=n_trials * (len(goals) + 1))
+    first = tally.reshape(n_trials, -1)[:, :-1].cumsum(axis=1)
+    return np.append(grid[:n_starts], np.inf)[first]

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from nnrun.statistics.calibration import (
+    calibrate,
+    cells,
+    false_claim_limit,
+    main,
+    power_cells,
+)
+from nnrun.statistics.simulated import ENDLESS, Cell, draw
+
+
+def least(share, n):
+    """The fewest of n that a share gives in all but one case in a thousand."""
+    return stats.binom.ppf(0.001, n, share)
+
+
+def test_arms_alike_are_seldom_told_apart_and_intervals_hold_the_truth():
+    repeats = 150
+    found = calibrate(Cell(20, 0.3, 5, 0.5), repeats)
+    assert found.claims == found.wrong
+    assert found.claims * repeats <= stats.binom.ppf(0.999, repeats, 0.05)
+    for name, share in found.coverage.items():
+        assert share * repeats >= least(0.92, repeats), name
+
+
+def test_a_true_ratio_is_found():
+    repeats = 150
+    found = calibrate(Cell(30, 0.0, 0, 0.5, ratio=1.5), repeats)
+    assert found.claims * repeats >= least(0.94, repeats)
+    assert found.wrong == 0
+    assert found.coverage["ratio"] * repeats >= least(0.93, repeats)
+
+
+@pytest.mark.parametrize("per_decade", [0, 5])
+@pytest.mark.parametrize("censored", [0.0, 0.3, 0.6])
+def test_truths_agree_with_a_huge_sample(censored, per_decade):
+    cell = Cell(200_000, censored, per_decade, 0.5, 0.8, 1.5)
+    trials = draw(cell, 1, np.random.default_rng(0))
+    times = trials["samples_to_target"].fillna(cell.budget).to_numpy().reshape(2, -1)
+    np.testing.assert_allclose(cell.means(), times.mean(axis=1), rtol=0.01)
+    reached = (trials["status"] == "reached").to_numpy().reshape(2, -1)
+    np.testing.assert_allclose(cell.success(), reached.mean(axis=1), atol=0.005)
+    sooner = ((times[1] < times[0]) + (times[1] == times[0]) / 2).mean()
+    assert cell.sooner() == pytest.approx(sooner, abs=0.006)
+    if not per_decade:
+        assert 1 - reached[0].mean() == pytest.approx(censored, abs=0.005)
+        assert np.corrcoef(np.log(times))[0, 1] == pytest.approx(0.5, abs=0.15)
+
+
+def test_cells_cover_what_is_asked():
+    null = cells([20, 30])
+    assert all(cell.ratio == 1 for cell in null.values())
+    assert {cell.censored for cell in null.values()} == {0.0, 0.3, 0.6}
+    assert max(cell.arms for cell in null.values()) == 6
+    assert all(cell.ratio == 1.5 for cell in power_cells().values())
+    assert Cell(20).budget == ENDLESS
+
+
+def test_the_command_prints_a_table_and_says_how_to_be_called(capsys):
+    main(["--repeats", "2", "--seeds", "4"])
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    n = len(cells([4])) + len(power_cells())
+    assert sum(line.startswith("| ") for line in lines) == n + 2
+    assert {line.count("|") for line in lines[: n + 2]} == {9}
+    assert f"1 of {n}" in err
+    assert lines[-1].startswith("2 sweeps a world. Claims in A/A worlds are false")
+    with pytest.raises(SystemExit):
+        main(["--seeds", "twenty"])
+    assert "--seeds: 'twenty' is no list of whole numbers" in capsys.readouterr().err
+    assert false_claim_limit(1000) == pytest.approx(0.0713, abs=1e-4)
