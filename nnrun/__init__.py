@@ -5,6 +5,7 @@ On the command line: ``python -m nnrun --help``. In Python:
     >>> import nnrun
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> results.summary  # doctest: +SKIP
+    >>> nnrun.report("outputs/sweeps/DATE_TIME", target="accuracy:0.9")  # doctest: +SKIP
     >>> model = nnrun.load_network("outputs/runs/DATE_TIME")  # doctest: +SKIP
     >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
 """
@@ -31,9 +32,14 @@ _HOMES = {
     "load_network": "nnrun.model",
 }
 
+_PARTS = ("plot", "report")
+"""Parts of the package that are used by name: ``nnrun.plot.time_to_target``, ``nnrun.report()``."""
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``--help`` pays for none."""
+    if name in _PARTS:
+        return import_module(f"nnrun.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'nnrun' has no attribute '{name}'")

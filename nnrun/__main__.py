@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from nnrun import places
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.ending import finish_all
@@ -60,7 +61,7 @@ def main() -> None:
 def _run() -> int:
     """Run Hydra, finish what its plugins left to be finished, and return the exit code."""
     run_hydra = hydra.main(
-        config_path=str(folders.conf()), config_name="config", version_base="1.3"
+        config_path=str(places.conf()), config_name="config", version_base="1.3"
     )(_job)
     try:
         run_hydra()

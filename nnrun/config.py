@@ -18,6 +18,7 @@ from nnrun.network.mlp import Architecture, count_parameters
 from nnrun.network.optimizers import Optimizer
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.network.schedules import Schedule
+from nnrun.places import study_template
 from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
 from nnrun.resume import SavedState, find_state
@@ -243,9 +244,21 @@ class Executor:
 
 @dataclass(frozen=True)
 class Report:
-    """What is written about a sweep: ``html``, or ``off``."""
+    """What is written about a sweep.
+
+    Attributes:
+        name: ``html``, or ``off``.
+        study: A template in Markdown that is filled with the sweep's numbers, too: a file, or the
+            name of one in experiments/.
+    """
 
     name: Literal["html", "off"] = "html"
+    study: Annotated[str, MinLen(1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.study and not study_template(self.study).is_file():
+            rule = "is no file, neither as given nor in experiments/"
+            raise InputError(Issue("study", self.study, rule, "for instance xor_product.md.j2"))
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, list | tuple):
         return "[" + ",".join(shown(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{shown(v)}" for key, v in value.items()) + "}"
     if value is None:
         return "null"
     if isinstance(value, bool):

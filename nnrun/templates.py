@@ -5,11 +5,16 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
-def environment(folder: Path) -> Environment:
-    """Return what reads the templates of a folder: it escapes all text and misses no name."""
+def environment(folder: Path, escape: bool = True) -> Environment:
+    """Return what reads the templates of a folder and misses no name.
+
+    Args:
+        folder: Of the templates.
+        escape: Whether all text is escaped for HTML.
+    """
     return Environment(
         loader=FileSystemLoader(folder),
-        autoescape=True,
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -32,6 +32,9 @@ from nnrun.schema import build, plain
 SWEEP = "sweep"
 """The section that tells the sweeper how to combine keys; no setting has a part in it."""
 
+SWEEP_KEYS = ("zip", "random", "seed", "tune", "tune_seeds", "tune_seed")
+"""Its keys."""
+
 
 @dataclass(frozen=True)
 class _TopLevel:
@@ -137,7 +140,7 @@ def require_no_grid(config: Mapping[str, Any]) -> None:
         InputError: If the section ``sweep`` says how to combine keys.
     """
     section = config.get(SWEEP) or {}
-    for key in ("zip", "random"):
+    for key in ("zip", "random", "tune"):
         if section.get(key):
             hint = "add -m, and leave hydra/sweeper as it is"
             raise InputError(Issue(f"{SWEEP}.{key}", section[key], "is for nnrun's sweeps", hint))
@@ -154,4 +157,4 @@ def known_keys() -> list[str]:
         entries = [registry[name] for name in registry]
         names = dict.fromkeys(f.name for entry in entries for f in fields(entry))
         keys += [group, *(f"{group}.{name}" for name in names)]
-    return [*keys, "experiments", *(f"{SWEEP}.{key}" for key in ("zip", "random", "seed"))]
+    return [*keys, "experiments", *(f"{SWEEP}.{key}" for key in SWEEP_KEYS)]

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accuracy": "accuracy"}
@@ -81,3 +81,36 @@ def seeds_range(sizes: Collection[int]) -> str:
 def setting_name(label: Any) -> str:
     """Name a setting by its label; a single run varies nothing and has none."""
     return str(label) if str(label or "").strip() else "This setting"
+
+
+def probability(p: float) -> str:
+    """Write a p-value: ``0.013``, ``< 0.001``."""
+    return number(p, 2) if math.isnan(p) or p >= 0.001 else "< 0.001"
+
+
+def sortable(value: Any) -> str:
+    """Write a value for a script that sorts by it: a number in full, nothing for none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return f"{value}"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value with its sign: ``p = 0.013``, ``p < 0.001``."""
+    text = probability(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def listing(names: Sequence[str], most: int = 4) -> str:
+    """Join names as in a sentence, the last of too many only counted.
+
+    Example:
+        >>> listing(["a"]), listing(["a", "b", "c"]), listing(["a", "b", "c", "d"], most=3)
+        ('a', 'a, b and c', 'a, b and 2 others')
+    """
+    told = list(names)
+    if len(told) > most:
+        told = [*told[: most - 1], f"{len(names) - most + 1:,} others"]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"

@@ -19,6 +19,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
+from nnrun import places
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.compose import Composer
 
@@ -42,7 +43,7 @@ def hydra_app(*arguments: str, conf: Path | None = None, name: str = "nnrun") ->
     version.setbase("1.3")
     GlobalHydra.instance().clear()
     try:
-        search_path = create_config_search_path(str(conf or folders.conf()))
+        search_path = create_config_search_path(str(conf or places.conf()))
         hydra = Hydra.create_main_hydra2(task_name=name, config_search_path=search_path)
         master = hydra.compose_config("config", list(arguments), RunMode.MULTIRUN)
         HydraConfig.instance().set_config(master)

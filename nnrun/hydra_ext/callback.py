@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 if TYPE_CHECKING:
     from nnrun.pipeline.finish import ForeignSweep
 
 OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.launcher.NnrunLauncher"
+OWN_SWEEPER = "hydra_plugins.nnrun_hydra.sweeper.NnrunSweeper"
 
 
 class Check(Callback):
@@ -46,7 +47,12 @@ class Check(Callback):
             return  # Hydra meets it next, and raises it where it is not taken for a warning
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember the sweep if its launcher is not ours."""
+        """Remember the sweep if its launcher is not ours.
+
+        Where its sweeper is not ours either, nobody else could refuse what is for ours alone.
+        """
+        if config.hydra.sweeper._target_ != OWN_SWEEPER:
+            _refuse_grid(config)
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
             from nnrun.hydra_ext.ending import finish_later
             from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep
@@ -55,3 +61,15 @@ class Check(Callback):
             sweep = ForeignSweep(Path(str(config.hydra.sweep.dir)), overrides, time.time())
             Check.foreign_sweep = sweep
             finish_later(lambda: finish_foreign_sweep(sweep))
+
+
+def _refuse_grid(config: DictConfig) -> None:
+    from nnrun.errors import InputError
+    from nnrun.hydra_ext.check import plain
+    from nnrun.validate import SWEEP, require_no_grid
+
+    try:
+        require_no_grid(plain(OmegaConf.masked_copy(config, [SWEEP])))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -13,10 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config import Job
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
-from nnrun.validate import SWEEP, read, require_one_sweep
+from nnrun.validate import SWEEP, SWEEP_KEYS, read, require_one_sweep
 
 MOST_LISTED = 50
 """Most bad jobs that a complaint lists."""
@@ -60,7 +60,7 @@ def grid_options(master: DictConfig) -> dict[str, Any]:
     """
     section = master.get(SWEEP)
     if not isinstance(section, DictConfig):
-        rule = "must be a group of the keys zip, random and seed"
+        rule = f"must be a group of the keys {listed(SWEEP_KEYS)}"
         raise InputError(Issue(SWEEP, "null" if section is None else section, rule))
     size = master.hydra.sweeper.max_batch_size
     if size is not None and size < 1:

@@ -8,10 +8,14 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.pipeline.claim import require_unused
+from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.track import Runs
 from nnrun.pipeline.train import show_plan
@@ -23,6 +27,7 @@ def run_elsewhere(
     context: HydraContext,
     master: DictConfig,
     batches: Sequence[Sequence[Sequence[str]]],
+    tuning: Tuning | None = None,
 ) -> list[Any]:
     """Check all jobs, then hand them to a launcher, as Hydra's basic sweeper does.
 
@@ -31,18 +36,25 @@ def run_elsewhere(
         context: Hydra's.
         master: The composed configuration of the sweep.
         batches: The overrides of each job.
+        tuning: What is chosen for each job first, by this process.
 
     Returns:
         What the launcher returned of each batch.
 
     Raises:
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
+        TrainingFailed: If a job could not be tuned.
     """
+    composer, tuned = Composer(context.config_loader, master), None
+    if tuning is not None:
+        batches, tuned = tuned_batches(composer, master, batches, tuning, Clock())
     overrides = [job for batch in batches for job in batch]
-    jobs = check_jobs(Composer(context.config_loader, master), master, overrides, first=0)
+    jobs = check_jobs(composer, master, overrides, first=0)
     if jobs[0].plan_only:
         show_plan(jobs)
         return []
+    if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
+        raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = Path(str(master.hydra.sweep.dir))
     require_unused(folder)
     sweep = Check.foreign_sweep
@@ -53,6 +65,9 @@ def run_elsewhere(
         for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
     ]
     folder.mkdir(parents=True, exist_ok=True)
+    if tuned is not None:
+        tuned.write(folder)
+        sweep.more = tuned.facts
     OmegaConf.save(master, folder / "multirun.yaml")
     returns, first = [], 0
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Where the configuration is, in a checkout and in an installed wheel."""
+"""Where plugins and a user's modules are found, and where a sweep writes."""
 
 import sys
 from collections.abc import Sequence
@@ -8,18 +8,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-PACKAGE = Path(__file__).resolve().parent.parent
-STUDIES = "experiments"
-
-
-def conf() -> Path:
-    """Return the folder of Hydra groups."""
-    return _home("conf")
-
-
-def studies() -> Path:
-    """Return the folder of studies."""
-    return _home(STUDIES)
+from nnrun.places import PACKAGE
 
 
 def add_plugins() -> None:
@@ -81,8 +70,3 @@ def fresh_folder(parent: str) -> str:
             return str(folder)
         except FileExistsError:
             number += 1
-
-
-def _home(name: str) -> Path:
-    packaged = PACKAGE / name
-    return packaged if packaged.is_dir() else PACKAGE.parent / name

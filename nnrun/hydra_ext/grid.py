@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
+from nnrun.validate import SWEEP_KEYS
 
 NODE = "sweep"
 """The configuration node that describes a sweep."""
@@ -17,7 +18,7 @@ NODE = "sweep"
 
 @dataclass(frozen=True)
 class Options:
-    """How the keys that vary are combined: the configuration node ``sweep``.
+    """How the keys that vary are combined: a part of the configuration node ``sweep``.
 
     Attributes:
         zip: Groups of keys whose values go side by side.
@@ -63,7 +64,7 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
 
     Args:
         overrides: The sweep's arguments, parsed; those of the node ``sweep`` are left out.
-        options: The node ``sweep``, in plain containers: ``zip``, ``random`` and ``seed``.
+        options: The node ``sweep``, in plain containers; of it ``zip``, ``random`` and ``seed``.
 
     Returns:
         The overrides of each job, in the order of the arguments.
@@ -89,11 +90,10 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
 
 
 def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
-    known = [field.name for field in fields(Options)]
     issues = [
-        Issue(f"{NODE}.{key}", options[key], "is not a known key", did_you_mean(key, known))
+        Issue(f"{NODE}.{key}", options[key], "is not a known key", did_you_mean(key, SWEEP_KEYS))
         for key in options
-        if key not in known
+        if key not in SWEEP_KEYS
     ]
     groups, draws, seed = options.get("zip") or [], options.get("random"), options.get("seed", 0)
     if isinstance(groups, list) and all(isinstance(key, str) for key in groups):

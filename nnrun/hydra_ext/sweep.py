@@ -18,6 +18,8 @@ from nnrun.hydra_ext.check import check_jobs, forget, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
+from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.pipeline.claim import Claim, identity_of, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
@@ -29,22 +31,28 @@ from nnrun.validate import require_no_grid
 
 
 def run_sweep(
-    context: HydraContext, master: DictConfig, batches: Sequence[Sequence[Sequence[str]]]
+    context: HydraContext,
+    master: DictConfig,
+    batches: Sequence[Sequence[Sequence[str]]],
+    tuning: Tuning | None = None,
 ) -> None:
-    """Run a sweep whose jobs are all known: check them, find its folder, train, finish.
+    """Run a sweep whose jobs are all known: check, tune, find its folder, train, finish.
 
     Args:
         context: Hydra's.
         master: The composed configuration of the sweep.
         batches: The overrides of each job; a batch is trained together.
+        tuning: What is chosen for each job first.
 
     Raises:
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
         SystemExit: If the sweep was interrupted, or a job failed; it is finished first.
     """
-    clock = Clock()
+    clock, tuned = Clock(), None
+    composer = Composer(context.config_loader, master)
+    if tuning is not None:
+        batches, tuned = tuned_batches(composer, master, batches, tuning, clock)
     with clock("compose"):
-        composer = Composer(context.config_loader, master)
         jobs = check_jobs(composer, master, [job for batch in batches for job in batch], first=0)
     if jobs[0].plan_only:
         show_plan(jobs)
@@ -58,6 +66,9 @@ def run_sweep(
         with launch.closing():
             launch.open_runs(jobs[0])
             launch.begin(jobs[0].name)
+            if tuned is not None:
+                tuned.write(folder)
+                launch.more, launch.given_up = tuned.facts, tuned.given_up
             OmegaConf.save(master, folder / "multirun.yaml")
             sweep, first = Sweep(context, composer, master, launch), 0
             for batch in batches:

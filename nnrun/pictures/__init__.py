@@ -7,7 +7,18 @@ What is shown, as plain arrays:
 - ``response``: the same along the input of a problem that has but one.
 - ``surface``: the outputs over the plane: shades, a scale, and where classes meet.
 - ``wiring``: units, links, weights and biases at their places.
-- ``film``: a trial trained again and watched, as frames.
+- ``film``: trials trained again and watched, as frames.
+
+Of a whole sweep, for its report:
+
+- ``casting``: which trials are shown: the median one of a setting, and the worst of all.
+- ``moments``: at which samples seen settings are looked at side by side.
+- ``reel``: trials filmed at these moments, as many as a bound on time allows.
+- ``tiny``: small pictures as PNG files of a few colours.
+- ``looks``: a trial in small: its answers, its units and its wiring.
+- ``tell``: captions.
+- ``behaviour``: all of that, as plain data.
+- ``panels``: the same as figures for files.
 
 Drawings, axis in and axis out:
 

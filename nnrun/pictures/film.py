@@ -1,17 +1,19 @@
-"""A trial trained again, alone and watched: its learning as frames.
+"""Trials trained again and watched: their learning as frames.
 
-A trial is itself: trained alone, it takes the same steps as among thousands.
+A trial is itself: trained alone or with some others, it takes the same steps as among thousands.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.config import Setting
-from nnrun.network.mlp import Layer, Params
+from nnrun.network.mlp import Params
+from nnrun.network.params import map_params, taken
 from nnrun.pictures.subject import Course, Subject
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
@@ -80,19 +82,82 @@ def shoot(
         TrainingStopped: If ``stopped`` said so.
     """
     stack = Stack((Trial(setting, seed),))
-    before = setting.saved.seen if setting.saved else 0
-    ahead = stack.grid[stack.grid > before]
-    wanted = {before, *(int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0)}
+    ahead = stack.grid[stack.grid > setting.seen]
+    wanted = [int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0]
+    (film,) = _shot(stack, {setting.seen, *wanted}, advance, stopped)
+    return film
+
+
+@dataclass(frozen=True)
+class Matched(Stack):
+    """A stack that is evaluated when it is asked to be, whatever its settings say.
+
+    Attributes:
+        counts: Samples seen at its evaluations, increasing, in whole batches; the last is the
+            budget.
+    """
+
+    counts: tuple[int, ...] = ()
+
+    @property
+    def grid(self) -> npt.NDArray[np.int64]:
+        """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
+        saved = self.setting.saved
+        ahead = np.array(self.counts, dtype=np.int64)
+        return ahead if saved is None else np.concatenate([saved.samples, ahead])
+
+
+def shoot_together(
+    trials: Sequence[Trial],
+    counts: Sequence[int],
+    advance: Callable[[int], None] = lambda samples: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[Film]:
+    """Train trials of equal shape side by side and keep what they knew at the same moments.
+
+    Where a trial is measured changes nothing of what it learns.
+
+    Args:
+        trials: Their settings may share a stack, see ``nnrun.training.stack.shape_key``.
+        counts: Samples seen at the moments, increasing, in whole batches; what lies beyond the
+            budget, or before a run that is continued, is left out. The end is always kept.
+        advance: Called with the number of samples trained since the last call, over all trials.
+        stopped: Asked often; training ends if it says so.
+
+    Returns:
+        A film a trial; its course has the measurements of its frames only.
+
+    Raises:
+        TrainingStopped: If ``stopped`` said so.
+    """
+    setting = trials[0].setting
+    end = setting.budget // setting.batch_size * setting.batch_size
+    ahead = [count for count in counts if setting.seen < count < end]
+    stack = Matched(tuple(trials), counts=(*ahead, *([end] if end > setting.seen else [])))
+    return _shot(stack, {setting.seen, *stack.counts}, advance, stopped)
+
+
+def _shot(
+    stack: Stack,
+    wanted: set[int],
+    advance: Callable[[int], None],
+    stopped: Callable[[], bool],
+) -> list[Film]:
+    """Train a stack and keep its parameters at some of its evaluations."""
     kept: dict[int, Params] = {}
 
     def watch(samples: int, params: Params) -> None:
         if samples in wanted:
-            kept[samples] = tuple(Layer(*(part[:1].copy() for part in layer)) for layer in params)
+            kept[samples] = map_params(np.copy, params)
 
     trained = train(stack, choose_engine(stack), advance, stopped, watch)
-    subject = Subject(setting, seed, trained.params, Course.of(trained.curves, 0))
     evaluations = np.searchsorted(stack.grid, list(kept)) - (np.array(list(kept)) == 0)
-    return Film(subject, evaluations, tuple(kept.values()))
+    films = []
+    for i, (setting, seed) in enumerate(stack.trials):
+        mine = slice(i, i + 1)
+        subject = Subject(setting, seed, taken(trained.params, mine), Course.of(trained.curves, i))
+        films.append(Film(subject, evaluations, tuple(taken(p, mine) for p in kept.values())))
+    return films
 
 
 def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:

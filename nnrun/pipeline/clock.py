@@ -9,6 +9,7 @@ from nnrun import IMPORTED_AT
 STAGES = (
     "start",
     "compose",
+    "tune",
     "train",
     "evaluate",
     "store",

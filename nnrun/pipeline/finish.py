@@ -1,25 +1,28 @@
 """From the records on disk to tables, report and sweep.json."""
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nnrun.config import Tracking
+from nnrun.errors import InputError
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
+from nnrun.report.facts import page_facts, sweep_facts
+from nnrun.report.index import KINDS, OUTPUTS, write_index
 from nnrun.report.verdict import verdict
-from nnrun.results import SWEEP
+from nnrun.report.waiting import waiting
+from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import Head, by_setting, read_heads, tabulate
+from nnrun.statistics.tabulate import by_setting, read_heads, records_of, tabulate
 from nnrun.sweep.describe import describe
-from nnrun.sweep.provenance import provenance
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, write_text
 from nnrun.sweep.tables import merged
@@ -47,12 +50,14 @@ class Ending(NamedTuple):
         overrides: As given on the command line.
         plan: The jobs that were asked for; those without a record are listed as missing.
         records: The records that were written.
+        more: What else its sweep.json says.
     """
 
     folder: Path
     overrides: Sequence[str]
     plan: Sequence[Planned]
     records: Sequence[Path]
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 class Finished(NamedTuple):
@@ -61,7 +66,7 @@ class Finished(NamedTuple):
     Attributes:
         facts: The content of its sweep.json.
         findings: Of its records; None if there is no record.
-        undrawn: Whether a setting could not be animated.
+        undrawn: Whether a setting could not be animated, or a study's page not be filled.
     """
 
     facts: Mapping[str, Any]
@@ -70,7 +75,7 @@ class Finished(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether a job failed, or could not be animated."""
+        """Whether a job failed, or what was to be drawn could not be."""
         return self.undrawn or any(job["status"] == "failed" for job in self.facts["jobs"])
 
     def show(self, folder: Path) -> None:
@@ -103,7 +108,8 @@ def finish(
     folder = ending.folder
     with clock("tables"):
         heads = read_heads(ending.records)
-        facts = sweep_facts(heads, ending)
+        planned = [job._asdict() for job in ending.plan]
+        facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
         if interrupted:
             facts["status"] = "interrupted"
         facts["stacks"] = tally.stacks
@@ -114,24 +120,40 @@ def finish(
     write_sweep(folder, facts, clock)
     if not heads:
         return Finished(facts, None)
+    undrawn = False
     if heads[0].meta["report"] != "off":
         with clock("report"):
-            from nnrun.report.page import build
+            from nnrun.report.write import write_report  # it draws: matplotlib takes a second
 
-            tracking = runs and {key: runs.facts[key] for key in ("uri", "experiment", "ui")}
-            about = {**facts, "stages": clock.report(), "tracking": tracking}
-            build(replace(findings, sweep=about), folder)
-            facts["verdict"] = verdict(findings)
-    undrawn = False
+            told = replace(findings, sweep=page_facts(facts))
+            try:
+                with waiting() as say:
+                    write_report(told, folder, records_of(heads), say, stopped)
+            except InputError as error:  # in what was asked of the report: the results are there
+                terminal.warn(str(error))
+                undrawn = True
+            facts["verdict"] = verdict(told)
     if heads[0].meta.get("animate") and not stopped():
         with clock("animate"):
-            facts["animations"], undrawn = draw_animations(heads, folder, stopped)
+            facts["animations"], failed = draw_animations(heads, folder, stopped)
+            undrawn |= failed
     if runs:
         with clock("mlflow"):
             runs.add_sweep(facts, findings, folder)
             runs.close()
     write_sweep(folder, facts, clock)
+    if heads[0].meta["report"] != "off":
+        _list_in_index(folder)
     return Finished(facts, findings, undrawn)
+
+
+def _list_in_index(folder: Path) -> None:
+    """Write the index of all sweeps anew, where this one stands among them; it may fail."""
+    if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:
+        try:
+            write_index(folder.parents[1])
+        except Exception as error:  # whatever a file of another sweep holds: this one is done
+            terminal.warn(f"{folder.parents[1] / INDEX} was not written: {error}")
 
 
 def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
@@ -160,7 +182,7 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
                 if runs:
                     runs.add_setting(found, facts)
     ended_early = len(records) < len(sweep.plan)
-    ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths)
+    ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
     finished = finish(ending, clock, Tally(), runs, ended_early)
     finished.show(sweep.folder)
     if ended_early:
@@ -178,6 +200,7 @@ class ForeignSweep:
         started: When it began, in seconds since the epoch.
         plan: Its jobs, filled when they are checked.
         runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
+        more: What else its sweep.json says.
     """
 
     folder: Path
@@ -185,50 +208,7 @@ class ForeignSweep:
     started: float
     plan: list[Planned] = field(default_factory=list)
     runs: Runs | None = None
-
-
-def sweep_facts(heads: Sequence[Head], ending: Ending) -> dict[str, Any]:
-    """Say where a sweep comes from, what it asked for and how each job ended."""
-    configs: dict[str, Mapping[str, Any]] = {}
-    for head in heads:
-        configs.setdefault(head.meta["setting"], head.meta["config"])
-    about = describe(configs)
-    labels = {s["id"]: s["label"] for s in about["settings"]}
-    meta = heads[0].meta if heads else provenance()
-    jobs: dict[int, dict[str, Any]] = {
-        job.number: {**job._asdict(), "status": "missing"} for job in ending.plan
-    }
-    jobs |= {head.meta["number"]: _job(head, labels, ending.folder) for head in heads}
-    states = {job["status"] for job in jobs.values()}
-    first = next(iter(configs.values()), {})
-    return {
-        "schema": 1,
-        "name": meta.get("name"),
-        "status": next((s for s in ("failed", "missing") if s in states), "complete"),
-        "overrides": list(ending.overrides),
-        **{key: meta.get(key) for key in ("command", "started", "git", "numerics", "versions")},
-        **{key: meta.get(key) for key in ("processor", "platform")},
-        "jobs": [jobs[number] for number in sorted(jobs)],
-        **about,
-        "budget": max((head.meta["samples"] for head in heads), default=None),
-        "target": {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")},
-    }
-
-
-def _job(head: Head, labels: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Say what a job was and how it ended; of a failed one, where its log is."""
-    meta, logs = head.meta, sorted(head.path.parent.glob("*.log")) if head.meta["error"] else []
-    return {
-        "number": meta["number"],
-        "overrides": meta["overrides"],
-        "setting": meta["setting"],
-        "label": labels[meta["setting"]],
-        "seeds": [meta["seed"], meta["seed"] + meta["seeds"] - 1],
-        "engine": meta["engine"],
-        "status": "failed" if meta["error"] else "complete",
-        "error": meta["error"],
-        "log": Path(os.path.relpath(logs[0], folder)).as_posix() if logs else None,
-    }
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_sweep(folder: Path, facts: dict[str, Any], clock: Clock) -> None:

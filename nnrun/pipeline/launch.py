@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -50,6 +50,8 @@ class Launch:
         written: The records that were written.
         runs: Its MLflow runs; None if tracking is off, or nothing was begun.
         keeps: Whether trained trials are kept for the next launch.
+        given_up: Settings, by id, that are not to be trained, with the errors that say why.
+        more: What else its sweep.json says.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Launch:
         self._jobs_of = Counter(job.setting.id for job in jobs or ())
         self._waiting: dict[str, list[Record]] = {}
         self.keeps = True
+        self.given_up: Mapping[str, str] = {}
+        self.more: Mapping[str, Any] = {}
         self.plan: list[Planned] = []
         self.written: list[Path] = []
         self.runs: Runs | None = None
@@ -201,7 +205,7 @@ class Launch:
         stopped = self.interrupt.pressed()
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
-        ending = Ending(self.folder, self.overrides, self.plan, self.written)
+        ending = Ending(self.folder, self.overrides, self.plan, self.written, self.more)
         ends = self.interrupt.pressed
         finished = finish(ending, self.clock, self.tally, self.runs, early, ends)
         if self.claim is not None:

@@ -23,14 +23,17 @@ ROWS, FAILURES = 40, 20
 """Most settings and most failed jobs listed on the terminal."""
 
 
-def announce(wants: Sequence[Wanted], expected: Forecast, threads: int, where: str | None) -> None:
+def announce(
+    wants: Sequence[Wanted], expected: Forecast, threads: int, where: str | None, doing: str = ""
+) -> None:
     """Say what is about to be trained, what of it was before, how long the rest takes, and where.
 
     Args:
         wants: The settings with their seeds.
         expected: What is known of their trials.
         threads: That train.
-        where: Words on where the results go; None if nothing will be trained.
+        where: Words on where the results go; None if nothing will be trained for them.
+        doing: Words before all others.
     """
     counts = {len(want.seeds) for want in wants}
     seeds = f" × {_count(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds"
@@ -39,7 +42,7 @@ def announce(wants: Sequence[Wanted], expected: Forecast, threads: int, where: s
     target = wants[0].setting.target
     sign = "≥" if target.metric == "accuracy" else "≤"
     lines = [
-        f"{_count(len(wants), 'setting')}{seeds} = {_count(expected.trials, 'trial')} of "
+        f"{doing}{_count(len(wants), 'setting')}{seeds} = {_count(expected.trials, 'trial')} of "
         f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
         f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
     ]

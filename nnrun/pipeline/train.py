@@ -8,20 +8,17 @@ from nnrun.config import Job
 from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
+from nnrun.pipeline.plan import announce
 from nnrun.sweep.cache import Cache
-from nnrun.sweep.executors import workers
 from nnrun.sweep.run import run_jobs
 from nnrun.sweep.store import Record
-from nnrun.sweep.todo import Wanted, forecast, wanted
-
-MEASURE_FROM = 5.0
-"""Estimated seconds of training from which on a moment is spent on a better estimate."""
+from nnrun.sweep.todo import wanted
 
 
 def show_plan(jobs: Sequence[Job]) -> None:
     """Print what jobs would train, what of it was trained before, and how long the rest takes."""
     todo, cache = wanted(jobs), Cache(use=jobs[0].cache)
-    _announce(jobs, todo, cache, where=None, measure_from=0.0)
+    announce(todo, cache, jobs[0].executor, where=None, measure_from=0.0)
 
 
 def train_and_publish(
@@ -47,10 +44,11 @@ def train_and_publish(
     launch.keeps = cache.use == "use"
     with clock("train"):
         todo = wanted(jobs)
-        _announce(jobs, todo, cache, launch.where, MEASURE_FROM)
+        announce(todo, cache, jobs[0].executor, launch.where)
         facts = launch.describe(jobs, plan)
         with suppress(KeyboardInterrupt):
-            for index, record in run_jobs(jobs, tally, cache, launch.interrupt.check, todo):
+            check, given_up = launch.interrupt.check, launch.given_up
+            for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
                 with clock("store"):
                     publish(index, record)
                 together = launch.gathered(record, jobs=len(todo[record.setting].jobs))
@@ -62,18 +60,6 @@ def train_and_publish(
     clock.move("train", "evaluate", share * clock.seconds["train"])
     for complaint in cache.complaints:
         terminal.warn(complaint)
-
-
-def _announce(
-    jobs: Sequence[Job],
-    todo: Mapping[str, Wanted],
-    cache: Cache,
-    where: str | None,
-    measure_from: float,
-) -> None:
-    threads = workers(jobs[0].executor)
-    expected = forecast(todo, cache, threads, measure_from)
-    terminal.announce(list(todo.values()), expected, threads, where)
 
 
 def _track(launch: Launch, records: Sequence[Record], facts: Mapping[str, Any]) -> None:

@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.text import Annotation
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
 
+from nnrun.plot.styles import MUTED
 from nnrun.words import compact, number
+
+WIDE = 4.4
+"""Inches of an axis from which on there is room for words beside it."""
 
 
 def samples_axis(ax: Axes, low: float, high: float) -> None:
@@ -19,8 +25,8 @@ def samples_axis(ax: Axes, low: float, high: float) -> None:
     ax.set_xlim(low, high if high > low else 2 * low)
     ax.set_xlabel("training samples seen (log scale)")
     ax.grid(visible=False, axis="x")
-    most = 7 if width(ax) > 5 else 5
-    ticks(ax.xaxis, _log_ticks(low, high, most), compact)
+    most = 7 if width(ax) > WIDE else 5 if width(ax) > 2.4 else 4
+    ticks(ax.xaxis, log_ticks(low, high, most), compact)
 
 
 def value_range(
@@ -55,7 +61,7 @@ def value_range(
 def value_ticks(ax: Axes, low: float, high: float, log: bool) -> None:
     """Put round values on the y axis, whose limits and scale are these."""
     if log:
-        ticks(ax.yaxis, _log_ticks(low, high, 6), partial(number, digits=1))
+        ticks(ax.yaxis, log_ticks(low, high, 6), partial(number, digits=1))
     else:
         places = [
             t for t in ax.yaxis.get_major_locator().tick_values(low, high) if low <= t <= high
@@ -70,13 +76,84 @@ def ticks(axis: Any, places: Sequence[float], text: Callable[[float], str]) -> N
     axis.set_minor_locator(NullLocator())
 
 
+def numbers_in(texts: Sequence[str]) -> list[float] | None:
+    """Read levels as finite numbers; None if one of them is none."""
+    try:
+        found = [float(text) for text in texts]
+    except ValueError:
+        return None
+    return found if np.isfinite(found).all() else None
+
+
+def names_axis(axis: Any, names: Sequence[str], size: float = 8.0) -> None:
+    """Put names, never read as mathematics, at 0, 1, 2, ... of a matplotlib axis."""
+    ticks(axis, range(len(names)), lambda place: names[int(place)])
+    for text in axis.get_ticklabels():
+        text.set(parse_math=False, fontsize=size)
+
+
 def width(ax: Axes) -> float:
-    """Measure how wide the whole figure is, in inches."""
-    return float(cast(Figure, ax.figure).get_figwidth())
+    """Measure how wide an axis is, in inches; before its figure is laid out, about how wide."""
+    figure = cast(Figure, ax.get_figure(root=True))
+    return float(ax.get_position().width * figure.get_figwidth())
 
 
-def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two bounds: 1-2-5 a decade if they fit, else whole decades."""
+def height(ax: Axes) -> float:
+    """Measure how high an axis is, in inches; before its figure is laid out, about how high."""
+    figure = cast(Figure, ax.get_figure(root=True))
+    return float(ax.get_position().height * figure.get_figheight())
+
+
+def title(ax: Axes, text: str) -> None:
+    """Say above an axis what its vertical scale shows."""
+    ax.set_title(text, loc="left", fontsize=9, color=MUTED, parse_math=False)
+
+
+def write(ax: Axes, text: str, at: tuple[float, float], **how: Any) -> Annotation:
+    """Write words at a place of an axis, or beside it, never read as mathematics.
+
+    Args:
+        ax: Axis to write on.
+        text: As it shall be read, dollar signs included.
+        at: Where, in data unless ``xycoords`` says otherwise.
+        how: Further arguments of ``Axes.annotate``; ``offset`` in points moves the text.
+    """
+    offset = how.pop("offset", (0, 0))
+    look = {"fontsize": 8.0, "va": "center", "annotation_clip": False, **how}
+    place: Any = {"xytext": offset, "textcoords": "offset points", "parse_math": False}
+    return ax.annotate(text, at, **place, **look)
+
+
+def ratio_limits(
+    values: ArrayLike, least: float = 1.25, most: float = 100.0
+) -> tuple[float, float]:
+    """Find limits of a logarithmic axis of ratios, 1 always in view.
+
+    Args:
+        values: Ratios and bounds of their intervals; those not finite or not positive are passed
+            over.
+        least: The axis reaches at least so far to either side of 1.
+        most: And at most so far.
+    """
+    logs = np.asarray(values, dtype=np.float64).ravel()
+    logs = np.log(logs[np.isfinite(logs) & (logs > 0)])
+    low, high = (float(f(np.append(logs, 0.0))) for f in (np.min, np.max))
+    margin = 0.06 * (high - low)
+    low, high = min(low - margin, -np.log(least)), max(high + margin, np.log(least))
+    return float(np.exp(max(low, -np.log(most)))), float(np.exp(min(high, np.log(most))))
+
+
+def ratio_ticks(axis: Any, low: float, high: float, most: int) -> None:
+    """Put round ratios on a logarithmic matplotlib axis."""
+    places = log_ticks(low, high, most)
+    if len(places) < 3:
+        found = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        places = [float(t) for t in found if low <= t <= high]
+    ticks(axis, places, "{:.3g}".format)
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Find round numbers between two bounds: 1-2-5 a decade if they fit, else whole decades."""
     exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     for steps in ((1, 2, 5), (1, 3), (1,)):
         places = [s * 10.0**e for e in exponents for s in steps]

@@ -1,59 +1,173 @@
-"""From a function that draws on an axis to a figure of the right height, and to SVG and PNG."""
+"""From a function that draws on an axis to a figure of the right height, to SVG, PNG and PDF."""
 
 import io
+import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnrun.plot.styles import STYLE
+from nnrun.plot.styles import INK, MUTED, STYLE
+from nnrun.sweep.store import write_atomically
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
+PANEL_HEIGHT = 1.9  # the same of one of several panels
+DOTS = 200
+"""Dots an inch of a PNG."""
+
+_AROUND = 9.0  # inches that legends and rows below an axis are given to spread in
+_DESK = 5.5  # inches of a figure from which on panels stand beside each other
+_TAG = re.compile(r"<[a-z][^>]*>")
+_LONG = re.compile(r"(\d+\.\d\d)\d+")
+_PLACES = re.compile(r' (?:d|x|y|x1|x2|y1|y2|width|height|transform|points)="[^"]*"')
 
 
-def paint(draw: Callable[[Axes], Axes], width: float) -> Figure:
-    """Make a figure around a plot of the standard height.
+def paint(draw: Callable[[Axes], Axes], width: float, height: float = PLOT_HEIGHT) -> Figure:
+    """Make a figure around a plot of a given height.
 
     Args:
         draw: Draws on the axis that it is given.
-        width: Inches.
+        width: Of the whole figure, inches.
+        height: Of the plot itself, inches.
 
     Returns:
         A figure as high as its legend and its rows below the axis need.
     """
-    with rc_context(STYLE), _any_letters():
-        figure = Figure(figsize=(width, PLOT_HEIGHT + 5), layout="constrained")
-        ax = draw(figure.add_subplot())
-        figure.draw_without_rendering()
-        around = figure.get_figheight() * (1 - ax.get_position().height)
-        figure.set_figheight(PLOT_HEIGHT + around)
+    with styled():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = [figure.add_subplot()]
+        # while it draws, an axis has the height that it will have in the end
+        figure.set_figheight(height / axes[0].get_position().height)
+        draw(axes[0])
+        _fit(figure, axes[0], height, 1)
+    return figure
+
+
+def paint_panels(
+    draw: Callable[[Axes, str], Axes],
+    titles: Sequence[str],
+    width: float,
+    height: float = PANEL_HEIGHT,
+    finish: Callable[[Figure, list[Axes]], None] | None = None,
+) -> Figure:
+    """Make a figure of several panels: beside each other, or below each other on a phone.
+
+    What the panels say alike, they say once: the vertical scale's name above all of them, its
+    numbers at the left, the horizontal scale's name at the bottom.
+
+    Args:
+        draw: Draws the panel of a title on the axis that it is given; all panels must come out
+            with the same limits.
+        titles: Of the panels, in order.
+        width: Of the whole figure, inches.
+        height: Of each plot itself, inches.
+        finish: Adds what belongs to all panels, a legend or a colour bar, at the end.
+    """
+    columns = _columns(len(titles)) if width > _DESK else 1
+    rows = -(-len(titles) // columns)
+    with styled():
+        figure = Figure(figsize=(width, height * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        figure.set_figheight(height / grid[0, 0].get_position().height)
+        axes = list(grid.ravel()[: len(titles)])
+        for spare in grid.ravel()[len(titles) :]:
+            spare.remove()
+        for ax, name in zip(axes, titles, strict=True):
+            draw(ax, name)
+        _share_words(figure, axes, titles, columns)
+        if finish:
+            finish(figure, axes)
+        _fit(figure, axes[0], height, rows)
     return figure
 
 
 def svg(figure: Figure) -> str:
-    """Write a figure as SVG on white, text kept as text; the same picture gives the same text."""
-    return _saved(figure, "svg", {"Date": None, "Creator": None}).decode("utf-8")
+    """Write a figure as SVG on white, text kept as text; the same picture gives the same text.
+
+    Coordinates are cut to hundredths of a point: a page of many figures stays small.
+    """
+    text = _saved(figure, "svg", {"Date": None, "Creator": None}).decode("utf-8")
+    return _TAG.sub(_shortened, text)
 
 
 def png(figure: Figure) -> bytes:
-    """Write a figure as PNG on white; the same picture gives the same bytes."""
+    """Write a figure as PNG on white, 200 dots an inch; the same picture gives the same bytes."""
     return _saved(figure, "png", {"Software": None})
+
+
+def pdf(figure: Figure) -> bytes:
+    """Write a figure as PDF with its fonts inside; the same picture gives the same bytes."""
+    return _saved(figure, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
+
+
+def write_files(figure: Figure, path: Path) -> str:
+    """Write a figure as SVG, PNG and PDF, each whole or not at all; return the SVG.
+
+    Args:
+        figure: What to write.
+        path: Of the files, without their ending.
+    """
+    text = svg(figure)
+    for kind, content in (("svg", text.encode()), ("png", png(figure)), ("pdf", pdf(figure))):
+        place = path.with_name(f"{path.name}.{kind}")
+        write_atomically(place, lambda file, c=content: file.write(c), sync=False)  # type: ignore[misc]
+    return text
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house style, and let it go again.
+
+    No text is read as mathematics, and a label may hold letters that the font lacks: that is no
+    reason to stop or to warn.
+    """
+    with rc_context({**STYLE, "text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")
+        yield
 
 
 def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    with rc_context(STYLE), _any_letters():
-        figure.savefig(buffer, format=kind, dpi=160, facecolor="white", metadata=dict(metadata))
+    with styled():
+        figure.savefig(buffer, format=kind, dpi=DOTS, facecolor="white", metadata=dict(metadata))
     return buffer.getvalue()
 
 
-@contextmanager
-def _any_letters() -> Iterator[None]:
-    """Let a label hold letters that the figure's font lacks: no reason to stop or to warn."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")
-        yield
+def _shortened(tag: re.Match[str]) -> str:
+    """Cut the coordinates in a tag; text between tags, and all other attributes, stay."""
+    return _PLACES.sub(lambda found: _LONG.sub(r"\1", found[0]), tag[0])
+
+
+def _fit(figure: Figure, ax: Axes, height: float, rows: int) -> None:
+    """Give a figure the height that leaves its plots, one below the other, theirs."""
+    figure.set_figheight(rows * height + _AROUND)
+    figure.draw_without_rendering()
+    around = figure.get_figheight() - rows * figure.get_figheight() * ax.get_position().height
+    figure.set_figheight(rows * height + around)
+    # laid out once, not again for each file
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _columns(panels: int) -> int:
+    """How many panels stand in a row: as even as can be, three at most."""
+    return {1: 1, 2: 2, 4: 2}.get(panels, 3)
+
+
+def _share_words(figure: Figure, axes: list[Axes], titles: Sequence[str], columns: int) -> None:
+    heading = axes[0].get_title(loc="left")
+    if heading:
+        at: dict[str, Any] = {"x": 0.01, "ha": "left", "parse_math": False}
+        figure.suptitle(heading, fontsize=9, color=MUTED, **at)
+    for place, (ax, name) in enumerate(zip(axes, titles, strict=True)):
+        ax.set_title(name, loc="left", fontsize=9, color=INK, parse_math=False)
+        if place % columns:
+            ax.tick_params(labelleft=False)
+            ax.set_ylabel("")
+        if place + columns < len(axes):
+            ax.set_xlabel("")

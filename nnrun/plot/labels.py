@@ -7,16 +7,17 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
-from nnrun.plot.axes import width
-from nnrun.plot.canvas import PLOT_HEIGHT
+from nnrun.plot.axes import WIDE, height, width, write
 from nnrun.plot.styles import LineStyle
 from nnrun.words import one_line, wrapped
 
 DIRECT_CHARACTERS = 20  # longest line of a label that is written beside its curve
 ROW = 13.0  # points from one row of counts at risk, or one line label, to the next
+_CHARACTERS = 11  # of a legend in an inch
 
 
 def name_lines(
@@ -25,28 +26,43 @@ def name_lines(
     line_styles: Mapping[str, LineStyle],
     labels: Mapping[str, str],
 ) -> None:
-    """Name lines at their ends where the names fit without collision, else in a legend."""
-    if len(ends) < 2:
+    """Name lines at their ends where the names fit without collision, else in a legend.
+
+    Args:
+        ax: Axis that holds the lines.
+        ends: Where each line ends, in data; NaN where it is not seen.
+        line_styles: How each line is drawn.
+        labels: What to call it; empty if something else names the lines. A lone line needs none.
+    """
+    if len(ends) < 2 or not labels:
         return
     names = {s: one_line(labels[s]) for s in ends}
     beside = {s: wrapped(name, DIRECT_CHARACTERS) for s, name in names.items()}
     rows = {s: text.count("\n") + 1 for s, text in beside.items()}
     right = ax.get_xlim()[1]
-    fits = width(ax) > 5 and max(rows.values()) <= 2
+    fits = width(ax) > WIDE and max(rows.values()) <= 2
     fits = fits and all(x == right and np.isfinite(y) for x, y in ends.values())
     if fits and _apart(ax, [(y, rows[s]) for s, (_, y) in ends.items()]):
         for setting, (x, y) in ends.items():
             _direct_label(ax, x, y, beside[setting], line_styles[setting])
     else:
-        _legend(ax, names, line_styles)
+        _legend(ax, list(names.values()), [line_styles[s] for s in ends])
+
+
+def legend_below(figure: Figure, names: Mapping[str, LineStyle]) -> None:
+    """Name the lines of all panels of a figure, once, below them."""
+    texts, columns = _columns([one_line(name) for name in names], figure.get_figwidth())
+    place: dict[str, Any] = {"loc": "outside lower left", "ncols": columns, "columnspacing": 1.6}
+    legend = figure.legend(_lines(list(names.values())), [" "] * len(texts), borderpad=0, **place)
+    _fill(legend, texts)
 
 
 def _apart(ax: Axes, places: Sequence[tuple[float, int]]) -> bool:
     """Whether labels at these values, of so many rows each, keep clear of each other."""
     to_axes = ax.transData - ax.transAxes
-    right = ax.get_xlim()[1]
-    points = [(72 * PLOT_HEIGHT * to_axes.transform((right, y))[1], n) for y, n in sorted(places)]
-    return all(above - below >= ROW * (m + n) / 2 for (below, m), (above, n) in pairwise(points))
+    right, points = ax.get_xlim()[1], 72 * height(ax)
+    at = [(points * to_axes.transform((right, y))[1], n) for y, n in sorted(places)]
+    return all(above - below >= ROW * (m + n) / 2 for (below, m), (above, n) in pairwise(at))
 
 
 def _direct_label(ax: Axes, x: float, y: float, name: str, style: LineStyle) -> None:
@@ -57,24 +73,32 @@ def _direct_label(ax: Axes, x: float, y: float, name: str, style: LineStyle) -> 
         "shrinkA": 0,
         "shrinkB": 2,
     }
-    place: dict[str, Any] = {
-        "textcoords": "offset points",
-        "va": "center",
-        "annotation_clip": False,
-    }
-    ax.annotate(name, (x, y), (14, 0), arrowprops=stub, parse_math=False, **place)
+    write(ax, name, (x, y), offset=(14, 0), arrowprops=stub, fontsize=9.0)
 
 
-def _legend(ax: Axes, names: Mapping[str, str], line_styles: Mapping[str, LineStyle]) -> None:
-    room = int(width(ax) * 11)  # characters in a row of the legend, keys taken off
-    texts = [wrapped(name, room - 8) for name in names.values()]
-    longest = max(len(line) for text in texts for line in text.split("\n"))
-    columns = max(1, min(len(names), 4, room // (longest + 7)))
-    handles = [Line2D([], [], **style.matplotlib) for style in line_styles.values()]
-    above = offset_copy(ax.transAxes, cast(Figure, ax.figure), x=0, y=20, units="points")
+def _legend(ax: Axes, names: Sequence[str], looks: Sequence[LineStyle]) -> None:
+    figure = cast(Figure, ax.get_figure(root=True))
+    texts, columns = _columns(names, figure.get_figwidth())
+    above = offset_copy(ax.transAxes, figure, x=0, y=20, units="points")
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
-    place |= {"bbox_transform": above, "borderpad": 0}
-    legend = ax.legend(handles, [" "] * len(names), ncols=columns, columnspacing=1.6, **place)
+    place |= {"bbox_transform": above, "borderpad": 0, "ncols": columns, "columnspacing": 1.6}
+    _fill(ax.legend(_lines(looks), [" "] * len(texts), **place), texts)
+
+
+def _columns(names: Sequence[str], inches: float) -> tuple[list[str], int]:
+    """Break the names of a legend into lines that fit, and find how many stand in a row."""
+    room = int(inches * _CHARACTERS)  # characters in a row of the legend, keys taken off
+    texts = [wrapped(name, room - 8) for name in names]
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    return texts, max(1, min(len(names), 4, room // (longest + 7)))
+
+
+def _lines(looks: Sequence[LineStyle]) -> list[Line2D]:
+    return [Line2D([], [], **style.matplotlib) for style in looks]
+
+
+def _fill(legend: Legend, texts: Sequence[str]) -> None:
+    """Write the names into a legend, never read as mathematics."""
     for text, name in zip(legend.get_texts(), texts, strict=True):
         text.set_parse_math(False)
         text.set_text(name)

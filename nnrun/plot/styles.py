@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 INK, MUTED, GRID = "#1c2127", "#5b6571", "#dde2e7"
+PAPER = "#fffffe"
+"""What a hollow marker is filled with: the ground that a page puts under its figures."""
+
+SOONER, LATER, VAGUE = "#0072b2", "#d55e00", "#98a1ab"
+"""Markers of what arrives sooner or later, and of what nothing can be said about."""
+
+ON_LIGHT, ON_DARK = "#16191d", "#fdfdfd"
+"""Numbers inside a coloured cell; unlike ``INK`` they don't follow a page's light and dark."""
+
 BAND_ALPHA = 0.14
+TRACE_ALPHA = 0.22
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -30,8 +40,10 @@ STYLE: Any = {
     "legend.handlelength": 2.6,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
+    "hatch.linewidth": 0.6,
     "svg.fonttype": "none",
     "svg.hashsalt": "nnrun",
+    "pdf.fonttype": 42,
 }
 
 

@@ -1,4 +1,4 @@
-"""A caption for each figure and for the table: what is drawn, of how many seeds, and how."""
+"""A caption for each figure and table: what is shown, of how many seeds, and by which method."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 
 from nnrun.statistics.bands import LOSSES
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
-from nnrun.statistics.survival import common_budget
+from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
 from nnrun.words import METRIC_NAMES, count, seeds_range
+
+BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 
 
 def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str, Any]) -> str:
@@ -37,13 +41,17 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
     )
 
 
-def curve_caption(bands: pd.DataFrame, metric: str, settings: int) -> str:
+def curve_caption(
+    bands: pd.DataFrame, metric: str, settings: int, budget: float = np.nan, traces: int = 0
+) -> str:
     """Caption a figure of learning curves.
 
     Args:
         bands: As `nnrun.statistics.bands.bands_table` returns it, for the settings that are drawn.
         metric: The metric drawn.
         settings: How many settings were trained.
+        budget: Samples that every trial could see.
+        traces: Most single seeds that are drawn for a setting.
     """
     table = bands[bands["metric"] == metric]
     worst = "an infinite loss" if metric in LOSSES else "accuracy 0"
@@ -53,10 +61,13 @@ def curve_caption(bands: pd.DataFrame, metric: str, settings: int) -> str:
         f"median over seeds; bands: interquartile range (the spread of seeds, not an interval for "
         f"the median). A diverged seed counts as {worst} from then on. "
     )
+    if traces:
+        text += f"Thin lines: single seeds, the first {traces} of a setting, not smoothed. "
     if not np.isfinite(table["median"]).all():
         text += "A line ends where half of its seeds or more have diverged. "
     sizes = table.groupby("setting", sort=False)["n"].first()
-    return f"{text}n = {seeds_range(sizes)} a setting.{_left_out(settings, sizes.index)}"
+    within = f"; budget {count(budget)} samples" if np.isfinite(budget) else ""
+    return f"{text}n = {seeds_range(sizes)} a setting{within}.{_left_out(settings, sizes.index)}"
 
 
 def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
@@ -66,9 +77,112 @@ def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
         f"not counted in any rate). Reached: share of seeds with its Wilson 95% interval. Median "
         f"and 10–90% range of samples to target; ∞ where that share of seeds did not arrive. "
         f"Restricted mean: mean samples to target, a seed not there by {count(horizon)} samples "
-        f"(the common budget) counting with exactly that. Loss and accuracy: medians over "
-        f"seeds at the end, a diverged seed counting as ∞ and 0. Cost: median nanoseconds of "
-        f"training a sample."
+        f"(the common budget) counting with exactly that. Running time (ERT): samples spent by all "
+        f"seeds for each one that arrived. Both with 95% BCa intervals from {BOOTSTRAP}. Loss and "
+        f"accuracy at the end: median and interquartile mean over seeds, a diverged seed counting "
+        f"as ∞ and 0. Lost: how many seeds diverged, and how many ended on a plateau. Cost: median "
+        f"nanoseconds of training a sample."
+    )
+
+
+def contrasts_caption(findings: Findings) -> str:
+    """Caption the contrasts, figure and table."""
+    table = findings.contrasts
+    horizon = common_budget(findings.trials)
+    pooled = (
+        " Levels of a factor are compared within blocks of the other factors; the ratio is the "
+        "geometric mean over blocks, and all blocks of a seed are resampled and swapped together."
+        if (table["family"] == "factor").any()
+        else ""
+    )
+    return (
+        f"Ratio and difference of the mean samples to target, restricted to {count(horizon)} "
+        f"samples (a seed not there by then counts with exactly that); below 1 the first arm is "
+        f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; 95% percentile "
+        f"intervals, widened for few seeds, from {BOOTSTRAP}, each for its own contrast. First in pairs: share of pairs in which "
+        f"the first arm arrives sooner, ties counting one half, with a 95% score interval. p: "
+        f"{RESAMPLES:,} random swaps of the arms within seeds (all of them, where there are fewer),"
+        f" on the log ratio; beside it the log-rank test; below each, adjusted for the number of "
+        f"comparisons of its kind (Holm). A verdict needs 20 pairs, an interval without 1, and an "
+        f"adjusted p below 0.05.{pooled} Ratio of medians: only where every seed of the pairs "
+        f"arrived. Could have shown: the smallest ratio, either way, that this spread and so many "
+        f"seeds show four times in five."
+    )
+
+
+def forest_caption(findings: Findings, rows: int) -> str:
+    """Caption the figure of the contrasts."""
+    total = len(findings.contrasts)
+    more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
+    return (
+        "Ratio of the mean samples to target, restricted to "
+        f"{count(common_budget(findings.trials))} samples, with 95% bootstrap intervals; left of 1 is "
+        "sooner. Filled: a claim; hollow: no difference shown; grey: too few seeds to say. Paired "
+        f"by seed, n = {seeds_range(findings.contrasts['pairs'])} in common.{more}"
+    )
+
+
+def profile_caption(findings: Findings, rungs: Sequence[str], names: Sequence[str]) -> str:
+    """Caption the runtime profile."""
+    ran = trained(findings.trials)
+    accuracies = sum(rung.startswith("accuracy") for rung in rungs)
+    losses = len(rungs) - accuracies
+    kinds = [f"{accuracies} accuracies from 0.9 to 1"] * (accuracies > 0)
+    kinds += [f"{losses} test losses from 1 down to 0.001, ten a decade"] * (losses > 0)
+    return (
+        f"Share of all pairs of a seed and a target that are solved, against training samples "
+        f"seen. Targets: {' and '.join(kinds)}, each held as the headline target is. Bands: 95%, "
+        f"from {BOOTSTRAP}; the targets are fixed. n = {_sizes(ran, names)}; "
+        f"budget {count(common_budget(ran))} samples.{_left_out(ran['setting'].nunique(), names)}"
+    )
+
+
+def heatmap_caption(findings: Findings, value: str) -> str:
+    """Caption a heatmap of a grid of two factors."""
+    horizon = count(common_budget(findings.trials))
+    shown = {
+        "success_rate": "Share of seeds that reached the target within the budget",
+        "rmst": f"Mean samples to target, restricted to {horizon}",
+        "speedup": f"How many times sooner than the first setting: ratio of the mean samples to "
+        f"target, restricted to {horizon}; above 1 is sooner",
+    }[value]
+    sizes = seeds_range(findings.summary["seeds"])
+    return f"{shown}. n = {sizes} a cell; a hatched cell has no trained setting."
+
+
+def sensitivity_caption(findings: Findings, against: str) -> str:
+    """Caption a figure of how the ratio depends on what was chosen."""
+    horizon = count(common_budget(findings.trials))
+    varied = {
+        "target": f"the target, each held as the headline target is; restricted to {horizon} "
+        "samples. Targets that no seed of either reached are left out",
+        "budget": "the budget to which the means are restricted; the headline target",
+        "seeds": f"the number of seeds, the first so many; restricted to {horizon} samples",
+    }[against]
+    return (
+        f"Ratio of restricted mean samples to target, to the first setting's, against {varied}. "
+        f"Below 1 is sooner. Paired by seed; bands: pointwise 95% from {BOOTSTRAP}. "
+        f"n = {seeds_range(findings.contrasts['pairs'])} in common."
+    )
+
+
+def effects_caption(findings: Findings) -> str:
+    """Caption the decomposition of variance."""
+    return (
+        "Share of the variance of log samples to target, restricted to "
+        f"{count(common_budget(findings.trials))}, by what it goes with: a factor alone, two "
+        "together (×), the seed, and the rest. From a full grid crossed with seeds, "
+        f"n = {seeds_range(findings.summary['seeds'])} a setting. Seeds that never arrive count "
+        "with the budget, which makes the shares of what slows beyond it too small."
+    )
+
+
+def coordinates_caption(findings: Findings) -> str:
+    """Caption the parallel coordinates."""
+    return (
+        f"One line a setting through the values of its varying keys, to its restricted mean "
+        f"samples to target ({count(common_budget(findings.trials))} at most), which also colours "
+        f"it. Grey: no seed arrived. n = {seeds_range(findings.summary['seeds'])} a setting."
     )
 
 

@@ -1,14 +1,18 @@
 """What a reader must know before leaning on the numbers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
+from nnrun.report.verdict import headline
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import trained
 from nnrun.words import count, number, share
 
 
 def reading_limits(findings: Findings) -> list[str]:
-    """Say how much was censored, whether budgets differ, and how fine the times are.
+    """Say how much was censored, how fine the times are, and what could not have been seen.
 
     Returns:
         A paragraph a limit; none if no trial was trained.
@@ -37,4 +41,45 @@ def reading_limits(findings: Findings) -> list[str]:
             f"an evaluation has {number(float(np.median(steps)))} times the samples of "
             "the one before it (median)."
         )
-    return limits
+    return [*limits, *_power(findings), *_tuned(findings.sweep), *_scope(findings)]
+
+
+def _power(findings: Findings) -> list[str]:
+    """Say how small a ratio the seeds could have shown."""
+    table = headline(findings)
+    least = table["detectable"][np.isfinite(table["detectable"])]
+    if least.empty:
+        return []
+    spread = number(float(least.median()))
+    return [
+        f"Power: with these seeds and this spread a ratio of {spread} (median over the "
+        f"{len(least):,} contrasts), or one in {spread}, is shown four times in five; a smaller "
+        "effect can well be real and not be shown."
+    ]
+
+
+def _tuned(sweep: Mapping[str, Any]) -> list[str]:
+    """Warn of a tuned value that lies at the edge of what was tried."""
+    rows = (sweep.get("tuning") or {}).get("rows") or []
+    edges = [row for row in rows if row.get("chosen") and row.get("edge")]
+    if not edges:
+        return []
+    keys, arms = ", ".join(sweep.get("tuned") or []), sum(bool(r.get("chosen")) for r in rows)
+    return [
+        f"Tuning: in {len(edges):,} of {arms:,} arms the chosen "
+        f"{keys} is the smallest or the largest that was tried, so a better one may lie beyond."
+    ]
+
+
+def _scope(findings: Findings) -> list[str]:
+    """Say what was not varied, which the verdict therefore does not speak of."""
+    varying = findings.sweep["varying"]
+    groups = ("data", "features", "network", "init", "optimizer", "schedule", "loss")
+    still = [g for g in groups if not any(k == g or k.startswith(f"{g}.") for k in varying)]
+    still += [key for key in ("lr", "batch_size") if key not in varying]
+    if not still:
+        return []
+    return [
+        f"Scope: {', '.join(still)} {'was' if len(still) == 1 else 'were'} not varied. The verdict "
+        "is about these settings, this task and this target, and says nothing about others."
+    ]

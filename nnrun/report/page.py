@@ -1,86 +1,152 @@
-"""The report page: one self-contained HTML file, its figures also as files beside it."""
+"""The report: one self-contained page, its Markdown twin, and its figures as files."""
 
+import base64
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from nnrun import words
-from nnrun.plot.styles import LINE_STYLES, styles
+from nnrun.plot.styles import LINE_STYLES
 from nnrun.report.captions import summary_caption
+from nnrun.report.inline import inline
 from nnrun.report.jobs import failures, incomplete, missing
 from nnrun.report.limits import reading_limits
+from nnrun.report.markdown import md
 from nnrun.report.pictures import draw_pictures
 from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
-from nnrun.report.verdict import cautions, ratios, statements
-from nnrun.results import REPORT
+from nnrun.report.sections import Section, sections
+from nnrun.report.verdict import CLAIMS, answer, cautions, statements
+from nnrun.results import MARKDOWN, REPORT
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
+from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 
+TEMPLATES = Path(__file__).parent / "templates"
 
-def build(findings: Findings, folder: Path) -> Path:
-    """Write report.html and its figures.
 
-    The page holds its figures, styles and tables, loads nothing and needs no scripts. The same
-    findings give the same bytes.
+def build(findings: Findings, folder: Path, behaviour: Any = None) -> Path:
+    """Write report.html, report.md and the figures.
+
+    The page holds its figures, styles, tables and script, loads nothing, and needs no script. The
+    same findings give the same bytes.
 
     Args:
         findings: What a sweep or a run found.
-        folder: Where to write: ``report.html`` and ``figures/*.svg`` and ``*.png``.
+        folder: Where to write: ``report.html``, ``report.md``, and ``figures/`` with an SVG, a PNG
+            and a PDF file of each.
+        behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
 
     Returns:
         Path of report.html.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = _content(findings, folder, behaviour)
+    language = _language()
+    write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
+    write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
+    return folder / REPORT
+
+
+def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]:
+    """Put together what the templates lay out."""
     summary, sweep = findings.summary, findings.sweep
-    line_styles = styles(shown(summary))
+    drawn = draw_pictures(findings, folder / "figures")
+    line_styles = drawn.layout.line_styles
     groups = row_groups(summary, line_styles)
-    template = _environment().get_template("template.html.j2")
-    html = template.render(
-        sweep=sweep,
-        incomplete=incomplete(sweep),
-        varying=findings.telling,
-        target=shared_target(sweep),
-        settings=len(summary),
-        trials=len(trained(findings.trials)),
-        statements=statements(findings),
-        cautions=cautions(summary, sweep),
-        groups=groups,
-        left_out=left_out(summary, groups),
-        ratios=ratios(summary, sweep),
-        summary_caption=_summary_caption(findings),
-        styles=line_styles,
-        palette=LINE_STYLES,
-        pictures=draw_pictures(findings, line_styles, folder / "figures"),
-        failures=failures(sweep),
-        missing=missing(findings),
-        limits=reading_limits(findings),
-        provenance=provenance(sweep),
-    )
-    return _written(folder / REPORT, html)
+    listed = [row["setting"] for group in groups for row in group.rows]
+    told = sections(findings, drawn.pictures, listed, behaviour)
+    empty = Section("contrasts", "")
+    about: dict[str, Any] = {
+        "sweep": sweep,
+        "incomplete": incomplete(sweep),
+        "notes": [*sweep.get("notes", []), *sweep.get("clashes", [])],
+        "varying": findings.telling,
+        "target": shared_target(sweep),
+        "settings": len(summary),
+        "trials": len(trained(findings.trials)),
+        "answer": answer(findings),
+        "statements": statements(findings),
+        "cautions": cautions(findings),
+        "groups": groups,
+        "left_out": left_out(summary, groups),
+        "errors": bool(summary["failed"].any()),
+        "summary_caption": _summary_caption(findings),
+        "styles": line_styles,
+        "palette": LINE_STYLES,
+        "first": drawn.pictures.get("time_to_target"),
+        "sections": told,
+        "contrasts": next((s for s in told if s.id == "contrasts"), empty),
+        "failures": failures(sweep),
+        "missing": missing(findings),
+        "limits": reading_limits(findings),
+        "provenance": provenance(sweep),
+        **_script(),
+    }
+    return {**about, "contents": _contents(about), "untold": _untold(about)}
 
 
-def _environment() -> Environment:
-    """The page's template language: escapes all text, and knows the filters for numbers."""
-    language = environment(Path(__file__).parent)
-    for name in ("number", "count", "share", "seeds", "setting_name"):
+def _contents(about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List the sections as pairs of an id and a title."""
+    gaps = about["failures"].head or about["missing"].head
+    return [
+        *([("summary", "Each setting")] if about["groups"] else []),
+        *((section.id, section.title) for section in about["sections"]),
+        *([("gaps", "Failed and missing")] if gaps else []),
+        *([("limits", "Limits")] if about["limits"] else []),
+        ("provenance", "Provenance"),
+    ]
+
+
+def _untold(about: Mapping[str, Any]) -> str:
+    """Say where the settings are that no statement is about; empty if there are none."""
+    told = about["statements"]
+    if told and not told[0].setting:
+        return f"All {about['settings']:,} settings are in the tables below."
+    rest = about["settings"] - len(told)
+    if not rest:
+        return ""
+    where = "summary.csv, the soonest and the latest also in" if about["left_out"] else ""
+    return f"{rest:,} more settings are in {where}{' ' if where else ''}the table below."
+
+
+def _script() -> dict[str, Markup]:
+    """Return the page's script, which is ours alone, and the hash by which alone it may run."""
+    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"script": Markup(text), "script_hash": Markup(f"sha256-{digest}")}
+
+
+def _language() -> Environment:
+    """The templates' language: escapes all text, and knows the filters for numbers."""
+    language = environment(TEMPLATES)
+    for name in ("number", "count", "share", "seeds", "setting_name", "probability", "sortable"):
         language.filters[name] = getattr(words, name)
     language.filters["target_text"] = target_text
+    language.filters["md"] = md
+    language.filters["claimed"] = CLAIMS.__getitem__
+    language.filters["data_url"] = _data_url
+    language.filters["drawing"] = _drawing
+    language.filters["after_dot"] = lambda text: text.partition(" · ")[2]
     return language
+
+
+def _data_url(png: bytes) -> Markup:
+    return Markup(f"data:image/png;base64,{base64.b64encode(png).decode()}")
+
+
+def _drawing(svg: str, name: str, number: int) -> Markup:
+    return inline(svg, f"network-{number}-", f"The network of {name} with its weights")
 
 
 def _summary_caption(findings: Findings) -> str:
     if findings.summary.empty:
         return ""
     return summary_caption(findings.summary, common_budget(findings.trials))
-
-
-def _written(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    return unfinished.replace(path)

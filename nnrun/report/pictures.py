@@ -1,109 +1,215 @@
-"""The figures that a sweep's records can fill: as files, and as drawings inside the page."""
+"""The figures that a sweep's findings can fill: as files, and as drawings inside the page."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from nnrun.errors import InputError
 from nnrun.plot import canvas
-from nnrun.plot.figures import learning_curves, time_to_target
-from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, LineStyle
-from nnrun.report.captions import curve_caption, time_caption
-from nnrun.statistics.bands import bands_table
+from nnrun.plot.arrival import profile, time_to_target
+from nnrun.plot.bars import effects, effects_height
+from nnrun.plot.curves import TRACED, learning_curves
+from nnrun.plot.facets import Layout, layout
+from nnrun.plot.forest import contrasts, contrasts_height
+from nnrun.plot.grids import Grid, grid, heatmap, panels_key
+from nnrun.plot.labels import legend_below
+from nnrun.plot.parallel import coordinates
+from nnrun.plot.trends import sensitivity
+from nnrun.report import captions
+from nnrun.report.inline import inline
+from nnrun.report.verdict import headline
+from nnrun.statistics.bands import TRACES, bands_table
 from nnrun.statistics.findings import Findings
+from nnrun.statistics.profile import rungs_used
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
-from nnrun.words import setting_name
 
-WIDE, NARROW = 7.2, 4.4  # inches: beside each other or alone on a desk, and on a phone
-CURVES = ("test_loss", "accuracy")
+WIDE, NARROW = 7.2, 4.4
+"""Inches: across the page, and half of it or a phone."""
+
+MOST_ROWS = 16
+"""Contrasts that a figure has room for."""
+
 TITLES = {
     "time_to_target": "Time to target",
+    "contrasts": "How much sooner, and how surely",
     "test_loss": "Test loss over training",
     "accuracy": "Accuracy over training",
+    "profile": "Runtime profile",
+    "success_rate": "Success rate",
+    "rmst": "Restricted mean samples to target",
+    "speedup": "Speed-up",
+    "sensitivity_target": "Against the target",
+    "sensitivity_budget": "Against the budget",
+    "sensitivity_seeds": "Against the number of seeds",
+    "effects": "What the variance goes with",
+    "coordinates": "Parallel coordinates",
 }
+ALONE = ("time_to_target", "contrasts", "profile", "coordinates")
+"""Figures that get the whole width of the page."""
+
+Paint = Callable[[float], Any]
+"""From a width in inches to a matplotlib figure."""
 
 
-def draw_pictures(
-    findings: Findings, line_styles: Mapping[str, LineStyle], folder: Path
-) -> dict[str, dict[str, Any]]:
+class Picture(NamedTuple):
+    """A figure of the page.
+
+    Attributes:
+        name: Of its files.
+        title: Its heading.
+        caption: What is drawn, of how many seeds, and how.
+        wide: As a drawing inside the page, for the whole of its width; empty if it gets a half.
+        narrow: The same for a half, or for a phone.
+    """
+
+    name: str
+    title: str
+    caption: str
+    wide: Markup
+    narrow: Markup
+
+
+class Drawn(NamedTuple):
+    """All figures of a page.
+
+    Attributes:
+        pictures: By name, in the order of ``TITLES``.
+        layout: Which settings are drawn together, and how.
+    """
+
+    pictures: dict[str, Picture]
+    layout: Layout
+
+
+def draw_pictures(findings: Findings, folder: Path) -> Drawn:
     """Draw every figure that the findings can fill, and write its files.
 
     Args:
         findings: What the sweep found.
-        line_styles: The settings to draw, in order, and how.
-        folder: Where the files go, made if need be.
-
-    Returns:
-        By name (``time_to_target`` first): ``title``, ``caption``, and the inline drawings
-        ``wide`` and ``narrow``. Empty if there is no setting to draw.
+        folder: Where an SVG, a PNG and a PDF file of each go, made if need be.
     """
-    if not line_styles:
-        return {}
-    ran = trained(findings.trials)
-    names = list(line_styles)
-    about = findings.summary.set_index("setting")["label"]
-    labels = {name: setting_name(about[name]) for name in names}
-    drawn = ran[ran["setting"].isin(names)]
-    draw = partial(time_to_target, trials=drawn, line_styles=line_styles, labels=labels)
-    draw = partial(draw, horizon=common_budget(ran))
-    caption = time_caption(ran, names, findings.sweep)
-    made = {"time_to_target": _picture("time_to_target", draw, caption, folder)}
-    table = bands_table({s: findings.bands[s] for s in names if s in findings.bands})
-    for metric in CURVES:
-        if metric not in set(table["metric"]):
-            continue
-        draw = partial(learning_curves, bands=table, metric=metric, labels=labels)
-        draw = partial(draw, line_styles=line_styles, target=_level(findings.sweep, metric))
-        caption = curve_caption(table, metric, len(findings.bands))
-        made[metric] = _picture(metric, draw, caption, folder)
-    return made
-
-
-def _picture(name: str, draw: Any, caption: str, folder: Path) -> dict[str, Any]:
-    """Write one figure's files; return its title, its caption and its inline drawings."""
-    wide, narrow = canvas.paint(draw, WIDE), canvas.paint(draw, NARROW)
-    text = canvas.svg(wide)
+    lay = layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
+    if not lay.line_styles:
+        return Drawn({}, lay)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
-    (folder / f"{name}.png").write_bytes(canvas.png(wide))
-    return {
-        "title": TITLES[name],
-        "caption": caption,
-        "wide": inline(text, f"{name}-w-"),
-        "narrow": inline(canvas.svg(narrow), f"{name}-n-"),
+    made = {
+        name: _written(name, TITLES[name], caption, paint, folder)
+        for figures in (_lines, _contrasts, _grids, _sensitivity, _effects)
+        for name, caption, paint in figures(findings, lay)
     }
+    return Drawn({name: made[name] for name in TITLES if name in made}, lay)
 
 
-def inline(svg: str, prefix: str) -> Markup:
-    """Make an SVG file part of a page: themed by the page's colours, its ids unique there.
+def _written(name: str, title: str, caption: str, paint: Paint, folder: Path) -> Picture:
+    """Write one figure's files; return it as part of a page."""
+    text = canvas.write_files(paint(WIDE), folder / name)
+    across = inline(text, f"{name}-w-", title) if name in ALONE else Markup("")
+    narrow = inline(canvas.svg(paint(NARROW)), f"{name}-n-", title)
+    return Picture(name, title, caption, across, narrow)
 
-    Args:
-        svg: As `canvas.svg` writes it; its text is escaped already.
-        prefix: Put before every id.
 
-    Returns:
-        Markup from ``<svg`` to ``</svg>`` with the fixed colours as CSS variables.
-    """
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
-    head, rest = body.split(">", 1)
-    view = re.search(r'viewBox="[^"]*"', head)
-    body = f'<svg {view[0] if view else ""} aria-hidden="true">{rest}'
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", body))
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", body)
-    body = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", body.replace("xlink:href", "href"))
-    theme = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
-    theme |= {style.color: f"var(--s{i})" for i, style in enumerate(LINE_STYLES)}
-    # Only inside style attributes: a label may well hold the name of a colour.
-    colours = re.compile("|".join(map(re.escape, theme)))
-    body = re.sub(
-        r'style="[^"]*"', lambda m: colours.sub(lambda colour: theme[colour[0]], m[0]), body
+def _lines(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    """Figures of a line a setting."""
+    ran, names = trained(findings.trials), list(lay.line_styles)
+    styled: dict[str, Any] = {"line_styles": lay.line_styles}
+    drawn = ran[ran["setting"].isin(names)]
+    draw = partial(time_to_target, trials=drawn, horizon=common_budget(ran), **styled)
+    yield "time_to_target", captions.time_caption(ran, names, findings.sweep), panels(draw, lay)
+    table = bands_table({s: findings.bands[s] for s in names if s in findings.bands})
+    traces = TRACES if max(map(len, lay.panels.values())) <= TRACED else 0
+    for metric in ("test_loss", "accuracy"):
+        if metric in set(table["metric"]):
+            draw = partial(learning_curves, bands=table, metric=metric, traces=findings.bands)
+            draw = partial(draw, target=_level(findings.sweep, metric), **styled)
+            about = (len(findings.bands), common_budget(ran), traces)
+            yield metric, captions.curve_caption(table, metric, *about), panels(draw, lay)
+    rungs = rungs_used(findings.ladder, findings.trials, findings.sweep, names)
+    solved = findings.profile(names)
+    if len(solved):
+        draw = partial(profile, table=solved, **styled)
+        caption = captions.profile_caption(findings, [str(r) for r in rungs], names)
+        yield "profile", caption, panels(draw, lay)
+
+
+def _contrasts(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    table, first = findings.contrasts, headline(findings)
+    settings = table[(table["family"] == "setting") & table["a"].isin(list(lay.line_styles))]
+    rows = first if (first["family"] == "factor").any() else settings
+    if len(rows) + len(settings) <= MOST_ROWS and rows is not settings:
+        rows = table.loc[[*rows.index, *settings.index]]
+    rows = rows[rows["ratio"].notna()].head(MOST_ROWS)
+    if len(rows):
+        yield (
+            "contrasts",
+            captions.forest_caption(findings, len(rows)),
+            lambda width: canvas.paint(
+                partial(contrasts, table=rows), width, contrasts_height(rows, width)
+            ),
+        )
+
+
+def _grids(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    for value in ("success_rate", "rmst", "speedup"):
+        with suppress(InputError):  # not a grid of two or three factors, or nothing to compare
+            cells = grid(findings.summary, findings.sweep, value)
+            yield value, captions.heatmap_caption(findings, value), partial(_heatmap, cells)
+
+
+def _heatmap(cells: Grid, width: float) -> Any:
+    if list(cells.panels) == [""]:
+        return canvas.paint(partial(heatmap, cells=cells), width, cells.height)
+    return canvas.paint_panels(
+        lambda ax, panel: heatmap(ax, cells, panel, key=False),
+        list(cells.panels),
+        width,
+        cells.height,
+        lambda figure, axes: panels_key(figure, axes, cells),
     )
-    return Markup(body)
+
+
+def _sensitivity(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    first = findings.sweep["settings"][0]["id"]
+    table = findings.sensitivity([s for s in lay.line_styles if s != first])
+    for kind in ("target", "budget", "seeds"):
+        if (table["kind"] == kind).any():
+            draw = partial(sensitivity, table=table, kind=kind, line_styles=lay.line_styles)
+            caption = captions.sensitivity_caption(findings, kind)
+            yield f"sensitivity_{kind}", caption, panels(draw, lay)
+
+
+def _effects(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    table = findings.effects
+    if len(table):
+        height = effects_height(table)
+        draw = partial(effects, table=table)
+        caption = captions.effects_caption(findings)
+        yield "effects", caption, lambda width: canvas.paint(draw, width, height)
+    if len(lay.line_styles) > 2:
+        about = (findings.summary, findings.sweep)
+        with suppress(InputError):  # fewer than two factors
+            canvas.paint(lambda ax: coordinates(ax, *about), NARROW)
+            yield (
+                "coordinates",
+                captions.coordinates_caption(findings),
+                lambda width: canvas.paint(lambda ax: coordinates(ax, *about), width),
+            )
+
+
+def panels(draw: Callable[..., Any], lay: Layout) -> Paint:
+    """Paint lines of settings on one axis, or on a panel for each level of a factor."""
+    if lay.key is None:
+        return lambda width: canvas.paint(partial(draw, labels=lay.labels), width)
+    return lambda width: canvas.paint_panels(
+        lambda ax, panel: draw(ax, labels={}, only=lay.panels[panel]),
+        list(lay.panels),
+        width,
+        finish=lambda figure, axes: legend_below(figure, lay.legend),
+    )
 
 
 def _level(sweep: Mapping[str, Any], metric: str) -> float | None:

@@ -1,57 +1,126 @@
-"""What a sweep found, in plain sentences; without a test, and without a figure."""
+"""The verdict: what a sweep found, in sentences that say how sure they are."""
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from nnrun.report.jobs import incomplete
+from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import SHOWN, shown
-from nnrun.statistics.survival import common_budget, trained
+from nnrun.statistics.survival import trained
 from nnrun.statistics.targets import one_target, target_text, targets
-from nnrun.words import count, number, seeds, seeds_range, setting_name
+from nnrun.words import count, listing, number, p_value, seeds, seeds_range, setting_name, share
 
-FEW_SEEDS = 20  # fewer seeds than this carry no verdict
-NO_TEST = "These are descriptions: this first report makes no statistical test."
+CLAIMS = {
+    "sooner": "sooner",
+    "later": "later",
+    "none": "no difference shown",
+    "few": "no verdict",
+    "incomparable": "not compared",
+}
+"""Words for what a contrast came to."""
+
+
+class Told(NamedTuple):
+    """One statement of the verdict.
+
+    Attributes:
+        setting: The id of the setting it is about; empty for a level of a factor.
+        name: Of that setting or level.
+        claim: ``sooner``, ``later``, ``none`` (no difference shown), ``few``, ``incomparable``;
+            empty where nothing is compared.
+        text: What was found.
+    """
+
+    setting: str
+    name: str
+    claim: str
+    text: str
 
 
 def verdict(findings: Findings) -> list[str]:
-    """Say what the sweep found, in plain sentences.
+    """Say what the sweep found.
 
     Returns:
-        What is not in the report, if anything; then a sentence or two a setting (with more than
-        eight settings, those that the figures show), the first being the baseline; then what the
-        sentences must not be taken for.
+        The answer in one sentence; what is not in the report, if anything; a sentence or two for
+        each statement; then what the sentences must not be taken for.
     """
-    lines = [": ".join(gap)] if (gap := incomplete(findings.sweep)) else []
+    gap = incomplete(findings.sweep)
     told = statements(findings)
-    lines += [f"{told_one['name']}: {told_one['text']}" for told_one in told]
+    lines = [answer(findings), *([": ".join(gap)] if gap else [])]
+    lines += [f"{one.name}: {one.text}" for one in told]
     untold = len(findings.summary) - len(told)
-    if untold:
+    if untold and told and told[0].setting:
         lines.append(f"{untold:,} more settings are in the table.")
-    return [*lines, *cautions(findings.summary, findings.sweep)]
+    return [*lines, *cautions(findings)]
 
 
-def statements(findings: Findings) -> list[dict[str, str]]:
-    """Write one statement a shown setting: ``setting`` (id), ``name``, ``text``."""
-    trials, summary, sweep = findings.trials, findings.summary, findings.sweep
-    horizon = common_budget(trials)
+def answer(findings: Findings) -> str:
+    """Answer the sweep's question in one sentence."""
+    if not (findings.summary["seeds"] > 0).any():
+        return "No setting was trained."
+    table = headline(findings)
+    if table.empty:
+        return _alone(findings)
+    claims = {claim: table[table["verdict"] == claim] for claim in table["verdict"].unique()}
+    tested = [claim for claim in ("sooner", "later", "none") if claim in claims]
+    if not tested:
+        few = claims.get("few")
+        if few is None:
+            return f"Not compared: {table['why'].iloc[0]}."
+        pairs = seeds_range(few["pairs"])
+        return f"No verdict: it takes {ENOUGH} seeds in common, and there are {pairs}."
+    parts = []
+    for claim in tested:
+        for other, found in claims[claim].groupby("name_b", sort=False):
+            names = listing(list(found["name_a"]))
+            verb = "converges" if len(found) == 1 else "converge"
+            if claim == "none":
+                parts.append(f"no difference shown between {names} and {other}")
+            else:
+                parts.append(f"{names} {verb} {claim} than {other}")
+    return f"{'Not shown' if tested == ['none'] else 'Yes'}: {'; '.join(parts)}."
+
+
+def headline(findings: Findings) -> pd.DataFrame:
+    """Take the contrasts that the verdict is made of: of factors if there are any, else all."""
+    table = findings.contrasts
+    factors = table[table["family"] == "factor"]
+    return factors if len(factors) else table
+
+
+def statements(findings: Findings) -> list[Told]:
+    """Write the statements: one a level of a factor, or else one a shown setting."""
+    table = headline(findings)
+    if len(table) and table["family"].iloc[0] == "factor":
+        claims = table["verdict"].isin(["sooner", "later"])
+        first = pd.concat([table[claims], table[~claims]]).head(SHOWN).sort_index()
+        rows: list[dict[str, Any]] = first.to_dict("records")  # type: ignore[assignment]
+        return [Told("", row["name_a"], row["verdict"], compared(row)) for row in rows]
+    return _of_settings(findings, table)
+
+
+def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
+    """Write a statement for each shown setting: how it did, and how it compares."""
+    summary, sweep = findings.summary, findings.sweep
     if len(summary) > SHOWN:
         summary = summary[summary["setting"].isin(shown(summary))]
-    told_trials = trained(trials[trials["setting"].isin(summary["setting"])])
-    budgets = told_trials.groupby("setting", sort=False)["budget"].max()
-    ratio, target = ratios(findings.summary, sweep), targets(sweep)
-    told = []
+    budgets = trained(findings.trials).groupby("setting", sort=False)["budget"].max()
+    against = {row["a"]: row for row in table.to_dict("records")}
+    target, told = targets(sweep), []
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         setting = row["setting"]
         text = outcome(row, budgets.get(setting, math.nan), target.get(setting))
-        compared = comparison(row, ratio.get(setting), horizon)
+        found = against.get(setting)
         is_baseline = len(sweep["settings"]) > 1 and setting == sweep["settings"][0]["id"]
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
-        told.append({"setting": setting, "name": name, "text": f"{text} {compared}".strip()})
+        claim = str(found["verdict"]) if found and row["seeds"] else ""
+        more = f" {compared(found)}" if found and claim else ""
+        told.append(Told(setting, name, claim, text + more))
     return told
 
 
@@ -73,35 +142,41 @@ def outcome(row: Mapping[str, Any], budget: float, target: Any) -> str:
     return text
 
 
-def ratios(summary: pd.DataFrame, sweep: Mapping[str, Any]) -> dict[str, float]:
-    """Divide each setting's restricted mean time by the baseline's; below 1 is sooner.
-
-    Returns:
-        By setting, the baseline left out, as is one that no more than the baseline ever reached
-        the target; empty where the baseline did not train or targets differ.
-    """
-    ran = summary[summary["seeds"] > 0].set_index("setting")
-    baseline = sweep["settings"][0]["id"]
-    if baseline not in ran.index or not one_target(sweep):
-        return {}
-    arrived = (ran["reached"] > 0) | bool(ran.loc[baseline, "reached"])
-    ratio = (ran["rmst"] / ran.loc[baseline, "rmst"])[arrived].drop(baseline, errors="ignore")
-    return {str(setting): float(value) for setting, value in ratio.items()}
-
-
-def comparison(row: Mapping[str, Any], value: float | None, horizon: float) -> str:
-    """Say how one setting's restricted mean time relates to the baseline's, without a test."""
-    if value is None:
-        return ""
-    return (
-        f"Mean time restricted to {count(horizon)} samples: {number(row['rmst'])}, "
-        f"{number(value)} times the baseline's."
+def compared(row: Mapping[Any, Any]) -> str:
+    """Say how one arm compares with another, from its row of the contrasts."""
+    if row["verdict"] == "incomparable":
+        return f"Not compared with {row['name_b']}: {row['why']}."
+    within = f" within {row['blocks']} blocks of the other factors" if row["blocks"] > 1 else ""
+    if row["verdict"] == "few":
+        return (
+            f"No verdict against {row['name_b']}: {row['pairs']} seeds in common, and it takes "
+            f"{ENOUGH}. Observed: {number(row['ratio'])} times its samples{within}."
+        )
+    interval = f"95% interval {number(row['ratio_low'])} to {number(row['ratio_high'])}"
+    found = (
+        f"{number(row['ratio'])} times the samples of {row['name_b']} ({interval}; restricted mean"
+        f"{within}), first in {share(row['sooner'])} of {count(row['pairs'])} pairs of seeds; "
+        f"{p_value(row['p_holm'])}."
     )
+    if row["verdict"] != "none":
+        return f"Converges {row['verdict']}: {found}"
+    return f"No difference shown: {found}{_why_not(row)}"
 
 
-def cautions(summary: pd.DataFrame, sweep: Mapping[str, Any]) -> list[str]:
+def _why_not(row: Mapping[Any, Any]) -> str:
+    """Say why an interval alone makes no claim, or how large a ratio could have been missed."""
+    if not row["ratio_low"] <= 1 <= row["ratio_high"]:
+        return " The interval leaves 1 out, but not so that it outlasts the correction for many."
+    if not math.isfinite(row["detectable"]):
+        return ""
+    least = number(row["detectable"])
+    return f" A ratio of {least}, or one in {least}, would have been shown four times in five."
+
+
+def cautions(findings: Findings) -> list[str]:
     """Say what the sentences above must not be taken for."""
-    few = summary[(summary["seeds"] > 0) & (summary["seeds"] < FEW_SEEDS)]
+    summary, sweep = findings.summary, findings.sweep
+    few = summary[(summary["seeds"] > 0) & (summary["seeds"] < ENOUGH)]
     notes = []
     if len(few):
         has = seeds_range(few["seeds"])
@@ -110,15 +185,26 @@ def cautions(summary: pd.DataFrame, sweep: Mapping[str, Any]) -> list[str]:
         if len(few) == len(summary):
             who = "The setting has" if len(few) == 1 else "The settings have"
         notes.append(
-            f"{who} {has}{' each' * (len(few) > 1)}: fewer than {FEW_SEEDS}, too few for a verdict."
+            f"{who} {has}{' each' * (len(few) > 1)}: fewer than {ENOUGH}, too few for a verdict."
         )
     if len(summary) > 1 and not one_target(sweep):
         notes.append("The settings have different targets, so their times are not compared.")
-    elif len(summary) > 1 and not summary["reached"].any():
-        notes.append("No seed reached the target, so no times are compared.")
-    elif len(summary) > 1 and not ratios(summary, sweep):
-        notes.append("The baseline was not trained, so no setting is compared with it.")
-    return [*notes, NO_TEST]
+    tested = int(headline(findings)["verdict"].isin(["sooner", "later", "none"]).sum())
+    if tested > 1:
+        notes.append(
+            f"{tested:,} comparisons were tested together: p is adjusted for their number (Holm), "
+            "intervals are not."
+        )
+    return notes
+
+
+def _alone(findings: Findings) -> str:
+    """Answer for a sweep that compares nothing."""
+    row: dict[Any, Any] = findings.summary.iloc[0].to_dict()
+    budget = float(trained(findings.trials)["budget"].max())
+    text = outcome(row, budget, targets(findings.sweep).get(row["setting"]))
+    low, high = share(row["success_low"]), share(row["success_high"])
+    return f"{text} Success rate {share(row['success_rate'])} (95% interval {low} to {high})."
 
 
 def _are(n: int) -> str:

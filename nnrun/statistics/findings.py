@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from nnrun.results import Results
@@ -44,8 +45,9 @@ class Findings:
     def of(cls, results: Results) -> Self:
         """Make findings of a sweep's tables, for instance of what ``nnrun.load`` returns."""
         place = {s["id"]: i for i, s in enumerate(results.sweep["settings"])}
-        order = results.trials["setting"].map(place).astype("float64")
-        trials = results.trials.loc[order.sort_values(kind="stable").index]
+        # which seeds a resample draws goes by their order
+        order = np.lexsort((results.trials["seed"], results.trials["setting"].map(place)))
+        trials = results.trials.iloc[order]
         summary = summarise(trials, results.varying)
         ladder = align(trials, ladder_of_curves(results.curves, trials, results.sweep))
         return cls(trials, bands_of_curves(results.curves), summary, results.sweep, ladder)

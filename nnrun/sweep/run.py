@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def run_jobs(
     cache: Cache,
     check: Callable[[], None] = lambda: None,
     todo: Mapping[str, Wanted] | None = None,
+    given_up: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[int, Record]]:
     """Find or train all trials of all jobs; yield each job's record when its setting is done.
 
@@ -61,6 +63,7 @@ def run_jobs(
         cache: Where earlier trials are found and new ones kept.
         check: Called often while training; what it raises ends it.
         todo: What the jobs ask for, if it is known already.
+        given_up: Settings, by id, that are not to be trained, with the errors that say why.
 
     Yields:
         Indices into ``jobs`` with their records; a failed job's record carries the traceback in
@@ -71,6 +74,9 @@ def run_jobs(
     trials: list[Trial] = []
     for key, want in todo.items():
         check()
+        if key in given_up:
+            yield from ((index, failed_record(jobs[index], given_up[key])) for index in want.jobs)
+            continue
         block = cache.find(want.setting, want.engine, want.seeds)
         tally.cached += 0 if block is None else len(block.seeds)
         if block is not None and len(block.seeds) == len(want.seeds):
@@ -147,6 +153,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "error": error,
         "tracking": asdict(job.tracking),
         "report": job.report.name,
+        "study": job.report.study,
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),

@@ -10,6 +10,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 
+from nnrun import places
 from nnrun.hydra_ext import folders
 
 # Hydra's test apps use its oldest defaults, of which it warns
@@ -24,7 +25,7 @@ def plugins(monkeypatch):
     """Let Hydra find our launcher, in this process and in those that the tests start."""
     folder = str(Path(folders.__file__).parent)
     monkeypatch.syspath_prepend(folder)
-    root = str(folders.PACKAGE.parent)
+    root = str(places.PACKAGE.parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, folder]))
 
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "nnrun"
 
 # each part may import itself and what stands before it
 ORDER = [
-    {"errors", "flat", "registry", "seeds", "schema", "templates", "words"},
+    {"errors", "flat", "places", "registry", "seeds", "schema", "templates", "words"},
     {"network"},
     {"problem"},
     {"custom", "resume"},
@@ -43,11 +43,12 @@ ALLOWED = {
         "sweep",
         "statistics",
         "plot",
+        "pictures",
         "report",
         "tracking",
         "pipeline",
     },
-    "rich": {"sweep", "pictures", "pipeline", "cache"},
+    "rich": {"sweep", "pictures", "report", "pipeline", "cache"},
     "pydantic": {"schema"},
     "sklearn": {"problem"},
 }

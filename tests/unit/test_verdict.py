@@ -6,48 +6,116 @@ from nnrun.report.captions import curve_caption, summary_caption, time_caption
 from nnrun.report.verdict import verdict
 from nnrun.statistics.bands import bands
 from nnrun.statistics.findings import Findings
-from tests.unit.sweeps import a_sweep
+from tests.unit.sweeps import NAN, a_sweep
 
 
-def test_verdict_says_what_was_found_and_that_nothing_was_tested():
-    assert verdict(Findings.of(a_sweep(["lr=0.1", "lr=0.3"], diverged=2))) == [
+def told(results):
+    return verdict(Findings.of(results))
+
+
+def test_verdict_answers_first_and_then_says_how_sure_it_is():
+    assert told(a_sweep(["lr=0.1", "lr=0.3"], diverged=2)) == [
+        "Yes: lr=0.3 converges sooner than lr=0.1.",
         "lr=0.1 (baseline): 16 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; "
         "median 300 samples. 2 diverged.",
-        # 16 seeds at 150 and 4 at 1,000 are 320 on average; the baseline's are 440.
+        # 16 seeds at 150 and 4 at 1,000 are 320 on average, the baseline's 440; in 16 of 20 pairs
+        # it is first and in 4 neither arrives
         "lr=0.3: 16 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; median 150 samples. "
-        "2 diverged. Mean time restricted to 1,000 samples: 320, 0.727 times the baseline's.",
-        "These are descriptions: this first report makes no statistical test.",
+        "2 diverged. Converges sooner: 0.727 times the samples of lr=0.1 (95% interval 0.575 to "
+        "0.845; restricted mean), first in 90% of 20 pairs of seeds; p < 0.001.",
     ]
 
 
-def test_verdict_on_few_seeds_and_none_there():
-    lines = verdict(Findings.of(a_sweep(["", ""], seeds=2, arrives=0)))
-    assert lines[1] == (
-        "This setting: 0 of 2 seeds reached accuracy ≥ 0.95 within 1,000 samples; "
-        "no time to report."
+def with_times(results, times):
+    """Give the trials of a sweep of two settings other times to target; inf is never."""
+    trials, (a, b) = results.trials.copy(), times
+    given = np.concatenate([a, b])
+    trials["samples_to_target"] = np.where(np.isfinite(given), given, NAN)
+    trials["status"] = np.where(np.isfinite(given), "reached", "exhausted")
+    return replace(results, trials=trials)
+
+
+def test_verdict_shows_no_difference_where_there_is_none():
+    rng = np.random.default_rng(3)
+    noise = rng.lognormal(5, 0.5, size=(2, 20)).clip(20, 900)
+    lines = told(with_times(a_sweep(["lr=0.1", "lr=0.3"]), noise))
+    assert lines[0] == "Not shown: no difference shown between lr=0.3 and lr=0.1."
+    assert "No difference shown: 1" in lines[2] or "No difference shown: 0." in lines[2]
+    assert "would have been shown four times in five." in lines[2]
+
+
+def test_verdict_says_which_settings_are_sooner_later_and_neither():
+    labels = [f"lr={i}" for i in range(8)]
+    results = a_sweep(labels)
+    place = results.trials["setting"].str[1:].astype(int)
+    # the baseline at 300; five sooner, one as soon, one later
+    times = np.array([300, 100, 100, 100, 100, 100, 300, 900.0])[place]
+    trials = results.trials.assign(samples_to_target=times, status="reached")
+    lines = told(replace(results, trials=trials))
+    assert lines[0] == (
+        "Yes: lr=1, lr=2, lr=3 and 2 others converge sooner than lr=0; "
+        "lr=7 converges later than lr=0; no difference shown between lr=6 and lr=0."
     )
-    assert lines[2] == "The settings have 2 seeds each: fewer than 20, too few for a verdict."
-    assert lines[3] == "No seed reached the target, so no times are compared."
+    assert lines[-1].startswith("7 comparisons were tested together: p is adjusted")
+
+
+def test_verdict_of_a_grid_is_about_the_levels_of_its_factors():
+    pairs = [("raw", 1), ("raw", 2), ("xy", 1), ("xy", 2)]
+    results = a_sweep([f"f={f} lr={lr}" for f, lr in pairs])
+    for setting, (f, lr) in zip(results.sweep["settings"], pairs, strict=True):
+        setting["config"] = {"f": f, "lr": lr}
+    results.sweep.update(varying=["f", "lr"], telling=["f", "lr"])
+    place = results.trials["setting"].str[1:].astype(int)
+    trials = results.trials.assign(samples_to_target=np.array([400, 200, 100, 50.0])[place])
+    trials = trials.assign(status="reached", f="", lr=0)
+    lines = told(replace(results, trials=trials))
+    assert lines[0] == "Yes: f=xy converges sooner than f=raw; lr=2 converges sooner than lr=1."
+    assert lines[1].startswith(
+        "f=xy: Converges sooner: 0.250 times the samples of f=raw (95% interval 0.250 to 0.250; "
+        "restricted mean within 2 blocks of the other factors), first in 100% of 20 pairs"
+    )
+    assert lines[2].startswith("lr=2: Converges sooner: 0.500 times the samples of lr=1")
+
+
+def test_verdict_on_few_seeds_is_refused():
+    lines = told(a_sweep(["lr=1", "lr=2"], seeds=19))
+    assert lines[0] == "No verdict: it takes 20 seeds in common, and there are 19 seeds."
+    assert "No verdict against lr=1: 19 seeds in common, and it takes 20. Observed: " in lines[2]
+    assert lines[3] == "The settings have 19 seeds each: fewer than 20, too few for a verdict."
+
+
+def test_verdict_where_nothing_arrived():
+    lines = told(a_sweep(["lr=1", "lr=2"], arrives=0))
+    assert lines[0].startswith("Not compared: no seed of either")
+    assert "0 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; no time to" in lines[1]
+
+
+def test_verdict_of_one_setting_is_how_it_did():
+    lines = told(a_sweep([""]))
+    assert lines[0] == (
+        "16 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; median 300 samples. "
+        "Success rate 80% (95% interval 58% to 92%)."  # Wilson: 0.5840 to 0.9193
+    )
 
 
 def test_verdict_compares_only_with_the_first_setting_of_the_sweep():
     results = a_sweep(["lr=0.1", "lr=0.3", "lr=1"])
-    rest = replace(results, trials=results.trials[results.trials["setting"] != "s0"])
-    text = " ".join(verdict(Findings.of(rest)))
-    assert "baseline's" not in text
-    assert "(baseline)" not in text
-    assert "The baseline was not trained" in text
+    trials, curves = (t[t["setting"] != "s0"] for t in (results.trials, results.curves))
+    rest = replace(results, trials=trials, curves=curves)
+    lines = told(rest)
+    assert lines[0].startswith("Not compared: ")
+    assert "(baseline)" not in " ".join(lines)
 
 
 def test_verdict_does_not_compare_times_to_different_targets():
     results = a_sweep(["target=0.9", "target=0.95"], target={"metric": "accuracy", "value": 0.9})
     for setting, value in zip(results.sweep["settings"], (0.9, 0.95), strict=True):
         setting["config"] = {"target.metric": "accuracy", "target.value": value, "target.hold": 3}
-    lines = verdict(Findings.of(results))
-    assert "accuracy ≥ 0.9 within" in lines[0]
-    assert "accuracy ≥ 0.95 within" in lines[1]
-    assert "baseline's" not in " ".join(lines)
-    assert "different targets" in lines[2]
+    lines = told(results)
+    assert lines[0] == "Not compared: the settings have different targets."
+    assert "accuracy ≥ 0.9 within" in lines[1]
+    assert "accuracy ≥ 0.95 within" in lines[2]
+    assert "different targets" in lines[3]
 
 
 def test_captions_name_n_method_budget_and_units(tmp_path):

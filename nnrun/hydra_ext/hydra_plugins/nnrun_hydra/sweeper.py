@@ -32,6 +32,7 @@ class NnrunSweeper(BasicSweeper):
         from nnrun.hydra_ext.elsewhere import run_elsewhere
         from nnrun.hydra_ext.grid import plan_grid
         from nnrun.hydra_ext.sweep import run_sweep
+        from nnrun.hydra_ext.tune_keys import read_tuning
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -40,8 +41,9 @@ class NnrunSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         jobs = plan_grid(overrides, options)
+        tuning = read_tuning(overrides, options)
         batches = list(self.split_overrides_to_chunks(jobs, self.max_batch_size))
         if isinstance(self.launcher, NnrunLauncher):
-            run_sweep(self.hydra_context, self.config, batches)
+            run_sweep(self.hydra_context, self.config, batches, tuning)
             return None
-        return run_elsewhere(self.launcher, self.hydra_context, self.config, batches)
+        return run_elsewhere(self.launcher, self.hydra_context, self.config, batches, tuning)

@@ -1,0 +1,151 @@
+"""Tuning a sweep: every choice is composed and checked, then trained, then one is taken."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import filter_overrides
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nnrun.config import Job
+from nnrun.errors import InputError, Issue, listed
+from nnrun.hydra_ext.check import BadJobs, check_jobs
+from nnrun.hydra_ext.complaints import in_our_words
+from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.pipeline import terminal
+from nnrun.pipeline.claim import MARKER, require_unused
+from nnrun.pipeline.clock import Clock
+from nnrun.pipeline.plan import MEASURE_FROM, announce
+from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
+from nnrun.sweep.cache import Cache
+from nnrun.sweep.interrupt import interrupts_held
+from nnrun.sweep.todo import Wanted, wanted
+from nnrun.validate import SWEEP, read, require_one_sweep
+
+JUDGES = ("target", "budget", "evals")
+"""What the choices of a job are judged by."""
+
+Jobs = Sequence[Sequence[str]]
+
+
+def tuned_batches(
+    composer: Composer,
+    master: DictConfig,
+    batches: Sequence[Jobs],
+    tuning: Tuning,
+    clock: Clock,
+) -> tuple[list[Jobs], Tuned | None]:
+    """Choose the tuned values of each job, before any job of the grid is trained.
+
+    Args:
+        composer: Of the sweep.
+        master: The composed configuration of the sweep.
+        batches: The overrides of each job of the grid.
+        tuning: What is tuned.
+        clock: Counts the stage.
+
+    Returns:
+        The batches, each job with the chosen values at its end, and what was found; where only a
+        plan is wanted and the trials are not there yet, the first values and None.
+
+    Raises:
+        InputError: If any job cannot be trained with some choice; nothing was trained.
+        SystemExit: If interrupted.
+    """
+    jobs = [job for batch in batches for job in batch]
+    with clock("compose"):
+        arms = _arms(composer, jobs, tuning)
+        first = [[*job, *tuning.choices[0]] for job in jobs]
+        _require_other_seeds(check_jobs(composer, master, first, first=0), tuning)
+        _require_free_folder(master)
+    with clock("tune"):
+        tuned = _tuned(arms)
+    choices = iter(tuned.chosen if tuned else [0] * len(jobs))
+    chosen = [[[*job, *tuning.choices[next(choices)]] for job in batch] for batch in batches]
+    return list(chosen), tuned
+
+
+def _tuned(arms: Sequence[Arm]) -> Tuned | None:
+    """Say what is done, do it and say what was found; None if only a plan is wanted."""
+    jobs = [job for arm in arms for job in arm.jobs]
+    cache, todo, plan_only = Cache(use=jobs[0].cache), wanted(jobs), jobs[0].plan_only
+    doing = f"tuning {', '.join(arms[0].choices[0])}: "
+    measure_from = 0.0 if plan_only else MEASURE_FROM
+    expected = announce(todo, cache, jobs[0].executor, None, measure_from, doing)
+    if plan_only and expected.cached < expected.trials:
+        return None
+    tuned = _until_interrupted(arms, todo, cache)
+    for complaint in cache.complaints:
+        terminal.warn(complaint)
+    say_what_was_chosen(arms, tuned)
+    return tuned
+
+
+def _until_interrupted(arms: Sequence[Arm], todo: Mapping[str, Wanted], cache: Cache) -> Tuned:
+    with interrupts_held() as interrupt:
+        try:
+            return tune(arms, todo, cache, interrupt.check)
+        except KeyboardInterrupt:
+            kept = cache.use == "use"
+            terminal.say_how_to_go_on(len(arms), len(arms), kept)
+            raise SystemExit(interrupt.exit_code or 130) from None
+
+
+def _arms(composer: Composer, jobs: Jobs, tuning: Tuning) -> list[Arm]:
+    """Compose and check what is trained to tune each job.
+
+    Raises:
+        InputError: With what every job breaks, or else the jobs that break a rule.
+    """
+    arms, bad, broken = [], [], []
+    seeds = {"seed": tuning.seeds[0], "seeds": len(tuning.seeds), "animate": False}
+    for number, overrides in enumerate(jobs):
+        trials: list[Job] = []
+        issues: dict[str, Issue] = {}
+        for choice in tuning.choices:
+            try:
+                trials.append(read({**composer.values([*overrides, *choice]), **seeds}))
+            except (InputError, HydraException, OmegaConfBaseException) as error:
+                refused = in_our_words(error)
+                name = " ".join([f"#{number}", *filter_overrides(overrides), *choice])
+                bad.append((name, refused))
+                issues |= {str(issue): issue for issue in refused.issues}
+        broken.append(issues)
+        arms.append(Arm(number, list(filter_overrides(overrides)), tuning.named, trials))
+    if bad and all(issues.keys() == broken[0].keys() for issues in broken):
+        raise InputError(*broken[0].values())
+    if bad:
+        raise BadJobs(bad, len(jobs) * len(tuning.choices))
+    require_one_sweep([job for arm in arms for job in arm.jobs])
+    for arm in arms:
+        _require_one_judge(arm)
+    return arms
+
+
+def _require_one_judge(arm: Arm) -> None:
+    for key in JUDGES:
+        if len({getattr(job.setting, key) for job in arm.jobs}) > 1:
+            rule = f"changes '{key}', by which the values are judged"
+            raise InputError(Issue(f"{SWEEP}.tune", listed(list(arm.choices[0])), rule))
+
+
+def _require_other_seeds(jobs: Sequence[Job], tuning: Tuning) -> None:
+    """Check that no seed both chooses and is reported."""
+    first, last = tuning.seeds[0], tuning.seeds[-1]
+    for mine in dict.fromkeys(job.trial_seeds for job in jobs):
+        if mine[0] <= last and first <= mine[-1]:
+            rule = f"seeds {first} to {last} would tune, and seeds {mine[0]} to {mine[-1]} report"
+            hint = "values tuned on the seeds that are reported look better than they are"
+            raise InputError(Issue(f"{SWEEP}.tune_seed", first, rule, hint))
+
+
+def _require_free_folder(master: DictConfig) -> None:
+    """Check a folder that was named before anything is trained, as far as that can be known."""
+    raw: Any = OmegaConf.to_container(master.hydra.sweep, resolve=False)
+    if "nnrun_folder" not in str(raw["dir"]):  # that is a new one
+        folder = Path(str(master.hydra.sweep.dir))
+        if not (folder / MARKER).exists():
+            require_unused(folder)

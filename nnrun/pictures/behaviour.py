@@ -1,0 +1,247 @@
+"""What networks of a sweep do: how a typical one of each setting learned, and which went wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nnrun.network.mlp import Params
+from nnrun.pictures.casting import Case, costs, median_case, worst_cases
+from nnrun.pictures.film import Film
+from nnrun.pictures.looks import Look, Unit, diagram_svg, has_look, look_of, unit_rows
+from nnrun.pictures.moments import matched_moments
+from nnrun.pictures.reel import film_within, reason_of
+from nnrun.pictures.subject import Subject, from_record
+from nnrun.pictures.tell import failures_caption, frames_caption, networks_caption, units_caption
+from nnrun.problem.features import bare_problem
+from nnrun.sweep.store import read_record
+from nnrun.training.stack import Trial
+from nnrun.words import count
+
+MOST_SETTINGS = 8
+"""That are shown."""
+
+OTHERWISE = (
+    "trained again, its network did not end with the very numbers of its record, so it was trained "
+    "by another version or on another kind of processor; the frames show what it learned here."
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A moment of a trial.
+
+    Attributes:
+        samples: Training samples seen.
+        words: These and its test loss and accuracy then, in words.
+        png: Its answers over the plane, or along its only input; empty if there is neither.
+    """
+
+    samples: int
+    words: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A setting's median trial.
+
+    Attributes:
+        setting: Its id.
+        name: Its name for people.
+        seed: Of the trial.
+        words: How it ended, with its last test loss and accuracy.
+        frames: One for each of ``Behaviour.moments``; empty if it was not filmed.
+        last: The end of its own training.
+        layers: Title of each layer, its units, and how many more it has; empty without a plane.
+        diagram: The network with its weights as SVG; empty if it is too large to be drawn.
+        subject: The trial, for drawing.
+        film: How it learned, for drawing; None if it was not filmed.
+    """
+
+    setting: str
+    name: str
+    seed: int
+    words: str
+    frames: list[Frame]
+    last: Frame
+    layers: list[tuple[str, list[Unit], int]]
+    diagram: str
+    subject: Subject = field(repr=False)
+    film: Film | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A trial of the gallery of failures.
+
+    Attributes:
+        setting: Its id.
+        name: The setting's name for people.
+        seed: Of the trial.
+        arrived: Whether it reached the target after all.
+        words: How it ended.
+        final: Its last test loss and accuracy, in words.
+        png: Its last answers, misjudged held-out points as dark dots; empty if there is no picture.
+        subject: The trial, for drawing; None if it cannot be drawn.
+    """
+
+    setting: str
+    name: str
+    seed: int
+    arrived: bool
+    words: str
+    final: str
+    png: bytes
+    subject: Subject | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a report shows of single networks.
+
+    Attributes:
+        moments: Training samples seen at the frames, the same for every row.
+        rows: The median trial of each setting that could be shown.
+        failures: The worst trials of all settings, worst first.
+        notes: What is left out, and why, a sentence each.
+        captions: Of ``frames``, ``networks``, ``units`` and ``failures``.
+    """
+
+    moments: list[int]
+    rows: list[Shown]
+    failures: list[Failure]
+    notes: list[str]
+    captions: dict[str, str]
+
+
+def behaviour(
+    trials: pd.DataFrame,
+    records: Mapping[str, Sequence[Path]],
+    settings: Sequence[str],
+    names: Mapping[str, str],
+    advance: Callable[[float], None] = lambda share: None,
+    stopped: Callable[[], bool] = lambda: False,
+    most_seconds: float = 8.0,
+) -> Behaviour:
+    """Show what networks of a sweep do.
+
+    The median trial of each shown setting is trained again and watched; the failures are drawn
+    from their records. Whatever goes wrong with a setting becomes a note.
+
+    Args:
+        trials: As ``nnrun.results.Results.trials``, of all settings.
+        records: Paths of the records of each setting, by its id.
+        settings: Ids of those to show, the most important first; at most eight are.
+        names: Of settings, for people, by id.
+        advance: Called with the share of the training done since the last call.
+        stopped: Asked often; films that are not done by then are left out.
+        most_seconds: Bound on the estimated time to train again; 0 trains nothing.
+    """
+    notes: list[str] = []
+    cast: list[tuple[Case, Subject]] = []
+    for key in settings[:MOST_SETTINGS]:
+        case = median_case(trials[trials["setting"] == key])
+        subject = None if case is None else _found(case, records, names, notes)
+        if case is not None and subject is not None:
+            cast.append((case, subject))
+    seen = [subject for _, subject in cast if has_look(subject.setting)]
+    notes += [_unseen(s, names) for _, s in cast if not has_look(s.setting)]
+    moments = matched_moments([s.setting for s in seen]) if seen else []
+    wanted = [Trial(s.setting, s.seed) for s in seen]
+    reel = film_within(wanted, moments, costs(trials), most_seconds, advance, stopped)
+    notes += [f"{names[key]}: only the end is shown: {why}." for key, why in reel.reasons.items()]
+    rows = []
+    for case, subject in cast:
+        film, name = reel.films.get(case.setting), names[case.setting]
+        try:
+            rows.append(_shown(case, name, subject, film, moments))
+        except Exception as error:
+            notes.append(f"{name}: not drawn: {reason_of(error)}.")
+        if film is not None and not _same(film.subject, subject):
+            notes.append(f"{name}: {OTHERWISE}")
+    failures = [_failure(case, records, names, notes) for case in worst_cases(trials)]
+    captions = {
+        "frames": frames_caption(rows, moments),
+        "networks": networks_caption(rows),
+        "units": units_caption(rows),
+        "failures": failures_caption(failures, trials),
+    }
+    return Behaviour(moments, rows, failures, list(dict.fromkeys(notes)), captions)
+
+
+def _found(
+    case: Case,
+    records: Mapping[str, Sequence[Path]],
+    names: Mapping[str, str],
+    notes: list[str],
+) -> Subject | None:
+    """Read a trial from the record that has it; a note where that is impossible."""
+    try:
+        for path in records.get(case.setting, ()):
+            record = read_record(path)
+            if not record.meta["error"] and case.seed in record.seeds:
+                return from_record(path, case.seed)
+        why = f"no record has seed {case.seed}"
+    except Exception as error:
+        why = reason_of(error)
+    notes.append(f"{names[case.setting]}: its network cannot be drawn: {why}.")
+    return None
+
+
+def _shown(
+    case: Case, name: str, subject: Subject, film: Film | None, moments: Sequence[int]
+) -> Shown:
+    """Draw a setting's median trial."""
+    look = look_of(subject.setting) if has_look(subject.setting) else None
+    last = int(subject.course.samples[-1])
+    end = Frame(last, f"{count(last)} samples seen · {case.final}", _png(look, subject.params))
+    frames = []
+    if film is not None:
+        samples = [film.samples(i) for i in range(len(film.params))]
+        at = {n: i for i, n in enumerate(samples)}
+        frames = [Frame(n, film.words(at[n]), _png(look, film.params[at[n]])) for n in moments]
+    words = f"{case.words} · {case.final}"
+    drawn = unit_rows(subject), diagram_svg(subject)
+    return Shown(case.setting, name, case.seed, words, frames, end, *drawn, subject, film)
+
+
+def _failure(
+    case: Case,
+    records: Mapping[str, Sequence[Path]],
+    names: Mapping[str, str],
+    notes: list[str],
+) -> Failure:
+    """Draw a failed trial as it ended; what cannot be drawn is still told of."""
+    subject, png = _found(case, records, names, notes), b""
+    try:
+        if subject is not None and has_look(subject.setting):
+            png = look_of(subject.setting, dotted=True)(subject.params)
+    except Exception as error:
+        notes.append(f"{names[case.setting]}: not drawn: {reason_of(error)}.")
+        subject = None
+    name, seed, arrived = names[case.setting], case.seed, case.arrived
+    return Failure(case.setting, name, seed, arrived, case.words, case.final, png, subject)
+
+
+def _png(look: Look | None, params: Params) -> bytes:
+    return b"" if look is None else look(params)
+
+
+def _same(one: Subject, other: Subject) -> bool:
+    """Say whether two trainings ended in the very same parameters."""
+    pairs = zip(one.params, other.params, strict=True)
+    return all(
+        np.array_equal(a, b, equal_nan=True)
+        for mine, theirs in pairs
+        for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def _unseen(subject: Subject, names: Mapping[str, str]) -> str:
+    """Say why a trial has no picture of its answers."""
+    data, inputs = subject.setting.data.name, len(bare_problem(subject.setting.data).inputs)
+    why = f"{data} has {inputs} inputs and no plane of x and y"
+    return f"{names[subject.setting.id]}: no decision surface: {why}."

@@ -1,0 +1,109 @@
+"""Trials filmed at matched moments, as many as a bound on time allows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from nnrun.pictures.film import Film, shoot_together
+from nnrun.training.cost import seconds
+from nnrun.training.engines import choose_engine
+from nnrun.training.stack import Stack, Trial, group
+from nnrun.training.trainer import TrainingStopped
+from nnrun.words import number
+
+PATIENCE = 4.0
+"""How many times the bound filming may take after all, before it is given up: the estimate holds
+for the machine that trained, and this may be a slower one."""
+
+
+class Reel(NamedTuple):
+    """What was filmed.
+
+    Attributes:
+        films: By setting id.
+        reasons: Why a setting was not filmed, by its id.
+    """
+
+    films: dict[str, Film]
+    reasons: dict[str, str]
+
+
+def film_within(
+    trials: Sequence[Trial],
+    moments: Sequence[int],
+    costs: Mapping[str, tuple[float, int]],
+    most_seconds: float,
+    advance: Callable[[float], None] = lambda share: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Reel:
+    """Film trials, the first of them first, until the estimated time is spent.
+
+    Args:
+        trials: One a setting, the most important first.
+        moments: Samples seen at the frames.
+        costs: What training cost, by setting: nanoseconds a trial and sample, and how many trials
+            of it were trained.
+        most_seconds: Bound on the estimated time of all.
+        advance: Called with the share of the work done since the last call.
+        stopped: Asked often; what is not filmed by then is left out.
+    """
+    chosen: list[Trial] = []
+    reasons: dict[str, str] = {}
+    for trial in trials:
+        try:
+            whole = filming_seconds([*chosen, trial], costs)
+            if whole <= most_seconds:
+                chosen.append(trial)
+                continue
+            more = whole - filming_seconds(chosen, costs)
+            took = f"about {number(more, 2)} s of training, and {most_seconds:g} s may be spent"
+            reasons[trial.setting.id] = f"its frames would take {took}"
+        except Exception as error:
+            reasons[trial.setting.id] = reason_of(error)
+    total = sum((t.setting.budget - t.setting.seen for t in chosen), 0) or 1
+    until = monotonic() + max(PATIENCE * most_seconds, 1.0)
+    films: dict[str, Film] = {}
+    for stack in group(chosen):
+        try:
+            shot = shoot_together(
+                stack.trials,
+                moments,
+                lambda n: advance(n / total),
+                lambda: stopped() or monotonic() > until,
+            )
+            films |= {film.subject.setting.id: film for film in shot}
+        except TrainingStopped:
+            why = "filming was stopped" if stopped() else "its frames took longer than estimated"
+            reasons |= {trial.setting.id: why for trial in stack.trials}
+        except Exception as error:
+            reasons |= {trial.setting.id: reason_of(error) for trial in stack.trials}
+    return Reel(films, reasons)
+
+
+def filming_seconds(trials: Sequence[Trial], costs: Mapping[str, tuple[float, int]]) -> float:
+    """Estimate the seconds that filming takes: by shapes, and by what training took.
+
+    It follows from the records alone: the same records give the same choice of what is filmed.
+    """
+    return sum((_stack_seconds(stack, costs) for stack in group(trials)), 0.0)
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _stack_seconds(stack: Stack, costs: Mapping[str, tuple[float, int]]) -> float:
+    """Take the larger of both estimates for one stack."""
+    engine, setting, n = choose_engine(stack), stack.setting, len(stack.trials)
+    # a few trials take the lanes as long as a full width of them
+    side_by_side = -(-n // engine.width) * engine.width
+    estimated = seconds(setting, side_by_side, engine.name)
+    measured = 0.0
+    for nanoseconds, trained in (costs.get(t.setting.id, (0.0, 1)) for t in stack.trials):
+        # its mean over the trials that were trained together; these were not more than a width,
+        # and as a rule not fewer than the setting has
+        together = min(trained, engine.width) * side_by_side / engine.width
+        whole = max(together, n) * nanoseconds * 1e-9 * (setting.budget - setting.seen)
+        measured = max(measured, whole)
+    return max(estimated, measured)

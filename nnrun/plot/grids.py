@@ -1,0 +1,228 @@
+"""Heatmaps of two factors: a cell a setting, and what has no setting is not drawn as zero."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from nnrun.errors import InputError, Issue
+from nnrun.plot.axes import height, names_axis, numbers_in, title, width, write
+from nnrun.plot.colours import colour_key, ink_on, scale_of
+from nnrun.plot.styles import INK, MUTED, VAGUE
+from nnrun.statistics.factors import factors, levels, names
+from nnrun.statistics.targets import one_target
+from nnrun.words import compact, number, one_line, share
+
+TITLES: Mapping[str, str] = {
+    "success_rate": "Share of seeds that reached the target",
+    "rmst": "Restricted mean samples to target",
+    "speedup": "Speed-up: × as soon as the baseline, by restricted mean",
+}
+VALUES = tuple(TITLES)
+_WRITTEN: Mapping[str, Callable[[float], str]] = {
+    "success_rate": share,
+    "rmst": lambda value: compact(float(f"{value:.2g}")),
+    "speedup": lambda value: number(value, 2),
+}
+_LEVEL = 22  # characters of a level that are written beside a row or below a column
+_LETTER = 5.0  # points that a letter takes
+
+
+class Grid(NamedTuple):
+    """The values of a sweep's settings over two factors, for each level of a third.
+
+    Attributes:
+        value: "success_rate", "rmst" or "speedup".
+        x: Name of the factor of the columns.
+        y: Name of the factor of the rows.
+        panels: By title (empty without a third factor) a table, a row and a column a level: NaN
+            where there is no trained setting, inf where neither this setting nor the baseline
+            ever reached the target, so that they can't be compared.
+    """
+
+    value: str
+    x: str
+    y: str
+    panels: Mapping[str, pd.DataFrame]
+
+    @property
+    def scale(self) -> tuple[Normalize, Colormap]:
+        """One scale of colours for all panels."""
+        return scale_of(self.value, np.concatenate([t.to_numpy() for t in self.panels.values()]))
+
+    @property
+    def height(self) -> float:
+        """How high the plot of a panel should be, in inches."""
+        return 0.3 * len(next(iter(self.panels.values()))) + 0.1
+
+
+def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
+    """Lay a sweep's settings out over its two factors, the third making panels.
+
+    Args:
+        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
+        sweep: The content of sweep.json.
+        value: "success_rate", "rmst" or "speedup".
+
+    Raises:
+        InputError: If the value is unknown, if there are not two or three factors, or if two
+            settings would share a cell.
+    """
+    if value not in VALUES:
+        raise InputError(Issue("value", value, "is not drawn", f"known: {', '.join(VALUES)}"))
+    said, several = names(sweep), factors(sweep)
+    if len(several) not in (2, 3):
+        rule = f"a heatmap needs two or three factors, {len(several)} vary"
+        raise InputError(Issue("heatmap", None, rule, "a forest plot of the contrasts may serve"))
+    x, y, third = _axes(several)
+    table = levels(sweep)
+    if table.duplicated().any():
+        rule = "two settings have the same level of every factor"
+        raise InputError(Issue("heatmap", None, rule, "a tuned key is no factor"))
+    table["value"] = _values(summary, sweep, value).reindex(table.index)
+    rows, columns = _sorted(several[y])[::-1], _sorted(several[x])
+    parts = {"": table}
+    if third:
+        parts = {f"{said[third]}={t}": table[table[third] == t] for t in _sorted(several[third])}
+    cells = pd.MultiIndex.from_product([rows, columns])
+    shape = (len(rows), len(columns))
+    panels = {
+        name: pd.DataFrame(
+            part.set_index([y, x])["value"].reindex(cells).to_numpy().reshape(shape), rows, columns
+        )
+        for name, part in parts.items()
+    }
+    return Grid(value, said[x], said[y], panels)
+
+
+def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
+    """Draw a cell for each setting; hatched where none was trained, grey where none compares.
+
+    Args:
+        ax: Axis to draw on.
+        cells: What to draw.
+        panel: The title of one of its panels.
+        key: Whether to put the scale of colours beside the axis.
+
+    Returns:
+        The same axis.
+    """
+    norm, colours = cells.scale
+    table = cells.panels[panel]
+    for r, row in enumerate(table.to_numpy(np.float64)):
+        for c, value in enumerate(row):
+            _cell(ax, (c, r), value, norm, colours)
+    ax.set_xlim(-0.5, table.shape[1] - 0.5)
+    ax.set_ylim(table.shape[0] - 0.5, -0.5)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    _level_names(ax, table)
+    ax.set_xlabel(cells.x + _notes(cells), parse_math=False)
+    ax.set_ylabel(cells.y, parse_math=False)
+    title(ax, TITLES[cells.value])
+    if key:
+        colour_key(ax, norm, colours, cells.value)
+    _numbers(ax, table, cells)
+    return ax
+
+
+def panels_key(figure: Figure, axes: Sequence[Axes], cells: Grid) -> None:
+    """Put one scale of colours beside all panels of a figure."""
+    norm, colours = cells.scale
+    colour_key(axes, norm, colours, cells.value)
+
+
+def _axes(several: Mapping[str, Sequence[str]]) -> tuple[str, str, str | None]:
+    """Choose the factors of the columns, the rows and the panels: fewest levels to the panels."""
+    keys = sorted(several, key=lambda key: len(several[key]))
+    third = keys.pop(0) if len(keys) == 3 else None
+    # numbers read best from left to right, and long names beside rows
+    keys.sort(key=lambda key: (_numeric(several[key]), -max(map(len, several[key]))))
+    return keys[1], keys[0], third
+
+
+def _numeric(texts: Sequence[str]) -> bool:
+    return numbers_in(texts) is not None
+
+
+def _sorted(texts: Sequence[str]) -> list[str]:
+    """Numbers in their order, other levels as they came."""
+    return sorted(texts, key=float) if _numeric(texts) else list(texts)
+
+
+def _values(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> "pd.Series[float]":
+    """Find each setting's value; NaN where it was not trained, inf where it can't be compared."""
+    table = summary.set_index("setting")
+    if value != "speedup":
+        return table[value].astype(np.float64)
+    first = sweep["settings"][0]["id"]
+    if not one_target(sweep):
+        raise InputError(Issue("heatmap", None, "the settings have different targets", ""))
+    if first not in table.index or not table["seeds"][first]:
+        raise InputError(Issue("heatmap", None, "the baseline was not trained", ""))
+    ratio = table["rmst"][first] / table["rmst"].astype(np.float64)
+    if table["reached"][first]:
+        return ratio
+    return ratio.mask((table["reached"] == 0) & (table["seeds"] > 0), np.inf)
+
+
+def _cell(
+    ax: Axes, place: tuple[int, int], value: float, norm: Normalize, colours: Colormap
+) -> None:
+    corner = (place[0] - 0.48, place[1] - 0.47)
+    look: dict[str, Any] = {"facecolor": colours(norm(value)), "linewidth": 0}
+    if np.isnan(value):
+        look = {"facecolor": "none", "edgecolor": MUTED, "hatch": "////", "linewidth": 0}
+    elif np.isinf(value):
+        look = {"facecolor": VAGUE, "alpha": 0.45, "linewidth": 0}
+    ax.add_patch(Rectangle(corner, 0.96, 0.94, **look))
+
+
+def _numbers(ax: Axes, table: pd.DataFrame, cells: Grid) -> None:
+    """Write the values into the cells, where the widest of them fits."""
+    norm, colours = cells.scale
+    values = table.to_numpy(np.float64)
+    texts = {
+        (c, r): "–" if np.isinf(value) else _WRITTEN[cells.value](value)
+        for (r, c), value in np.ndenumerate(values)
+        if not np.isnan(value)
+    }
+    room = 72 * 0.92 * width(ax) / table.shape[1]
+    longest = max(map(len, texts.values()), default=0)
+    if longest * _LETTER > room or 72 * height(ax) / table.shape[0] < 10:
+        return
+    for (c, r), text in texts.items():
+        finite = np.isfinite(values[r, c])
+        ink = ink_on(colours(norm(values[r, c]))) if finite else INK
+        write(ax, text, (c, r), ha="center", color=ink)
+
+
+def _level_names(ax: Axes, table: pd.DataFrame) -> None:
+    """Name rows and columns; long names of columns stand aslant, of very many every few."""
+    columns = [_short(str(text)) for text in table.columns]
+    room = 72 * width(ax) / len(columns)
+    step = max(1, -(-10 // max(int(room), 1)))
+    names_axis(ax.xaxis, [t if not i % step else "" for i, t in enumerate(columns)])
+    if max(map(len, columns)) * _LETTER > room * step:
+        for text in ax.get_xticklabels():
+            text.set(rotation=35, ha="right", rotation_mode="anchor")
+    names_axis(ax.yaxis, [_short(str(text)) for text in table.index])
+
+
+def _short(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= _LEVEL else text[: _LEVEL - 1] + "…"
+
+
+def _notes(cells: Grid) -> str:
+    """Say below the axis what cells without a number mean."""
+    values = np.concatenate([t.to_numpy(np.float64).ravel() for t in cells.panels.values()])
+    notes = ["hatched: nothing trained"] if np.isnan(values).any() else []
+    notes += ["–: neither this nor the baseline ever arrived"] if np.isinf(values).any() else []
+    return "\n" + "; ".join(notes) if notes else ""

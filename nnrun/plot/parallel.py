@@ -1,0 +1,178 @@
+"""Parallel coordinates: a line a setting over the factors, coloured by its restricted mean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from numpy.typing import NDArray
+
+from nnrun.errors import InputError, Issue
+from nnrun.plot.axes import log_ticks, numbers_in, ticks, title, width, write
+from nnrun.plot.colours import LESS_IS_DARK_LINES, colour_key, rounded, samples_scale, samples_ticks
+from nnrun.plot.styles import MUTED, PAPER, VAGUE
+from nnrun.statistics.factors import factors, levels, names
+from nnrun.words import one_line, wrapped
+
+Floats = NDArray[np.float64]
+
+MOST_NAMED = 14
+"""Levels of an axis up to which each is named."""
+
+SPREAD = 8.0
+"""Ratio of the largest to the least number of a key from which on its axis is logarithmic."""
+
+_JITTER = 0.012  # of an axis: lines that share a level part a little
+
+
+class Coordinate(NamedTuple):
+    """One of the upright axes.
+
+    Attributes:
+        name: What stands above it.
+        places: Of each setting, between 0 and 1, shape (setting,).
+        marks: Texts and where they stand.
+        numeric: Whether places are numbers' rather than names'.
+    """
+
+    name: str
+    places: Floats
+    marks: Sequence[tuple[str, float]]
+    numeric: bool
+
+
+def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Axes:
+    """Draw a line for each setting through its level of each factor to its restricted mean.
+
+    Settings of which no seed ever reached the target are grey and dashed: their restricted mean
+    is the budget, whatever they did.
+
+    Args:
+        ax: Axis to draw on.
+        summary: As `nnrun.statistics.summary.summarise` returns it; untrained settings are left
+            out.
+        sweep: The content of sweep.json.
+
+    Returns:
+        The same axis.
+
+    Raises:
+        InputError: If fewer than two factors vary, or nothing was trained.
+    """
+    said, table = names(sweep), summary[summary["seeds"] > 0].set_index("setting")
+    if len(said) < 2 or table.empty:
+        rule = f"parallel coordinates need two factors and a trained setting, {len(said)} vary"
+        raise InputError(Issue("coordinates", None, rule, "a forest plot may serve"))
+    has, all_levels = levels(sweep).reindex(table.index), factors(sweep)
+    upright = [coordinate(said[key], list(has[key]), all_levels[key]) for key in said]
+    rmst = table["rmst"].to_numpy(np.float64)
+    upright.append(_samples_coordinate(rmst))
+    arrived = table["reached"].to_numpy() > 0
+    _lines(ax, upright, rmst, arrived)
+    _uprights(ax, upright)
+    title(ax, "A line a setting, coloured by its restricted mean samples to target")
+    return ax
+
+
+def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordinate:
+    """Place settings along an axis: numbers on a scale that fits them, names evenly.
+
+    Args:
+        name: Of the factor.
+        has: Each setting's level.
+        several: All levels, in order of first appearance.
+    """
+    numbers = numbers_in(several)
+    if numbers is None:
+        steps = {t: (i + 0.5) / len(several) for i, t in enumerate(several)}
+        marks = [(t, steps[t]) for t in several[:: -(-len(several) // MOST_NAMED)]]
+        return Coordinate(name, np.array([steps[t] for t in has]), marks, False)
+    low, high = min(numbers), max(numbers)
+    log = low > 0 and high / low > SPREAD
+    place = _scale(low, high, log)
+    if len(several) <= MOST_NAMED:
+        order = sorted(zip(numbers, several, strict=True))
+        marks = _apart([(text, place(value)) for value, text in order])
+    else:
+        found = log_ticks(low, high, 6) if log else list(np.linspace(low, high, 5))
+        marks = [(f"{value:.3g}", place(value)) for value in found]
+    return Coordinate(name, np.array([place(float(t)) for t in has]), marks, True)
+
+
+def _samples_coordinate(rmst: Floats) -> Coordinate:
+    """The last axis: fewer samples, the sooner ones, at the top."""
+    norm = samples_scale(rmst)
+    low, high = float(norm.vmin or 1), float(norm.vmax or 1)
+    place = _scale(low, high, True)
+    marks = [(rounded(value), 1 - place(value)) for value in samples_ticks(low, high, 6)]
+    places = np.array([1 - place(value) for value in rmst])
+    return Coordinate("restricted mean, samples", places, marks, True)
+
+
+def _scale(low: float, high: float, log: bool) -> Callable[[float], float]:
+    """From a value to its place between 0 and 1."""
+    if log:
+        return lambda value: float(np.log(value / low) / np.log(high / low))
+    return lambda value: float((value - low) / (high - low))
+
+
+def _apart(marks: Sequence[tuple[str, float]], least: float = 0.055) -> list[tuple[str, float]]:
+    """Leave out marks that would overlap the one below."""
+    kept: list[tuple[str, float]] = []
+    for mark in marks:
+        if not kept or mark[1] - kept[-1][1] >= least:
+            kept.append(mark)
+    return kept
+
+
+def _lines(
+    ax: Axes, upright: Sequence[Coordinate], rmst: Floats, arrived: NDArray[np.bool_]
+) -> None:
+    """Draw the settings, the soonest on top."""
+    n, last = len(rmst), len(upright) - 1
+    # not random: the same table gives the same picture
+    shift = _JITTER * (np.arange(n) / max(n - 1, 1) - 0.5) * min(n - 1, 8) / 4
+    y = np.column_stack(
+        [axis.places + (0 if i == last else shift) for i, axis in enumerate(upright)]
+    )
+    paths = [np.column_stack([np.arange(last + 1), one]) for one in y]
+    order = np.argsort(-rmst, kind="stable")
+    wide = 1.5 if n <= 60 else 0.8
+    norm = samples_scale(rmst[arrived])
+    grey = [paths[i] for i in order if not arrived[i]]
+    dashes: dict[str, Any] = {"linewidths": wide * 0.7, "linestyles": [(0, (3, 2))]}
+    ax.add_collection(LineCollection(grey, colors=VAGUE, alpha=0.7, **dashes))
+    shown = [i for i in order if arrived[i]]
+    colours = LESS_IS_DARK_LINES(norm(rmst[shown]))
+    ax.add_collection(LineCollection([paths[i] for i in shown], colors=colours, linewidths=wide))
+    if shown:
+        colour_key(ax, norm, LESS_IS_DARK_LINES, "rmst")
+    if grey:
+        ax.set_xlabel("grey, dashed: no seed reached the target within the budget")
+
+
+def _uprights(ax: Axes, upright: Sequence[Coordinate]) -> None:
+    """Draw the axes with their names below and their marks beside them."""
+    last = len(upright) - 1
+    ax.set_xlim(-0.35, last + 0.35)
+    ax.set_ylim(-0.04, 1.04)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    ticks(ax.yaxis, [], str)
+    ax.tick_params(length=0)
+    room = max(6, int(72 * width(ax) / (last + 1) / 5))
+    ticks(ax.xaxis, range(last + 1), lambda i: wrapped(one_line(upright[int(i)].name), room))
+    for text in ax.get_xticklabels():
+        text.set_parse_math(False)
+    ground = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    for i, axis in enumerate(upright):
+        ax.plot([i, i], [0, 1], color=MUTED, linewidth=1.0, zorder=2.5)
+        for mark, y in axis.marks:
+            side: dict[str, Any] = {"ha": "left", "offset": (4, 0)}
+            if i == 0:
+                side = {"ha": "right", "offset": (-4, 0)}
+            said = one_line(mark)
+            said = said if len(said) <= room else said[: room - 1] + "…"
+            write(ax, said, (i, y), zorder=4, bbox=ground, **side)

@@ -1,0 +1,67 @@
+"""Time to target against the target."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from nnrun.plot.axes import log_ticks, ticks, title
+from nnrun.plot.labels import name_lines
+from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
+from nnrun.words import compact, share
+
+
+def target_times(
+    ax: Axes,
+    table: pd.DataFrame,
+    line_styles: Mapping[str, LineStyle],
+    labels: Mapping[str, str],
+    horizon: float,
+    target: float | None = None,
+    only: Collection[str] | None = None,
+) -> Axes:
+    """Draw the median samples to each accuracy, with the interquartile band over seeds.
+
+    A line ends where half of its seeds no longer arrive: there is no finite time beyond.
+
+    Args:
+        ax: Axis to draw on.
+        table: As `nnrun.statistics.target_times.target_times` returns it.
+        line_styles: The settings that have room between the limits, in order, and how each looks.
+        labels: What to call each setting; empty if the lines are named elsewhere.
+        horizon: The budget in samples, the upper end of the axis.
+        target: The headline target, drawn as a level.
+        only: Of the settings those that are drawn here; all if None.
+
+    Returns:
+        The same axis.
+    """
+    table = table[table["setting"].isin(list(line_styles))]
+    ax.set_yscale("log")
+    low = max(1.0, float(table["q25"].min()) / 1.3)
+    ax.set_ylim(low, horizon)
+    ticks(ax.yaxis, log_ticks(low, horizon, 6), compact)
+    first, last = float(table["accuracy"].min()), float(table["accuracy"].max())
+    ax.set_xlim(first, last)
+    found = ax.xaxis.get_major_locator().tick_values(first, last)
+    ticks(ax.xaxis, [t for t in found if first <= t <= last + 1e-9], share)
+    ax.set_xlabel("accuracy to be reached and held")
+    if target is not None:
+        ax.axvline(target, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    ends = {}
+    for setting, style in line_styles.items():
+        if only is None or setting in only:
+            mine = table[table["setting"] == setting]
+            x, bottom, middle, top = (
+                mine[name].to_numpy(np.float64) for name in ("accuracy", "q25", "median", "q75")
+            )
+            band: dict[str, Any] = {"color": style.color, "alpha": BAND_ALPHA, "linewidth": 0}
+            edge = np.where(np.isfinite(bottom), np.minimum(top, 10 * horizon), np.nan)
+            ax.fill_between(x, np.where(np.isfinite(bottom), bottom, np.nan), edge, **band)
+            ax.plot(x, np.where(np.isfinite(middle), middle, np.nan), **style.matplotlib)
+            ends[setting] = (np.nan, np.nan)
+    title(ax, "Training samples until then (log scale)")
+    name_lines(ax, ends, line_styles, labels)
+    return ax

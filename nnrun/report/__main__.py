@@ -1,0 +1,123 @@
+"""``python -m nnrun.report``: tables and report anew from records, of one sweep or of several."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.report.index import OUTPUTS, write_index
+from nnrun.report.rebuild import Choices, rebuild
+from nnrun.report.waiting import waiting
+
+WORDS = ("target", "baseline", "facet", "keys")
+HELP = """\
+words:
+  target=METRIC:VALUE[:HOLD]  judge the curves against another target than the declared one:
+                              accuracy:0.9, test_loss:0.01:5
+  baseline=WORDS              compare with this setting: its id, its label, or keys and values
+                              that it alone has: "lr=0.03 hidden=[2,1]"
+  facet=KEY                   a panel for each value of this key
+  keys=A,B                    name the settings by these keys only
+
+examples:
+  python -m nnrun.report outputs/sweeps/DATE_TIME
+  python -m nnrun.report outputs/sweeps/MONDAY outputs/sweeps/TUESDAY target=accuracy:0.9
+  python -m nnrun.report --index
+"""
+
+
+class Asked(NamedTuple):
+    """The words of a command line.
+
+    Attributes:
+        paths: Folders.
+        choices: What is asked of the report.
+    """
+
+    paths: list[Path]
+    choices: Choices
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 2 for bad input, 1 if the system refuses a file."""
+    options = _parser().parse_intermixed_args(arguments)
+    try:
+        if options.index:
+            print(write_index(_indexed(options.words)))
+        else:
+            _report(sort(options.words), options.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def sort(words: Sequence[str]) -> Asked:
+    """Tell folders from choices.
+
+    Raises:
+        InputError: If a word is neither, or a choice is made twice, or there is no folder.
+    """
+    paths, given = [], dict[str, str]()
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or Path(word).exists():
+            paths.append(Path(word))
+        elif key not in WORDS:
+            raise InputError(Issue(key, value, "is not a known key", did_you_mean(key, WORDS)))
+        elif key in given:
+            raise InputError(Issue(key, value, f"is given twice, first as {given[key]}"))
+        elif not value:
+            raise InputError(Issue(key, None, "is empty", "see --help"))
+        else:
+            given[key] = value
+    if not paths:
+        hint = "for instance outputs/sweeps/DATE_TIME"
+        raise InputError(Issue("path", None, "say which sweep or run to report on", hint))
+    keys = given.pop("keys", "")
+    return Asked(paths, Choices(**given, keys=[k for k in keys.strip("[]").split(",") if k]))
+
+
+def _report(asked: Asked, out: Path | None) -> None:
+    with waiting() as say:
+        done = rebuild(asked.paths, asked.choices, out, say)
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(done.verdict[0])
+    print(f"report: {done.path}")
+
+
+def _indexed(words: Sequence[str]) -> Path:
+    if len(words) > 1:
+        raise InputError(Issue("--index", " ".join(words), "takes one folder", "outputs"))
+    folder = Path(words[0] if words else OUTPUTS)
+    if not folder.is_dir():
+        raise InputError(Issue("--index", folder, "is no folder", "outputs, where sweeps/ is"))
+    return folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m nnrun.report",
+        usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
+        "[--out FOLDER]\n       %(prog)s --index [FOLDER]",
+        description=__doc__,
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    about = "folder of a sweep, of a run, or of many; or one of the words below"
+    parser.add_argument("words", nargs="*", metavar="PATH", help=about)
+    about = "where the report goes; default: the sweep's folder, for several outputs/reports/NEW"
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help=about)
+    about = "only write index.html over all sweeps and runs of a folder; default: outputs"
+    parser.add_argument("--index", action="store_true", help=about)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

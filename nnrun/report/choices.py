@@ -1,0 +1,173 @@
+"""What a reader can ask of a report: another target, baseline, facet, or naming of settings."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnrun.config import Target
+from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.schema import build
+from nnrun.statistics.tabulate import Head
+from nnrun.sweep.describe import key_names, label, value_text
+from nnrun.words import setting_name
+
+Facts = dict[str, Any]
+
+
+def read_target(text: str) -> dict[str, Any]:
+    """Read a target, for instance ``accuracy:0.9`` or ``test_loss:0.01:5``.
+
+    Returns:
+        ``metric``, ``value``, and ``hold`` if it was given.
+
+    Raises:
+        InputError: If it is none.
+    """
+    parts = str(text).split(":")
+    if len(parts) not in (2, 3) or not all(parts):
+        rule = "must be METRIC:VALUE or METRIC:VALUE:HOLD"
+        raise InputError(Issue("target", text, rule, "for instance accuracy:0.95:3"))
+    words = dict(zip(("metric", "value", "hold"), parts, strict=False))
+    wanted = {key: _number(word) for key, word in words.items()}
+    issues: list[Issue] = []
+    target = build(Target, wanted, issues, "target.")
+    if target is None:
+        raise InputError(*issues)
+    return {key: getattr(target, key) for key in wanted}
+
+
+def retargeted(head: Head, wanted: Mapping[str, Any]) -> Head:
+    """Give a record's setting another target; its id becomes that of the setting it then is.
+
+    Raises:
+        InputError: If the target is an accuracy, and the setting has none.
+    """
+    if wanted["metric"] == "accuracy" and head.meta["task"] == "regression":
+        rule = f"needs classes, and {head.path.parent} is a regression"
+        raise InputError(Issue("target.metric", "accuracy", rule, "take test_loss"))
+    own = {f"target.{key}": value for key, value in wanted.items()}
+    config = {**head.meta["config"], **own}
+    if config == head.meta["config"]:
+        return head
+    return Head(head.path, {**head.meta, "config": config, "setting": setting_id(config)})
+
+
+def setting_id(config: Mapping[str, Any]) -> str:
+    """Return the id that `nnrun.config.Setting.id` gives to a flat configuration."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def find_key(what: str, word: str, keys: Sequence[str]) -> str:
+    """Find a dotted key by its whole name, or as labels say it.
+
+    Args:
+        what: The option that asks for it, for the error.
+        word: For instance ``network.hidden`` or ``hidden``.
+        keys: The keys it can be.
+
+    Raises:
+        InputError: If there is no such key, or several.
+    """
+    if word in keys:
+        return word
+    found = [key for key, name in zip(keys, key_names(keys), strict=True) if name == word]
+    found = found or [k for k in keys if k.removesuffix(".name").rsplit(".", 1)[-1] == word]
+    if len(found) == 1:
+        return found[0]
+    if not keys:
+        raise InputError(Issue(what, word, "names a key, and nothing varies"))
+    if found:
+        raise InputError(Issue(what, word, f"can be any of {listed(found)}", "give it whole"))
+    rule = "is not a key that varies"
+    raise InputError(Issue(what, word, rule, did_you_mean(word, [*key_names(keys)])))
+
+
+def name_by(facts: Facts, words: Sequence[str]) -> Facts:
+    """Name the settings by some keys only.
+
+    Raises:
+        InputError: If a word is no key, or if two settings would have one name.
+    """
+    keys = list(dict.fromkeys(find_key("keys", word, facts["varying"]) for word in words))
+    configs = [setting["config"] for setting in facts["settings"]]
+    for short in (True, False):
+        labels = [label(config, keys, short) for config in configs]
+        if len(set(labels)) == len(labels):
+            break
+    first: dict[str, int] = {}
+    for i, name in enumerate(labels):
+        if first.setdefault(name, i) != i:
+            ids = [facts["settings"][k]["id"] for k in (first[name], i)]
+            both = " and ".join(facts["settings"][k]["label"] for k in (first[name], i))
+            rule = f"does not tell {' and '.join(ids)} apart, both '{name}'"
+            raise InputError(Issue("keys", ",".join(words), rule, f"they are {both}"))
+    settings = [{**s, "label": n} for s, n in zip(facts["settings"], labels, strict=True)]
+    return {**facts, "settings": settings, "telling": keys}
+
+
+def with_baseline(facts: Facts, words: str) -> Facts:
+    """Move the setting that some words select to the front.
+
+    Args:
+        facts: Of the sweep.
+        words: Its id, its label, or keys and values that it alone has.
+
+    Raises:
+        InputError: If they select none, or several.
+    """
+    settings = facts["settings"]
+    exact = [s for s in settings if words.strip() in (s["id"], s["label"])]
+    found = exact or [s for s in settings if _has(facts, s["config"], words)]
+    if len(found) != 1:
+        rule = f"selects {len(found)} settings, and must select one" if found else "selects none"
+        names = [f"'{setting_name(s['label'])}' ({s['id']})" for s in found or settings]
+        raise InputError(Issue("baseline", words, rule, f"candidates: {listed(names)}"))
+    chosen = found[0]
+    target = {key: chosen["config"].get(f"target.{key}") for key in ("metric", "value", "hold")}
+    others = [s for s in settings if s is not chosen]
+    return {**facts, "settings": [chosen, *others], "target": target}
+
+
+def _has(facts: Facts, config: Mapping[str, Any], words: str) -> bool:
+    """Say whether a setting has all of the values in some words, such as ``lr=0.1 hidden=[2, 1]``.
+
+    Raises:
+        InputError: If they are no keys and values.
+    """
+    for pair in _pairs(words):
+        word, equals, value = pair.partition("=")
+        if not (equals and word):
+            rule = "must be a setting's id, its label, or words such as lr=0.1"
+            names = [s["label"] for s in facts["settings"]]
+            raise InputError(Issue("baseline", words, rule, f"candidates: {listed(names)}"))
+        key = word if word in facts["constant"] else find_key("baseline", word, facts["varying"])
+        if key not in config or not _is(config, key, value):
+            return False
+    return True
+
+
+def _pairs(words: str) -> list[str]:
+    """Split words at spaces, but not within brackets or after a comma."""
+    closed = re.sub(r"\s*,\s*", ",", words)
+    return re.sub(r"(?<=[\[(])\s+|\s+(?=[\])])", "", closed).split()
+
+
+def _is(config: Mapping[str, Any], key: str, text: str) -> bool:
+    """Say whether a value is what a text says, as labels, the command line or a number."""
+    value = config[key]
+    if text in (value_text(config, key), value_text(config, key, True), shown(value)):
+        return True
+    number = _number(text)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and not isinstance(number, str) and number == value
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

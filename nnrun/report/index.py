@@ -1,0 +1,132 @@
+"""index.html: every sweep and run under outputs/, newest first, with its verdict and its report."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from nnrun.results import INDEX, REPORT, SWEEP
+from nnrun.statistics.targets import is_target, target_text, targets
+from nnrun.sweep.store import write_text
+from nnrun.templates import environment
+from nnrun.words import count, seeds_range
+
+OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
+"""Where results go if nobody says otherwise, and the folders in there that the index looks into."""
+
+STATUSES = {
+    "complete": "complete",
+    "failed": "with errors",
+    "missing": "incomplete",
+    "interrupted": "interrupted",
+    "running": "running, or ended early",
+}
+
+
+class Entry(NamedTuple):
+    """A sweep or run as the index lists it.
+
+    Attributes:
+        folder: Of the sweep, as seen from the index.
+        link: Of its report, fit for an address; empty if there is none.
+        name: Of the experiment.
+        started: As in sweep.json; empty if unknown.
+        moment: The same in seconds since the epoch, -1 if unknown.
+        status: In words.
+        good: Whether all went well.
+        settings: How many.
+        seeds: Of a setting, for instance ``2 to 20``; empty if there was none.
+        target: In words.
+        answer: The first sentence of the verdict; empty if there is none.
+    """
+
+    folder: str
+    link: str
+    name: str
+    started: str
+    moment: float
+    status: str
+    good: bool
+    settings: int
+    seeds: str
+    target: str
+    answer: str
+
+
+def write_index(outputs: Path) -> Path:
+    """Write the index of a folder of results; it reads their sweep.json and nothing else.
+
+    Args:
+        outputs: Such as ``outputs``, with the folders ``sweeps``, ``runs`` and ``reports``.
+
+    Returns:
+        Path of index.html.
+    """
+    found = entries(outputs)
+    language = environment(Path(__file__).parent / "templates")
+    language.filters["count"] = count
+    page = language.get_template("index.html.j2").render(entries=found, palette=())
+    write_text(outputs / INDEX, page)
+    return outputs / INDEX
+
+
+def entries(outputs: Path) -> list[Entry]:
+    """List the sweeps and runs of a folder, the newest first; a file that is damaged is skipped."""
+    found = []
+    for path in sorted(path for kind in KINDS for path in (outputs / kind).glob(f"*/{SWEEP}")):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            found.append(_entry(facts, path.parent, outputs))
+    found.sort(key=lambda entry: entry.folder, reverse=True)
+    return sorted(found, key=lambda entry: entry.moment, reverse=True)
+
+
+def _entry(facts: Mapping[str, Any], folder: Path, outputs: Path) -> Entry:
+    place = folder.relative_to(outputs).as_posix()
+    status, started = str(facts["status"]), str(facts.get("started") or "")
+    verdict = facts.get("verdict") or [""]
+    return Entry(
+        folder=place,
+        link=quote(f"{place}/{REPORT}") if (folder / REPORT).is_file() else "",
+        name=str(facts.get("name") or place),
+        started=started[:16].replace("T", " "),
+        moment=_moment(started),
+        status=STATUSES.get(status, status),
+        good=status == "complete",
+        settings=len(facts.get("settings") or []),
+        seeds=_seeds(facts),
+        target=_target(facts),
+        answer=str(verdict[0]),
+    )
+
+
+def _moment(started: str) -> float:
+    """Read a date and time; one that does not name its zone is taken for UTC."""
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(started)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return -1.0
+
+
+def _seeds(facts: Mapping[str, Any]) -> str:
+    """Count the seeds of each setting over its jobs."""
+    several: dict[str, set[int]] = {}
+    for job in facts.get("jobs") or []:
+        if job.get("seeds"):
+            first, last = job["seeds"]
+            several.setdefault(job["setting"], set()).update(range(first, last + 1))
+    if not several:
+        return ""
+    counts = [len(numbers) for numbers in several.values()]
+    return seeds_range(counts).split(" seed")[0]
+
+
+def _target(facts: Mapping[str, Any]) -> str:
+    found = list(targets(facts).values()) if facts.get("settings") else []
+    if not found:
+        return ""
+    shared = all(target == found[0] for target in found) and is_target(found[0])
+    return target_text(found[0]) if shared else "differs"

@@ -1,0 +1,38 @@
+"""From an SVG file to a part of a page."""
+
+import re
+
+from markupsafe import Markup, escape
+
+from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED
+
+THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
+THEME |= {style.color: f"var(--s{i})" for i, style in enumerate(LINE_STYLES)}
+
+
+def inline(svg: str, prefix: str, title: str) -> Markup:
+    """Make an SVG file part of a page: themed by the page's colours, its ids unique there.
+
+    Args:
+        svg: As `nnrun.plot.canvas.svg` writes it; its text is escaped already.
+        prefix: Put before every id.
+        title: What the figure shows, for those who hear the page.
+
+    Returns:
+        Markup from ``<svg`` to ``</svg>`` with the fixed colours as CSS variables.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
+    head, rest = body.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', head)
+    named = f'role="img" aria-labelledby="{prefix}title"'
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", rest))
+    rest = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", rest)
+    rest = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", rest.replace("xlink:href", "href"))
+    # Only inside style attributes: a label may well hold the name of a colour.
+    colours = re.compile("|".join(map(re.escape, THEME)))
+    rest = re.sub(
+        r'style="[^"]*"', lambda m: colours.sub(lambda colour: THEME[colour[0]], m[0]), rest
+    )
+    heading = f'<title id="{prefix}title">{escape(title)}</title>'
+    return Markup(f"<svg {view[0] if view else ''} {named}>{heading}{rest}")

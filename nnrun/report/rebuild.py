@@ -1,0 +1,240 @@
+"""Tables and report anew from records alone: of a sweep, or of several as one."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from nnrun.errors import InputError, Issue
+from nnrun.network.files import RECORD
+from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
+from nnrun.report.facts import page_facts
+from nnrun.report.index import KINDS, OUTPUTS, write_index
+from nnrun.report.join import Joiner
+from nnrun.report.merge import differences, facts_of, merged_facts
+from nnrun.report.sources import Source, read_sources
+from nnrun.report.verdict import verdict
+from nnrun.results import MARKDOWN, SWEEP
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.tabulate import Head, records_of, tabulate
+from nnrun.statistics.targets import target_text
+from nnrun.sweep.store import write_text
+
+REPORTS = Path(OUTPUTS) / "reports"
+ROWS = 40
+"""Most settings that a notebook lists."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is asked of a report besides its records.
+
+    Attributes:
+        target: What counts as converged instead of what was declared, as METRIC:VALUE[:HOLD].
+        baseline: Words that select the setting that the others are compared with.
+        facet: The key whose values get panels of their own.
+        keys: The keys that settings are named by.
+    """
+
+    target: str | None = None
+    baseline: str | None = None
+    facet: str | None = None
+    keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A report, with what it is made of.
+
+    Attributes:
+        path: Of report.html.
+        verdict: What was found, in sentences, the answer first.
+        findings: All that the page is made of.
+        notes: What could not be read or put together, in sentences.
+    """
+
+    path: Path
+    verdict: list[str]
+    findings: Findings
+    notes: list[str]
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """A row a setting, as `nnrun.statistics.summary.summarise` returns it."""
+        return self.findings.summary
+
+    @property
+    def contrasts(self) -> pd.DataFrame:
+        """A row a contrast, as `nnrun.statistics.contrasts.contrasts` returns it."""
+        return self.findings.contrasts
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial, as `nnrun.results.Results.trials`."""
+        return self.findings.trials
+
+    @property
+    def markdown(self) -> str:
+        """The report as Markdown, for instance for a pull request."""
+        return self.path.with_name(MARKDOWN).read_text(encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        """Show verdict and summary in a notebook."""
+        told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
+        table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
+        return f"<ul>{told}</ul>{table}<p>{escape(str(self.path))}</p>"
+
+
+def rebuild(
+    paths: Sequence[Path],
+    choices: Choices = Choices(),
+    out: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Rebuilt:
+    """Write tables, report and sweep.json of what some records hold.
+
+    Args:
+        paths: Folders of sweeps, of runs, or of many of these.
+        choices: What is asked of the report.
+        out: Where it goes; None for the folder of the sweep, and for several sweeps a new folder
+            under outputs/reports.
+        say: Is told what is being done.
+
+    Raises:
+        InputError: If there is nothing to report, or if a choice cannot be met.
+    """
+    notes: list[str] = []
+    wanted = read_target(choices.target) if choices.target is not None else None
+    say("reading records")
+    sources = read_sources(paths, notes)
+    folder = _folder(sources, out)
+    heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
+    facts = _chosen(_facts(sources, heads, folder or REPORTS, notes), choices)
+    if wanted:
+        notes += _judged_otherwise(sources, wanted)
+    folder = folder or _fresh(REPORTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
+    joiner = Joiner(facts, named, wanted is not None, notes)
+    say(f"reading {len(facts['settings']):,} settings")
+    findings = tabulate(joiner, facts, folder)
+    facts |= {"notes": notes} if notes else {}
+    facts |= {"clashes": joiner.clashes} if joiner.clashes else {}
+    if folder.resolve() not in [source.folder.resolve() for source in sources]:
+        facts["report_of"] = [source.name for source in sources]
+    records = records_of(head for _, head in named)
+    return _written(replace(findings, sweep=page_facts(facts)), facts, folder, records, say)
+
+
+def _facts(
+    sources: Sequence[Source], heads: Sequence[Sequence[Head]], folder: Path, notes: list[str]
+) -> dict[str, Any]:
+    """Say where the records come from."""
+    several = [facts_of(s, mine, folder) for s, mine in zip(sources, heads, strict=True)]
+    if len(several) == 1:
+        return several[0]
+    notes += differences(sources, several)
+    return merged_facts(sources, several)
+
+
+def _chosen(facts: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    """Do what is asked of names, baseline and facets."""
+    if choices.keys:
+        facts = name_by(facts, choices.keys)
+    if choices.baseline is not None:
+        facts = with_baseline(facts, choices.baseline)
+    if choices.facet is not None:
+        facts = {**facts, "facet": find_key("facet", choices.facet, facts["telling"])}
+    return facts
+
+
+def _judged_otherwise(sources: Sequence[Source], wanted: Mapping[str, Any]) -> list[str]:
+    """Say that the target was given after training, where it is not the declared one."""
+    declared = {
+        tuple(head.meta["config"].get(f"target.{key}") for key in ("metric", "value", "hold"))
+        for source in sources
+        for head in source.heads
+    }
+    others = [
+        _held(metric, value, hold)
+        for metric, value, hold in sorted(declared, key=str)
+        if {"metric": metric, "value": value, "hold": hold} != {"hold": hold, **wanted}
+    ]
+    if not others:
+        return []
+    given = _held(wanted["metric"], wanted["value"], wanted.get("hold"))
+    return [
+        f"Judged against {given} instead of the declared {' or '.join(others)}: this target was "
+        "chosen after training."
+    ]
+
+
+def _held(metric: str, value: float, hold: int | None) -> str:
+    text = target_text({"metric": metric, "value": value})
+    return text if hold is None else f"{text} (held for {hold} evaluation{'s'[: hold > 1]})"
+
+
+def _written(
+    findings: Findings,
+    facts: dict[str, Any],
+    folder: Path,
+    records: Mapping[str, Sequence[Path]],
+    say: Callable[[str], None],
+) -> Rebuilt:
+    """Write the page and sweep.json, and the index if the folder is one of its."""
+    from nnrun.report.write import write_report  # it draws: matplotlib takes a second
+
+    path = write_report(findings, folder, records, say)
+    facts["verdict"] = verdict(findings)
+    write_text(folder / SWEEP, json.dumps(facts, indent=1) + "\n")
+    if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:
+        write_index(folder.parents[1])
+    notes = [*facts.get("notes", []), *facts.get("clashes", [])]
+    return Rebuilt(path, facts["verdict"], findings, notes)
+
+
+def _folder(sources: Sequence[Source], out: Path | None) -> Path | None:
+    """Return where a report goes; None for a folder that is still to be made.
+
+    Raises:
+        InputError: If other results are there.
+    """
+    if out is None:
+        return sources[0].folder if len(sources) == 1 else None
+    own = len(sources) == 1 and out.resolve() == sources[0].folder.resolve()
+    if not own and _holds_results(out):
+        rule = "holds the results of another run or sweep"
+        raise InputError(Issue("out", out, rule, "choose another folder"))
+    if out.exists() and not out.is_dir():
+        raise InputError(Issue("out", out, "is not a folder"))
+    return out
+
+
+def _holds_results(folder: Path) -> bool:
+    """Tell whether a folder holds what no report has put there."""
+    if (folder / RECORD).exists():
+        return True
+    try:
+        return "report_of" not in json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, TypeError):
+        return True
+
+
+def _fresh(parent: Path) -> Path:
+    """Make a folder named by date and time, that no other process has."""
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp, number = datetime.now().strftime("%Y-%m-%d_%H-%M-%S"), 1
+    while True:
+        folder = parent / (stamp if number == 1 else f"{stamp}_{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1

@@ -1,0 +1,181 @@
+"""A study's page: a template in Markdown, filled with the numbers of its own sweep."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, TemplateError
+from markupsafe import Markup
+
+from nnrun import words
+from nnrun.errors import InputError, Issue, did_you_mean, listed
+from nnrun.report.markdown import md
+from nnrun.report.study_figures import FIGURES
+from nnrun.report.verdict import CLAIMS
+from nnrun.statistics.contrasts import contrasts, judged
+from nnrun.statistics.factors import levels, names
+from nnrun.statistics.findings import Findings
+from nnrun.sweep.store import write_text
+from nnrun.templates import environment
+
+Row = Mapping[Any, Any]
+
+
+class Study:
+    """What a study's template can ask for: settings by their levels, and contrasts of two.
+
+    The contrasts that the template asks for are the study's family: their p-values are corrected
+    together (Holm). So the page is rendered twice, the first time to learn what it asks.
+
+    Args:
+        findings: What the sweep found.
+        curves: A row an evaluation, as `nnrun.results.Results.curves`.
+    """
+
+    def __init__(self, findings: Findings, curves: pd.DataFrame) -> None:
+        self.findings, self.curves = findings, curves
+        said = levels(findings.sweep).rename(columns=names(findings.sweep))
+        self._levels = said.map(_plain)
+        self._rows = findings.summary.set_index("setting", drop=False)
+        self._asked: dict[tuple[str, str], pd.DataFrame] = {}
+        self._family: dict[tuple[str, str], Row] = {}
+        self._folder: Path | None = None
+
+    def id(self, **wanted: str) -> str:
+        """Find the one setting that has these levels, by the factors' names in labels.
+
+        Raises:
+            InputError: If there is none, or more than one.
+        """
+        found = self._having(wanted)
+        if len(found) != 1:
+            rule = f"fits {len(found)} settings of the study, and must fit one"
+            hint = listed(list(self._rows["label"]))
+            raise InputError(Issue("study", wanted, rule, hint))
+        return found[0]
+
+    def setting(self, **wanted: str) -> Row:
+        """Return the row of the summary of the setting that has these levels."""
+        id_ = self.id(**wanted)
+        config = next(s["config"] for s in self.findings.sweep["settings"] if s["id"] == id_)
+        return {**config, **self._rows.loc[id_]}
+
+    def trials(self, **wanted: str) -> pd.DataFrame:
+        """Return the trials of the setting that has these levels."""
+        return self.findings.trials[self.findings.trials["setting"] == self.id(**wanted)]
+
+    def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
+        """Return the contrast of one setting with another, ``p_holm`` within the page's family."""
+        pair = self.id(**a), self.id(**b)
+        if pair not in self._asked:
+            self._asked[pair] = self._contrast(*pair)
+        return self._family.get(pair) or dict(self._asked[pair].iloc[0])
+
+    def require(self, holds: bool, sentence: str) -> str:
+        """Say a sentence of the page that rests on a number.
+
+        Raises:
+            InputError: If the numbers no longer bear it out.
+        """
+        if not holds:
+            rule = "is not what this sweep found, so the page was not written"
+            raise InputError(Issue("study", sentence, rule, "mend the sentence in the template"))
+        return sentence
+
+    def figure(self, kind: str, name: str, words: str, facet: str, **only: str) -> Markup:
+        """Draw a figure beside the page, and return what shows it there.
+
+        Args:
+            kind: As `nnrun.report.study_figures.FIGURES`.
+            name: Of its file.
+            words: What it shows, for those who do not see it.
+            facet: The factor that makes the panels.
+            only: Levels of factors that are drawn.
+        """
+        if self._folder is not None:
+            settings = self._having(only)
+            text = FIGURES[kind](self._part(settings), self.curves, facet)
+            write_text(self._folder / f"{name}.svg", text)
+        return Markup(f"![{md(words)}]({name}.svg)")
+
+    def closed(self, folder: Path) -> "Study":
+        """Correct all contrasts that were asked for together; from now on figures are drawn."""
+        self._folder = folder
+        if self._asked:
+            table = judged(pd.concat(self._asked.values(), ignore_index=True))
+            self._family = dict(zip(self._asked, table.to_dict("records"), strict=True))
+        return self
+
+    def _having(self, wanted: Mapping[str, str]) -> list[str]:
+        table = self._levels
+        for factor, level in wanted.items():
+            if factor not in table:
+                hint = did_you_mean(factor, table.columns)
+                raise InputError(Issue("study", factor, "is no factor of the sweep", hint))
+            table = table[table[factor] == _plain(level)]
+        return [str(setting) for setting in table.index]
+
+    def _part(self, settings: list[str]) -> Findings:
+        """Take some settings, in the order of the sweep."""
+        found, sweep = self.findings, dict(self.findings.sweep)
+        sweep["settings"] = [one for one in sweep["settings"] if one["id"] in settings]
+        trials = found.trials[found.trials["setting"].isin(settings)]
+        summary = found.summary[found.summary["setting"].isin(settings)]
+        ladder = found.ladder.loc[trials.index]
+        return replace(found, trials=trials, summary=summary, sweep=sweep, ladder=ladder)
+
+    def _contrast(self, a: str, b: str) -> pd.DataFrame:
+        trials, sweep = self.findings.trials, self.findings.sweep
+        about = {s["id"]: s for s in sweep["settings"]}
+        only = {**sweep, "settings": [about[b], about[a]], "telling": [], "varying": []}
+        found = contrasts(trials[trials["setting"].isin([a, b])], only)
+        return found[found["family"] == "setting"]
+
+
+def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder: Path) -> Path:
+    """Fill a study's template and draw its figures.
+
+    Args:
+        template: For instance experiments/NAME.md.j2.
+        findings: What the sweep found.
+        curves: As `nnrun.results.Results.curves`.
+        folder: Where the page and its figures go.
+
+    Returns:
+        Path of the page, NAME.md.
+
+    Raises:
+        InputError: If the page asks for what the sweep does not have, or says what it did not find.
+    """
+    study = Study(findings, curves)
+    about = {
+        name: getattr(study, name) for name in ("setting", "trials", "compare", "require", "figure")
+    }
+    about["sweep"] = findings.sweep
+    path = folder / template.name.removesuffix(".j2")
+    try:
+        page = _language(template.parent).get_template(template.name)
+        page.render(about)
+        study.closed(folder)
+        write_text(path, page.render(about))
+    except (TemplateError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        rule = f"cannot be filled with the numbers of this sweep ({error!r})"
+        raise InputError(Issue("study", template, rule)) from error
+    return path
+
+
+def _language(folder: Path) -> Environment:
+    language = environment(folder, escape=False)
+    for name in ("number", "count", "share", "p_value"):
+        language.filters[name] = getattr(words, name)
+    language.filters["md"] = md
+    language.filters["claimed"] = CLAIMS.__getitem__
+    return language
+
+
+def _plain(level: str) -> str:
+    return level.replace(" ", "")

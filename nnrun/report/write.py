@@ -1,0 +1,59 @@
+"""Everything that is written of what a sweep found: page, figures, and a study's own page."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from nnrun.pictures.behaviour import Behaviour, behaviour
+from nnrun.places import study_template
+from nnrun.report.page import build
+from nnrun.report.study import write_study
+from nnrun.results import CURVES
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.summary import shown
+from nnrun.words import setting_name
+
+
+def write_report(
+    findings: Findings,
+    folder: Path,
+    records: Mapping[str, Sequence[Path]],
+    say: Callable[[str], None] = lambda text: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Write the report, with what single networks do, and a study's page if there is one to fill.
+
+    Args:
+        findings: What the sweep found; its curves are in ``folder``.
+        folder: Where to.
+        records: Paths of the records of each setting, by its id.
+        say: Is told what is being done.
+        stopped: Asked while networks are watched: whether an end is wanted.
+
+    Returns:
+        Path of report.html.
+    """
+    say("watching networks learn")
+    found = watched(findings, records, stopped)
+    say("drawing the report")
+    path = build(findings, folder, found)
+    name = findings.sweep.get("study")
+    if name and study_template(name).is_file():
+        say("filling the study's page")
+        write_study(study_template(name), findings, pd.read_parquet(folder / CURVES), folder)
+    return path
+
+
+def watched(
+    findings: Findings,
+    records: Mapping[str, Sequence[Path]],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Behaviour | None:
+    """See what networks of the settings do that a panel has room for; None if none trained."""
+    chosen = shown(findings.summary)
+    if not chosen:
+        return None
+    about = zip(findings.summary["setting"], findings.summary["label"], strict=True)
+    names = {str(setting): setting_name(label) for setting, label in about}
+    return behaviour(findings.trials, records, chosen, names, stopped=stopped)

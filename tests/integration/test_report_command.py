@@ -1,0 +1,108 @@
+"""``python -m nnrun.report``, as a user calls it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.conftest import OFF, QUICK
+
+REBUILT = ("report.html", "report.md", "trials.parquet", "curves.parquet", "ladder.parquet")
+REBUILT = (*REBUILT, "summary.csv", "sweep.json")
+
+
+def report(folder, *arguments, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "nnrun.report", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in REBUILT}
+
+
+@pytest.mark.slow  # three processes that train, draw, and draw again
+def test_a_sweep_is_rebuilt_to_the_byte_and_alone_from_its_records(nnrun):
+    nnrun("-m", "lr=0.1,0.3", *QUICK, "tracking=off")
+    (sweep,) = nnrun.outputs("sweeps")
+    before = contents(sweep)
+    index = (nnrun.folder / "outputs" / "index.html").read_text()
+    assert f'href="sweeps/{sweep.name}/report.html"' in index
+    done = report(nnrun.folder, f"outputs/sweeps/{sweep.name}")
+    assert f"report: outputs/sweeps/{sweep.name}/report.html" in done.stdout
+    after = contents(sweep)
+    assert [name for name in REBUILT if after[name] != before[name]] == []
+    assert (nnrun.folder / "outputs" / "index.html").read_text() == index
+
+    shutil.rmtree(sweep / "figures")
+    for name in REBUILT:
+        (sweep / name).unlink()
+    report(nnrun.folder, str(sweep))
+    after = contents(sweep)
+    tables = [name for name in REBUILT if name.endswith((".parquet", ".csv"))]
+    assert [name for name in tables if after[name] != before[name]] == []
+    known, found = json.loads(before["sweep.json"]), json.loads(after["sweep.json"])
+    assert {key for key in known if found.get(key) != known[key]} == {
+        "overrides",
+        "stacks",
+        "stages",
+    }
+    assert list((sweep / "figures").iterdir())
+
+
+def test_sweeps_that_failed_in_part_are_merged(nnrun):
+    break_it = (
+        "import nnrun.sweep.gather as g; train = g.train\n"
+        "def bad(shard, *a):\n"
+        "    if any(x.setting.lr == 0.3 for x in shard.trials): raise RuntimeError('boom')\n"
+        "    return train(shard, *a)\n"
+        "g.train = bad"
+    )
+    quick = [*QUICK, *OFF]
+    nnrun("-m", "lr=0.1,0.3", *quick, "cache=off", patch=break_it, code=1)
+    nnrun("-m", "lr=0.2,0.3", *quick, "seed=2", "cache=off")
+    sweeps = [str(path) for path in nnrun.outputs("sweeps")]
+    done = report(nnrun.folder, *sweeps, "baseline=lr=0.2", "target=accuracy:0.6:1", "--out", "x")
+    assert done.stderr == (
+        "note: Judged against accuracy ≥ 0.6 (held for 1 evaluation) instead of the declared "
+        "accuracy ≥ 0.95 (held for 3 evaluations): this target was chosen after training.\n"
+    )
+    facts = json.loads((nnrun.folder / "x" / "sweep.json").read_text())
+    assert [s["label"] for s in facts["settings"]] == ["lr=0.2", "lr=0.1", "lr=0.3"]
+    assert facts["status"] == "failed"
+    (log,) = [job["log"] for job in facts["jobs"] if job["status"] == "failed"]
+    assert (nnrun.folder / "x" / log).is_file()
+    page = (nnrun.folder / "x" / "report.html").read_text()
+    assert "boom" in page
+    assert "this target was chosen after training" in page
+
+
+def test_errors_are_said_shortly(nnrun):
+    for words, text in (
+        ([], "error: path: say which sweep or run to report on"),
+        (["outputs"], "error: path=outputs: does not exist"),
+        (["x", "basline=a"], "error: basline=a: is not a known key (did you mean 'baseline'?)"),
+    ):
+        assert report(nnrun.folder, *words, code=2).stderr.startswith(text)
+    told = report(nnrun.folder, "--help").stdout
+    assert "target=METRIC:VALUE[:HOLD]" in told
+    assert "baseline=WORDS" in told
+
+
+def test_the_name_alone_costs_nothing():
+    code = "import sys, nnrun; nnrun.report; print(callable(nnrun.report), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer, *loaded = done.stdout.split()
+    assert answer == "True"
+    assert not set(loaded) & {"numpy", "pandas", "matplotlib", "jinja2"}

@@ -1,0 +1,79 @@
+"""index.html over all sweeps and runs."""
+
+import json
+
+from nnrun.report.__main__ import main
+from nnrun.report.index import entries, write_index
+
+
+def a_sweep(outputs, place, report=True, **facts):
+    folder = outputs / place
+    folder.mkdir(parents=True)
+    about = {
+        "name": "question",
+        "status": "complete",
+        "started": "2026-01-02T03:04:05+00:00",
+        "settings": [{"id": "a", "config": {}}, {"id": "b", "config": {}}],
+        "jobs": [
+            {"setting": "a", "seeds": [0, 9]},
+            {"setting": "a", "seeds": [5, 19]},
+            {"setting": "b", "seeds": [0, 4]},
+        ],
+        "target": {"metric": "accuracy", "value": 0.95, "hold": 3},
+        "verdict": ["Yes: b converges sooner.", "More."],
+        **facts,
+    }
+    (folder / "sweep.json").write_text(json.dumps(about))
+    if report:
+        (folder / "report.html").write_text("")
+
+
+def test_an_entry_says_what_was_asked_and_found(tmp_path):
+    a_sweep(tmp_path, "sweeps/one two")
+    (entry,) = entries(tmp_path)
+    assert entry.link == "sweeps/one%20two/report.html"
+    assert (entry.settings, entry.seeds, entry.target) == (2, "5 to 20", "accuracy ≥ 0.95")
+    assert (entry.started, entry.answer) == ("2026-01-02 03:04", "Yes: b converges sooner.")
+
+
+def test_the_newest_comes_first_whatever_the_zone(tmp_path):
+    a_sweep(tmp_path, "sweeps/a", started="2026-01-02T03:00:00+05:00", name="old")
+    a_sweep(tmp_path, "runs/b", started="2026-01-02T00:30:00+00:00", name="new")
+    a_sweep(tmp_path, "reports/c", started=None, name="when")
+    assert [entry.name for entry in entries(tmp_path)] == ["new", "old", "when"]
+
+
+def test_what_is_damaged_or_unfinished_does_not_stop_it(tmp_path):
+    a_sweep(tmp_path, "sweeps/a", started="yesterday", target="none", settings=None, jobs=None)
+    (tmp_path / "sweeps" / "a" / "report.html").unlink()
+    for name, text in (("b", "{"), ("c", "[]"), ("d", "{}")):
+        (tmp_path / "sweeps" / name).mkdir()
+        (tmp_path / "sweeps" / name / "sweep.json").write_text(text)
+    running = {"name": "goes on", "status": "running", "overrides": []}
+    (tmp_path / "sweeps" / "e").mkdir()
+    (tmp_path / "sweeps" / "e" / "sweep.json").write_text(json.dumps(running))
+    found = {entry.folder: entry for entry in entries(tmp_path)}
+    assert list(found) == ["sweeps/e", "sweeps/a"]
+    assert found["sweeps/e"].status == "running, or ended early"
+    assert found["sweeps/a"].link == ""
+    write_index(tmp_path)
+
+
+def test_every_string_stays_text_and_the_same_sweeps_make_the_same_bytes(tmp_path):
+    evil = "<script>alert(1)</script>"
+    target = {"metric": evil, "value": 1.0, "hold": 1}
+    a_sweep(tmp_path, 'sweeps/x"y', name=evil, status=evil, target=target, verdict=[evil])
+    page = write_index(tmp_path).read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 4
+    assert 'href="sweeps/x%22y/report.html"' in page
+    assert write_index(tmp_path).read_text() == page
+
+
+def test_the_command_writes_it(tmp_path, capsys, monkeypatch):
+    assert main(["--index", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'index.html'}\n"
+    assert "There is no sweep or run here yet." in (tmp_path / "index.html").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert main(["--index"]) == 2
+    assert capsys.readouterr().err.startswith("error: --index=outputs: is no folder")

@@ -1,0 +1,441 @@
+"""Reports anew from records: merged, judged anew, with another baseline, other names."""
+
+import json
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nnrun
+from nnrun.errors import InputError
+from nnrun.report.__main__ import main, sort
+from nnrun.report.choices import setting_id
+from nnrun.report.facts import page_facts
+from nnrun.report.rebuild import Choices, rebuild
+from nnrun.sweep.store import Record, write_record
+from nnrun.training.convergence import Outcomes
+from nnrun.training.trainer import Curves
+from tests.conftest import make_setting
+
+GRID = np.array([10, 20, 40, 80, 160])
+VERSIONS = {"nnrun": "0.1.0"}
+
+
+@pytest.fixture(autouse=True)
+def page(monkeypatch):
+    """A page that says what it was told, in place of the one that draws."""
+    module = ModuleType("nnrun.report.page")
+
+    def build(findings, folder, **more):
+        (folder / "report.md").write_text("# in short\n")
+        path = folder / "report.html"
+        path.write_text(json.dumps(findings.sweep, sort_keys=True))
+        return path
+
+    module.build = build
+    monkeypatch.setitem(sys.modules, "nnrun.report.page", module)
+
+
+def config_of(lr=0.1, **more):
+    flat = json.loads(json.dumps(make_setting(lr=lr).flat))
+    return {**flat, "target.hold": 2, **more}
+
+
+def a_record(number=0, seeds=(0, 1), accuracy=None, config=None, **meta):
+    """A record whose accuracies are given, a row a seed; by default they tell seeds apart."""
+    config = config or config_of()
+    n = len(seeds)
+    rows = np.linspace(0.5, 0.6, len(GRID)) + np.array(seeds)[:, None] / 100
+    accuracy = rows if accuracy is None else np.array(accuracy, dtype=np.float64)
+    unknown = np.full(n, np.nan)
+    about = {
+        "setting": setting_id(config),
+        "config": config,
+        "name": "question",
+        "number": number,
+        "overrides": [f"lr={config['lr']}"],
+        "seed": int(seeds[0]),
+        "seeds": n,
+        "engine": "lanes",
+        "error": None,
+        "task": "binary",
+        "samples": 160,
+        "report": "html",
+        "command": "python -m nnrun -m lr=0.1,0.3",
+        "started": "2026-01-02T03:04:05+00:00",
+        "git": None,
+        "numerics": 1,
+        "versions": VERSIONS,
+        "processor": "a processor",
+        "platform": "a platform",
+        **meta,
+    }
+    return Record(
+        meta=about,
+        seeds=np.array(seeds),
+        curves=Curves(GRID, 1 - accuracy, 1 - accuracy, accuracy),
+        outcomes=Outcomes(np.full(n, "exhausted"), np.zeros(n, bool), unknown, unknown),
+        ns_per_sample=np.full(n, 5.0),
+        params=(),
+    )
+
+
+def a_sweep(folder, *records):
+    for record in records:
+        home = folder / str(record.meta["number"])
+        home.mkdir(parents=True)
+        write_record(record, home)
+    return folder
+
+
+def facts_in(folder):
+    return json.loads((folder / "sweep.json").read_text())
+
+
+def labels(done):
+    return [setting["label"] for setting in done.findings.sweep["settings"]]
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.fixture
+def grid(tmp_path):
+    """Four settings, learning rates by networks, of two seeds each."""
+    values = [(lr, hidden) for lr in (0.1, 0.3) for hidden in ([2], [2, 1])]
+    configs = [config_of(lr, **{"network.hidden": hidden}) for lr, hidden in values]
+    return a_sweep(
+        tmp_path / "grid", *(a_record(i, config=config) for i, config in enumerate(configs))
+    )
+
+
+def test_an_id_is_that_of_the_setting_itself():
+    setting = make_setting(lr=0.25)
+    assert setting_id(json.loads(json.dumps(setting.flat))) == setting.id
+
+
+def test_records_alone_are_enough_and_a_second_time_changes_no_byte(grid):
+    done = rebuild([grid])
+    assert done.path == grid / "report.html"
+    assert labels(done)[0] == "lr=0.1 hidden=[2]"
+    assert done.notes == []
+    assert len(done.trials) == 8
+    facts = facts_in(grid)
+    assert facts["command"] == "python -m nnrun -m lr=0.1,0.3"
+    assert [job["status"] for job in facts["jobs"]] == ["complete"] * 4
+    before = contents(grid)
+    rebuild([grid])
+    assert contents(grid) == before
+    assert nnrun.load(grid).sweep == facts
+
+
+def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
+    rebuild([grid])
+    facts = facts_in(grid)
+    missing = {"number": 9, "overrides": ["lr=9"], "setting": "gone", "status": "missing"}
+    facts["jobs"].append(missing)
+    about = {"stages": {"train": 1.5, "report": 2.0, "total": 9.0}, "tuned": ["lr"]}
+    about["tracking"] = {"uri": "u", "experiment": "e", "ui": None, "error": "late"}
+    (grid / "sweep.json").write_text(json.dumps({**facts, **about, "status": "running"}))
+    told = rebuild([grid]).findings.sweep
+    assert told["status"] == "interrupted"
+    assert told["jobs"][-1] == missing
+    assert told["stages"] == {"train": 1.5}
+    assert told["tracking"] == {"uri": "u", "experiment": "e", "ui": None}
+    assert facts_in(grid)["stages"] == about["stages"]
+    assert facts_in(grid)["tuned"] == ["lr"]
+
+
+def test_the_page_is_told_nothing_that_is_known_only_after_it():
+    facts = {"stages": {"start": 1, "report": 2, "total": 3}, "tracking": None, "verdict": ["x"]}
+    assert page_facts(facts) == {"stages": {"start": 1}, "tracking": None}
+
+
+def test_a_record_that_cannot_be_read_is_named_and_the_others_are_used(grid):
+    (grid / "3" / "record.npz").write_bytes(b"no archive")
+    done = rebuild([grid])
+    assert len(done.trials) == 6
+    (note,) = done.notes
+    assert note.startswith(f"The record {grid / '3' / 'record.npz'} is not a readable record (")
+    assert facts_in(grid)["notes"] == [note]
+    for number in range(3):
+        (grid / str(number) / "record.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="records: none can be read"):
+        rebuild([grid])
+
+
+def test_sweeps_are_merged_by_setting_with_all_their_seeds(tmp_path):
+    slow, fast = config_of(0.1), config_of(0.3)
+    one = a_sweep(tmp_path / "one", a_record(0, [0, 1, 2], config=slow), a_record(1, config=fast))
+    two = a_sweep(tmp_path / "two", a_record(0, [2, 3], config=slow))
+    done = rebuild([one, two], out=tmp_path / "both")
+    assert done.path == tmp_path / "both" / "report.html"
+    assert labels(done) == ["lr=0.1", "lr=0.3"]
+    seeds = done.trials.groupby("label")["seed"].agg(list).to_dict()
+    assert seeds == {"lr=0.1": [0, 1, 2, 3], "lr=0.3": [0, 1]}
+    assert done.notes == []  # seed 2 is in both, with the same numbers
+    facts = facts_in(tmp_path / "both")
+    assert facts["report_of"] == ["one", "two"]
+    assert [job["sweep"] for job in facts["jobs"]] == ["one", "one", "two"]
+    assert not (one / "report.html").exists()
+    rebuild([one, two], out=tmp_path / "both")  # its own report may be written anew
+
+
+def test_one_sweep_varies_what_two_together_vary(tmp_path):
+    one = a_sweep(tmp_path / "all" / "one", a_record(0, config=config_of(0.1)))
+    a_sweep(tmp_path / "all" / "two", a_record(0, config=config_of(0.3)))
+    (one / "multirun.yaml").write_text("")
+    done = rebuild([tmp_path / "all"], out=tmp_path / "both")
+    assert done.findings.sweep["varying"] == ["lr"]
+    assert labels(done) == ["lr=0.1", "lr=0.3"]
+
+
+def test_other_numbers_for_a_setting_and_seed_are_a_clash_and_the_first_are_kept(tmp_path):
+    other = np.full((3, len(GRID)), 0.9)
+    one = a_sweep(tmp_path / "one", a_record(0, [0, 1, 2]), a_record(1, config=config_of(0.3)))
+    two = a_sweep(tmp_path / "two", a_record(4, [1, 2, 7], other, numerics=2))
+    done = rebuild([one, two], out=tmp_path / "both")
+    versions, clash = done.notes
+    assert clash == (
+        "lr=0.1, seeds 1–2: job 0 of one and job 4 of two hold different numbers; "
+        "those of job 0 of one are used."
+    )
+    assert versions == (
+        "The sweeps were trained by different versions of the numerics (1: one; 2: two), so that "
+        "equal settings and seeds need not have equal numbers."
+    )
+    assert facts_in(tmp_path / "both")["clashes"] == [clash]
+    final = done.trials.set_index(["label", "seed"])["final_accuracy"]
+    assert final["lr=0.1", 1] == pytest.approx(0.61)
+    assert final["lr=0.1", 7] == 0.9
+
+
+def test_another_grid_of_evaluations_is_left_out(tmp_path):
+    one = a_sweep(tmp_path / "one", a_record(0))
+    other = a_record(0, [5])
+    curves = other.curves._replace(samples=GRID + 1)
+    two = a_sweep(tmp_path / "two", replace(other, curves=curves))
+    done = rebuild([one, two], out=tmp_path / "both")
+    assert done.notes == [
+        "data=xor hidden=[2,1]: job 0 of two was evaluated at other numbers of samples; it is left "
+        "out."
+    ]
+    assert done.trials["seed"].tolist() == [0, 1]
+
+
+def test_a_trained_trial_stands_in_for_a_failed_one_without_a_clash(tmp_path):
+    lost = a_record(0, [0, 1], np.empty((2, 0)), error="Traceback\nboom", engine="none")
+    fate = lost.outcomes._replace(status=np.full(2, "failed"))
+    none = lost.curves._replace(samples=GRID[:0])
+    one = a_sweep(tmp_path / "one", replace(lost, outcomes=fate, curves=none))
+    two = a_sweep(tmp_path / "two", a_record(0, [0]))
+    for choices in (Choices(), Choices(target="accuracy:0.5:1")):
+        done = rebuild([one, two], choices, tmp_path / "both")
+        assert done.trials.sort_values("seed")["status"].eq("failed").tolist() == [False, True]
+    assert facts_in(tmp_path / "both")["status"] == "failed"
+    assert "clashes" not in facts_in(tmp_path / "both")
+
+
+def test_other_data_under_one_name_is_left_out(tmp_path):
+    one = a_sweep(tmp_path / "one", a_record(0, sources={"data": "a"}))
+    two = a_sweep(tmp_path / "two", a_record(0, [5], sources={"data": "b"}))
+    done = rebuild([one, two], out=tmp_path / "both")
+    assert done.notes == [
+        "data=xor hidden=[2,1]: job 0 of two was trained with other data or own components under "
+        "the same name; it is left out."
+    ]
+    assert done.trials["seed"].tolist() == [0, 1]
+
+
+def test_seeds_tuned_on_in_one_sweep_and_reported_in_another_are_named(tmp_path):
+    one = a_sweep(tmp_path / "one", a_record(0, [0, 1]))
+    two = a_sweep(tmp_path / "two", a_record(0, [1000, 1001], config=config_of(0.3)))
+    rebuild([one])
+    tuning = {"tuned": ["lr"], "tuning": {"seeds": [1000, 1009], "rows": []}}
+    (one / "sweep.json").write_text(json.dumps({**facts_in(one), **tuning}))
+    done = rebuild([one, two], out=tmp_path / "both")
+    assert done.notes == [
+        "one was tuned on seeds 1000 to 1009, some of which two reports: its tuned values look "
+        "better there than they are."
+    ]
+    assert facts_in(tmp_path / "both")["tuned"] == ["lr"]
+
+
+def test_another_target_judges_the_curves_anew(tmp_path):
+    curves = [
+        [0.5, 0.8, 0.8, 0.8, 0.96],  # 0.8 from 20 on
+        [0.8, 0.5, 0.8, 0.8, 0.5],  # touched at 10, held from 40
+        [0.5, 0.5, 0.5, 0.5, 0.8],  # not seen to hold
+        [0.7, 0.7, np.nan, np.nan, np.nan],  # diverged
+    ]
+    sweep = a_sweep(tmp_path / "s", a_record(0, range(4), curves))
+    done = rebuild([sweep], Choices(target="accuracy:0.8"))
+    found = done.trials.set_index("seed")
+    assert found["status"].tolist() == ["reached", "reached", "exhausted", "diverged"]
+    assert found["samples_to_target"].tolist()[:2] == [20, 40]
+    assert found["first_hit"].tolist()[:3] == [20, 10, 160]
+    assert found["samples_to_target"].isna().tolist() == [False, False, True, True]
+    assert done.notes == [
+        "Judged against accuracy ≥ 0.8 instead of the declared accuracy ≥ 0.95 (held for 2 "
+        "evaluations): this target was chosen after training."
+    ]
+    assert done.findings.sweep["target"] == {"metric": "accuracy", "value": 0.8, "hold": 2}
+    held = rebuild([sweep], Choices(target="accuracy:0.8:3")).trials
+    assert held["status"].tolist() == ["reached", "exhausted", "exhausted", "diverged"]
+    again = rebuild([sweep])  # the records hold what was declared
+    assert again.notes == []
+    assert set(again.trials["status"]) == {"exhausted"}
+
+
+def test_settings_that_differ_in_nothing_but_the_target_become_one(tmp_path):
+    easy = {"target.value": 0.8}
+    one = a_sweep(tmp_path / "one", a_record(0, [0, 1]))
+    two = a_sweep(tmp_path / "two", a_record(0, [1, 2], config=config_of(**easy)))
+    done = rebuild([one, two], Choices(target="accuracy:0.9"), tmp_path / "both")
+    assert done.trials["seed"].tolist() == [0, 1, 2]
+    assert (
+        "accuracy ≥ 0.8 (held for 2 evaluations) or accuracy ≥ 0.95 (held for 2 evaluations)"
+        in done.notes[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("0.9", "target=0.9: must be METRIC:VALUE or METRIC:VALUE:HOLD (for instance accuracy"),
+        ("accuracy:1.5", "target.value=1.5: must be a share in (0, 1] for accuracy (0.95 means"),
+        ("acuracy:0.5", "did you mean 'accuracy'?"),
+        ("test_loss:low", "target.value=low: must be a number"),
+        ("test_loss:0.1:0", "target.hold=0: must be greater than or equal to 1"),
+    ],
+)
+def test_a_bad_target_is_refused(grid, target, message):
+    with pytest.raises(InputError) as refused:
+        rebuild([grid], Choices(target=target))
+    assert message in str(refused.value)
+
+
+def test_a_regression_has_no_accuracy(tmp_path):
+    sweep = a_sweep(tmp_path / "s", a_record(task="regression"))
+    with pytest.raises(InputError, match=r"needs classes, and .* is a regression"):
+        rebuild([sweep], Choices(target="accuracy:0.9"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["lr=0.3 hidden=[2,1]", "hidden=[2, 1] lr=0.30", "network.hidden=[2,1] lr=3e-1 batch_size=1"],
+)
+def test_the_baseline_is_selected_by_words_and_moved_to_the_front(grid, words):
+    done = rebuild([grid], Choices(baseline=words))
+    assert labels(done)[0] == "lr=0.3 hidden=[2,1]"
+    assert labels(done)[1:] == ["lr=0.1 hidden=[2]", "lr=0.1 hidden=[2,1]", "lr=0.3 hidden=[2]"]
+    assert done.trials["label"].iloc[0] == "lr=0.3 hidden=[2,1]"
+    assert set(done.contrasts.loc[done.contrasts["family"] == "setting", "b"]) == {
+        done.findings.sweep["settings"][0]["id"]
+    }
+
+
+def test_the_baseline_can_be_an_id(grid):
+    last = rebuild([grid]).findings.sweep["settings"][-1]["id"]
+    done = rebuild([grid], Choices(baseline=last))
+    assert done.findings.sweep["settings"][0]["id"] == last
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"baseline": "lr=0.3"}, "selects 2 settings, and must select one (candidates: 'lr=0.3 hi"),
+        ({"baseline": "lr=0.2"}, "baseline=lr=0.2: selects none (candidates: 'lr=0.1 hidden=[2]'"),
+        ({"baseline": "hiden=[2]"}, "is not a key that varies (did you mean 'hidden'?)"),
+        ({"baseline": "fast"}, "must be a setting's id, its label, or words such as lr=0.1"),
+        ({"facet": "hiden"}, "facet=hiden: is not a key that varies (did you mean 'hidden'?)"),
+        ({"facet": "budget"}, "facet=budget: is not a key that varies"),
+        ({"keys": ["lr", "depth"]}, "keys=depth: is not a key that varies"),
+        ({"keys": ["lr"]}, "apart, both 'lr=0.1' (they are lr=0.1 hidden=[2] and lr=0.1 hidden=["),
+    ],
+)
+def test_choices_that_cannot_be_met_are_refused_before_anything_is_written(grid, choices, message):
+    with pytest.raises(InputError) as refused:
+        rebuild([grid], Choices(**choices))
+    assert message in str(refused.value)
+    assert not contents(grid)
+
+
+def test_a_facet_is_kept_under_its_whole_name(grid):
+    assert rebuild([grid], Choices(facet="hidden")).findings.sweep["facet"] == "network.hidden"
+    assert "facet" not in rebuild([grid]).findings.sweep
+
+
+def test_keys_name_the_settings(tmp_path):
+    configs = [config_of(0.1, budget=100), config_of(0.3, budget=200)]
+    sweep = a_sweep(tmp_path / "s", *(a_record(i, config=c) for i, c in enumerate(configs)))
+    assert labels(rebuild([sweep])) == ["lr=0.1 budget=100", "lr=0.3 budget=200"]
+    done = rebuild([sweep], Choices(keys=["budget"]))
+    assert labels(done) == ["budget=100", "budget=200"]
+    assert done.findings.sweep["telling"] == ["budget"]
+    assert done.summary["label"].tolist() == ["budget=100", "budget=200"]
+
+
+def test_the_package_is_a_function_for_notebooks(grid, tmp_path):
+    done = nnrun.report(grid, target="accuracy:0.55:1", keys="lr,hidden", out=tmp_path / "x")
+    assert done.path == tmp_path / "x" / "report.html"
+    assert done.markdown == "# in short\n"
+    assert isinstance(done.summary, pd.DataFrame)
+    shown = done._repr_html_()
+    assert "hidden=[2,1]" in shown
+    assert shown.count("<li>") == len(done.verdict) > 1
+
+
+def test_names_stay_text_in_a_notebook(tmp_path):
+    evil = config_of(**{"data.name": "<script>alert(1)</script>"})
+    sweep = a_sweep(tmp_path / "s", a_record(0), a_record(1, config=evil))
+    shown = nnrun.report(sweep)._repr_html_()
+    assert "<script" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_results_of_others_are_not_written_over(grid, tmp_path):
+    other = a_sweep(tmp_path / "other", a_record(0))
+    rebuild([other])
+    for out in (other, other / "0"):
+        with pytest.raises(InputError, match="holds the results of another run or sweep"):
+            rebuild([grid], out=out)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "path: say which sweep or run to report on (for instance outputs/sweeps/DATE_TIME)"),
+        (["a", "traget=x"], "traget=x: is not a known key (did you mean 'target'?)"),
+        (["a", "facet=x", "facet=y"], "facet=y: is given twice, first as x"),
+        (["a", "facet="], "facet: is empty (see --help)"),
+    ],
+)
+def test_bad_words_are_refused(words, message):
+    with pytest.raises(InputError) as refused:
+        sort(words)
+    assert str(refused.value) == message
+
+
+def test_words_are_told_from_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1").mkdir()
+    asked = sort(["lr=0.1", "keys=[lr,hidden]", "b", "baseline=lr=0.1 hidden=[2]"])
+    assert [str(path) for path in asked.paths] == ["lr=0.1", "b"]
+    assert asked.choices == Choices(baseline="lr=0.1 hidden=[2]", keys=["lr", "hidden"])
+
+
+def test_the_command_prints_the_answer_and_where_it_is(grid, capsys, monkeypatch):
+    assert main([str(grid), "target=accuracy:0.5:1"]) == 0
+    said = capsys.readouterr()
+    assert f"report: {grid / 'report.html'}" in said.out
+    assert said.err.startswith("note: Judged against accuracy ≥ 0.5")
+    assert main([str(grid.with_name("gird"))]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said == f"error: path={grid.with_name('gird')}: does not exist (did you mean '{grid}'?)\n"
+    )
