@@ -22,9 +22,8 @@ from nnrun.sweep.cache import setup
 from nnrun.sweep.store import write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
-RESTS = tuple(
-    f".{name}." for name in (RECORD, SWEEP, TRIALS, CURVES, SUMMARY, LADDER, REPORT, MARKER)
-)
+TABLES = (TRIALS, CURVES, SUMMARY, LADDER)
+RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, *TABLES, REPORT, MARKER))
 """How files begin that are being written."""
 MOVE_AWAY = "choose another, or move it away"
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nnrun.statistics.bands import LOSSES
+from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
@@ -99,14 +100,14 @@ def contrasts_caption(findings: Findings) -> str:
         f"Ratio and difference of the mean samples to target, restricted to {count(horizon)} "
         f"samples (a seed not there by then counts with exactly that); below 1 the first arm is "
         f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; 95% percentile "
-        f"intervals, widened for few seeds, from {BOOTSTRAP}, each for its own contrast. First in pairs: share of pairs in which "
-        f"the first arm arrives sooner, ties counting one half, with a 95% score interval. p: "
-        f"{RESAMPLES:,} random swaps of the arms within seeds (all of them, where there are fewer),"
-        f" on the log ratio; beside it the log-rank test; below each, adjusted for the number of "
-        f"comparisons of its kind (Holm). A verdict needs 20 pairs, an interval without 1, and an "
-        f"adjusted p below 0.05.{pooled} Ratio of medians: only where every seed of the pairs "
-        f"arrived. Could have shown: the smallest ratio, either way, that this spread and so many "
-        f"seeds show four times in five."
+        f"intervals, widened for few seeds, from {BOOTSTRAP}, each for its own contrast. First in "
+        f"pairs: share of pairs in which the first arm arrives sooner, ties counting one half, "
+        f"with a 95% score interval. p: {RESAMPLES:,} random swaps of the arms within seeds (all "
+        f"of them, where there are fewer), on the log ratio; beside it the log-rank test; below "
+        f"each, adjusted for the number of comparisons of its kind (Holm). A verdict needs "
+        f"{ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05.{pooled} Ratio of "
+        f"medians: only where every seed of the pairs arrived. Could have shown: the smallest "
+        f"ratio, either way, that this spread and so many seeds show four times in five."
     )
 
 
@@ -116,9 +117,9 @@ def forest_caption(findings: Findings, rows: int) -> str:
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
     return (
         "Ratio of the mean samples to target, restricted to "
-        f"{count(common_budget(findings.trials))} samples, with 95% bootstrap intervals; left of 1 is "
-        "sooner. Filled: a claim; hollow: no difference shown; grey: too few seeds to say. Paired "
-        f"by seed, n = {seeds_range(findings.contrasts['pairs'])} in common.{more}"
+        f"{count(common_budget(findings.trials))} samples, with 95% bootstrap intervals; left of 1 "
+        "is sooner. Filled: a claim; hollow: no difference shown; grey: too few seeds to say. "
+        f"Paired by seed, n = {seeds_range(findings.contrasts['pairs'])} in common.{more}"
     )
 
 

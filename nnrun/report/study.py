@@ -17,10 +17,15 @@ from nnrun.report.verdict import CLAIMS
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.findings import Findings
+from nnrun.statistics.target_times import target_times
+from nnrun.statistics.targets import shared_target
 from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 
 Row = Mapping[Any, Any]
+
+OFFERED = ("setting", "trials", "time_to", "compare", "require", "figure")
+"""What a template can call."""
 
 
 class Study:
@@ -65,6 +70,12 @@ class Study:
     def trials(self, **wanted: str) -> pd.DataFrame:
         """Return the trials of the setting that has these levels."""
         return self.findings.trials[self.findings.trials["setting"] == self.id(**wanted)]
+
+    def time_to(self, accuracy: float, **wanted: str) -> Row:
+        """Return the quartiles of samples to an accuracy that is held as the target is."""
+        target = shared_target(self.findings.sweep) or {"hold": 1}
+        mine = self.curves[self.curves["setting"] == self.id(**wanted)]
+        return dict(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
 
     def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
         """Return the contrast of one setting with another, ``p_holm`` within the page's family."""
@@ -150,9 +161,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
         InputError: If the page asks for what the sweep does not have, or says what it did not find.
     """
     study = Study(findings, curves)
-    about = {
-        name: getattr(study, name) for name in ("setting", "trials", "compare", "require", "figure")
-    }
+    about = {name: getattr(study, name) for name in OFFERED}
     about["sweep"] = findings.sweep
     path = folder / template.name.removesuffix(".j2")
     try:

@@ -79,10 +79,12 @@ def answer(findings: Findings) -> str:
             names = listing(list(found["name_a"]))
             verb = "converges" if len(found) == 1 else "converge"
             if claim == "none":
-                parts.append(f"no difference shown between {names} and {other}")
+                shown_for = "" if tested == ["none"] else "no difference shown for "
+                parts.append(f"{shown_for}{names} against {other}")
             else:
                 parts.append(f"{names} {verb} {claim} than {other}")
-    return f"{'Not shown' if tested == ['none'] else 'Yes'}: {'; '.join(parts)}."
+    found = "No difference shown" if tested == ["none"] else "Yes"
+    return f"{found}: {'; '.join(parts)}."
 
 
 def headline(findings: Findings) -> pd.DataFrame:

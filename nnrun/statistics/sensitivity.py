@@ -76,9 +76,9 @@ def sensitivity(
     Returns:
         A row a choice: ``kind`` (``target``, ``budget`` or ``seeds``), ``setting``, ``metric``
         (of a target; else empty), ``x`` (the target's value, samples, or seeds), ``ratio`` (below
-        1: sooner than the baseline), ``low`` and ``high`` (95%, bootstrap over pairs of seeds; NaN with
-        one seed). A choice by which no trial of either has arrived is left out; budgets and seeds
-        also where the two settings have different targets.
+        1: sooner than the baseline), ``low`` and ``high`` (95%, bootstrap over pairs of seeds; NaN
+        with one seed). A choice by which no trial of either has arrived is left out; budgets and
+        seeds also where the two settings have different targets.
     """
     baseline = str(sweep["settings"][0]["id"])
     goals = targets(sweep)

@@ -39,7 +39,7 @@ def test_verdict_shows_no_difference_where_there_is_none():
     rng = np.random.default_rng(3)
     noise = rng.lognormal(5, 0.5, size=(2, 20)).clip(20, 900)
     lines = told(with_times(a_sweep(["lr=0.1", "lr=0.3"]), noise))
-    assert lines[0] == "Not shown: no difference shown between lr=0.3 and lr=0.1."
+    assert lines[0] == "No difference shown: lr=0.3 against lr=0.1."
     assert "No difference shown: 1" in lines[2] or "No difference shown: 0." in lines[2]
     assert "would have been shown four times in five." in lines[2]
 
@@ -54,7 +54,7 @@ def test_verdict_says_which_settings_are_sooner_later_and_neither():
     lines = told(replace(results, trials=trials))
     assert lines[0] == (
         "Yes: lr=1, lr=2, lr=3 and 2 others converge sooner than lr=0; "
-        "lr=7 converges later than lr=0; no difference shown between lr=6 and lr=0."
+        "lr=7 converges later than lr=0; no difference shown for lr=6 against lr=0."
     )
     assert lines[-1].startswith("7 comparisons were tested together: p is adjusted")
 
