@@ -15,7 +15,7 @@ from rich.console import Console
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue
 from nnrun.pipeline.setting_run import COUNTS, setting_run, spans
-from nnrun.results import CURVES, REPORT, SUMMARY, TRIALS
+from nnrun.results import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
 from nnrun.sweep.store import Record
 from nnrun.tracking import SettingRun, Status, SweepRun, Tracker, TrackingError, Writer
 
@@ -139,7 +139,8 @@ class Runs:
         self._wait()
         if self._broken:
             return
-        names = (REPORT, "figures", SUMMARY, TRIALS, CURVES, "animation.html", "animation.gif")
+        pages = (REPORT, MARKDOWN, "figures", "animation.html", "animation.gif")
+        names = (*pages, SUMMARY, TRIALS, CURVES, LADDER, TUNING)
         totals = {key: float(results.summary[key].sum()) for key in COUNTS}
         run = SweepRun(
             name=f"{'sweep' if len(facts['jobs']) > 1 else 'run'} {folder.name}",

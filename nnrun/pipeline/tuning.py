@@ -13,13 +13,12 @@ import pandas as pd
 from nnrun.config import Job
 from nnrun.errors import shown
 from nnrun.pipeline import terminal
+from nnrun.results import TUNING
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import varying_keys
 from nnrun.sweep.run import Tally, run_jobs
 from nnrun.sweep.store import Record, write_text
 from nnrun.sweep.todo import Wanted
-
-TABLE = "tuning.csv"
 
 
 class Score(NamedTuple):
@@ -80,7 +79,7 @@ class Tuned:
     def write(self, folder: Path) -> None:
         """Write ``tuning.csv``; a cell is empty where there is no finite number."""
         table = pd.DataFrame([{k: _cell(v) for k, v in row.items()} for row in self.rows])
-        write_text(folder / TABLE, table.to_csv(index=False))
+        write_text(folder / TUNING, table.to_csv(index=False))
 
 
 def tune(

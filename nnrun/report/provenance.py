@@ -15,6 +15,7 @@ def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
     tracking = {key: tracking[key] for key in shown if tracking.get(key)}
     seconds = (sweep.get("stages") or {}).items()
     pairs = [
+        ("Records of", _joined(sweep.get("report_of"))),
         ("Command", sweep.get("command")),
         ("Started", sweep.get("started")),
         ("Git commit", sweep.get("git") or "not in a repository"),

@@ -11,7 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from nnrun.config import Executor, Job, Report, Target, Tracking
 from nnrun.errors import InputError
 from nnrun.hydra_ext.tune_keys import read_tuning
-from nnrun.pipeline.tuning import TABLE, Arm, Score, best, score, tune
+from nnrun.pipeline.tuning import Arm, Score, best, score, tune
+from nnrun.results import TUNING
 from nnrun.sweep import gather
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.run import Tally, run_jobs
@@ -235,7 +236,7 @@ def test_the_table_has_the_rows_of_the_facts(tmp_path):
 
     found = tuned([an_arm(), an_arm(1, jobs=[a_job(lr=1e300), a_job(lr=0.5)])])
     found.write(tmp_path)
-    table = pd.read_csv(tmp_path / TABLE, keep_default_na=True)
+    table = pd.read_csv(tmp_path / TUNING, keep_default_na=True)
     rows = found.facts["tuning"]["rows"]
     assert table.columns.tolist() == list(rows[0])
     assert table["lr"].tolist() == [row["lr"] for row in rows]
