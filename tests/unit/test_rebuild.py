@@ -29,7 +29,7 @@ def page(monkeypatch):
     """A page that says what it was told, in place of the one that draws."""
     module = ModuleType("nnrun.report.page")
 
-    def build(findings, folder, **more):
+    def build(findings, folder, behaviour=None):
         (folder / "report.md").write_text("# in short\n")
         path = folder / "report.html"
         path.write_text(json.dumps(findings.sweep, sort_keys=True))
