@@ -50,7 +50,9 @@ def name_lines(
 
 
 def legend_below(figure: Figure, names: Mapping[str, LineStyle]) -> None:
-    """Name the lines of all panels of a figure, once, below them."""
+    """Name the lines of all panels of a figure, once, below them; lone lines need no names."""
+    if not names:
+        return
     texts, columns = _columns([one_line(name) for name in names], figure.get_figwidth())
     place: dict[str, Any] = {"loc": "outside lower left", "ncols": columns, "columnspacing": 1.6}
     legend = figure.legend(_lines(list(names.values())), [" "] * len(texts), borderpad=0, **place)

@@ -1,0 +1,86 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from nnrun.report.limits import reading_limits
+from nnrun.statistics.findings import Findings
+from tests.unit.grids import a_grid
+from tests.unit.sweeps import a_sweep
+
+
+def limit(results, name):
+    findings = results if isinstance(results, Findings) else Findings.of(results)
+    found = [line for line in reading_limits(findings) if line.startswith(f"{name}:")]
+    return found[0] if found else None
+
+
+def test_censoring_is_counted():
+    # of 20 seeds, 16 arrive and 3 diverge in each of two settings: 8 do not arrive
+    assert limit(a_sweep(["lr=0.1", "lr=0.3"], diverged=3), "Censoring") == (
+        "Censoring: 8 of 40 trained seeds (20%) did not reach the target; in 2 the budget ended "
+        "first (0 of them on a plateau), 6 diverged."
+    )
+
+
+def test_resolution_is_the_grids():
+    # 10, 30, 100, 300, 1000: 3, 10/3, 3, 10/3
+    assert "3.17 times" in limit(a_sweep(["lr=0.1"]), "Resolution")
+
+
+def test_power_is_the_ratio_that_more_seeds_would_sharpen():
+    several = [a_grid({"lr": [0.1, 0.3]}, seeds=seeds) for seeds in (20, 80)]
+    least = [
+        float(re.search(r"a ratio of ([\d.]+) \(median over the 1 contrasts\)", text)[1])
+        for text in (limit(one, "Power") for one in several)
+    ]
+    assert least[0] > least[1] > 1
+    # twice as sharp for four times the seeds, up to what a drawn spread does
+    assert 1.5 < np.log(least[0]) / np.log(least[1]) < 2.7
+
+
+def test_power_is_of_contrasts_only():
+    assert limit(a_sweep(["lr=0.1"]), "Power") is None
+    assert limit(a_sweep(["lr=0.1", "lr=0.3"], arrives=0), "Power") is None
+
+
+def test_tuned_values_at_an_edge_are_warned_of():
+    rows = [
+        {"chosen": True, "edge": True},
+        {"chosen": True, "edge": False},
+        {"chosen": False, "edge": True},
+    ]
+    told = limit(a_sweep(["a", "b"], tuned=["lr"], tuning={"rows": rows}), "Tuning")
+    assert told == (
+        "Tuning: in 1 of 2 arms the chosen lr is the smallest or the largest that was tried, "
+        "so a better one may lie beyond."
+    )
+    inside = [{**row, "edge": False} for row in rows]
+    assert limit(a_sweep(["a"], tuned=["lr"], tuning={"rows": inside}), "Tuning") is None
+    assert limit(a_sweep(["a"], tuning=None), "Tuning") is None
+
+
+def test_scope_names_what_did_not_vary():
+    told = limit(a_sweep(["a", "b"], varying=["lr", "data.noise"]), "Scope")
+    assert told.startswith(
+        "Scope: features, network, init, optimizer, schedule, loss, batch_size were not varied."
+    )
+    keys = ["data", "features", "network", "init.low", "optimizer", "schedule", "loss", "lr"]
+    assert "Scope: batch_size was not varied." in limit(a_sweep(["a"], varying=keys), "Scope")
+    assert limit(a_sweep(["a"], varying=[*keys, "batch_size"]), "Scope") is None
+
+
+def test_different_budgets_are_told():
+    results = a_sweep(["lr=0.1", "lr=0.3"])
+    assert limit(results, "Budgets differ") is None
+    budget = np.where(results.trials["setting"] == "s1", 2000, 1000)
+    several = replace(results, trials=results.trials.assign(budget=budget))
+    lines = reading_limits(Findings.of(several))
+    assert any(line.startswith("Budgets differ: ") and "1,000 samples" in line for line in lines)
+
+
+def test_nothing_trained_has_no_limits():
+    results = a_sweep(["lr=0.1"])
+    failed = results.trials.assign(status="failed", samples_to_target=np.nan)
+    nothing = replace(results, trials=failed, curves=results.curves.iloc[:0])
+    assert reading_limits(Findings.of(nothing)) == []

@@ -1,0 +1,93 @@
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from markupsafe import Markup
+
+from nnrun.report.pictures import TITLES, Picture
+from nnrun.report.sections import FACTORS, PICTURED, SETTINGS, contrast_groups, sections
+from nnrun.statistics.findings import Findings
+from tests.unit.grids import a_grid
+from tests.unit.sweeps import a_sweep
+
+ALL = {name: Picture(name, title, "", Markup(""), Markup("")) for name, title in TITLES.items()}
+
+
+def listed(findings):
+    return list(findings.summary["setting"])
+
+
+def ids(findings, pictures, behaviour=None):
+    return [one.id for one in sections(findings, pictures, listed(findings), behaviour)]
+
+
+def tuning_row(**changes):
+    row = {"job": 0, "overrides": "features=raw", "lr": 0.1, "seeds": 5, "reached": 3}
+    row |= {"restricted_mean": 1234.5, "final_test_loss": 0.25}
+    return {**row, "chosen": True, "edge": False, "error": "", **changes}
+
+
+def test_a_single_setting_has_no_contrasts():
+    assert ids(Findings.of(a_sweep([""])), {}) == []
+
+
+def test_every_section_has_something_to_show():
+    findings = a_grid({"lr": [0.1, 0.3], "batch_size": [1, 2]})
+    assert ids(findings, {}) == ["contrasts"]
+    assert ids(findings, ALL) == ["contrasts", *PICTURED]
+    one = {"rmst": ALL["rmst"]}
+    assert ids(findings, one) == ["contrasts", "grid"]
+
+
+def test_a_figure_has_a_place_on_the_page():
+    # the first screen takes the time to target, and behaviour its own figure
+    places = [name for _, _, names in PICTURED.values() for name in names]
+    assert sorted([*places, "contrasts", "time_to_target"]) == sorted(TITLES)
+
+
+def test_levels_come_before_settings_and_unlisted_settings_are_left_out():
+    findings = a_grid({"lr": [0.1, 0.3], "batch_size": [1, 2]})
+    few = listed(findings)[:2]
+    groups = contrast_groups(findings.contrasts, few)
+    assert [group.title for group in groups] == [FACTORS, SETTINGS]
+    assert {row["a"] for row in groups[1].rows} == {few[1]}
+    assert all(row["family"] == "factor" for row in groups[0].rows)
+
+
+def test_one_group_needs_no_title():
+    findings = Findings.of(a_sweep(["lr=0.1", "lr=0.3"]))
+    (group,) = contrast_groups(findings.contrasts, listed(findings))
+    assert group.title == ""
+
+
+def test_behaviour_says_its_notes():
+    found = SimpleNamespace(notes=["One is left out.", "So is another."])
+    findings = Findings.of(a_sweep([""]))
+    (section,) = sections(findings, {}, listed(findings), found)
+    assert section.text == "One is left out. So is another."
+    assert section.rows == [found]
+
+
+def test_tuning_lists_what_was_tried():
+    lost = tuning_row(lr=3.0, chosen=False, restricted_mean=None, error="it broke", reached=0)
+    tuning = {"seeds": [1_000_000, 1_000_004], "rows": [tuning_row(), lost]}
+    findings = Findings.of(a_sweep([""], tuned=["lr"], tuning=tuning))
+    (section,) = sections(findings, {}, listed(findings), None)
+    assert "n = 5 seeds (1,000,000 to 1,000,004)" in section.caption
+    first, second = section.rows
+    assert (first["arm"], first["tried"]) == ("features=raw", "lr=0.1")
+    assert first["cells"] == [("3 of 5", 3), ("1,230", 1234.5), ("0.250", 0.25)]
+    assert second["cells"][1] == ("∞", math.inf)
+    assert (second["tried"], second["error"], second["chosen"]) == ("lr=3", "it broke", False)
+
+
+@pytest.mark.parametrize("keys", [["lr"], ["lr", "batch_size"]])
+def test_an_untold_arm_is_the_setting(keys):
+    row = tuning_row(overrides="", batch_size=2)
+    tuning = {"seeds": [7, 11], "rows": [row]}
+    findings = Findings.of(a_sweep([""], tuned=keys, tuning=tuning))
+    (section,) = sections(findings, {}, listed(findings), None)
+    assert section.rows[0]["arm"] == "the setting"
+    assert " and ".join(keys) in section.text
+    assert isinstance(findings.trials, pd.DataFrame)
