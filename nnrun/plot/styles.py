@@ -43,7 +43,7 @@ STYLE: Any = {
     "hatch.linewidth": 0.6,
     "svg.fonttype": "none",
     "svg.hashsalt": "nnrun",
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 3,
 }
 
 

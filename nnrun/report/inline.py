@@ -4,9 +4,10 @@ import re
 
 from markupsafe import Markup, escape
 
-from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED
+from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, PAPER
 
 THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
+THEME |= {PAPER: "var(--card)"}
 THEME |= {style.color: f"var(--s{i})" for i, style in enumerate(LINE_STYLES)}
 
 

@@ -50,7 +50,7 @@ TITLES = {
     "coordinates": "Parallel coordinates",
 }
 ALONE = ("time_to_target", "contrasts", "profile", "coordinates")
-"""Figures that get the whole width of the page."""
+"""Figures that get the whole width of the page; the files of the others are narrow, too."""
 
 Paint = Callable[[float], Any]
 """From a width in inches to a matplotlib figure."""
@@ -107,10 +107,11 @@ def draw_pictures(findings: Findings, folder: Path) -> Drawn:
 
 def _written(name: str, title: str, caption: str, paint: Paint, folder: Path) -> Picture:
     """Write one figure's files; return it as part of a page."""
-    text = canvas.write_files(paint(WIDE), folder / name)
-    across = inline(text, f"{name}-w-", title) if name in ALONE else Markup("")
-    narrow = inline(canvas.svg(paint(NARROW)), f"{name}-n-", title)
-    return Picture(name, title, caption, across, narrow)
+    alone = name in ALONE
+    text = canvas.write_files(paint(WIDE if alone else NARROW), folder / name)
+    wide = inline(text, f"{name}-w-", title) if alone else Markup("")
+    text = canvas.svg(paint(NARROW)) if alone else text
+    return Picture(name, title, caption, wide, inline(text, f"{name}-n-", title))
 
 
 def _lines(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
@@ -184,7 +185,7 @@ def _sensitivity(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Pa
 
 def _effects(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
     table = findings.effects
-    if len(table):
+    if len(table) > 3:  # with a single factor the contrasts say it all
         height = effects_height(table)
         draw = partial(effects, table=table)
         caption = captions.effects_caption(findings)

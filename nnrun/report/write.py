@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from nnrun.pictures.behaviour import Behaviour, behaviour
+from nnrun.pictures.panels import FIGURES
 from nnrun.places import study_template
+from nnrun.plot import canvas
 from nnrun.report.page import build
 from nnrun.report.study import write_study
 from nnrun.results import CURVES
@@ -38,11 +40,21 @@ def write_report(
     found = watched(findings, records, stopped)
     say("drawing the report")
     path = build(findings, folder, found)
+    if found is not None:
+        _write_figures(found, folder / "figures")
     name = findings.sweep.get("study")
     if name and study_template(name).is_file():
         say("filling the study's page")
         write_study(study_template(name), findings, pd.read_parquet(folder / CURVES), folder)
     return path
+
+
+def _write_figures(found: Behaviour, folder: Path) -> None:
+    """Write the figures of single networks, which the page shows picture by picture."""
+    for name, draw in FIGURES.items():
+        figure = draw(found)
+        if figure is not None:
+            canvas.write_files(figure, folder / name)
 
 
 def watched(
