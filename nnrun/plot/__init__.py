@@ -7,6 +7,7 @@ For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotli
     >>> ax = nnrun.plot.time_to_target(results)  # doctest: +SKIP
 
 - ``api``: these functions.
+- ``asked``: what they were asked for.
 - ``styles``: the palette, the style sheet, a colour and a dash pattern for each setting.
 - ``axes``: scales, ticks and words on an axis.
 - ``labels``: names of lines, beside their ends or in a legend.

@@ -13,18 +13,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.plot import arrival, bars, curves, facets, forest, grids, parallel, trends
+from nnrun.plot import arrival, bars, curves, forest, grids, parallel, trends
+from nnrun.plot.asked import Found, axis, chosen, findings
 from nnrun.plot.canvas import styled
-from nnrun.plot.styles import LINE_STYLES, styles
-from nnrun.results import Results
 from nnrun.statistics.bands import bands_table
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.profile import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
-from nnrun.words import METRIC_NAMES, setting_name
+from nnrun.words import METRIC_NAMES
 
-Found = Results | Findings
 MOST_ROWS = 16
 """Contrasts of a forest plot that a reader takes in."""
 
@@ -51,11 +48,11 @@ def time_to_target(
         >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
         >>> ax = nnrun.plot.time_to_target(results, settings=["lr=0.1", "lr=0.3"])  # doctest: +SKIP
     """
-    found = _findings(results)
-    shown, ran = _chosen(found, settings), trained(found.trials)
+    found = findings(results)
+    shown, ran = chosen(found, settings), trained(found.trials)
     with styled():
         draw = (shown.line_styles, shown.labels, common_budget(ran))
-        return arrival.time_to_target(_axis(ax), ran, *draw)
+        return arrival.time_to_target(axis(ax), ran, *draw)
 
 
 def learning_curves(
@@ -81,11 +78,11 @@ def learning_curves(
     Example:
         >>> ax = nnrun.plot.learning_curves(results, "accuracy")  # doctest: +SKIP
     """
-    found = _findings(results)
+    found = findings(results)
     if metric not in METRIC_NAMES:
         rule = "is not a metric of a curve"
         raise InputError(Issue("metric", metric, rule, did_you_mean(metric, METRIC_NAMES)))
-    shown = _chosen(found, settings)
+    shown = chosen(found, settings)
     bands = {s: found.bands[s] for s in shown.line_styles if s in found.bands}
     table = bands_table(bands)
     if metric not in set(table["metric"]):
@@ -94,7 +91,7 @@ def learning_curves(
     level = float(target["value"]) if target and target["metric"] == metric else None
     with styled():
         look = (shown.line_styles, shown.labels, level, bands)
-        return curves.learning_curves(_axis(ax), table, metric, *look)
+        return curves.learning_curves(axis(ax), table, metric, *look)
 
 
 def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | None = None) -> Axes:
@@ -114,14 +111,14 @@ def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | No
     Example:
         >>> ax = nnrun.plot.profile(results)  # doctest: +SKIP
     """
-    found = _findings(results)
-    shown = _chosen(found, settings)
+    found = findings(results)
+    shown = chosen(found, settings)
     table = profile_of(found.ladder, found.trials, found.sweep, list(shown.line_styles))
     if table.empty:
         rule = "no target of the ladder means the same for all settings"
         raise InputError(Issue("profile", None, rule, "losses of different problems don't compare"))
     with styled():
-        return arrival.profile(_axis(ax), table, shown.line_styles, shown.labels)
+        return arrival.profile(axis(ax), table, shown.line_styles, shown.labels)
 
 
 def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
@@ -142,14 +139,14 @@ def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> 
     Example:
         >>> ax = nnrun.plot.contrasts(results)  # doctest: +SKIP
     """
-    table = _findings(results).contrasts
+    table = findings(results).contrasts
     if table.empty:
         raise InputError(Issue("contrasts", None, "one setting alone has none", "vary a key"))
     rank = np.where(table["family"] == "factor", -np.inf, table["ratio"].fillna(np.inf))
     first = pd.Series(rank, index=table.index).sort_values(kind="stable").index[:rows]
     kept = table.loc[table.index.isin(first)]
     with styled():
-        return forest.contrasts(_axis(ax, forest.contrasts_height(kept, 7.2)), kept)
+        return forest.contrasts(axis(ax, forest.contrasts_height(kept, 7.2)), kept)
 
 
 def heatmap(
@@ -174,13 +171,13 @@ def heatmap(
     Example:
         >>> ax = nnrun.plot.heatmap(results, "speedup")  # doctest: +SKIP
     """
-    found = _findings(results)
+    found = findings(results)
     cells = grids.grid(found.summary, found.sweep, value)
     if len(cells.panels) > 1:
         rule = "one axis holds two factors, three vary"
         raise InputError(Issue("heatmap", None, rule, "the report draws a panel for each level"))
     with styled():
-        return grids.heatmap(_axis(ax, cells.height), cells)
+        return grids.heatmap(axis(ax, cells.height), cells)
 
 
 def sensitivity(
@@ -206,18 +203,18 @@ def sensitivity(
     Example:
         >>> ax = nnrun.plot.sensitivity(results, "budget")  # doctest: +SKIP
     """
-    found = _findings(results)
+    found = findings(results)
     if against not in trends.KINDS:
         hint = did_you_mean(against, trends.KINDS)
         raise InputError(Issue("against", against, "is not drawn", hint))
-    shown = _chosen(found, settings)
+    shown = chosen(found, settings)
     table = found.sensitivity(list(shown.line_styles))
     if not (table["kind"] == against).any():
         rule = "no setting can be compared with the baseline"
         raise InputError(Issue("sensitivity", None, rule, "it needs two that share a target"))
     with styled():
         look = (shown.line_styles, shown.labels)
-        return trends.sensitivity(_axis(ax), table, against, *look)
+        return trends.sensitivity(axis(ax), table, against, *look)
 
 
 def effects(results: Found, ax: Axes | None = None) -> Axes:
@@ -236,12 +233,12 @@ def effects(results: Found, ax: Axes | None = None) -> Axes:
     Example:
         >>> ax = nnrun.plot.effects(results)  # doctest: +SKIP
     """
-    table = _findings(results).effects
+    table = findings(results).effects
     if table.empty:
         rule = "the settings are not a full grid crossed with seeds, or nothing varies"
         raise InputError(Issue("effects", None, rule, "every combination of levels must be there"))
     with styled():
-        return bars.effects(_axis(ax, bars.effects_height(table)), table)
+        return bars.effects(axis(ax, bars.effects_height(table)), table)
 
 
 def coordinates(results: Found, ax: Axes | None = None) -> Axes:
@@ -260,45 +257,6 @@ def coordinates(results: Found, ax: Axes | None = None) -> Axes:
     Example:
         >>> ax = nnrun.plot.coordinates(results)  # doctest: +SKIP
     """
-    found = _findings(results)
+    found = findings(results)
     with styled():
-        return parallel.coordinates(_axis(ax), found.summary, found.sweep)
-
-
-def _findings(results: Found) -> Findings:
-    return results if isinstance(results, Findings) else Findings.of(results)
-
-
-def _axis(ax: Axes | None, height: float = 3.0) -> Axes:
-    """Take the axis given, else pyplot's current one, in a figure that makes room for words."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    if not pyplot.get_fignums():
-        pyplot.figure(figsize=(7.2, height + 1.6), layout="constrained")
-    return pyplot.gca()
-
-
-def _chosen(found: Findings, settings: Sequence[str] | None) -> facets.Layout:
-    """Lay out the settings asked for, by id or label, or those of one panel of a report."""
-    summary = found.summary[found.summary["seeds"] > 0]
-    if summary.empty:
-        raise InputError(Issue("results", None, "no setting was trained", ""))
-    if settings is None:
-        return facets.one_panel(found.summary)
-    ids = {
-        str(label): str(s) for s, label in zip(summary["setting"], summary["label"], strict=True)
-    }
-    ids |= {s: s for s in ids.values()}
-    unknown = [name for name in settings if name not in ids]
-    if unknown:
-        hint = did_you_mean(unknown[0], ids)
-        raise InputError(Issue("settings", unknown[0], "is no trained setting", hint))
-    chosen = list(dict.fromkeys(ids[name] for name in settings))
-    if not 0 < len(chosen) <= len(LINE_STYLES):
-        rule = f"between 1 and {len(LINE_STYLES)} can be told apart"
-        raise InputError(Issue("settings", len(chosen), rule, ""))
-    about = summary.set_index("setting")["label"]
-    labels = {s: setting_name(about[s]) for s in chosen}
-    return facets.Layout({"": tuple(chosen)}, styles(chosen), labels)
+        return parallel.coordinates(axis(ax), found.summary, found.sweep)

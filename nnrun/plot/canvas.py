@@ -20,6 +20,9 @@ PANEL_HEIGHT = 1.9  # the same of one of several panels
 DOTS = 200
 """Dots an inch of a PNG."""
 
+PLAIN: Any = {"text.parse_math": False, "image.composite_image": False}
+"""No text is mathematics, and a picture is kept as it is rather than blown up to its place."""
+
 _AROUND = 9.0  # inches that legends and rows below an axis are given to spread in
 _DESK = 5.5  # inches of a figure from which on panels stand beside each other
 _TAG = re.compile(r"<[a-z][^>]*>")
@@ -128,13 +131,14 @@ def styled() -> Iterator[None]:
     No text is read as mathematics, and a label may hold letters that the font lacks: that is no
     reason to stop or to warn.
     """
-    with rc_context({**STYLE, "text.parse_math": False}), warnings.catch_warnings():
+    with rc_context({**STYLE, **PLAIN}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")
         yield
 
 
 def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
-    buffer, how = io.BytesIO(), {"facecolor": "white", "metadata": dict(metadata)}
+    buffer = io.BytesIO()
+    how: dict[str, Any] = {"facecolor": "white", "metadata": dict(metadata)}
     if kind == "png":  # a third larger than at its smallest, in a third of the time
         how["pil_kwargs"] = {"compress_level": 3}
     with styled():

@@ -70,7 +70,7 @@ def ink_on(colour: Sequence[float]) -> str:
     return ON_DARK if luminance < 0.18 else ON_LIGHT
 
 
-def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, value: str) -> None:
+def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, value: str) -> Axes:
     """Put the key of a scale beside axes; what it is of, their title says.
 
     Args:
@@ -78,6 +78,9 @@ def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, 
         norm: The scale.
         colours: Its colours.
         value: "success_rate", "rmst" or "speedup": how its numbers are written.
+
+    Returns:
+        The axis of the key.
     """
     several = [axes] if isinstance(axes, Axes) else list(axes)
     figure = cast(Figure, several[0].get_figure(root=True))
@@ -88,10 +91,11 @@ def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, 
     cast(Any, bar.outline).set_visible(False)
     cast(Any, bar.solids).set_edgecolor("face")
     low, high = cast(float, norm.vmin), cast(float, norm.vmax)
-    most = min(7, int(72 * height(several[0]) / 14))
+    most = min(7, int(72 * height(several[0]) / 20))
     if value == "speedup":
         ratio_ticks(bar.ax.yaxis, low, high, max(most, 3))
     elif value == "success_rate":
         ticks(bar.ax.yaxis, [0, 0.25, 0.5, 0.75, 1] if most > 4 else [0, 0.5, 1], share)
     else:
         ticks(bar.ax.yaxis, samples_ticks(low, high, most), rounded)
+    return bar.ax

@@ -16,6 +16,7 @@ NARROW = 3.6
 
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
 _NAME = 30  # characters of a name in a line beside the plot
+_NUMBERS = 140  # points that the numbers of a row take
 _HEADING = 1.25  # rows' heights that a heading takes
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "sooner": {"color": SOONER, "markerfacecolor": SOONER},
@@ -103,7 +104,11 @@ def _left(narrow: bool) -> float:
 
 
 def _name(ax: Axes, row: Any, y: float, narrow: bool) -> None:
-    name = _beside(row.name_a).replace("\n", " ") if narrow else _beside(row.name_a)
+    name = _beside(row.name_a)
+    if narrow:
+        room = max(8, int((72 * width(ax) - _NUMBERS) / 5.2))
+        name = one_line(row.name_a)
+        name = name if len(name) <= room else name[: room - 1] + "…"
     at = (0, y - (0.2 if narrow else 0.0))
     offset = (_left(narrow), 0)
     write(ax, name, at, xycoords=("axes fraction", "data"), ha="left", offset=offset, fontsize=8.5)

@@ -1,6 +1,7 @@
 """Heatmaps of two factors: a cell a setting, and what has no setting is not drawn as zero."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,9 @@ _WRITTEN: Mapping[str, Callable[[float], str]] = {
     "rmst": lambda value: compact(float(f"{value:.2g}")),
     "speedup": lambda value: number(value, 2),
 }
+LEAST_FILLED = 0.5
+"""Share of the combinations of levels that a sweep must hold to be drawn as a grid of them."""
+
 _LEVEL = 22  # characters of a level that are written beside a row or below a column
 _LETTER = 5.0  # points that a letter takes
 
@@ -70,8 +74,8 @@ def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
         value: "success_rate", "rmst" or "speedup".
 
     Raises:
-        InputError: If the value is unknown, if there are not two or three factors, or if two
-            settings would share a cell.
+        InputError: If the value is unknown, if there are not two or three factors, if two
+            settings would share a cell, or if most cells would be empty, as of a random search.
     """
     if value not in VALUES:
         raise InputError(Issue("value", value, "is not drawn", f"known: {', '.join(VALUES)}"))
@@ -84,6 +88,9 @@ def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
     if table.duplicated().any():
         rule = "two settings have the same level of every factor"
         raise InputError(Issue("heatmap", None, rule, "a tuned key is no factor"))
+    if len(table) < LEAST_FILLED * prod(map(len, several.values())):
+        rule = "most combinations of levels have no setting"
+        raise InputError(Issue("heatmap", None, rule, "parallel coordinates may serve"))
     table["value"] = _values(summary, sweep, value).reindex(table.index)
     rows, columns = _sorted(several[y])[::-1], _sorted(several[x])
     parts = {"": table}

@@ -72,7 +72,7 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Ax
     arrived = table["reached"].to_numpy() > 0
     _lines(ax, upright, rmst, arrived)
     _uprights(ax, upright)
-    title(ax, "A line a setting, coloured by its restricted mean samples to target")
+    title(ax, "Coloured by restricted mean samples to target")
     return ax
 
 
@@ -148,7 +148,8 @@ def _lines(
     colours = LESS_IS_DARK_LINES(norm(rmst[shown]))
     ax.add_collection(LineCollection([paths[i] for i in shown], colors=colours, linewidths=wide))
     if shown:
-        colour_key(ax, norm, LESS_IS_DARK_LINES, "rmst")
+        # fewer samples at the top, as on the last axis
+        colour_key(ax, norm, LESS_IS_DARK_LINES, "rmst").invert_yaxis()
     if grey:
         ax.set_xlabel("grey, dashed: no seed reached the target within the budget")
 

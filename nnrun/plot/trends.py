@@ -15,7 +15,7 @@ from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
 Floats = NDArray[np.float64]
 
 KINDS = ("target", "budget", "seeds")
-_TITLE = "Restricted mean time, × the baseline's (log scale; below 1 sooner)"
+_TITLE = "Restricted mean time, × baseline's (below 1: sooner)"
 _GAP, _STEP = 0.35, 0.22
 """Decades of loss between the two groups of targets, and from one accuracy to the next."""
 
@@ -93,7 +93,8 @@ def _target_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     ticks(ax.xaxis, at, dict(zip(at, texts, strict=True)).__getitem__)
     edges = (float(places.min()), float(places.max())) if len(places) else (0.0, 1.0)
     ax.set_xlim(edges[0], edges[1] if edges[1] > edges[0] else edges[0] + 0.1)
-    ax.set_xlabel(" | ".join(_groups(bool((~rising).any()), bool(steps))))
+    between = " | " if width(ax) > 4 else "\n| "
+    ax.set_xlabel(between.join(_groups(bool((~rising).any()), bool(steps))))
     ax.grid(visible=False, axis="x")
     if steps and (~rising).any():
         ax.axvline(last + _GAP / 2, color=MUTED, linewidth=0.6)

@@ -34,7 +34,7 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
     )
     target = target_text(shared_target(sweep))
     return (
-        f"Share of seeds that have reached {target} and held it, against training samples "
+        f"Share of seeds that have reached {target}{_held(sweep)}, against training samples "
         f"seen: {curve}. Bands: pointwise 95% log(−log) Greenwood intervals, not defined "
         f"where the share is 0 or 1. Below: seeds still short of the target. A diverged seed "
         f"counts as never arriving. n = {_sizes(trials, names)}; budget {count(horizon)} samples."
@@ -79,7 +79,8 @@ def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
         f"and 10–90% range of samples to target; ∞ where that share of seeds did not arrive. "
         f"Restricted mean: mean samples to target, a seed not there by {count(horizon)} samples "
         f"(the common budget) counting with exactly that. Running time (ERT): samples spent by all "
-        f"seeds for each one that arrived. Both with 95% BCa intervals from {BOOTSTRAP}. Loss and "
+        f"seeds (its whole budget by one that did not arrive) for each one that did. Both with "
+        f"95% BCa intervals from {BOOTSTRAP}, none where no seed arrived. Loss and "
         f"accuracy at the end: median and interquartile mean over seeds, a diverged seed counting "
         f"as ∞ and 0. Lost: how many seeds diverged, and how many ended on a plateau. Cost: median "
         f"nanoseconds of training a sample."
@@ -117,8 +118,9 @@ def forest_caption(findings: Findings, rows: int) -> str:
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
     return (
         "Ratio of the mean samples to target, restricted to "
-        f"{count(common_budget(findings.trials))} samples, with 95% bootstrap intervals; left of 1 "
-        "is sooner. Filled: a claim; hollow: no difference shown; grey: too few seeds to say. "
+        f"{count(common_budget(findings.trials))} samples, with 95% percentile bootstrap "
+        "intervals; left of 1 is sooner. Filled: a claim; hollow: no difference shown; "
+        "grey: too few seeds to say; what is not compared is left to the table. "
         f"Paired by seed, n = {seeds_range(findings.contrasts['pairs'])} in common.{more}"
     )
 
@@ -132,8 +134,8 @@ def profile_caption(findings: Findings, rungs: Sequence[str], names: Sequence[st
     kinds += [f"{losses} test losses from 1 down to 0.001, ten a decade"] * (losses > 0)
     return (
         f"Share of all pairs of a seed and a target that are solved, against training samples "
-        f"seen. Targets: {' and '.join(kinds)}, each held as the headline target is. Bands: 95%, "
-        f"from {BOOTSTRAP}; the targets are fixed. n = {_sizes(ran, names)}; "
+        f"seen. Targets: {' and '.join(kinds)}, judged as the headline target is. Bands: 95%, "
+        f"percentile, from {BOOTSTRAP}; the targets are fixed. n = {_sizes(ran, names)}; "
         f"budget {count(common_budget(ran))} samples.{_left_out(ran['setting'].nunique(), names)}"
     )
 
@@ -155,14 +157,14 @@ def sensitivity_caption(findings: Findings, against: str) -> str:
     """Caption a figure of how the ratio depends on what was chosen."""
     horizon = count(common_budget(findings.trials))
     varied = {
-        "target": f"the target, each held as the headline target is; restricted to {horizon} "
+        "target": f"the target, each judged as the headline target is; restricted to {horizon} "
         "samples. Targets that no seed of either reached are left out",
         "budget": "the budget to which the means are restricted; the headline target",
         "seeds": f"the number of seeds, the first so many; restricted to {horizon} samples",
     }[against]
     return (
         f"Ratio of restricted mean samples to target, to the first setting's, against {varied}. "
-        f"Below 1 is sooner. Paired by seed; bands: pointwise 95% from {BOOTSTRAP}. "
+        f"Below 1 is sooner. Paired by seed; bands: pointwise 95%, percentile, from {BOOTSTRAP}. "
         f"n = {seeds_range(findings.contrasts['pairs'])} in common."
     )
 
@@ -185,6 +187,12 @@ def coordinates_caption(findings: Findings) -> str:
         f"samples to target ({count(common_budget(findings.trials))} at most), which also colours "
         f"it. Grey: no seed arrived. n = {seeds_range(findings.summary['seeds'])} a setting."
     )
+
+
+def _held(sweep: Mapping[str, Any]) -> str:
+    """Say for how long the target must hold, if for more than one evaluation."""
+    hold = (shared_target(sweep) or {}).get("hold") or 1
+    return f" and held it for {hold} evaluations" if hold > 1 else ""
 
 
 def _sizes(trials: pd.DataFrame, names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from nnrun.report.script import page_script
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.sweep.store import write_text
@@ -66,9 +67,11 @@ def write_index(outputs: Path) -> Path:
         Path of index.html.
     """
     found = entries(outputs)
-    language = environment(Path(__file__).parent / "templates")
+    templates = Path(__file__).parent / "templates"
+    language = environment(templates)
     language.filters["count"] = count
-    page = language.get_template("index.html.j2").render(entries=found, palette=())
+    about = {"entries": found, "palette": (), **page_script(templates)}
+    page = language.get_template("index.html.j2").render(about)
     write_text(outputs / INDEX, page)
     return outputs / INDEX
 

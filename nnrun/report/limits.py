@@ -1,6 +1,7 @@
 """What a reader must know before leaning on the numbers."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from nnrun.report.verdict import headline
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import trained
 from nnrun.words import count, number, share
+
+RARE = 5
+"""Arrivals, or failures, under which a bootstrap has too little to resample."""
 
 
 def reading_limits(findings: Findings) -> list[str]:
@@ -41,7 +45,22 @@ def reading_limits(findings: Findings) -> list[str]:
             f"an evaluation has {number(float(np.median(steps)))} times the samples of "
             "the one before it (median)."
         )
-    return [*limits, *_power(findings), *_tuned(findings.sweep), *_scope(findings)]
+    several = (_rare(findings), _power(findings), _tuned(findings.sweep), _scope(findings))
+    return [*limits, *chain.from_iterable(several)]
+
+
+def _rare(findings: Findings) -> list[str]:
+    """Warn of intervals that rest on very few arrivals, or on very few failures."""
+    summary = findings.summary
+    missed = summary["seeds"] - summary["reached"]
+    rare = summary["reached"].between(1, RARE - 1) | missed.between(1, RARE - 1)
+    if not rare.any():
+        return []
+    return [
+        f"Rare events: in {int(rare.sum()):,} of {len(summary):,} settings fewer than {RARE} seeds "
+        "arrived, or fewer than that did not. Bootstrap intervals of restricted mean and running "
+        "time are too narrow there; lean on the success rate and its interval."
+    ]
 
 
 def _power(findings: Findings) -> list[str]:
@@ -52,9 +71,9 @@ def _power(findings: Findings) -> list[str]:
         return []
     spread = number(float(least.median()))
     return [
-        f"Power: with these seeds and this spread a ratio of {spread} (median over the "
-        f"{len(least):,} contrasts), or one in {spread}, is shown four times in five; a smaller "
-        "effect can well be real and not be shown."
+        f"Power: with these seeds, this spread and this many contrasts a ratio of {spread} "
+        f"(median over {len(least):,} of them), or one in {spread}, is shown four times in five; "
+        "a smaller effect can well be real and not be shown."
     ]
 
 

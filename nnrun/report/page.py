@@ -1,7 +1,6 @@
 """The report: one self-contained page, its Markdown twin, and its figures as files."""
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from nnrun.report.markdown import md
 from nnrun.report.pictures import draw_pictures
 from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
+from nnrun.report.script import page_script
 from nnrun.report.sections import Section, sections
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
 from nnrun.results import MARKDOWN, REPORT
@@ -29,6 +29,9 @@ from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+AT_ONCE = 4
+"""Statements that the first screen has room for; those that claim a difference always show."""
 
 
 def build(findings: Findings, folder: Path, behaviour: Any = None) -> Path:
@@ -73,7 +76,7 @@ def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]
         "settings": len(summary),
         "trials": len(trained(findings.trials)),
         "answer": answer(findings),
-        "statements": statements(findings),
+        **_told(findings),
         "cautions": cautions(findings),
         "groups": groups,
         "left_out": left_out(summary, groups),
@@ -88,9 +91,19 @@ def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]
         "missing": missing(findings),
         "limits": reading_limits(findings),
         "provenance": provenance(sweep),
-        **_script(),
+        **page_script(TEMPLATES),
     }
     return {**about, "contents": _contents(about), "untold": _untold(about)}
+
+
+def _told(findings: Findings) -> dict[str, list[Any]]:
+    """Part the statements into those told at once and those folded, none of which is a claim."""
+    told = statements(findings)
+    folded = [s for s in told[AT_ONCE:] if s.claim not in ("sooner", "later")]
+    if len(folded) == 1:  # folding it would save nothing
+        folded = []
+    at_once = [s for s in told if s not in folded]
+    return {"statements": told, "at_once": at_once, "folded": folded}
 
 
 def _contents(about: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -115,13 +128,6 @@ def _untold(about: Mapping[str, Any]) -> str:
         return ""
     where = "summary.csv, the soonest and the latest also in" if about["left_out"] else ""
     return f"{rest:,} more settings are in {where}{' ' if where else ''}the table below."
-
-
-def _script() -> dict[str, Markup]:
-    """Return the page's script, which is ours alone, and the hash by which alone it may run."""
-    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return {"script": Markup(text), "script_hash": Markup(f"sha256-{digest}")}
 
 
 def _language() -> Environment:

@@ -27,6 +27,9 @@ Row = Mapping[Any, Any]
 OFFERED = ("setting", "trials", "time_to", "compare", "require", "figure")
 """What a template can call."""
 
+BAD_PAGE = (*(TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError),)
+"""What a mistake in a template raises."""
+
 
 class Study:
     """What a study's template can ask for: settings by their levels, and contrasts of two.
@@ -169,7 +172,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
         page.render(about)
         study.closed(folder)
         write_text(path, page.render(about))
-    except (TemplateError, LookupError, TypeError, ValueError) as error:
+    except BAD_PAGE as error:
         if isinstance(error, InputError):
             raise
         rule = f"cannot be filled with the numbers of this sweep ({error!r})"

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.report.jobs import incomplete
-from nnrun.statistics.contrasts import ENOUGH
+from nnrun.statistics.contrasts import ENOUGH, LEVEL
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import SHOWN, shown
-from nnrun.statistics.survival import trained
+from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import one_target, target_text, targets
 from nnrun.words import count, listing, number, p_value, seeds, seeds_range, setting_name, share
 
@@ -72,7 +72,8 @@ def answer(findings: Findings) -> str:
         if few is None:
             return f"Not compared: {table['why'].iloc[0]}."
         pairs = seeds_range(few["pairs"])
-        return f"No verdict: it takes {ENOUGH} seeds in common, and there are {pairs}."
+        verb = "is" if few["pairs"].max() == 1 else "are"
+        return f"No verdict: it takes {ENOUGH} seeds in common, and there {verb} {pairs}."
     parts = []
     for claim in tested:
         for other, found in claims[claim].groupby("name_b", sort=False):
@@ -88,10 +89,12 @@ def answer(findings: Findings) -> str:
 
 
 def headline(findings: Findings) -> pd.DataFrame:
-    """Take the contrasts that the verdict is made of: of factors if there are any, else all."""
+    """Take the contrasts that the verdict is made of: of factors, if any was tested."""
     table = findings.contrasts
-    factors = table[table["family"] == "factor"]
-    return factors if len(factors) else table
+    factors, settings = (table[table["family"] == family] for family in ("factor", "setting"))
+    if factors.empty or (_tested(settings).any() and not _tested(factors).any()):
+        return settings
+    return factors
 
 
 def statements(findings: Findings) -> list[Told]:
@@ -101,7 +104,8 @@ def statements(findings: Findings) -> list[Told]:
         claims = table["verdict"].isin(["sooner", "later"])
         first = pd.concat([table[claims], table[~claims]]).head(SHOWN).sort_index()
         rows: list[dict[str, Any]] = first.to_dict("records")  # type: ignore[assignment]
-        return [Told("", row["name_a"], row["verdict"], compared(row)) for row in rows]
+        horizon = common_budget(findings.trials)
+        return [Told("", row["name_a"], row["verdict"], compared(row, horizon)) for row in rows]
     return _of_settings(findings, table)
 
 
@@ -113,6 +117,7 @@ def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
     budgets = trained(findings.trials).groupby("setting", sort=False)["budget"].max()
     against = {row["a"]: row for row in table.to_dict("records")}
     target, told = targets(sweep), []
+    horizon = common_budget(findings.trials)
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         setting = row["setting"]
@@ -121,7 +126,7 @@ def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
         is_baseline = len(sweep["settings"]) > 1 and setting == sweep["settings"][0]["id"]
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
         claim = str(found["verdict"]) if found and row["seeds"] else ""
-        more = f" {compared(found)}" if found and claim else ""
+        more = f" {compared(found, horizon)}" if found and claim else ""
         told.append(Told(setting, name, claim, text + more))
     return told
 
@@ -144,29 +149,49 @@ def outcome(row: Mapping[str, Any], budget: float, target: Any) -> str:
     return text
 
 
-def compared(row: Mapping[Any, Any]) -> str:
+def compared(row: Mapping[Any, Any], horizon: float) -> str:
     """Say how one arm compares with another, from its row of the contrasts."""
     if row["verdict"] == "incomparable":
         return f"Not compared with {row['name_b']}: {row['why']}."
-    within = f" within {row['blocks']} blocks of the other factors" if row["blocks"] > 1 else ""
+    within = _blocks(row)
     if row["verdict"] == "few":
         return (
-            f"No verdict against {row['name_b']}: {row['pairs']} seeds in common, and it takes "
+            f"No verdict against {row['name_b']}: {seeds(row['pairs'])} in common, and it takes "
             f"{ENOUGH}. Observed: {number(row['ratio'])} times its samples{within}."
         )
     interval = f"95% interval {number(row['ratio_low'])} to {number(row['ratio_high'])}"
     found = (
-        f"{number(row['ratio'])} times the samples of {row['name_b']} ({interval}; restricted mean"
-        f"{within}), first in {share(row['sooner'])} of {count(row['pairs'])} pairs of seeds; "
-        f"{p_value(row['p_holm'])}."
+        f"{number(row['ratio'])} times the samples of {row['name_b']} ({interval}; means "
+        f"restricted to {count(horizon)} samples{within}), first in {share(row['sooner'])} of "
+        f"{count(row['pairs'])} pairs of seeds; {p_value(row['p_holm'])}."
     )
     if row["verdict"] != "none":
-        return f"Converges {row['verdict']}: {found}"
+        return f"Converges {row['verdict']}: {found}{_never(row)}"
     return f"No difference shown: {found}{_why_not(row)}"
+
+
+def _blocks(row: Mapping[Any, Any]) -> str:
+    """Say in which blocks of the other factors two levels were compared."""
+    used, left = row["blocks"], row["blocks_left_out"]
+    if used <= 1 and not left:
+        return ""
+    where = "in one block" if used == 1 else f"in {used:,} blocks"
+    rest = f", not in {left:,} where no seed of either arrived" if left else ""
+    return f", {where} of the other factors{rest}"
+
+
+def _never(row: Mapping[Any, Any]) -> str:
+    """Warn of a ratio that stands for a time that one arm does not have."""
+    if row["reached_a"] and row["reached_b"]:
+        return ""
+    who = row["name_b"] if row["reached_a"] else row["name_a"]
+    return f" No seed of {who} arrives: it has no time, and the ratio goes by the budget."
 
 
 def _why_not(row: Mapping[Any, Any]) -> str:
     """Say why an interval alone makes no claim, or how large a ratio could have been missed."""
+    if row["p_holm"] < LEVEL:
+        return " The test alone says otherwise, but the interval holds 1, and a claim needs both."
     if not row["ratio_low"] <= 1 <= row["ratio_high"]:
         return " The interval leaves 1 out, but not so that it outlasts the correction for many."
     if not math.isfinite(row["detectable"]):
@@ -191,7 +216,7 @@ def cautions(findings: Findings) -> list[str]:
         )
     if len(summary) > 1 and not one_target(sweep):
         notes.append("The settings have different targets, so their times are not compared.")
-    tested = int(headline(findings)["verdict"].isin(["sooner", "later", "none"]).sum())
+    tested = int(_tested(headline(findings)).sum())
     if tested > 1:
         notes.append(
             f"{tested:,} comparisons were tested together: p is adjusted for their number (Holm), "
@@ -207,6 +232,11 @@ def _alone(findings: Findings) -> str:
     text = outcome(row, budget, targets(findings.sweep).get(row["setting"]))
     low, high = share(row["success_low"]), share(row["success_high"])
     return f"{text} Success rate {share(row['success_rate'])} (95% interval {low} to {high})."
+
+
+def _tested(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Mark the contrasts that a test was made of."""
+    return table["verdict"].isin(["sooner", "later", "none"])
 
 
 def _are(n: int) -> str:

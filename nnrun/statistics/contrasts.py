@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnrun.statistics.logrank import LogRank, logrank
 from nnrun.statistics.multiplicity import holm
-from nnrun.statistics.paired import MEASURES, measure
+from nnrun.statistics.paired import MEASURES, detectable, measure
 from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
 from nnrun.statistics.targets import one_target
 
@@ -23,7 +23,7 @@ COLUMNS = (
     *("n_a", "n_b", "reached_a", "reached_b"),
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
     *("sooner", "sooner_low", "sooner_high", "logrank", "p_logrank", "p_logrank_holm"),
-    *("p", "p_holm", "median_ratio", "detectable", "verdict", "why"),
+    *("p", "p_holm", "median_ratio", "error", "discordant", "detectable", "verdict", "why"),
 )
 
 
@@ -46,7 +46,9 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
         ``reached_a``, ``reached_b`` (by the common budget), the measures of
         `nnrun.statistics.paired.measure`, ``logrank``, ``p_logrank`` (settings only, over all
         trials of both), ``median_ratio`` (of the paired times; NaN where any is censored),
-        ``p_holm``, ``p_logrank_holm``, ``verdict`` (``sooner``, ``later``, ``none``, ``few``,
+        ``p_holm``, ``p_logrank_holm``, ``detectable`` (the smallest ratio, either way, that this
+        spread would have shown with 80% power beside the others of its family), ``verdict``
+        (``sooner``, ``later``, ``none``, ``few``,
         ``incomparable``) and ``why`` (for the last two). NaN where there is nothing to compare.
     """
     asked = questions(sweep)
@@ -79,12 +81,13 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
         corrected = table.groupby("family", sort=False)[name].transform(holm)
         table[f"{name}_holm"] = corrected.astype(np.float64)
     table["verdict"] = _verdicts(table)
+    table["detectable"] = _detectable(table)
     few = table["verdict"] == "few"
     table.loc[few, "why"] = [_few(n) for n in table.loc[few, "pairs"]]
     return table[list(COLUMNS)]
 
 
-_LATER = (*MEASURES, "p_holm", "p_logrank_holm", "verdict")
+_LATER = (*MEASURES, "p_holm", "p_logrank_holm", "detectable", "verdict")
 
 
 def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
@@ -131,6 +134,17 @@ def _measures(found: Sequence[Pairs]) -> dict[str, Any]:
         for name, values in measure(a, b).items():
             out[name][places] = values
     return out
+
+
+def _detectable(table: pd.DataFrame) -> list[float]:
+    """How small a ratio each contrast would have shown beside the others of its family."""
+    tested = table["verdict"].isin(["sooner", "later", "none"])
+    together = tested.groupby(table["family"], sort=False).transform("sum")
+    columns = (table[name] for name in ("error", "pairs", "discordant"))
+    return [
+        detectable(error, pairs, discordant, LEVEL / m) if one else np.nan
+        for error, pairs, discordant, m, one in zip(*columns, together, tested, strict=True)
+    ]
 
 
 def _verdicts(table: pd.DataFrame) -> list[str]:

@@ -11,12 +11,15 @@ from nnrun.statistics.swaps import swap_test
 
 Floats = NDArray[np.float64]
 
+DISCORDANT = 8
+"""Pairs that must differ before their spread says how small a ratio could be shown."""
+
 TOGETHER = 64
 """Contrasts whose resamples are held at once."""
 
 MEASURES = (
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
-    *("sooner", "sooner_low", "sooner_high", "p", "detectable"),
+    *("sooner", "sooner_low", "sooner_high", "p", "error", "discordant"),
 )
 
 
@@ -33,7 +36,7 @@ def measure(a: Floats, b: Floats) -> dict[str, Floats]:
         ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
         over blocks), their difference in samples (mean over blocks), the share of seeds in which
         ``a`` is sooner, each with its 95% interval (NaN with a single seed); ``p`` as
-        `nnrun.statistics.swaps.swap_test`; ``detectable`` as `detectable`.
+        `nnrun.statistics.swaps.swap_test`; ``error`` of the log ratio; ``discordant`` pairs.
     """
     parts = [
         _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER])
@@ -68,11 +71,8 @@ def sooner_interval(scores: Floats, confidence: float = 0.95) -> tuple[Floats, F
     return np.where(total == 0, 0.0, low), np.where(total == n, 1.0, high)
 
 
-def detectable(a: Floats, b: Floats) -> Floats:
-    """Find the smallest ratio above 1 that this spread and so many seeds would likely show.
-
-    That is with 80% power in a two-sided t-test at the 5% level of the log ratio, not corrected for
-    other contrasts; its standard error is the linearised one, as seen between the arms.
+def log_ratio_error(a: Floats, b: Floats) -> Floats:
+    """Estimate the standard error of the log ratio, linearised.
 
     Args:
         a: As `measure`.
@@ -85,8 +85,27 @@ def detectable(a: Floats, b: Floats) -> Floats:
     if n < 2:
         return np.full(a.shape[1], np.nan)
     influence = (a / a.mean(axis=0) - b / b.mean(axis=0)).mean(axis=2)
-    error = influence.std(axis=0, ddof=1) / np.sqrt(n)
-    return np.exp((t_quantile(0.975, n - 1) + t_quantile(0.8, n - 1)) * error)
+    return influence.std(axis=0, ddof=1) / np.sqrt(n)
+
+
+def detectable(error: float, pairs: int, discordant: float, level: float) -> float:
+    """Find the smallest ratio above 1 that this spread and so many seeds would likely show.
+
+    That is with 80% power in a two-sided t-test of the log ratio.
+
+    Args:
+        error: Standard error of the log ratio, as seen between the arms.
+        pairs: Of seeds.
+        discordant: Pairs whose times differ.
+        level: Of the test, corrected for the number of contrasts.
+
+    Returns:
+        The ratio; NaN where fewer than ``DISCORDANT`` pairs differ: then the spread says nothing.
+    """
+    if not discordant >= DISCORDANT or not error > 0:
+        return float("nan")
+    errors = t_quantile(1 - level / 2, pairs - 1) + t_quantile(0.8, pairs - 1)
+    return float(np.exp(errors * error))
 
 
 def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
@@ -109,7 +128,8 @@ def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
         "sooner_low": sooner_low,
         "sooner_high": sooner_high,
         "p": swap_test(a, b),
-        "detectable": detectable(a, b),
+        "error": log_ratio_error(a, b),
+        "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),
     }
 
 

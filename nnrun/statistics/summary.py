@@ -48,8 +48,8 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
         ``final_train_loss_median``, ``final_test_loss_median``, ``final_test_loss_iqm``
         (interquartile mean; diverged is inf), ``final_accuracy_median``, ``final_accuracy_iqm``
         (diverged is 0; NaN for regression), ``ns_per_sample`` (median). The bounds of ``rmst`` and
-        ``ert`` are 95%, by bootstrapping seeds (BCa, expanded), NaN with a single seed. NaN where
-        no trial was trained.
+        ``ert`` are 95%, by bootstrapping seeds (BCa, expanded), NaN with a single seed and where
+        no seed arrived. NaN where no trial was trained.
     """
     group, settings = pd.factorize(trials["setting"])
     n = len(settings)
@@ -148,6 +148,11 @@ def _mean_times(
         for start in range(0, len(settings), TOGETHER):
             some = settings[start : start + TOGETHER]
             out[:, some] = _bounded_means(values[first[some] + np.arange(seeds)[:, None]])
+    # equal values give a bootstrap nothing to resample, which is not certainty
+    never = np.bincount(group, weights=arrived, minlength=n) == 0
+    for row, name in zip(out, names, strict=True):
+        if name not in ("rmst", "ert"):
+            row[never] = np.nan
     return dict(zip(names, out, strict=True))
 
 

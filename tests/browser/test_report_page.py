@@ -2,6 +2,7 @@
 
 import pytest
 
+from nnrun.report.index import write_index
 from nnrun.report.page import build
 from nnrun.statistics.findings import Findings
 from tests.integration.conftest import CommandLine
@@ -57,6 +58,50 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(report, watched):
     heading.locator("button").click()
     assert [float(v) for v in column(page, "#summary table", 4)] == values[::-1]
     assert heading.get_attribute("aria-sort") == "descending"
+
+
+def test_the_tables_fit_a_large_screen(report, watched):
+    page = watched().open(report)
+    for name in ("#summary", "#contrasts"):
+        over = page.locator(f"{name} .scroll").evaluate("e => e.scrollWidth - e.clientWidth")
+        assert over <= 0, name
+
+
+def test_the_index_sorts_too(report, watched):
+    seen = watched()
+    page = seen.open(write_index(report.parents[2]))
+    outputs = page.locator("tbody tr").first
+    assert outputs.locator("a").get_attribute("href").endswith("/report.html")
+    row = outputs.evaluate_handle("e => e")
+    page.evaluate(
+        """row => {
+            const other = row.cloneNode(true);
+            other.cells[3].dataset.value = "12";
+            other.cells[3].textContent = "12";
+            row.before(other);
+        }""",
+        row,
+    )
+    heading = page.locator("thead th").nth(3)  # settings: 12, 4
+    heading.locator("button").click()
+    assert column(page, "table", 3) == ["4", "12"]
+    assert heading.get_attribute("aria-sort") == "ascending"
+    heading.locator("button").press("Enter")
+    assert column(page, "table", 3) == ["12", "4"]
+    assert (seen.requests, seen.complaints) == ([], [])
+
+
+def test_a_long_list_of_verdicts_is_folded_and_prints_whole(tmp_path, watched):
+    results = a_sweep([f"lr={i}" for i in range(1, 10)], seeds=5)
+    page = watched().open(build(Findings.of(results), tmp_path))
+    verdicts = page.locator(".first .verdict li")
+    seen = [one.is_visible() for one in verdicts.all()]
+    assert 0 < seen.count(True) < len(seen)
+    page.emulate_media(media="print")
+    assert page.locator(".first details").bounding_box()["height"] > 100
+    page.emulate_media(media="screen")
+    page.locator(".first summary").click()
+    assert all(one.is_visible() for one in verdicts.all())
 
 
 def test_headings_sort_by_the_keyboard_too(report, watched):

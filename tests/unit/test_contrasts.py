@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from nnrun.statistics.contrasts import COLUMNS, contrasts
-from nnrun.statistics.paired import detectable, measure, sooner_interval
+from nnrun.statistics.paired import detectable, log_ratio_error, measure, sooner_interval
 from nnrun.statistics.swaps import swap_test
 from tests.unit.test_summary import trial
 
@@ -83,7 +83,8 @@ def test_nineteen_pairs_claim_nothing_however_clear():
 
 def test_equal_arms_show_no_difference_without_any_variance():
     found = compare([300.0] * 20, [300.0] * 20)
-    assert found[["ratio", "ratio_low", "ratio_high", "p", "detectable"]].tolist() == [1.0] * 5
+    assert found[["ratio", "ratio_low", "ratio_high", "p"]].tolist() == [1.0] * 4
+    assert np.isnan(found["detectable"])  # without a spread nothing is known of what could be seen
     assert found[["difference", "difference_low", "difference_high"]].tolist() == [0.0] * 3
     assert found["sooner_low"] < 0.5 < found["sooner_high"]
     assert (found["logrank"], found["p_logrank"]) == (0.0, 1.0)
@@ -265,7 +266,8 @@ def test_what_is_called_detectable_is_found_in_four_of_five():
     rng = np.random.default_rng(10)
     n, repeats = 30, 4_000
     a, b = np.exp(0.3 * rng.standard_normal((2, n, repeats)))
-    ratio = float(np.median(detectable(a[:, :, None], b[:, :, None])))
+    errors = log_ratio_error(a[:, :, None], b[:, :, None])
+    ratio = float(np.median([detectable(error, n, n, 0.05) for error in errors]))
     p = stats.ttest_1samp(np.log(a * ratio / b), 0.0, axis=0).pvalue
     assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.04)
 

@@ -1,114 +1,185 @@
+"""A study's page, and the argument that the first study rests on."""
+
 import re
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 from statsmodels.stats.multitest import multipletests
 
+from nnrun.config import Network
 from nnrun.errors import InputError
+from nnrun.network.mlp import Layer, forward
+from nnrun.problem.generators import Xor
 from nnrun.report.study import Study, write_study
-from nnrun.statistics.contrasts import contrasts
-from nnrun.statistics.findings import Findings
-from tests.unit.sweeps import a_sweep
+from nnrun.report.study_figures import FIGURES
+from tests.conftest import make_setting
+from tests.unit.grids import BUDGET, a_grid
 
-ARMS = [("raw", 2), ("raw", 4), ("xy", 2), ("xy", 4)]
-
-
-def a_study(seeds=20):
-    """Two inputs by two widths; times drawn around a mean of their own for each arm."""
-    results = a_sweep([f"f={f} hidden={n}" for f, n in ARMS], seeds=seeds)
-    for setting, (f, n) in zip(results.sweep["settings"], ARMS, strict=True):
-        setting["config"] = {"f": f, "hidden": n, "budget": 1000}
-    results.sweep.update(varying=["f", "hidden"], telling=["f", "hidden"])
-    rng = np.random.default_rng(8)
-    means = np.repeat([400.0, 300.0, 330.0, 250.0], seeds)
-    times = np.minimum(means * rng.lognormal(0, 0.3, 4 * seeds), 900)
-    trials = results.trials.assign(f="", hidden=0, samples_to_target=times, status="reached")
-    return type(results)(trials, results.curves, results.summary, results.sweep)
+KEYS = {"features.terms": [["x", "y"], ["x", "y", "x*y"]], "network.hidden": [[2], [2, 1], [4]]}
+RAW, PRODUCT = "[x,y]", "[x,y,x*y]"
+NO_CURVES = a_grid({"lr": [1, 2]}, seeds=2).trials.iloc[:0]
 
 
-def fill(tmp_path, text, results):
-    (tmp_path / "page.md.j2").write_text(text)
-    out = tmp_path / "out"
-    out.mkdir(exist_ok=True)
-    write_study(tmp_path / "page.md.j2", Findings.of(results), results.curves, out)
-    return (out / "page.md").read_text()
+@pytest.fixture(scope="module")
+def findings():
+    return a_grid(KEYS)
 
 
-def test_settings_are_found_by_their_levels():
-    results = a_study()
-    study = Study(Findings.of(results), results.curves)
-    row = study.setting(f="xy", hidden="4")
-    assert (row["setting"], row["budget"], row["seeds"]) == ("s3", 1000, 20)
-    assert set(study.trials(f="raw", hidden="2")["setting"]) == {"s0"}
+@pytest.fixture
+def study(findings):
+    return Study(findings, NO_CURVES)
 
 
-def test_what_is_asked_wrongly_is_said():
-    results = a_study()
-    study = Study(Findings.of(results), results.curves)
-    with pytest.raises(InputError, match="fits 2 settings of the study, and must fit one"):
-        study.setting(f="xy")
-    with pytest.raises(InputError, match="fits 0 settings"):
-        study.setting(f="noise", hidden="4")
-    with pytest.raises(InputError, match=r"hiden: is no factor .*did you mean 'hidden'"):
-        study.setting(hiden="4")
+def fill(findings, text, folder):
+    template = folder / "page.md.j2"
+    template.write_text(text)
+    return write_study(template, findings, NO_CURVES, folder).read_text()
 
 
-def test_all_contrasts_of_a_page_are_one_family(tmp_path):
-    results = a_study()
-    asked = [("xy", 2, "raw", 2), ("xy", 4, "raw", 4), ("raw", 4, "raw", 2), ("xy", 2, "raw", 4)]
-    text = "".join(
-        f"{{% set c = compare(dict(f='{a}', hidden='{m}'), dict(f='{b}', hidden='{n}')) %}}"
-        "{{ c.p }} {{ c.p_holm }} {{ c.ratio }}\n"
-        for a, m, b, n in asked
-    )
-    found = np.array([line.split() for line in fill(tmp_path, text, results).splitlines()], float)
-    expected = multipletests(found[:, 0], method="holm")[1]
-    np.testing.assert_allclose(found[:, 1], expected, rtol=1e-12)
-    assert (found[:, 1] > found[:, 0]).any()
-    # paired by seed: the ratio of means where every seed arrived
-    times = results.trials["samples_to_target"].to_numpy().reshape(4, 20).mean(axis=1)
-    place = {arm: i for i, arm in enumerate(ARMS)}
-    ratios = [times[place[a, m]] / times[place[b, n]] for a, m, b, n in asked]
-    np.testing.assert_allclose(found[:, 2], ratios, rtol=1e-12)
+def test_a_setting_is_found_by_its_levels(study, findings):
+    row = study.setting(terms=PRODUCT, hidden="[2,1]")
+    expected = findings.summary.set_index("label").loc["terms=[x,y,x*y] hidden=[2,1]"]
+    assert (row["setting"], row["rmst"]) == (expected["setting"], expected["rmst"])
+    assert row["label"] == "terms=[x,y,x*y] hidden=[2,1]"
+    # spaces in a list are nobody's business
+    assert study.id(terms="[x, y, x*y]", hidden="[2, 1]") == row["setting"]
+    trials = study.trials(terms=PRODUCT, hidden="[2,1]")
+    assert set(trials["setting"]) == {row["setting"]}
+    assert len(trials) == 20
 
 
-def test_a_contrast_of_a_page_is_that_of_the_report(tmp_path):
-    results = a_study()
-    text = (
-        "{% set c = compare(dict(f='xy', hidden='2'), dict(f='raw', hidden='2')) %}"
-        "{{ c.ratio_low }} {{ c.ratio_high }} {{ c.p }}"
-    )
-    found = [float(word) for word in fill(tmp_path, text, results).split()]
-    table = contrasts(results.trials, results.sweep).set_index(["family", "a"])
-    row = table.loc[("setting", "s2")]
-    np.testing.assert_allclose(found, row[["ratio_low", "ratio_high", "p"]].astype(float))
+def test_a_misspelt_factor_is_told_with_what_was_meant(study):
+    with pytest.raises(InputError, match=re.escape("study=hiden: is no factor of the sweep (did")):
+        study.setting(hiden="[2]")
 
 
-def test_a_sentence_that_no_longer_holds_stops_the_page(tmp_path):
-    text = "{{ require(setting(f='xy', hidden='2').reached == 0, 'It never arrives.') }}"
-    with pytest.raises(InputError, match=r"It never arrives\.: is not what this sweep found"):
-        fill(tmp_path, text, a_study())
-    assert not (tmp_path / "out" / "page.md").exists()
+def test_levels_that_fit_no_setting_or_several_are_refused(study):
+    with pytest.raises(InputError, match="fits 0 settings of the study, and must fit one"):
+        study.setting(terms=RAW, hidden="[3]")
+    with pytest.raises(InputError, match="fits 3 settings of the study, and must fit one"):
+        study.setting(terms=RAW)
+
+
+def test_all_contrasts_of_a_page_are_one_family(study, findings, tmp_path):
+    asked = [
+        ({"terms": PRODUCT, "hidden": h}, {"terms": RAW, "hidden": h})
+        for h in ("[2]", "[2,1]", "[4]")
+    ]
+    asked.append(({"terms": RAW, "hidden": "[2,1]"}, {"terms": RAW, "hidden": "[2]"}))
+    single = [study.compare(*pair) for pair in asked]
+    # alone, a contrast is a family of its own
+    assert [row["p_holm"] for row in single] == [row["p"] for row in single]
+    study.closed(tmp_path)
+    together = [study.compare(*pair) for pair in asked]
+    expected = multipletests([row["p"] for row in single], method="holm")[1]
+    np.testing.assert_allclose([row["p_holm"] for row in together], expected, rtol=1e-12)
+    assert together[0]["p_holm"] > together[0]["p"]
+    assert [row["ratio"] for row in together] == [row["ratio"] for row in single]
+
+
+def test_a_ratio_is_of_the_first_to_the_second(study, findings):
+    arms = {"terms": PRODUCT, "hidden": "[4]"}, {"terms": RAW, "hidden": "[4]"}
+    means = [
+        study.trials(**arm)["samples_to_target"].fillna(BUDGET).clip(upper=BUDGET).mean()
+        for arm in arms
+    ]
+    assert study.compare(*arms)["ratio"] == pytest.approx(means[0] / means[1], rel=1e-12)
+
+
+def test_a_sentence_without_ground_is_refused(study):
+    assert study.require(True, "It is so.") == "It is so."
+    with pytest.raises(InputError, match=r"It is so.*is not what this sweep found"):
+        study.require(False, "It is so.")
+
+
+def test_a_page_is_filled_with_numbers(findings, tmp_path):
+    text = "{{ setting(terms='[x,y]', hidden='[2]').seeds }} seeds, {{ sweep.budget | count }}"
+    assert fill(findings, text, tmp_path).strip() == "20 seeds, 100,000"
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ nothing }}", "{% for %}", "{{ setting(f='xy', hidden='2').nonsense.more }}"]
+    "text",
+    [
+        "{% if %}",
+        "{{ nothing }}",
+        "{{ setting(terms='[x,y]', hidden='[2]').nothing }}",
+        "{{ sweep.nothing.at_all }}",
+        "{{ 1 / 0 }}",
+        "{{ 'text' | number }}",
+        "{{ 'text' | claimed }}",
+        "{{ figure('portrait', 'a', 'b', 'hidden') }}",
+        "{{ setting(3) }}",
+        "{{ compare('a', 'b') }}",
+        "{% include 'missing.j2' %}",
+    ],
 )
-def test_a_template_that_cannot_be_filled_is_one_error(tmp_path, text):
-    with pytest.raises(InputError, match="cannot be filled with the numbers of this sweep"):
-        fill(tmp_path, text, a_study())
+def test_whatever_is_wrong_in_a_template_is_one_error_in_the_input(text, findings, tmp_path):
+    with pytest.raises(InputError) as found:
+        fill(findings, text, tmp_path)
+    assert len(found.value.issues) == 1
+    assert str(found.value).startswith("study=")
+    assert not (tmp_path / "page.md").exists()
 
 
-@pytest.mark.parametrize("kind", ["arrival", "targets"])
-def test_figures_stand_beside_the_page(tmp_path, kind):
-    page = fill(tmp_path, f"{{{{ figure('{kind}', 'one', 'a [b] c', 'hidden') }}}}", a_study())
-    assert page == r"![a \[b\] c](one.svg)"
-    drawn = (tmp_path / "out" / "one.svg").read_text()
-    assert re.findall(r"hidden=[24]", drawn) == ["hidden=2", "hidden=4"]
-    assert {"f=raw", "f=xy"} <= set(re.findall(r"f=\w+", drawn))
+def test_a_figure_is_drawn_once_the_page_is_known_to_be_sound(study, tmp_path):
+    arguments = ("arrival", "arrived", "What is drawn | here", "hidden")
+    assert study.figure(*arguments) == r"![What is drawn \| here](arrived.svg)"
+    assert not list(tmp_path.iterdir())
+    study.closed(tmp_path).figure(*arguments)
+    drawn = (tmp_path / "arrived.svg").read_text()
+    assert drawn.startswith("<?xml")
+    # a panel for each network
+    assert all(f">hidden={level}<" in drawn for level in ("[2]", "[2,1]", "[4]"))
 
 
-def test_only_the_levels_that_are_asked_for_are_drawn(tmp_path):
-    fill(tmp_path, "{{ figure('arrival', 'one', 'w', 'hidden', f='xy') }}", a_study())
-    drawn = (tmp_path / "out" / "one.svg").read_text()
-    assert "f=raw" not in drawn
+def test_a_figure_of_some_settings_is_the_figure_of_a_sweep_of_these(study, tmp_path):
+    study.closed(tmp_path).figure("arrival", "some", "", "terms", hidden="[4]")
+    drawn = (tmp_path / "some.svg").read_text()
+    assert "[2,1]" not in drawn
+    assert set(FIGURES) == {"arrival", "targets"}
+
+
+def boundary(points):
+    """The study's argument: below 0 where the label is 1."""
+    x, y = points[:, 0], points[:, 1]
+    return x * y - x / 2 - y / 2 + 1 / 4
+
+
+def product_setting():
+    return make_setting(network=Network(hidden=(), output="sigmoid"))
+
+
+def test_the_label_of_xor_is_a_sign_of_one_sum(rng):
+    problem = Xor().problem()
+    assert problem.held_out.inputs.shape == (1024, 2)
+    drawn = problem.draw(rng, 100_000)
+    for points, labels in (problem.held_out, drawn):
+        assert np.array_equal(boundary(points) < 0, labels[:, 0] == 1)
+        assert 0.45 < labels.mean() < 0.55
+
+
+def test_a_perceptron_with_these_weights_gets_all_of_it_right(rng):
+    setting = product_setting()
+    assert setting.problem.inputs == ("x", "y", "x*y")
+    weights = 100 * np.array([[[0.5], [0.5], [-1.0]]])
+    params = (Layer(weights, np.full((1, 1, 1), -25.0)),)
+    for points, labels in (setting.problem.held_out, setting.problem.draw(rng, 100_000)):
+        outputs = forward(params, points[None], setting.architecture).outputs[0]
+        assert np.array_equal(outputs > 0.5, labels == 1)
+
+
+def separable(points, labels):
+    """Ask linear programming whether a plane keeps all points a unit away on their own side."""
+    side = np.where(labels == 1, 1.0, -1.0)
+    rows = -side * np.column_stack([points, np.ones(len(points))])
+    n = points.shape[1] + 1
+    found = linprog(np.zeros(n), rows, -np.ones(len(points)), bounds=[(None, None)] * n)
+    assert found.status in (0, 2)  # solved, or shown to have no solution
+    return found.status == 0
+
+
+def test_a_line_separates_the_classes_with_the_product_only():
+    held_out = product_setting().problem.held_out
+    assert separable(*held_out)
+    assert not separable(held_out.inputs[:, :2], held_out.targets)

@@ -91,8 +91,9 @@ def test_mean_times_by_hand(trials):
 def test_a_setting_that_never_arrives_runs_for_ever():
     rows = [trial("a", seed, "exhausted") for seed in range(20)]
     row = summarise(pd.DataFrame(rows), []).iloc[0]
-    assert row[["ert", "ert_low", "ert_high"]].tolist() == [INF] * 3
-    assert row[["rmst", "rmst_low", "rmst_high"]].tolist() == [1000.0] * 3
+    assert row[["ert", "rmst"]].tolist() == [INF, 1000.0]
+    # twenty equal failures are not certainty: there is nothing to resample
+    assert row[["ert_low", "ert_high", "rmst_low", "rmst_high"]].isna().all()
 
 
 def test_a_single_seed_has_means_without_bounds():

@@ -22,7 +22,7 @@ def test_verdict_answers_first_and_then_says_how_sure_it_is():
         # it is first and in 4 neither arrives
         "lr=0.3: 16 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; median 150 samples. "
         "2 diverged. Converges sooner: 0.727 times the samples of lr=0.1 (95% interval 0.575 to "
-        "0.845; restricted mean), first in 90% of 20 pairs of seeds; p < 0.001.",
+        "0.845; means restricted to 1,000 samples), first in 90% of 20 pairs of seeds; p < 0.001.",
     ]
 
 
@@ -72,7 +72,7 @@ def test_verdict_of_a_grid_is_about_the_levels_of_its_factors():
     assert lines[0] == "Yes: f=xy converges sooner than f=raw; lr=2 converges sooner than lr=1."
     assert lines[1].startswith(
         "f=xy: Converges sooner: 0.250 times the samples of f=raw (95% interval 0.250 to 0.250; "
-        "restricted mean within 2 blocks of the other factors), first in 100% of 20 pairs"
+        "means restricted to 1,000 samples, in 2 blocks of the other factors), first in 100% of 20 "
     )
     assert lines[2].startswith("lr=2: Converges sooner: 0.500 times the samples of lr=1")
 
