@@ -22,6 +22,7 @@ from nnrun.places import study_template
 from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
 from nnrun.resume import SavedState, find_state
+from nnrun.templates import mistake
 
 Count = Annotated[int, Ge(1), Le(10**15)]
 Positive = Annotated[float, Gt(0)]
@@ -259,6 +260,10 @@ class Report:
         if self.study and not study_template(self.study).is_file():
             rule = "is no file, neither as given nor in experiments/"
             raise InputError(Issue("study", self.study, rule, "for instance xor_product.md.j2"))
+        if self.study:
+            path = study_template(self.study)
+            if wrong := mistake(path):
+                raise InputError(Issue("study", path, wrong))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
 
 
 def environment(folder: Path, escape: bool = True) -> Environment:
@@ -19,3 +19,12 @@ def environment(folder: Path, escape: bool = True) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def mistake(path: Path) -> str:
+    """Say what is wrong with the grammar of a template, and where; empty if nothing is."""
+    try:
+        environment(path.parent).get_template(path.name)
+    except TemplateSyntaxError as error:
+        return f"cannot be read as a template: line {error.lineno}: {error.message}"
+    return ""

@@ -17,8 +17,8 @@ def number(value: float, digits: int = 3) -> str:
         digits: Significant digits kept.
 
     Example:
-        >>> [number(x) for x in (12345.6, 0.95312, 0.0000123, 0.0, float("inf"), float("nan"))]
-        ['12,300', '0.953', '1.23 × 10⁻⁵', '0', '∞', '–']
+        >>> [number(x) for x in (12345.6, -0.95312, 0.0000123, 0.0, float("inf"), float("nan"))]
+        ['12,300', '−0.953', '1.23 × 10⁻⁵', '0', '∞', '–']
     """
     if value is None or math.isnan(value):
         return "–"
@@ -28,10 +28,10 @@ def number(value: float, digits: int = 3) -> str:
         return "0"
     exponent = math.floor(math.log10(abs(value)))
     if not -4 <= exponent < 9:
-        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        mantissa, power = f"{value:.{digits - 1}e}".replace("-", "−", value < 0).split("e")
         return f"{mantissa} × 10{str(int(power)).translate(_SUPERSCRIPT)}"
     places = digits - 1 - exponent
-    return f"{round(value, places):,.{max(places, 0)}f}"
+    return f"{round(value, places):,.{max(places, 0)}f}".replace("-", "−")
 
 
 def count(value: float) -> str:

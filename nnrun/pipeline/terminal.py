@@ -72,6 +72,9 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
     lines = [("results", str(folder))]
     if (folder / REPORT).exists():
         lines = [("report", str(folder / REPORT))]
+    page = Path(facts.get("study") or "").name.removesuffix(".j2")
+    if page and (folder / page).exists():
+        lines.append(("study", str(folder / page)))
     pages = facts.get("animations") or []
     if pages:
         more = f" and {len(pages) - 1:,} more" if len(pages) > 1 else ""

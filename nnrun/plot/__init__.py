@@ -56,3 +56,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("nnrun.plot.api"), name)
     raise AttributeError(f"module 'nnrun.plot' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """List the figures, for those who ask by the Tab key."""
+    return __all__

@@ -41,7 +41,10 @@ class Asked(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 2 for bad input, 1 if the system refuses a file."""
+    """Run the command; return its exit code.
+
+    It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
+    """
     options = _parser().parse_intermixed_args(arguments)
     try:
         if options.index:
@@ -54,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command writes it whole", file=sys.stderr)
+        return 130
     return 0
 
 

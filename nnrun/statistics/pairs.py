@@ -82,7 +82,8 @@ class Pairs(NamedTuple):
 def questions(sweep: Mapping[str, Any]) -> list[Question]:
     """List what a sweep compares: its settings with the first, then the levels of its factors.
 
-    Levels are compared where there are two factors or more, within blocks of the other factors.
+    Levels are compared where there are two factors or more, within two blocks of the others or
+    more.
     """
     first, *others = sweep["settings"]
     found = [
@@ -106,7 +107,8 @@ def questions(sweep: Mapping[str, Any]) -> list[Question]:
         for level in levels:
             held = [(block[level], block[base]) for block in grid if {level, base} <= block.keys()]
             arms = (level, base, f"{said}={level}", f"{said}={base}")
-            if held:
+            # one pair of settings is compared as such already: a random draw has hardly more
+            if len(held) > 1:
                 found.append(Question("factor", key, *arms, held))
     return found
 
