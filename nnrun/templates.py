@@ -24,7 +24,7 @@ def environment(folder: Path, escape: bool = True) -> Environment:
 def mistake(path: Path) -> str:
     """Say what is wrong with the grammar of a template, and where; empty if nothing is."""
     try:
-        environment(path.parent).get_template(path.name)
+        environment(path.parent).parse(path.read_text(encoding="utf-8"))
     except TemplateSyntaxError as error:
         return f"cannot be read as a template: line {error.lineno}: {error.message}"
     return ""

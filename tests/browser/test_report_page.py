@@ -189,7 +189,8 @@ def test_injected_markup_and_styles_stay_text(tmp_path, watched):
 
 
 def test_printing_opens_what_is_folded_and_fits(report, watched, tmp_path):
-    page = watched().open(report)
+    page = watched(width=718).open(report)  # A4 less its margins
     page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
     assert page.locator("nav.contents").is_hidden()
     assert page.locator("#behaviour [data-moment]:visible").count() > 12

@@ -8,6 +8,7 @@ from scipy.optimize import linprog
 from statsmodels.stats.multitest import multipletests
 
 from nnrun.config import Network
+from nnrun.config import Report
 from nnrun.errors import InputError
 from nnrun.network.mlp import Layer, forward
 from nnrun.problem.generators import Xor
@@ -183,3 +184,13 @@ def test_a_line_separates_the_classes_with_the_product_only():
     held_out = product_setting().problem.held_out
     assert separable(*held_out)
     assert not separable(held_out.inputs[:, :2], held_out.targets)
+
+
+def test_a_templates_grammar_is_checked_before_anything_trains(tmp_path):
+    (tmp_path / "bad.md.j2").write_text("fine\n{% if %}\n")
+    with pytest.raises(InputError, match=r"cannot be read as a template: line 2: Expected"):
+        Report(study=str(tmp_path / "bad.md.j2"))
+    (tmp_path / "good.md.j2").write_text("{{ setting(lr='1').rmst | number }}")
+    assert Report(study=str(tmp_path / "good.md.j2")).name == "html"
+    with pytest.raises(InputError, match="is no file, neither as given nor in experiments/"):
+        Report(study="nothing.md.j2")
