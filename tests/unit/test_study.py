@@ -7,8 +7,7 @@ import pytest
 from scipy.optimize import linprog
 from statsmodels.stats.multitest import multipletests
 
-from nnrun.config import Network
-from nnrun.config import Report
+from nnrun.config import Network, Report
 from nnrun.errors import InputError
 from nnrun.network.mlp import Layer, forward
 from nnrun.problem.generators import Xor
