@@ -122,6 +122,11 @@ def _untold(about: Mapping[str, Any]) -> str:
     """Say where the settings are that no statement is about; empty if there are none."""
     told = about["statements"]
     if told and not told[0].setting:
+        if about["left_out"]:
+            return (
+                f"All {about['settings']:,} settings are in summary.csv, the soonest and the "
+                "latest also in the tables below."
+            )
         return f"All {about['settings']:,} settings are in the tables below."
     rest = about["settings"] - len(told)
     if not rest:

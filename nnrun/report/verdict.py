@@ -176,7 +176,7 @@ def _blocks(row: Mapping[Any, Any]) -> str:
     if used <= 1 and not left:
         return ""
     where = "in one block" if used == 1 else f"in {used:,} blocks"
-    rest = f", not in {left:,} where no seed of either arrived" if left else ""
+    rest = f", not in {left:,} with nothing to compare" if left else ""
     return f", {where} of the other factors{rest}"
 
 
