@@ -1,9 +1,7 @@
 """Reports anew from records: merged, judged anew, with another baseline, other names."""
 
 import json
-import sys
 from dataclasses import replace
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -27,7 +25,6 @@ VERSIONS = {"nnrun": "0.1.0"}
 @pytest.fixture(autouse=True)
 def page(monkeypatch):
     """A page that says what it was told, in place of the one that draws."""
-    module = ModuleType("nnrun.report.page")
 
     def build(findings, folder, behaviour=None):
         (folder / "report.md").write_text("# in short\n")
@@ -35,8 +32,7 @@ def page(monkeypatch):
         path.write_text(json.dumps(findings.sweep, sort_keys=True))
         return path
 
-    module.build = build
-    monkeypatch.setitem(sys.modules, "nnrun.report.page", module)
+    monkeypatch.setattr("nnrun.report.write.build", build)
 
 
 def config_of(lr=0.1, **more):
