@@ -257,13 +257,12 @@ class Report:
     study: Annotated[str, MinLen(1)] | None = None
 
     def __post_init__(self) -> None:
-        if self.study and not study_template(self.study).is_file():
+        path = study_template(self.study) if self.study else None
+        if path and not path.is_file():
             rule = "is no file, neither as given nor in experiments/"
             raise InputError(Issue("study", self.study, rule, "for instance xor_product.md.j2"))
-        if self.study:
-            path = study_template(self.study)
-            if wrong := mistake(path):
-                raise InputError(Issue("study", path, wrong))
+        if path and (wrong := mistake(path)):
+            raise InputError(Issue("study", path, wrong))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from nnrun.places import PACKAGE
+from nnrun.places import PACKAGE, new_folder
 
 
 def add_plugins() -> None:
@@ -60,13 +59,4 @@ def fresh_folder(parent: str) -> str:
         claim = Claim.unfinished(Path(parent), _identities[0])
         if claim is not None:
             return str(claim.folder)
-    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    number = 1
-    while True:
-        folder = Path(parent) / (stamp if number == 1 else f"{stamp}_{number}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            folder.mkdir()
-            return str(folder)
-        except FileExistsError:
-            number += 1
+    return str(new_folder(Path(parent)))

@@ -21,7 +21,7 @@ from nnrun.report.verdict import verdict
 from nnrun.report.waiting import waiting
 from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import by_setting, read_heads, records_of, tabulate
+from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, write_text
@@ -123,15 +123,8 @@ def finish(
     undrawn = False
     if heads[0].meta["report"] != "off":
         with clock("report"):
-            from nnrun.report.write import write_report  # it draws: matplotlib takes a second
-
             told = replace(findings, sweep=page_facts(facts))
-            try:
-                with waiting() as say:
-                    write_report(told, folder, records_of(heads), say, stopped)
-            except InputError as error:  # in what was asked of the report: the results are there
-                terminal.warn(str(error))
-                undrawn = True
+            undrawn = not _reported(told, heads, folder, stopped)
             facts["verdict"] = verdict(told)
     if heads[0].meta.get("animate") and not stopped():
         with clock("animate"):
@@ -145,6 +138,21 @@ def finish(
     if heads[0].meta["report"] != "off":
         _list_in_index(folder)
     return Finished(facts, findings, undrawn)
+
+
+def _reported(
+    told: Findings, heads: Sequence[Head], folder: Path, stopped: Callable[[], bool]
+) -> bool:
+    """Write the report; tell whether all that was asked of it could be done."""
+    from nnrun.report.write import write_report  # it draws: matplotlib takes a second
+
+    try:
+        with waiting() as say:
+            write_report(told, folder, records_of(heads), say, stopped)
+    except InputError as error:  # the results are there, whatever a study's page cannot say
+        terminal.warn(str(error))
+        return False
+    return True
 
 
 def _list_in_index(folder: Path) -> None:

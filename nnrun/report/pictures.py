@@ -23,6 +23,7 @@ from nnrun.report import captions
 from nnrun.report.inline import inline
 from nnrun.report.verdict import headline
 from nnrun.statistics.bands import TRACES, bands_table
+from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.profile import rungs_used
 from nnrun.statistics.survival import common_budget, trained
@@ -189,16 +190,11 @@ def _effects(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]
         height = effects_height(table)
         draw = partial(effects, table=table)
         caption = captions.effects_caption(findings)
-        yield "effects", caption, lambda width: canvas.paint(draw, width, height)
-    if len(lay.line_styles) > 2:
-        about = (findings.summary, findings.sweep)
-        with suppress(InputError):  # fewer than two factors
-            canvas.paint(lambda ax: coordinates(ax, *about), NARROW)
-            yield (
-                "coordinates",
-                captions.coordinates_caption(findings),
-                lambda width: canvas.paint(lambda ax: coordinates(ax, *about), width),
-            )
+        yield "effects", caption, partial(canvas.paint, draw, height=height)
+    if len(lay.line_styles) > 2 and len(factors(findings.sweep)) > 1:
+        draw = partial(coordinates, summary=findings.summary, sweep=findings.sweep)
+        caption = captions.coordinates_caption(findings)
+        yield "coordinates", caption, partial(canvas.paint, draw)
 
 
 def panels(draw: Callable[..., Any], lay: Layout) -> Paint:

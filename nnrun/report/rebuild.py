@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from markupsafe import Markup, escape
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.files import RECORD
+from nnrun.places import new_folder
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
@@ -117,7 +117,7 @@ def rebuild(
     facts = _chosen(_facts(sources, heads, folder or REPORTS, notes), choices)
     if wanted:
         notes += _judged_otherwise(sources, wanted)
-    folder = folder or _fresh(REPORTS)
+    folder = folder or new_folder(REPORTS)
     folder.mkdir(parents=True, exist_ok=True)
     named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
     joiner = Joiner(facts, named, wanted is not None, notes)
@@ -225,16 +225,3 @@ def _holds_results(folder: Path) -> bool:
         return False
     except (OSError, ValueError, TypeError):
         return True
-
-
-def _fresh(parent: Path) -> Path:
-    """Make a folder named by date and time, that no other process has."""
-    parent.mkdir(parents=True, exist_ok=True)
-    stamp, number = datetime.now().strftime("%Y-%m-%d_%H-%M-%S"), 1
-    while True:
-        folder = parent / (stamp if number == 1 else f"{stamp}_{number}")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            number += 1
