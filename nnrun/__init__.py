@@ -5,6 +5,7 @@ On the command line: ``python -m nnrun --help``. In Python:
     >>> import nnrun
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> results.summary  # doctest: +SKIP
+    >>> nnrun.load("mlflow:nnrun").summary  # the newest sweep of an experiment  # doctest: +SKIP
     >>> nnrun.report("outputs/sweeps/DATE_TIME", target="accuracy:0.9")  # doctest: +SKIP
     >>> model = nnrun.load_network("outputs/runs/DATE_TIME")  # doctest: +SKIP
     >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nnrun.errors import InputError
     from nnrun.model import Model, load_network
-    from nnrun.results import Results, load
+    from nnrun.reading import load
+    from nnrun.results import Results
 
 __all__ = ["InputError", "Model", "Results", "load", "load_network"]
 
@@ -28,7 +30,7 @@ _HOMES = {
     "InputError": "nnrun.errors",
     "Model": "nnrun.model",
     "Results": "nnrun.results",
-    "load": "nnrun.results",
+    "load": "nnrun.reading",
     "load_network": "nnrun.model",
 }
 

@@ -223,11 +223,31 @@ class Tracking:
         uri: Any MLflow tracking URI.
         artifacts: Folder or URI for the files of a new experiment; None for ``mlartifacts`` beside
             a local database, and for the server's own choice elsewhere.
+        nested: Whether settings are runs below their sweep's run, rather than beside it.
+        trials: Whether each trial is a run, too, below its setting's.
+        models: Which trial's network a setting's run keeps as its model: the median one by time to
+            target, the best, or none.
+        register: Name in the model registry for the model of the best setting; None for none.
+        wait: Seconds that a sweep which is otherwise done waits for a slow store; what is not sent
+            by then is for ``python -m nnrun.sync``.
     """
 
     name: Literal["mlflow", "off"] = "mlflow"
     uri: Annotated[str, MinLen(1)] = "sqlite:///outputs/mlflow.db"
     artifacts: str | None = None
+    nested: bool = False
+    trials: bool = False
+    models: Literal["median", "best", "off"] = "median"
+    register: Annotated[str, MinLen(1)] | None = None
+    wait: Annotated[float, Ge(0)] = 120.0
+
+    def __post_init__(self) -> None:
+        name = self.register
+        if name is not None and (not name.strip() or set(name) & {"/", ":"}):
+            raise InputError(Issue("register", name, "must be a name without / and :"))
+        if self.register and self.models == "off":
+            rule = "needs a model, and models=off keeps none"
+            raise InputError(Issue("register", self.register, rule, "models=median or best"))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Sections of a configuration as dotted keys with plain values."""
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -26,3 +27,20 @@ def flattened(key: str, value: Any) -> dict[str, Any]:
     named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
     nested = (flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
     return {**named, **{k: v for part in nested for k, v in part.items()}}
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Put dotted keys back into sections.
+
+    Example:
+        >>> nested({"lr": 0.1, "data.name": "xor", "data.noise": 0.0})
+        {'lr': 0.1, 'data': {'name': 'xor', 'noise': 0.0}}
+    """
+    sections: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        place = sections
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = value
+    return sections

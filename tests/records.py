@@ -1,11 +1,12 @@
 """Made-up records for the tests of what is made of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnrun.sweep.store import Record
+from nnrun.sweep.store import Record, write_record
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
 
@@ -49,3 +50,10 @@ def a_record(
         ns_per_sample=np.full(len(numbers), np.nan if failed else 5.0),
         params=(),
     )
+
+
+def on_disk(record: Record) -> Path:
+    """Write a record into a folder of its own below the working directory."""
+    folder = Path(f"records/{record.setting}-{len(record.seeds)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_record(record, folder)

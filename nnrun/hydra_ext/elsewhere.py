@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
@@ -59,7 +60,8 @@ def run_elsewhere(
     require_unused(folder)
     sweep = Check.foreign_sweep
     assert sweep is not None
-    sweep.runs = Runs.open(jobs[0].tracking, jobs[0].name, folder.name, provenance())
+    asked = jobs[0].tracking
+    sweep.runs = Runs.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
     sweep.plan += [
         Planned(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError
@@ -25,7 +26,6 @@ from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, 
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, write_text
-from nnrun.sweep.tables import merged
 
 
 class Planned(NamedTuple):
@@ -183,12 +183,12 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
         with clock("mlflow"):
             if runs is None:
                 tracking = Tracking(**first["tracking"])
-                runs = Runs.open(tracking, first["name"], sweep.folder.name, first)
-            settings = merged(records)
-            facts = describe({key: found[0].meta["config"] for key, found in settings.items()})
-            for found in settings.values():
+                runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
+            heads = read_heads(paths)
+            facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
+            for setting, found in records_of(heads).items():
                 if runs:
-                    runs.add_setting(found, facts)
+                    runs.add_setting(found, facts, setting)
     ended_early = len(records) < len(sweep.plan)
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
     finished = finish(ending, clock, Tally(), runs, ended_early)

@@ -71,7 +71,7 @@ class Launch:
         self.tally = Tally()
         self.jobs = jobs
         self._jobs_of = Counter(job.setting.id for job in jobs or ())
-        self._waiting: dict[str, list[Record]] = {}
+        self._waiting: dict[str, list[Path]] = {}
         self.keeps = True
         self.given_up: Mapping[str, str] = {}
         self.more: Mapping[str, Any] = {}
@@ -183,18 +183,18 @@ class Launch:
             if self.claim is not None:
                 self.claim.release(finished=False)
 
-    def gathered(self, record: Record, jobs: int) -> list[Record]:
+    def gathered(self, setting: str, jobs: int) -> list[Path]:
         """Return the records of a setting once there is one for each of its jobs, else none.
 
         Args:
-            record: The newest.
+            setting: Of the record that was written last.
             jobs: Of the setting, as far as they are known.
         """
         if self.jobs is not None:
-            jobs = self._jobs_of[record.setting]
-        found = self._waiting.setdefault(record.setting, [])
-        found.append(record)
-        return self._waiting.pop(record.setting) if len(found) == jobs else []
+            jobs = self._jobs_of[setting]
+        found = self._waiting.setdefault(setting, [])
+        found.append(self.written[-1])
+        return self._waiting.pop(setting) if len(found) == jobs else []
 
     def finish(self) -> int:
         """Make tables, report and the sweep's MLflow run of what was written; say how it ended.

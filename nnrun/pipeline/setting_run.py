@@ -1,50 +1,101 @@
 """A setting's records as its MLflow run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import yaml
 
-from nnrun.errors import shown
-from nnrun.statistics.bands import bands_table, setting_bands
-from nnrun.statistics.summary import summarise
+from nnrun.config import Tracking
+from nnrun.errors import InputError, shown
+from nnrun.flat import nested
+from nnrun.pipeline.representative import network_of, representative
+from nnrun.plot.styles import LINE_STYLES
+from nnrun.statistics.bands import METRICS, SettingCurves, bands_table, setting_bands
+from nnrun.statistics.ladder import RUNGS, holds, setting_ladder
+from nnrun.statistics.summary import STATUSES, summarise
 from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.store import Record
-from nnrun.sweep.tables import assemble, setting_trials, trial_rows
-from nnrun.tracking import SettingRun
-from nnrun.tracking.entities import curve_length
+from nnrun.sweep.tables import SettingTrials, assemble, setting_trials, trial_rows
+from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
+from nnrun.tracking.limits import curve_length
+from nnrun.words import seeds
 
 COUNTS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
 
+SO_FAR = "success/so_far"
+"""Curve of the share of seeds that have reached the target."""
+
+LADDER = (0.9, 0.95, 0.99, 1.0, 0.1, 0.0316, 0.01, 0.00316, 0.001)
+"""Rungs that are figures of a run; MLflow draws a chart of each. The table ladder has all."""
+
+UNTIL = {"accuracy": "until_accuracy", "test_loss": "until_test_loss"}
+"""Sections of MLflow's page, which it sorts by name: these come after the curves."""
+
+RENAMED = {f"samples_{q}": f"samples_to_target_{q}" for q in ("median", "q10", "q90")}
+
+Row = Mapping[Any, Any]
+
+
+class Found(NamedTuple):
+    """A setting's record and where it is.
+
+    Attributes:
+        record: What it holds.
+        path: Its file.
+    """
+
+    record: Record
+    path: Path
+
 
 def setting_run(
-    records: Sequence[Record],
+    found: Sequence[Found],
     setting: Mapping[str, Any],
     facts: Mapping[str, Any],
     tags: Mapping[str, str],
+    tracking: Tracking,
 ) -> SettingRun:
     """Sum up a setting's trials for MLflow.
 
     Args:
-        records: Of the setting.
+        found: The records of the setting.
         setting: Its id, label and flat config.
         facts: Of the sweep, for its varying keys and its size.
         tags: What ties the run to its sweep.
+        tracking: What else is wanted of a run.
 
-    Returns:
-        A run that holds none of the records' arrays.
+    Raises:
+        InputError: If the records do not say enough about their networks.
     """
+    records = [one.record for one in found]
     config, varying = setting["config"], facts["varying"]
     keys = [*varying, *(key for key in config if key not in varying)]
-    row, curves = _measured(records, {**facts, "settings": [setting]})
+    trials = setting_trials(records)
+    table = assemble([trial_rows(trials)], {**facts, "settings": [setting]})
+    row = summarise(table, varying).iloc[0].to_dict()
+    curves = curves_of(trials) if trials.trained.any() else None
+    ways = {"nnrun.engine": str(records[0].meta["engine"]), "nnrun.status": _ended(row)}
+    ways["mlflow.runColor"] = _colour(setting["id"], facts)
     return SettingRun(
         setting=setting["id"],
         name=setting["label"],
         params={key: shown(config[key]) for key in keys if key in config},
-        bands=curves,
-        summary=_metrics(row),
-        tags={**tags, "nnrun.engine": records[0].meta["engine"]},
+        bands=_bands(curves),
+        lines={} if curves is None else {SO_FAR: _share_reached(trials, curves)},
+        summary={**_figures(row), **_ladder(curves, facts, trials), **_cost(records[0], table)},
+        tags={**tags, **ways},
+        description=_described(row, config, facts, tags),
+        datasets=_datasets(records[0].meta),
+        texts={
+            "config.yaml": yaml.safe_dump(nested(config), sort_keys=False, allow_unicode=True),
+            "trials.csv": table.to_csv(index=False, lineterminator="\n"),
+        },
+        artifacts=_files(found),
+        trials=list(_trial_runs(trials, table, varying, config)) if tracking.trials else (),
+        network=_network(records, tracking),
         failed=not row["seeds"],
         points=curve_length(len(facts["settings"])),
     )
@@ -57,24 +108,155 @@ def spans(records: Sequence[Record]) -> str:
     return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in pieces)
 
 
-def _measured(
-    records: Sequence[Record], facts: Mapping[str, Any]
-) -> tuple[Mapping[Any, Any], pd.DataFrame]:
-    """Sum up one setting: its row of the summary, and its learning curves."""
-    trials = setting_trials(records)
-    table = assemble([trial_rows(trials)], facts)
-    row = summarise(table, facts["varying"]).iloc[0].to_dict()
-    if not trials.trained.any():
-        return row, bands_table({})
-    one = curves_of(trials)
-    return row, bands_table({one.setting: setting_bands(one.samples, one.metrics)})
+def _bands(curves: SettingCurves | None) -> pd.DataFrame:
+    if curves is None:
+        return bands_table({})
+    return bands_table({curves.setting: setting_bands(curves.samples, curves.metrics)})
 
 
-def _metrics(row: Mapping[Any, Any]) -> dict[str, float]:
-    renamed = {f"samples_{q}": f"samples_to_target_{q}" for q in ("median", "q10", "q90")}
-    return {
-        renamed.get(key, key): float(value)
-        for key, value in row.items()
-        if key in (*COUNTS, "rmst", "ns_per_sample")
-        or str(key).startswith(("success", "samples", "final"))
+def _share_reached(trials: SettingTrials, curves: SettingCurves) -> Line:
+    """Draw the share of seeds that have reached the target, evaluation by evaluation."""
+    times = np.sort(trials.outcomes.samples_to_target[trials.trained])  # NaN last
+    by_then = np.searchsorted(times, curves.samples, side="right")
+    return Line(curves.samples, by_then / len(times))
+
+
+def _figures(row: Row) -> dict[str, float]:
+    """Take the figures of the summary, the one first that MLflow's pages show first."""
+    figures = {
+        RENAMED.get(key, key): float(row[key])
+        for key in map(str, row)
+        if key in (*COUNTS, "ns_per_sample")
+        or key.startswith(("success_", "samples_", "final_", "rmst", "ert"))
     }
+    first = RENAMED["samples_median"]
+    rest = {k: v for k, v in figures.items() if v or k not in ("plateaued", "failed")}
+    return {first: figures[first], **rest}
+
+
+def _ladder(
+    curves: SettingCurves | None, facts: Mapping[str, Any], trials: SettingTrials
+) -> dict[str, float]:
+    """Give the median time to every target of the ladder; inf where most seeds never reach it."""
+    if curves is None:
+        return {}
+    hold = holds(facts)[curves.setting]
+    times = setting_ladder(curves, trials.meta["task"], hold).times
+    medians = np.median(times, axis=0)
+    return {
+        f"{UNTIL[rung.metric]}/{rung.value:g}": float(median)
+        for rung, median in zip(RUNGS, medians, strict=True)
+        if rung.value in LADDER
+    }
+
+
+def _cost(record: Record, table: pd.DataFrame) -> dict[str, float]:
+    """Say what training took: seconds of one processor, and the size of a network."""
+    seconds = table["ns_per_sample"] * table["budget"] * 1e-9
+    sizes = [part[0].size for layer in record.params for part in layer]
+    return {"train_seconds": float(seconds.sum())} | ({"parameters": sum(sizes)} if sizes else {})
+
+
+def _ended(row: Row) -> str:
+    """Say how the trials ended, for instance ``16 reached, 4 exhausted``."""
+    return ", ".join(f"{row[status]} {status}" for status in STATUSES if row[status])
+
+
+def _colour(setting: str, facts: Mapping[str, Any]) -> str:
+    """Choose the colour that the report draws the setting in, if it draws all of them."""
+    place = next(i for i, known in enumerate(facts["settings"]) if known["id"] == setting)
+    return LINE_STYLES[place % len(LINE_STYLES)].color
+
+
+def _described(
+    row: Row, config: Mapping[str, Any], facts: Mapping[str, Any], tags: Mapping[str, str]
+) -> str:
+    """Describe the setting in Markdown."""
+    target = _target(config)
+    lines = [f"**{row['label']}**"]
+    if row["seeds"]:
+        low, high = row["success_low"], row["success_high"]
+        lines.append(
+            f"{row['reached']} of {seeds(row['seeds'])} reached {target} "
+            f"({row['success_rate']:.0%}, 95% interval {low:.0%} to {high:.0%})."
+        )
+        lines.append(_times(row))
+    else:
+        lines.append("No trial could be trained: see the sweep's report.")
+    lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(facts['settings']):,} settings:")
+    lines.append(f"```\n{tags['nnrun.command']}\n```")
+    return "\n\n".join(lines)
+
+
+def _target(config: Mapping[str, Any]) -> str:
+    metric = str(config.get("target.metric", "its target"))
+    if "target.value" not in config:
+        return metric
+    sign = "≥" if metric == "accuracy" else "≤"
+    return f"{metric.replace('_', ' ')} {sign} {config['target.value']:g}"
+
+
+def _times(row: Row) -> str:
+    median, mean = row["samples_median"], row["rmst"]
+    arrived = f"{median:,.0f} samples" if np.isfinite(median) else "not within the budget"
+    bounds = ""
+    if np.isfinite(row["rmst_low"]) and np.isfinite(row["rmst_high"]):
+        bounds = f" (95% interval {row['rmst_low']:,.0f} to {row['rmst_high']:,.0f})"
+    return f"Median time to target: {arrived}; restricted mean {mean:,.0f} samples{bounds}."
+
+
+def _datasets(meta: Mapping[str, Any]) -> list[Dataset]:
+    """Say what the setting was trained and tested on; nothing of a record from before 0.2."""
+    data = meta.get("data")
+    if not data:
+        return []
+    columns = {"inputs": data["inputs"], "outputs": data["outputs"]}
+    name = str(meta["config"].get("data.name", "data"))
+    return [
+        Dataset(name, role, data[role]["digest"], data["source"], columns, data[role]["samples"])
+        for role in ("training", "test")
+    ]
+
+
+def _files(found: Sequence[Found]) -> list[Artifact]:
+    """Keep the records, with the weights and curves of every seed; several in a folder each."""
+    if len(found) == 1:
+        return [Artifact(found[0].path)]
+    return [Artifact(one.path, f"seeds_{spans([one.record])}") for one in found]
+
+
+def _network(records: Sequence[Record], tracking: Tracking) -> Any:
+    """Make the network that stands for the setting; None if none is wanted, or can be had."""
+    if tracking.models == "off":
+        return None
+    chosen = representative(records, tracking.models)
+    if chosen is None or not chosen.record.params:
+        return None
+    try:
+        return network_of(chosen)
+    except InputError:  # a component of the user's own that is not there any more
+        return None
+
+
+def _trial_runs(
+    trials: SettingTrials,
+    table: pd.DataFrame,
+    varying: Sequence[str],
+    config: Mapping[str, Any],
+) -> Iterator[TrialRun]:
+    """Make a run of each trial: its own curves and final figures."""
+    params = {key: shown(config[key]) for key in varying if key in config}
+    place = np.cumsum(trials.trained) - 1
+    samples, *metrics = trials.curves
+    for i, row in enumerate(table.to_dict("records")):
+        lines = {
+            name: Line(samples, values[place[i]])
+            for name, values in zip(METRICS, metrics, strict=True)
+            if trials.trained[i]
+        }
+        figures = {
+            str(key): float(value)
+            for key, value in row.items()
+            if str(key).startswith(("samples_to", "first_hit", "final", "ns_per"))
+        }
+        yield TrialRun(row["seed"], {**params, "seed": row["seed"]}, lines, figures, row["status"])

@@ -1,36 +1,34 @@
 """What MLflow is told of a launch: a run for each setting, and one for the sweep."""
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol, Self
 
 import pandas as pd
-from rich.console import Console
 
 from nnrun.config import Tracking
-from nnrun.errors import InputError, Issue
-from nnrun.pipeline.setting_run import COUNTS, setting_run, spans
-from nnrun.results import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
-from nnrun.sweep.store import Record
-from nnrun.tracking import SettingRun, Status, SweepRun, Tracker, TrackingError, Writer
+from nnrun.errors import InputError
+from nnrun.pipeline import terminal
+from nnrun.pipeline.earlier import SEEDS, Earlier, take_up
+from nnrun.pipeline.page_view import page_view
+from nnrun.pipeline.setting_run import Found, setting_run, spans
+from nnrun.pipeline.sweep_run import best_setting, sweep_run
+from nnrun.sweep.store import read_record
+from nnrun.tracking import Tracker, TrackingError, View, Writer
+from nnrun.tracking.address import is_file, require_usable, ui_command
 
-STATUSES: dict[str, Status] = {
-    "complete": "FINISHED",
-    "interrupted": "KILLED",
-    "failed": "FAILED",
-    "missing": "FAILED",
-}
+OPENING = 10.0
+"""Seconds that a launch waits for a server before it trains: what is wrong with it is said then."""
 
-SEEDS = "nnrun.seeds"
-"""Tag with the seeds that a setting's run sums up."""
+SYNC = "python -m nnrun.sync"
 
-FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
-"""Seconds of waiting for MLflow until the first plain line about it, and between two."""
+OPEN, VIEW, SWEEP, REGISTER = "open", "view", "sweep", "register"
+"""Keys of what the writer does besides settings, whose ids are digits."""
 
 
 class Summarised(Protocol):
@@ -44,26 +42,31 @@ class Summarised(Protocol):
 class Runs:
     """The MLflow runs of one launch, logged in the background while it trains.
 
-    A store that stops taking runs does not stop training: its complaint is kept in ``facts``, and
-    after one that will not pass nothing more is sent.
+    One thread imports MLflow, opens the store and logs settings from their records on disk; nothing
+    waits for it before the end. A store that stops taking runs does not stop training: its
+    complaint is kept in ``facts``, and after one that will not pass nothing more is sent. What was
+    not sent is on disk, where ``nnrun.pipeline.resend`` finds it.
 
     Attributes:
-        facts: Where the runs are: uri, experiment, the command and address to see them; the run ids
-            of ``settings`` by setting and of the ``sweep``; ``not_logged``, the settings without a
-            run; error. Filled by the calling thread alone: whole once ``close`` was called.
+        facts: Where the runs are: uri, experiment, id of the sweep there, the command and address
+            to see them; the run ids of ``settings`` by setting and of the ``sweep``; the settings
+            without a run, ``not_logged``; error. Filled by the calling thread alone: whole once
+            ``close`` was called.
     """
 
-    def __init__(self, tracker: Tracker, facts: dict[str, Any], tags: dict[str, str]) -> None:
-        self._tracker = tracker
+    def __init__(
+        self, tracking: Tracking, facts: dict[str, Any], tags: dict[str, str], go_on: bool = False
+    ) -> None:
+        self._tracking, self._tags, self._go_on = tracking, tags, go_on
         self._writer = Writer()
-        self._tags = tags
-        self._seeds: dict[str, str] = {}
-        self._runs: dict[str, str] = {}
+        self._opened: Future[Tracker] = Future()
+        self._earlier = Earlier()
         self._described: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
         self._broken = False
         self._refused: set[str] = set()
         self._closed = False
         self.facts = facts
+        self._writer.add(OPEN, self._open)
 
     @classmethod
     def open(
@@ -75,7 +78,7 @@ class Runs:
         sweep_id: str = "",
         go_on: bool = False,
     ) -> Self | None:
-        """Open the store; None if tracking is off.
+        """Begin to open the store; None if tracking is off.
 
         Args:
             tracking: Where to.
@@ -88,12 +91,13 @@ class Runs:
                 was left unfinished, double or failed is deleted, with the sweep's own run.
 
         Raises:
-            InputError: If the store cannot be used.
+            InputError: If the store cannot be used, as far as that is known by now. Of a file it is
+                what can be seen without MLflow; of a server what it answers within ten seconds.
         """
         if tracking.name == "off":
             return None
+        require_usable(tracking.uri, experiment)
         sweep = re.sub(r"[\"'`]", "_", sweep)  # MLflow's queries know no way to quote a quote
-        tracker = Tracker(tracking.uri, experiment, tracking.artifacts)
         sweep_id = sweep_id or sweep
         tags = {"nnrun.sweep": sweep, "nnrun.sweep_id": sweep_id}
         tags |= {"nnrun.command": str(provenance["command"])}
@@ -102,58 +106,47 @@ class Runs:
         facts: dict[str, Any] = {
             "uri": tracking.uri,
             "experiment": experiment,
-            "ui": tracker.ui_command(),
-            "charts": tracker.charts_url(sweep),
+            "id": sweep_id,
+            "ui": ui_command(tracking.uri),
+            "charts": "",
+            "view": "",
             "settings": {},
             "not_logged": [],
             "sweep": None,
             "error": None,
         }
-        runs = cls(tracker, facts, tags)
-        if go_on:
-            runs._take_up(sweep_id)
+        runs = cls(tracking, facts, tags, go_on)
+        if not is_file(tracking.uri):
+            runs._await_opening()
         return runs
 
-    def add_setting(self, records: Sequence[Record], facts: Mapping[str, Any]) -> None:
+    def add_setting(self, paths: Sequence[Path], facts: Mapping[str, Any], setting: str) -> None:
         """Queue one setting with all its trials; one that has a run of these trials keeps it.
 
         Args:
-            records: Of one setting; they are not held.
+            paths: Of its records, which stay where they are.
             facts: Of the sweep, for its varying keys and labels.
+            setting: Its id.
         """
         self._collect()
-        key, seeds = records[0].setting, spans(records)
-        if self._broken:
-            self._note_refused(key)
-        elif self._seeds.get(key) != seeds:
-            self._seeds[key] = seeds
-            if self._described[0] is not facts:
-                self._described = (facts, {s["id"]: s for s in facts["settings"]})
-            run = setting_run(records, self._described[1][key], facts, {**self._tags, SEEDS: seeds})
-            self._writer.add(key, partial(self._log, run))
-        elif key in self._runs:
-            self.facts["settings"][key] = self._runs[key]
+        if self._described[0] is not facts:
+            self._described = (facts, {s["id"]: s for s in facts["settings"]})
+        about = self._described[1][setting]
+        places = [path.absolute() for path in paths]
+        self._writer.add(setting, partial(self._log_setting, places, about, facts))
 
     def add_sweep(self, facts: Mapping[str, Any], results: Summarised, folder: Path) -> None:
         """Log the sweep itself, after its settings: verdict, tables and report."""
         self._wait()
         if self._broken:
             return
-        pages = (REPORT, MARKDOWN, "figures", "animation.html", "animation.gif")
-        names = (*pages, SUMMARY, TRIALS, CURVES, LADDER, TUNING)
-        totals = {key: float(results.summary[key].sum()) for key in COUNTS}
-        run = SweepRun(
-            name=f"{'sweep' if len(facts['jobs']) > 1 else 'run'} {folder.name}",
-            description="\n\n".join([*facts.get("verdict", []), f"`{facts['command']}`"]),
-            metrics={"settings": float(len(results.summary)), **totals},
-            tags=self._tags,
-            artifacts=[folder / name for name in names if (folder / name).exists()],
-            status=STATUSES[facts["status"]],
-        )
-        try:
-            self.facts["sweep"] = self._tracker.log_sweep(run)
-        except TrackingError as error:
-            self._note_error(error)
+        self._writer.add(VIEW, partial(self._save_view, page_view(facts)))
+        self._wait()
+        run = sweep_run({**facts, "tracking": self.facts}, results.summary, folder, self._tags)
+        self._writer.add(SWEEP, lambda: self._tracker.log_sweep(run, self._earlier.parent))
+        if self._tracking.register:
+            self._register(self._tracking.register, results.summary)
+        self._wait()
 
     def close(self) -> None:
         """Wait for what is queued and close the store; a second call does nothing."""
@@ -164,40 +157,101 @@ class Runs:
         self._writer.close()
         if not self._broken:
             self._tracker.close()
-        lost = len(self.facts["not_logged"])
-        if lost:
-            total = lost + len(self.facts["settings"])
-            rest = f"; {lost:,} of {total:,} settings are not in MLflow, sweep.json lists them"
-            self.facts["error"] += rest
+        lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
+        if self.facts["error"]:
+            rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
+            self.facts["error"] += f"{rest}: {SYNC} sends what is missing"
 
-    def _take_up(self, sweep: str) -> None:
-        """Sort the runs of an earlier launch: one for each finished setting is kept."""
-        for run, status, tags in self._tracker.find(sweep):
-            key = tags.get("nnrun.setting", "")
-            if status == "FINISHED" and key and key not in self._runs:
-                self._runs[key] = run
-                self._seeds[key] = tags.get(SEEDS, "")
-                continue
-            try:
-                self._tracker.delete(run)
-            except TrackingError as error:
-                raise InputError(Issue("tracking", None, str(error))) from error
+    @property
+    def _tracker(self) -> Tracker:
+        """The store, once it is open."""
+        return self._opened.result()
 
-    def _log(self, run: SettingRun) -> str:
+    def _open(self) -> str:
+        """Open the store and see what it has of the sweep; called by the writer's thread."""
+        asked, name = self._tracking, self.facts["experiment"]
+        try:
+            tracker = Tracker(asked.uri, name, asked.artifacts)
+            if self._go_on:
+                self._earlier = take_up(tracker, self._tags["nnrun.sweep_id"], asked.nested)
+            if asked.nested and not self._earlier.parent:
+                sweep = self._tags["nnrun.sweep"]
+                self._earlier.parent = tracker.begin_sweep(f"sweep {sweep}", self._tags)
+        except Exception as error:
+            self._opened.set_exception(error)
+            if isinstance(error, InputError):
+                raise TrackingError(str(error)) from error
+            raise
+        self._opened.set_result(tracker)
+        return ""
+
+    def _await_opening(self) -> None:
+        """Wait a while for the store.
+
+        Raises:
+            InputError: If it cannot be used at all.
+        """
+        try:
+            self._opened.result(OPENING)
+        except InputError:
+            self._closed = True
+            self._writer.close()
+            raise
+        except NotYet:
+            terminal.warn("the MLflow server takes long to answer; training goes on meanwhile")
+        except Exception:
+            self._collect()  # says what it is
+
+    def _log_setting(
+        self, paths: Sequence[Path], about: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> str:
         """Log a setting in the place of an earlier run of it; called by the writer's thread."""
-        if run.setting in self._runs:
-            self._tracker.delete(self._runs.pop(run.setting))
-        self._runs[run.setting] = self._tracker.log_setting(run)
-        return self._runs[run.setting]
+        found = [Found(read_record(path), path) for path in paths]
+        key, seeds = about["id"], spans([one.record for one in found])
+        earlier = self._earlier
+        if earlier.seeds.get(key) == seeds:
+            return earlier.runs[key]
+        tags = {**self._tags, SEEDS: seeds}
+        if earlier.parent:
+            tags["mlflow.parentRunId"] = earlier.parent
+        run = setting_run(found, about, facts, tags, self._tracking)
+        if key in earlier.runs:
+            self._tracker.delete(earlier.runs.pop(key))
+        earlier.runs[key] = self._tracker.log_setting(run)
+        earlier.seeds[key] = seeds
+        return earlier.runs[key]
+
+    def _save_view(self, view: View) -> str:
+        return self._tracker.save_view(
+            self._tags["nnrun.sweep"], self._tags["nnrun.sweep_id"], view
+        )
+
+    def _register(self, name: str, summary: pd.DataFrame) -> None:
+        best = best_setting(summary)
+        run = self.facts["settings"].get(best)
+        if run is None:
+            self._note_error(TrackingError(f"no model to register as '{name}'", lasting=False))
+            return
+        tags = {"nnrun.setting": best, **{k: v for k, v in self._tags.items() if k[:5] == "nnrun"}}
+        self._writer.add(REGISTER, lambda: self._tracker.register(name, run, tags))
 
     def _collect(self) -> None:
         """Take over what the writer has done since the last call."""
         for key, outcome in self._writer.finished():
-            if isinstance(outcome, str):
-                self.facts["settings"][key] = outcome
-            else:
+            if isinstance(outcome, TrackingError):
                 self._note_error(outcome)
-                self._note_refused(key)
+                if key not in (OPEN, VIEW, SWEEP, REGISTER):
+                    self._note_refused(key)
+            elif key == OPEN:
+                self.facts["charts"] = self._tracker.charts_url(self._tags["nnrun.sweep"])
+            elif key == VIEW:
+                self.facts["view"] = outcome
+            elif key == SWEEP:
+                self.facts["sweep"] = outcome
+            elif key == REGISTER:
+                self.facts["model"] = f"models:/{self._tracking.register}/{outcome}"
+            else:
+                self.facts["settings"][key] = outcome
 
     def _note_error(self, error: TrackingError) -> None:
         """Keep the first error, and say it at once: what follows from it says less."""
@@ -208,45 +262,27 @@ class Runs:
         if self.facts["error"] is None:
             self.facts["error"] = str(error)
             end = "; no more runs are sent, training goes on" if error.lasting else ""
-            print(f"{error}{end}", file=sys.stderr, flush=True)
+            terminal.say_apart(f"{error}{end}")
 
     def _note_refused(self, key: str) -> None:
         self.facts["settings"].pop(key, None)
-        self._seeds.pop(key, None)
         if key not in self._refused:
             self._refused.add(key)
             self.facts["not_logged"].append(key)
 
     def _wait(self) -> None:
         """Wait for the queue, saying how far it is; an interrupt drops what waits."""
+        until = monotonic() + self._tracking.wait
         try:
-            with _progress() as say:
+            with terminal.waiting_for_mlflow() as say:
                 while not self._writer.wait(0.2):
+                    self._collect()
                     say(self._writer.unfinished)
+                    if monotonic() > until and not self._broken:
+                        limit = f"tracking.wait={self._tracking.wait:g}"
+                        self._writer.give_up(f"MLflow was not done within {limit} s")
         except BaseException:
             self._writer.drop()
             raise
         finally:
             self._collect()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Say on standard error how many settings are still to be logged, if that takes a while."""
-    due = monotonic() + FIRST_LINE
-
-    def say_in_lines(left: int) -> None:
-        nonlocal due
-        if monotonic() >= due:
-            due = monotonic() + BETWEEN_LINES
-            print(_left(left), file=sys.stderr, flush=True)
-
-    if not sys.stderr.isatty():
-        yield say_in_lines
-        return
-    with Console(stderr=True).status("logging to MLflow") as status:
-        yield lambda left: status.update(_left(left))
-
-
-def _left(settings: int) -> str:
-    return f"logging to MLflow: {settings:,} setting{'' if settings == 1 else 's'} left"

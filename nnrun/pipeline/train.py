@@ -1,8 +1,7 @@
 """Training the jobs of a launch, each saved and tracked as soon as it is done."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from nnrun.config import Job
 from nnrun.pipeline import terminal
@@ -51,18 +50,13 @@ def train_and_publish(
             for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
                 with clock("store"):
                     publish(index, record)
-                together = launch.gathered(record, jobs=len(todo[record.setting].jobs))
-                if together:
-                    _track(launch, together, facts)
+                paths = launch.gathered(record.setting, jobs=len(todo[record.setting].jobs))
+                if paths and launch.runs:
+                    with launch.clock("mlflow"):
+                        launch.runs.add_setting(paths, facts, record.setting)
     clock.move("train", "store", cache.seconds)
     spent = tally.train + tally.evaluate
     share = tally.evaluate / spent if spent else 0.0
     clock.move("train", "evaluate", share * clock.seconds["train"])
     for complaint in cache.complaints:
         terminal.warn(complaint)
-
-
-def _track(launch: Launch, records: Sequence[Record], facts: Mapping[str, Any]) -> None:
-    if launch.runs:
-        with launch.clock("mlflow"):
-            launch.runs.add_setting(records, facts)

@@ -11,6 +11,7 @@ from nnrun.config import Job
 from nnrun.model.facts import network_facts
 from nnrun.sweep.block import Block, joined
 from nnrun.sweep.cache import Cache
+from nnrun.sweep.datasets import data_facts
 from nnrun.sweep.executors import run_all, workers
 from nnrun.sweep.gather import Failure, gathering, train_apart
 from nnrun.sweep.progress import meter
@@ -158,6 +159,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "task": str(setting.problem.task),
         "network": network_facts(setting),
         "sources": setting.sources,
+        "data": data_facts(setting),
         "samples": setting.budget // setting.batch_size * setting.batch_size,
     }
 

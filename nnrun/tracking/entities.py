@@ -1,5 +1,6 @@
-"""Curves and configurations as what MLflow takes: thinned, renamed, cut to its limits."""
+"""Curves, configurations and data as what MLflow takes: thinned, renamed, cut to its limits."""
 
+import json
 import math
 import re
 import time
@@ -9,18 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.tracking.limits import (
+    CURVE_POINTS,
+    KEY_LENGTH,
+    METRICS_PER_CALL,
+    PARAM_LENGTH,
+    PARAMS_PER_CALL,
+    SOURCE_LENGTH,
+    cut,
+)
+from nnrun.tracking.run import Dataset, Line
+
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.entities import Metric, Param
-
-CURVE_POINTS, FEWEST_POINTS = 60, 12
-"""Most points a curve keeps (15 a decade over four decades), and in the largest sweeps."""
-
-SHARED_POINTS = 6000
-"""Points a curve, over all settings of a sweep: a point costs MLflow about 60 µs of Python."""
-
-METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
-KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 8000
+    from mlflow.entities import DatasetInput, Metric, Param
 
 
 class Point(NamedTuple):
@@ -29,18 +32,6 @@ class Point(NamedTuple):
     key: str
     value: float
     samples: int = 0
-
-
-def curve_length(settings: int) -> int:
-    """Choose how many points a curve keeps in a sweep of so many settings.
-
-    MLflow's pages draw ten runs at first; the tables and the report keep every evaluation.
-
-    Example:
-        >>> [curve_length(settings) for settings in (1, 100, 300, 1000)]
-        [60, 60, 20, 12]
-    """
-    return max(FEWEST_POINTS, min(CURVE_POINTS, SHARED_POINTS // max(settings, 1)))
 
 
 def curve_points(bands: "pd.DataFrame", most: int = CURVE_POINTS) -> Iterator[Point]:
@@ -65,6 +56,13 @@ def curve_points(bands: "pd.DataFrame", most: int = CURVE_POINTS) -> Iterator[Po
             values = bands[quantile].to_numpy(dtype=np.float64)[rows].tolist()
             for value, at in zip(values, samples, strict=True):
                 yield Point(f"{metric}/{quantile}", value, at)
+
+
+def line_points(lines: Mapping[str, Line], most: int = CURVE_POINTS) -> Iterator[Point]:
+    """Yield the points of single curves, thinned as ``curve_points`` does."""
+    for key, (samples, values) in lines.items():
+        for i in _spread(samples.astype(np.float64), most):
+            yield Point(key, float(values[i]), int(samples[i]))
 
 
 def _spread(samples: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.intp]:
@@ -126,6 +124,26 @@ def _allowed(key: str) -> str:
     return "/".join(part for part in parts if part.strip("."))[: KEY_LENGTH - 5].rstrip("/") or "_"
 
 
-def cut(text: str, limit: int) -> str:
-    """Shorten a text to ``limit`` characters, ending in dots where something was lost."""
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+def dataset_input(dataset: Dataset) -> "DatasetInput":
+    """Make a dataset what ``log_inputs`` takes; MLflow's pages read its schema and profile."""
+    import mlflow.entities as entities
+
+    columns = {
+        "mlflow_colspec": [
+            {"type": "double", "name": name, "required": True}
+            for names in dataset.columns.values()
+            for name in names
+        ]
+    }
+    profile = {"num_rows": dataset.samples} if dataset.samples else {"stream": "endless"}
+    return entities.DatasetInput(
+        entities.Dataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type="nnrun",
+            source=cut(json.dumps(dataset.source), SOURCE_LENGTH),
+            schema=json.dumps(columns),
+            profile=json.dumps(profile),
+        ),
+        tags=[entities.InputTag("mlflow.data.context", dataset.role)],
+    )

@@ -1,16 +1,20 @@
 """What a store says when it does not take a run."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from nnrun.tracking.entities import cut
+from nnrun.tracking.limits import cut
 from nnrun.tracking.sqlite import Vanished
 
 T = TypeVar("T")
 
-PAUSES = (1.0,)
-"""Seconds before a call is tried again where the database is locked; MLflow waits 20 s itself."""
+PAUSES = (0.5, 2.0)
+"""Seconds before a call is tried again that may pass then."""
+
+BUSY = re.compile(r"is locked|too many \d+ error responses|failed with error code (429|5\d\d)")
+"""What a database says that another process holds, and a server that is not up to it just now."""
 
 
 class TrackingError(RuntimeError):
@@ -42,15 +46,34 @@ def unreachable(error: BaseException) -> bool:
     return any(isinstance(e, ConnectionError | TimeoutError) for e in _causes(error))
 
 
-def patiently(call: Callable[[], T]) -> T:
-    """Make a call again where another process holds the database; doing so twice does no harm."""
+def passing(error: BaseException) -> bool:
+    """Say whether the same call may succeed a moment later.
+
+    Of a server that took longer than its time-out that is not hoped: asking again costs as much.
+    """
+    chain = list(_causes(error))
+    if any(isinstance(e, TimeoutError) for e in chain):
+        return False
+    dropped = any(isinstance(e, ConnectionError) for e in chain)
+    return dropped or any(BUSY.search(str(e)) for e in chain)
+
+
+def patiently(call: Callable[[], T], again: Callable[[], T] | None = None) -> T:
+    """Make a call, and make it again where it may pass then.
+
+    Args:
+        call: What is called first.
+        again: What is called from the second time on, as an answer may have been lost; None where
+            doing ``call`` twice does no harm.
+    """
     for pause in PAUSES:
         try:
             return call()
         except Exception as error:
-            if "is locked" not in str(error):
+            if not passing(error):
                 raise
         time.sleep(pause)
+        call = again or call
     return call()
 
 

@@ -3,12 +3,8 @@
 import logging
 import os
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +14,18 @@ from filelock import FileLock
 
 from nnrun.errors import InputError, Issue
 from nnrun.tracking import sqlite
-from nnrun.tracking.errors import first_line
+from nnrun.tracking.address import (
+    EXAMPLE,
+    deleted,
+    in_shell,
+    mlflow,
+    page_address,
+    require_usable,
+    sqlite_file,
+    ui_command,
+    without_password,
+)
+from nnrun.tracking.errors import TrackingError, first_line, passing, patiently, unreachable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,17 +35,11 @@ if TYPE_CHECKING:
 # tries a dead server for four minutes. What the user has set stands.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # we do: a run must not be created twice
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-
-
-EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
-
-UI_ADDRESS = "http://127.0.0.1:5000"
-"""Where ``mlflow ui`` serves unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,12 @@ class Store:
     @property
     def ui_command(self) -> str:
         """Shell command that serves a database's pages; empty where a server does already."""
-        if self._is_server:
-            return ""
-        return _shell([*_mlflow(), "ui", "--backend-store-uri", _without_password(self.uri)])
+        return ui_command(self.uri)
 
     @property
     def address(self) -> str:
         """Where the pages are: on the server, or where ``ui_command`` serves them; may be empty."""
-        if self.uri.startswith("http"):
-            return _without_password(self.uri).rstrip("/")
-        return "" if self._is_server else UI_ADDRESS
-
-    @property
-    def _is_server(self) -> bool:
-        return self.uri.startswith(("http", "databricks", "uc"))
+        return page_address(self.uri)
 
 
 def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
@@ -87,24 +80,45 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
 
     Raises:
         InputError: If the store or the experiment cannot be used.
+        TrackingError: If a server does not answer now.
     """
-    if not uri.strip():
-        raise InputError(Issue("tracking.uri", "''", "must be an MLflow tracking URI", EXAMPLE))
-    path, database = _sqlite_file(uri), None
+    require_usable(uri, experiment)
+    path, database = sqlite_file(uri), None
     try:
         with _quiet():
             if path is None:
                 _reach(uri)
                 client = _client(uri)
-                found = _experiment(client, experiment, _location(artifacts))
+                place = _location(artifacts)
+                found = patiently(lambda: _experiment(client, experiment, place))
             else:
                 client, found = _open_sqlite(uri, path, experiment, artifacts)
                 database = sqlite.Database.at(path)
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
+        if uri.startswith("http") and (unreachable(error) or passing(error)):
+            raise _away(uri, error) from error
         raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":
-        raise InputError(_deleted(uri, experiment, found.experiment_id))
+        raise InputError(deleted(uri, experiment, str(found.experiment_id)))
     return Store(uri, client, str(found.experiment_id), database)
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Reach a store that is there already, to read from it.
+
+    Raises:
+        InputError: If it is not there, or cannot be used.
+    """
+    path = sqlite_file(uri)
+    if path is not None and not path.exists():
+        raise InputError(Issue("store", uri, "is not there"))
+    try:
+        with _quiet():
+            client = _client(uri)
+            client.search_experiments(max_results=1)
+    except Exception as error:
+        raise unusable(uri, error) from error
+    return client
 
 
 def _open_sqlite(
@@ -144,17 +158,6 @@ def _experiment(client: "MlflowClient", name: str, location: str | None) -> "Exp
     return found
 
 
-def _sqlite_file(uri: str) -> Path | None:
-    """Return the absolute path of a SQLite URI's file, None for any other kind of store."""
-    if not uri.startswith("sqlite"):
-        return None
-    path = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
-    if path is None or path[1] == ":memory:":
-        rule = "must be sqlite:/// and the path of a file"
-        raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE))
-    return Path(path[1]).absolute()
-
-
 def _reach(uri: str) -> None:
     """Connect once to a database server: MLflow would go on trying for over a minute."""
     if re.match(r"(postgresql|mysql|mssql)\b", uri):
@@ -174,36 +177,20 @@ def _location(artifacts: str | None) -> str | None:
     return Path(artifacts).absolute().as_uri()
 
 
+def _away(uri: str, error: Exception) -> TrackingError:
+    """Say that a server does not answer now."""
+    said = without_password(first_line(error))
+    return TrackingError(f"the MLflow server at {without_password(uri)} does not answer: {said}")
+
+
 def unusable(uri: str, error: Exception) -> InputError:
     """Say that a store cannot be used, and why."""
     hint = EXAMPLE
     if "out-of-date database schema" in str(error):
-        command = _shell([*_mlflow(), "db", "upgrade", _without_password(uri)])
+        command = in_shell([*mlflow(), "db", "upgrade", without_password(uri)])
         hint = f"back the database up, then: {command}"
-    rule = f"cannot be used as an MLflow store: {_without_password(first_line(error))}"
-    return InputError(Issue("tracking.uri", _without_password(uri), rule, hint))
-
-
-def _deleted(uri: str, name: str, identity: str) -> Issue:
-    command = _shell([*_mlflow(), "experiments", "restore", "--experiment-id", str(identity)])
-    store = shlex.quote(_without_password(uri))
-    hint = f"take another name, or restore it: MLFLOW_TRACKING_URI={store} {command}"
-    return Issue("experiment", name, "was deleted in the MLflow store", hint)
-
-
-def _mlflow() -> list[str]:
-    """Name the MLflow of this interpreter so that the shell finds it."""
-    program = shutil.which("mlflow")
-    found = program is not None and Path(program).parent == Path(sys.executable).parent
-    return ["mlflow"] if found else [sys.executable, "-m", "mlflow"]
-
-
-def _shell(words: Sequence[str]) -> str:
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)
+    rule = f"cannot be used as an MLflow store: {without_password(first_line(error))}"
+    return InputError(Issue("tracking.uri", without_password(uri), rule, hint))
 
 
 @contextmanager

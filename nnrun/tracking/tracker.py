@@ -5,23 +5,44 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from nnrun.tracking.entities import TAG_LENGTH, Point, batches, clean, curve_points, cut
+from nnrun.tracking import models
+from nnrun.tracking.artifacts import as_files, keeper
+from nnrun.tracking.entities import (
+    Point,
+    batches,
+    clean,
+    curve_points,
+    dataset_input,
+    line_points,
+)
 from nnrun.tracking.errors import patiently, refusal, unreachable
-from nnrun.tracking.run import FoundRun, SettingRun, Status, SweepRun
+from nnrun.tracking.limits import TAG_LENGTH, cut
+from nnrun.tracking.query import search, tag_filter
+from nnrun.tracking.run import Artifact, FoundRun, SettingRun, Status, SweepRun, TrialRun
 from nnrun.tracking.store import open_store, unusable
+from nnrun.tracking.view import View, saved_view
 
-PAGE = 1000
-"""Runs a search brings at once."""
+if TYPE_CHECKING:
+    from mlflow.entities import RunInfo
+
+PARENT = "mlflow.parentRunId"
+
+CHARTS = {"compareRunsMode": "CHART", "workflowType": "machine_learning"}
+"""Words of an address that has MLflow's page open with charts."""
+
+WHO = ("nnrun.sweep_id", "nnrun.kind", "nnrun.setting", "nnrun.seed")
+"""Tags that no two runs of a sweep share."""
 
 
 class Tracker:
     """Write runs into one experiment of one MLflow store.
 
     Making one opens the store, creates it where needed (safe beside other processes that do the
-    same) and finds or creates the experiment, so that a bad store is known before training.
+    same) and finds or creates the experiment.
 
     Args:
         uri: Any MLflow tracking URI. A relative ``sqlite:///`` path is taken from the working
@@ -33,6 +54,7 @@ class Tracker:
     Raises:
         InputError: If the store (key ``tracking.uri``) or the experiment (key ``experiment``)
             cannot be used.
+        TrackingError: If a server does not answer now.
     """
 
     def __init__(self, uri: str, experiment: str, artifacts: str | None = None) -> None:
@@ -40,7 +62,7 @@ class Tracker:
         self._origin = _origin()
 
     def log_setting(self, run: SettingRun) -> str:
-        """Write one setting as one ended run.
+        """Write one setting as one ended run, its trials below it first.
 
         Returns:
             The MLflow run id.
@@ -48,16 +70,45 @@ class Tracker:
         Raises:
             TrackingError: If the store does not take it; what it took is marked as failed.
         """
-        summary = (Point(key, value) for key, value in run.summary.items())
-        points = [*curve_points(run.bands, run.points), *summary]
         tags = {"nnrun.kind": "setting", "nnrun.setting": run.setting, **run.tags}
-        with self._run(run.name, tags, "FAILED" if run.failed else "FINISHED") as identity:
-            self._log(identity, points, run.params)
-            self._copy(identity, run.artifacts)
-        return identity
+        if run.description:
+            tags["mlflow.note.content"] = run.description
+        with self._run(run.name, tags, "FAILED" if run.failed else "FINISHED") as info:
+            # the figures first: MLflow's tables take them in the order in which they came
+            curves = [*curve_points(run.bands, run.points), *line_points(run.lines, run.points)]
+            self._log(info.run_id, [*_figures(run.summary), *curves], run.params)
+            if run.datasets:
+                inputs = [dataset_input(dataset) for dataset in run.datasets]
+                patiently(lambda: self._store.client.log_inputs(info.run_id, inputs))
+            self._keep(info, run.artifacts, run.texts)
+            if run.network is not None:
+                with TemporaryDirectory(prefix="nnrun-") as folder:
+                    model = models.write_model(run.network, Path(folder) / models.FOLDER)
+                    self._keep(info, [Artifact(model)])
+            for trial in run.trials:
+                self._log_trial(trial, {**run.tags, PARENT: info.run_id}, run)
+        return info.run_id
 
-    def log_sweep(self, run: SweepRun) -> str:
+    def begin_sweep(self, name: str, tags: Mapping[str, str]) -> str:
+        """Begin the sweep's run, for others to be logged below it.
+
+        Returns:
+            The MLflow run id.
+
+        Raises:
+            TrackingError: If the store does not take it.
+        """
+        try:
+            return self._begin(name, {"nnrun.kind": "sweep", **tags}).run_id
+        except Exception as error:
+            raise refusal(f"the run '{name}'", error) from error
+
+    def log_sweep(self, run: SweepRun, into: str = "") -> str:
         """Write the sweep itself as one ended run.
+
+        Args:
+            run: What is kept of it.
+            into: Id of its run if it was begun before.
 
         Returns:
             The MLflow run id.
@@ -68,10 +119,14 @@ class Tracker:
         tags = {"nnrun.kind": "sweep", **run.tags}
         if run.description:
             tags["mlflow.note.content"] = run.description
-        with self._run(run.name, tags, run.status) as identity:
-            self._log(identity, (Point(key, value) for key, value in run.metrics.items()), {})
-            self._copy(identity, run.artifacts)
-        return identity
+        with self._run(run.name, tags, run.status, into) as info:
+            self._log(info.run_id, _figures(run.metrics), {})
+            self._keep(info, run.artifacts)
+        return info.run_id
+
+    def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
+        """Register a setting's model; see ``nnrun.tracking.models.register``."""
+        return models.register(self._store.client, name, run, tags)
 
     def find(self, sweep: str) -> list[FoundRun]:
         """List the runs of a sweep, the newest first; deleted ones are left out.
@@ -82,23 +137,10 @@ class Tracker:
         Raises:
             InputError: If the store does not answer.
         """
-        search = partial(
-            self._store.client.search_runs,
-            [self._store.experiment],
-            f"tags.`nnrun.sweep_id` = {_quoted(sweep)}",
-            max_results=PAGE,
-            order_by=["attributes.start_time DESC"],
-        )
-        found: list[FoundRun] = []
-        page = None
         try:
-            while page != "":
-                runs = search(page_token=page)
-                found += [FoundRun(r.info.run_id, r.info.status, r.data.tags) for r in runs]
-                page = runs.token or ""
+            return list(search(self._store, {"nnrun.sweep_id": sweep}))
         except Exception as error:
             raise unusable(self._store.uri, error) from error
-        return found
 
     def delete(self, run: str) -> None:
         """Move a run to MLflow's deleted runs.
@@ -130,37 +172,56 @@ class Tracker:
             The page's address; for a database, the one that ``ui_command`` serves it at. Empty
             for a hosted service whose pages are not at its URI.
         """
-        wanted = f"tags.`nnrun.sweep` = {_quoted(sweep)} and tags.`nnrun.kind` = 'setting'"
-        query = {
-            "compareRunsMode": "CHART",
-            "workflowType": "machine_learning",
-            "searchFilter": wanted,
-            "orderByKey": "attributes.start_time",
-            "orderByAsc": "true",
-        }
-        path = f"#/experiments/{self._store.experiment}/runs?{urlencode(query)}"
-        return f"{self._store.address}/{path}" if self._store.address else ""
+        return self._page(
+            {
+                "searchFilter": tag_filter({"nnrun.sweep": sweep, "nnrun.kind": "setting"}),
+                "orderByKey": "attributes.start_time",
+                "orderByAsc": "true",
+            }
+        )
+
+    def save_view(self, sweep: str, key: str, view: View) -> str:
+        """Keep what the page opens with that shows a sweep's settings.
+
+        Args:
+            sweep: As for ``charts_url``.
+            key: The sweep's id; the same one replaces the view.
+            view: What is shown.
+
+        Returns:
+            The page's address; empty where there can be none. It is an extra: a store that does not
+            take it is no error.
+        """
+        wanted = tag_filter({"nnrun.sweep": sweep, "nnrun.kind": "setting"})
+        tag = saved_view(key, wanted, *view)
+        if tag is None or not self._store.address:
+            return ""
+        try:
+            self._store.client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
+        except Exception:
+            return ""
+        return self._page({"viewStateShareKey": key})
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""
         if self._store.database:
             self._store.database.settle()
 
+    def _page(self, query: Mapping[str, str]) -> str:
+        """Write the address of the experiment's charts; empty where there is none."""
+        path = f"#/experiments/{self._store.experiment}/runs?{urlencode({**CHARTS, **query})}"
+        return f"{self._store.address}/{path}" if self._store.address else ""
+
     @contextmanager
-    def _run(self, name: str, tags: Mapping[str, str], status: Status) -> Iterator[str]:
+    def _run(
+        self, name: str, tags: Mapping[str, str], status: Status, known: str = ""
+    ) -> Iterator["RunInfo"]:
         """Begin a run and end it whatever happens: none is left as running."""
-        client, run = self._store.client, ""
+        client, run = self._store.client, known
         try:
-            if self._store.database:
-                self._store.database.require()
-            sent = {key: cut(value, TAG_LENGTH) for key, value in clean(tags).items()}
-            # with its tags at once: a process that is killed leaves no run that nobody knows
-            run = patiently(
-                lambda: client.create_run(
-                    self._store.experiment, tags=self._origin | sent, run_name=name
-                )
-            ).info.run_id
-            yield run
+            info = self._taken_up(known, tags) if known else self._begin(name, tags)
+            run = info.run_id
+            yield info
             patiently(lambda: client.set_terminated(run, status))
         except Exception as error:
             if not unreachable(error):
@@ -170,25 +231,70 @@ class Tracker:
             self._end_early(run, "KILLED")
             raise
 
+    def _begin(self, name: str, tags: Mapping[str, str]) -> "RunInfo":
+        """Create a run, with its tags at once: one that a killed process leaves is known by them.
+
+        Where a server's answer was lost it may be there already: it is not created twice.
+        """
+        if self._store.database:
+            self._store.database.require()
+        sent = _tags(tags)
+
+        def create() -> "RunInfo":
+            experiment, all_tags = self._store.experiment, self._origin | sent
+            return self._store.client.create_run(experiment, tags=all_tags, run_name=name).info
+
+        def take_or_create() -> "RunInfo":
+            found = self._begun(tags)
+            return self._store.client.get_run(found).info if found else create()
+
+        return patiently(create, again=take_or_create)
+
+    def _begun(self, tags: Mapping[str, str]) -> str:
+        """Find the run that a call has created whose answer was lost."""
+        who = {key: tags[key] for key in WHO if key in tags}
+        if WHO[0] not in who:
+            return ""
+        return next((run.run for run in search(self._store, who) if run.status == "RUNNING"), "")
+
+    def _taken_up(self, run: str, tags: Mapping[str, str]) -> "RunInfo":
+        client = self._store.client
+        for key, value in _tags(tags).items():
+            patiently(partial(client.set_tag, run, key, value))
+        return patiently(lambda: client.get_run(run).info)
+
     def _end_early(self, run: str, status: Status) -> None:
         if run:
             with suppress(Exception):  # the error on its way says more
                 self._store.client.set_terminated(run, status)
 
+    def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
+        about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}
+        about |= {"nnrun.seed": str(trial.seed), "nnrun.status": trial.status}
+        status: Status = "FAILED" if trial.status == "failed" else "FINISHED"
+        with self._run(f"seed {trial.seed}", {**tags, **about}, status) as info:
+            points = [*line_points(trial.lines, of.points), *_figures(trial.summary)]
+            self._log(info.run_id, points, trial.params)
+
     def _log(self, run: str, points: Iterable[Point], params: Mapping[str, Any]) -> None:
         for metrics, texts in batches(points, params):
             patiently(partial(self._store.client.log_batch, run, metrics=metrics, params=texts))
 
-    def _copy(self, run: str, artifacts: Iterable[Path]) -> None:
-        for path in artifacts:
-            if path.is_dir():
-                self._store.client.log_artifacts(run, str(path), path.name)
-            else:
-                self._store.client.log_artifact(run, str(path))
+    def _keep(
+        self, info: "RunInfo", artifacts: Iterable[Artifact], texts: Mapping[str, str] | None = None
+    ) -> None:
+        place = keeper(self._store.client, info.run_id, info.artifact_uri)
+        with as_files(texts or {}) as written:
+            for artifact in (*written, *artifacts):
+                place.keep(artifact)
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"' if "'" in text else f"'{text}'"
+def _figures(values: Mapping[str, float]) -> Iterator[Point]:
+    return (Point(key, value) for key, value in values.items())
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: cut(value, TAG_LENGTH) for key, value in clean(tags).items()}
 
 
 def _origin() -> dict[str, str]:

@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator
 
 from nnrun.tracking.errors import TrackingError, first_line
 
-AHEAD = 2000
-"""Most runs that wait to be logged, about 20 kB each; beyond, whoever adds one waits."""
-
 DROPPED = "was not logged: the process was asked to end"
 
 Outcome = str | TrackingError
@@ -18,16 +15,12 @@ Outcome = str | TrackingError
 class Writer:
     """Log runs in a thread of its own, in the order in which they are added.
 
-    After an error that lasts nothing more is sent: what waits fails by the same error at once. A
-    process that ends finishes the run in hand, so that none is left as running, and drops the
-    rest.
-
-    Args:
-        ahead: Most runs that wait.
+    Adding one never waits. After an error that lasts nothing more is sent: what waits fails by the
+    same error at once. A process that ends finishes the run in hand, so that none is left as
+    running, and drops the rest.
     """
 
-    def __init__(self, ahead: int = AHEAD) -> None:
-        self._ahead = ahead
+    def __init__(self) -> None:
         self._waiting: deque[tuple[str, Callable[[], str]]] = deque()
         self._finished: deque[tuple[str, Outcome]] = deque()
         self._unfinished = 0
@@ -42,14 +35,13 @@ class Writer:
         return self._unfinished
 
     def add(self, key: str, log: Callable[[], str]) -> None:
-        """Queue a run; wait while too many do.
+        """Queue a run.
 
         Args:
             key: Names it in ``finished``.
             log: Logs it and returns its MLflow run id, or raises ``TrackingError``.
         """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < self._ahead)
             self._waiting.append((key, log))
             self._unfinished += 1
             self._changed.notify_all()
@@ -71,12 +63,20 @@ class Writer:
 
     def drop(self) -> None:
         """Give up what waits and wait for the run in hand; more can be added afterwards."""
-        with self._changed:
-            dropped = [(key, TrackingError(DROPPED, lasting=False)) for key, _ in self._waiting]
-            self._waiting.clear()
-            self._finished.extend(dropped)
-            self._unfinished -= len(dropped)
+        self._clear(TrackingError(DROPPED, lasting=False))
         self.wait(60)
+
+    def give_up(self, why: str) -> None:
+        """Give up what waits, for good: nothing more is sent after the run in hand."""
+        self._broken = TrackingError(why)
+        self._clear(self._broken)
+
+    def _clear(self, error: TrackingError) -> None:
+        with self._changed:
+            self._finished.extend((key, error) for key, _ in self._waiting)
+            self._unfinished -= len(self._waiting)
+            self._waiting.clear()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End the thread; what still waits is dropped."""

@@ -29,7 +29,7 @@ ORDER = [
     {"report", "tracking"},
     {"pipeline"},
     {"hydra_ext"},
-    {"cache", "__main__"},
+    {"cache", "reading", "sync", "ui", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 ALLOWED = {

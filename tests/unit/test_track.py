@@ -1,16 +1,23 @@
 """Logging beside training, with stores that are made up."""
 
 import threading
-import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nnrun.pipeline.setting_run import setting_run, spans
+from nnrun.config import Tracking
+from nnrun.errors import InputError, Issue
+from nnrun.pipeline import track
+from nnrun.pipeline.setting_run import Found, setting_run, spans
 from nnrun.pipeline.track import Runs
 from nnrun.sweep.describe import describe
-from nnrun.tracking import SettingRun, SweepRun, TrackingError, Writer
-from tests.records import a_record
+from nnrun.sweep.store import Record
+from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
+from tests.records import a_record, on_disk
 
 
 class Store:
@@ -29,32 +36,52 @@ class Store:
         self.taken.append(run.setting)
         return f"run of {run.setting}"
 
-    def log_sweep(self, run: SweepRun) -> str:
+    def log_sweep(self, run: SweepRun, into: str = "") -> str:
         self.taken.append(run.status)
         return "sweep"
 
     def delete(self, run: str) -> None:
         self.taken.append(f"deleted {run}")
 
+    def save_view(self, sweep: str, key: str, view: View) -> str:
+        return f"view {key} of {sweep}"
+
+    def charts_url(self, sweep: str) -> str:
+        return f"charts of {sweep}"
+
     def close(self) -> None:
         self.taken.append("closed")
-
-
-def runs_into(store: Store) -> Runs:
-    facts = {"settings": {}, "not_logged": [], "sweep": None, "error": None}
-    return Runs(store, facts, {"nnrun.sweep": "s"})  # type: ignore[arg-type]
 
 
 RECORDS = [a_record(f"s{i}", lr=0.1 * (i + 1)) for i in range(4)]
 FACTS = describe({record.setting: record.meta["config"] for record in RECORDS})
 
 
-def test_settings_are_logged_in_the_background_and_noted_by_the_end() -> None:
+@pytest.fixture
+def runs_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runs]:
+    monkeypatch.chdir(tmp_path)
+
+    def make(store: Store, **tracking: Any) -> Runs:
+        monkeypatch.setattr(track, "Tracker", lambda *_: store)
+        runs = Runs.open(Tracking(**tracking), "xor", "s", {"command": "nnrun -m lr=1,2"})
+        assert runs is not None
+        return runs
+
+    return make
+
+
+def add(runs: Runs, *records: Record) -> None:
+    for record in records:
+        runs.add_setting([on_disk(record)], FACTS, record.setting)
+
+
+def test_settings_are_logged_in_the_background_and_noted_by_the_end(
+    runs_into: Callable[..., Runs],
+) -> None:
     store = Store()
     runs = runs_into(store)
     store.go.clear()
-    for record in RECORDS:
-        runs.add_setting([record], FACTS)
+    add(runs, *RECORDS)
     assert runs.facts["settings"] == {}
     store.go.set()
     runs.close()
@@ -63,59 +90,65 @@ def test_settings_are_logged_in_the_background_and_noted_by_the_end() -> None:
     assert (runs.facts["not_logged"], runs.facts["error"]) == ([], None)
 
 
-def test_an_error_that_lasts_is_met_once_and_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_that_lasts_is_met_once_and_said_once(
+    runs_into: Callable[..., Runs], capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(s1=TrackingError("the store is gone"), s2=AssertionError("was asked again"))
     runs = runs_into(store)
-    for record in RECORDS:
-        runs.add_setting([record], FACTS)
+    add(runs, *RECORDS)
     runs.close()
     assert store.taken == ["s0"]
     assert runs.facts["settings"] == {"s0": "run of s0"}
     assert sorted(runs.facts["not_logged"]) == ["s1", "s2", "s3"]
-    said = "the store is gone; 3 of 4 settings are not in MLflow, sweep.json lists them"
-    assert runs.facts["error"] == said
+    said = "the store is gone; 3 of 4 settings are not in MLflow: python -m nnrun.sync sends what"
+    assert runs.facts["error"] == f"{said} is missing"
     told = capsys.readouterr().err
     assert told == "the store is gone; no more runs are sent, training goes on\n"
 
 
-def test_a_run_that_is_refused_by_itself_does_not_stop_the_others() -> None:
+def test_a_run_that_is_refused_by_itself_does_not_stop_the_others(
+    runs_into: Callable[..., Runs],
+) -> None:
     store = Store(
         s1=TrackingError("a bad name", lasting=False), s2=ZeroDivisionError("a bug of ours")
     )
     runs = runs_into(store)
-    for record in RECORDS:
-        runs.add_setting([record], FACTS)
+    add(runs, *RECORDS)
     runs.close()
     assert store.taken == ["s0", "s3", "closed"]
     assert runs.facts["not_logged"] == ["s1", "s2"]
     assert runs.facts["error"].startswith("a bad name; 2 of 4 settings")
 
 
-def test_runs_that_were_lost_with_their_store_are_not_claimed() -> None:
+def test_runs_that_were_lost_with_their_store_are_not_claimed(
+    runs_into: Callable[..., Runs],
+) -> None:
     runs = runs_into(Store(s2=TrackingError("deleted", lost=True)))
-    for record in RECORDS[:3]:
-        runs.add_setting([record], FACTS)
+    add(runs, *RECORDS[:3])
     runs.close()
     assert runs.facts["settings"] == {}
     assert sorted(runs.facts["not_logged"]) == ["s0", "s1", "s2"]
 
 
-def test_a_setting_that_comes_again_is_logged_again_for_new_seeds_only() -> None:
+def test_a_setting_that_comes_again_is_logged_again_for_new_seeds_only(
+    runs_into: Callable[..., Runs],
+) -> None:
     store = Store()
     runs = runs_into(store)
-    runs.add_setting([a_record("s0", lr=0.1, seeds=range(3))], FACTS)
-    runs.add_setting([a_record("s0", lr=0.1, seeds=range(3))], FACTS)
-    runs.add_setting([a_record("s0", lr=0.1, seeds=range(5))], FACTS)
+    add(runs, a_record("s0", lr=0.1, seeds=range(3)))
+    add(runs, a_record("s0", lr=0.1, seeds=range(3)))
+    add(runs, a_record("s0", lr=0.1, seeds=range(5)))
     runs.close()
     assert store.taken == ["s0", "deleted run of s0", "s0", "closed"]
 
 
-def test_an_interrupt_while_waiting_drops_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_waiting_drops_what_waits(
+    runs_into: Callable[..., Runs], monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store()
     runs = runs_into(store)
     store.go.clear()
-    for record in RECORDS:
-        runs.add_setting([record], FACTS)
+    add(runs, *RECORDS)
     wait, waited = Writer.wait, []
 
     def interrupted(writer: Writer, seconds: float) -> bool:
@@ -132,29 +165,6 @@ def test_an_interrupt_while_waiting_drops_what_waits(monkeypatch: pytest.MonkeyP
     assert sorted(runs.facts["not_logged"]) == ["s1", "s2", "s3"]
 
 
-def test_whoever_adds_to_a_full_queue_waits() -> None:
-    writer, go = Writer(ahead=2), threading.Event()
-
-    def log() -> str:
-        assert go.wait(20)
-        return "run"
-
-    writer.add("a", log)
-    while writer._waiting:  # until the thread has it in hand
-        time.sleep(0.001)
-    writer.add("b", log)
-    writer.add("c", log)
-    adder = threading.Thread(target=writer.add, args=("d", log))
-    adder.start()
-    adder.join(0.2)
-    assert adder.is_alive()
-    go.set()
-    adder.join(20)
-    assert writer.wait(20)
-    writer.close()
-    assert list(writer.finished()) == [(key, "run") for key in "abcd"]
-
-
 @pytest.mark.parametrize(
     ("seeds", "written"),
     [([[0]], "0"), ([[0, 1, 2], [2, 3]], "0-3"), ([[20], [0, 1], [7, 8]], "0-1,7-8,20")],
@@ -166,7 +176,7 @@ def test_seeds_are_written_as_spans(seeds: list[list[int]], written: str) -> Non
 def test_a_run_says_what_its_trials_did() -> None:
     record = a_record("s0", lr=0.1, seeds=range(4), losses=[0.4, 0.1, 0.3, np.nan])
     facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
-    run = setting_run([record], facts["settings"][0], facts, {})
+    run = as_run(record, facts)
     assert list(run.params.items()) == [("optimizer.lr", "0.1"), ("data.name", "xor")]
     assert (run.summary["seeds"], run.summary["diverged"], run.summary["reached"]) == (4, 1, 3)
     last = run.bands[run.bands["metric"] == "test_loss"].iloc[-1]
@@ -179,6 +189,88 @@ def test_a_run_says_what_its_trials_did() -> None:
 def test_a_setting_whose_trials_all_failed_is_a_failed_run() -> None:
     record = a_record("s0", lr=0.1, failed=True)
     facts = describe({"s0": record.meta["config"]})
-    run = setting_run([record], facts["settings"][0], facts, {})
+    run = as_run(record, facts)
     assert run.failed
     assert len(run.bands) == 0
+
+
+def as_run(record: Record, facts: dict[str, Any], **tracking: Any) -> SettingRun:
+    tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
+    found = [Found(record, Path("0/record.npz"))]
+    return setting_run(found, facts["settings"][0], facts, tags, Tracking(**tracking))
+
+
+def test_a_run_tells_how_many_had_arrived_by_when() -> None:
+    record = a_record("s0", losses=[0.4, 0.1, 0.3, np.nan], seeds=range(4))
+    times = np.array([10.0, 1000.0, 100.0, np.nan])
+    record = replace(record, outcomes=record.outcomes._replace(samples_to_target=times))
+    run = as_run(record, describe({"s0": record.meta["config"]}))
+    line = run.lines["success/so_far"]
+    found = list(zip(line.samples.tolist(), line.values.tolist(), strict=True))
+    assert found == [(10, 0.25), (100, 0.5), (1000, 0.75)]
+    assert run.tags["nnrun.status"] == "3 reached, 1 diverged"
+    assert "3 of 4 seeds reached its target (75%, 95% interval 30% to 95%)" in run.description
+
+
+def test_the_ladder_is_of_medians_and_inf_where_most_never_arrive() -> None:
+    record = a_record("s0", losses=[0.4, 0.1, 0.1])
+    config = {**record.meta["config"], "target.metric": "accuracy", "target.value": 0.9}
+    config["target.hold"] = 1
+    record = replace(record, meta={**record.meta, "config": config})
+    run = as_run(record, describe({"s0": config}))
+    # two of three have an accuracy of 0.9, and a test loss of 0.1, at the last evaluation
+    assert run.summary["until_accuracy/0.9"] == 1000
+    assert run.summary["until_accuracy/0.95"] == np.inf
+    assert run.summary["until_test_loss/0.1"] == 1000
+    assert run.summary["until_test_loss/0.0316"] == np.inf
+
+
+def test_trials_are_runs_of_their_own_where_they_are_wanted() -> None:
+    record = a_record("s0", losses=[0.4, 0.1], seeds=[3, 8])
+    facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2}})
+    assert as_run(record, facts).trials == ()
+    first, second = as_run(record, facts, trials=True).trials
+    assert (first.seed, second.seed, second.status) == (3, 8, "reached")
+    assert second.params == {"optimizer.lr": "0.1", "data.name": "xor", "seed": 8}
+    assert second.lines["test_loss"].values.tolist() == [0.5, 0.5, 0.1]
+    assert second.summary["samples_to_target"] == 1000
+
+
+def test_a_store_that_cannot_be_used_does_not_stop_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(*_: object) -> Store:
+        raise InputError(Issue("tracking.uri", "sqlite:///m.db", "is out of date"))
+
+    monkeypatch.setattr(track, "Tracker", refuse)
+    runs = Runs.open(Tracking(), "xor", "s", {"command": "c"})
+    assert runs is not None
+    add(runs, *RECORDS)
+    runs.close()
+    assert sorted(runs.facts["not_logged"]) == ["s0", "s1", "s2", "s3"]
+    assert "sqlite:///m.db: is out of date; no more runs" in capsys.readouterr().err
+
+
+def test_what_a_server_refuses_at_once_is_said_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> Store:
+        raise InputError(Issue("tracking.uri", "http://x", "is not yours"))
+
+    monkeypatch.setattr(track, "Tracker", refuse)
+    with pytest.raises(InputError, match="is not yours"):
+        Runs.open(Tracking(uri="http://x"), "xor", "s", {"command": "c"})
+
+
+def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Runs]) -> None:
+    store = Store()
+    runs = runs_into(store, wait=0.3)
+    store.go.clear()
+    add(runs, *RECORDS)
+    threading.Timer(1.0, store.go.set).start()
+    runs.close()
+    assert store.taken == ["s0"]  # the one in hand is whole
+    assert runs.facts["not_logged"] == ["s1", "s2", "s3"]
+    assert "not done within tracking.wait=0.3 s; 3 of 4 settings" in runs.facts["error"]

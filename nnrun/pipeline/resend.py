@@ -1,0 +1,105 @@
+"""Sending to MLflow what could not be sent when it was found: from the records on disk."""
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from nnrun import results
+from nnrun.config import Tracking
+from nnrun.errors import InputError, Issue
+from nnrun.network.files import RECORD
+from nnrun.pipeline.claim import LOCK, MARKER
+from nnrun.pipeline.track import Runs
+from nnrun.results import SWEEP
+from nnrun.statistics.tabulate import read_heads, records_of
+from nnrun.sweep.store import write_text
+
+
+def pending(folders: Iterable[Path]) -> list[Path]:
+    """Choose the folders of finished sweeps and runs of which MLflow lacks something."""
+    return [folder for folder in folders if _lacking(_facts(folder))]
+
+
+def resend(folder: Path, uri: str = "") -> dict[str, Any]:
+    """Send what MLflow lacks of a finished sweep or run.
+
+    What it has stays; what an earlier attempt has left there unfinished is deleted, so that in the
+    end each setting has one run, and the sweep one, however often this is called.
+
+    Args:
+        folder: Of the sweep or run.
+        uri: Of the store; empty for the one that it was meant for.
+
+    Returns:
+        What sweep.json says of its tracking now.
+
+    Raises:
+        InputError: If the folder holds no finished sweep or run, another process works in it, or
+            the store cannot be used.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        with lock.acquire(timeout=0):
+            return _send(folder, uri)
+    except (Timeout, FileNotFoundError):
+        rule = "is being written by another process" if folder.is_dir() else "is no folder"
+        raise InputError(Issue("path", folder, rule)) from None
+    finally:
+        if not lock.is_locked:
+            with suppress(OSError):
+                (folder / LOCK).unlink(missing_ok=True)
+
+
+def _send(folder: Path, uri: str) -> dict[str, Any]:
+    facts = _facts(folder)
+    if (folder / MARKER).exists() or facts.get("status") == "running":
+        rule = "is not finished"
+        raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
+    found = results.load(folder)
+    heads = read_heads(folder.rglob(RECORD))
+    if not heads:
+        raise InputError(Issue("path", folder, "holds no records"))
+    told = facts.get("tracking") or {}
+    tracking = _tracking(heads[0].meta, uri)
+    identity = told.get("id") or uuid4().hex
+    runs = Runs.open(tracking, facts["name"], folder.name, facts, identity, go_on=True)
+    assert runs is not None
+    try:
+        for setting, paths in records_of(heads).items():
+            runs.add_setting(paths, facts, setting)
+        runs.add_sweep(facts, found, folder)
+    finally:
+        runs.close()
+        # the id even where nothing could be sent: the next attempt must find what this one left
+        write_text(folder / SWEEP, json.dumps({**facts, "tracking": runs.facts}, indent=1) + "\n")
+    return runs.facts
+
+
+def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
+    """Take the tracking of a record, or of another store with the same options."""
+    known = {f.name for f in fields(Tracking)}
+    given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
+    tracking = replace(Tracking(**given), name="mlflow")
+    return replace(tracking, uri=uri, artifacts=None) if uri else tracking
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _lacking(facts: Mapping[str, Any]) -> bool:
+    """Say whether a finished sweep was to be tracked, and is not wholly."""
+    told = facts.get("tracking")
+    if not told or facts.get("status") in ("running", "interrupted"):
+        return False
+    return bool(told.get("error") or told.get("not_logged") or not told.get("sweep"))

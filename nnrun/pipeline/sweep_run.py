@@ -1,0 +1,68 @@
+"""A whole sweep as its MLflow run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nnrun.pipeline.setting_run import COUNTS
+from nnrun.results import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
+from nnrun.tracking import Artifact, Status, SweepRun
+
+STATUSES: dict[str, Status] = {
+    "complete": "FINISHED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+    "missing": "FAILED",
+}
+
+PAGES = (REPORT, MARKDOWN, "figures", "animation.html", "animation.gif")
+TABLES = (SUMMARY, TRIALS, CURVES, LADDER, TUNING, SWEEP)
+
+
+def sweep_run(
+    facts: Mapping[str, Any], summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
+) -> SweepRun:
+    """Sum up a sweep for MLflow.
+
+    Args:
+        facts: The content of its sweep.json.
+        summary: A row a setting.
+        folder: Where its report and tables are.
+        tags: What ties the run to its settings.
+    """
+    totals = {"settings": float(len(summary))}
+    totals |= {key: float(summary[key].sum()) for key in COUNTS}
+    return SweepRun(
+        name=f"{'sweep' if len(facts['jobs']) > 1 else 'run'} {folder.name}",
+        description=_described(facts),
+        metrics={f"sweep/{key}": value for key, value in totals.items()},
+        tags={**tags, "nnrun.status": str(facts["status"])},
+        artifacts=[
+            Artifact((folder / name).absolute())
+            for name in (*PAGES, *TABLES)
+            if (folder / name).exists()
+        ],
+        status=STATUSES[facts["status"]],
+    )
+
+
+def best_setting(summary: pd.DataFrame) -> str:
+    """Return the setting whose seeds arrive soonest: the lowest restricted mean, then loss."""
+    ranked = summary.sort_values(["rmst", "final_test_loss_median"], kind="stable")
+    return str(ranked["setting"].iloc[0])
+
+
+def _described(facts: Mapping[str, Any]) -> str:
+    """Give the verdict, the pages with its settings and the command in Markdown."""
+    told = facts.get("tracking") or {}
+    # relative to the server that shows it, whatever its address is by then
+    pages = {
+        name: address[address.index("#") :]
+        for name, address in (("charts", told.get("view")), ("all charts", told.get("charts")))
+        if address
+    }
+    links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages.items())
+    parts = [*facts.get("verdict", []), links, f"```\n{facts['command']}\n```"]
+    return "\n\n".join(part for part in parts if part)

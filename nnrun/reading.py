@@ -1,0 +1,31 @@
+"""Results read back, from a folder or from an MLflow store."""
+
+from pathlib import Path
+
+from nnrun import results
+
+MLFLOW = "mlflow:"
+
+
+def load(path: str | Path) -> results.Results:
+    """Read a sweep's or a run's tables.
+
+    Args:
+        path: A folder under outputs/sweeps or outputs/runs; or ``mlflow:EXPERIMENT`` for the newest
+            sweep of an MLflow experiment, ``mlflow:EXPERIMENT/SWEEP`` for the one of that name,
+            wherever it was run. The store is that of the variable MLFLOW_TRACKING_URI, else
+            outputs/mlflow.db.
+
+    Returns:
+        Its trials, curves, summary and provenance.
+
+    Raises:
+        InputError: If there is no such finished sweep, or the store cannot be read.
+    """
+    if not str(path).startswith(MLFLOW):
+        return results.load(path)
+    from nnrun.tracking.read import downloaded
+
+    experiment, _, sweep = str(path).removeprefix(MLFLOW).partition("/")
+    with downloaded(experiment, sweep) as folder:
+        return results.load(folder)

@@ -1,0 +1,76 @@
+"""``python -m nnrun.sync``: send to MLflow what it did not take when it was found."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nnrun.errors import InputError
+
+KINDS = ("sweeps", "runs")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code.
+
+    It is 0 if MLflow has everything now, 1 if not, 2 for bad input, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options.folders, options.uri)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on", file=sys.stderr)
+        return 130
+
+
+def _run(named: Sequence[Path], uri: str) -> int:
+    from nnrun.pipeline.resend import pending, resend
+
+    outputs = Path("outputs")
+    kept = [path for kind in KINDS for path in sorted((outputs / kind).glob("*"))]
+    folders = list(named) or pending(kept)
+    if not folders:
+        print(f"nothing to send: MLflow has every finished sweep in {outputs}")
+    code = 0
+    for folder in folders:
+        facts = resend(folder, uri)
+        if facts["error"]:
+            print(f"{folder}: {facts['error']}", file=sys.stderr)
+            code = 1
+            continue
+        runs = len(facts["settings"])
+        print(f"{folder}: {runs:,} setting{'s'[: runs != 1]} and its own run are in {facts['uri']}")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m nnrun.sync",
+        description="Send to MLflow what it did not take when it was found: a server was away, a "
+        "disk full. Each setting has one run in the end, however often this is called.",
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="of a finished sweep or run; without any, all in outputs/ that MLflow lacks "
+        "something of",
+    )
+    parser.add_argument(
+        "--uri",
+        default="",
+        help="of another store than the one that the sweep was meant for, also for one that was "
+        "run with tracking=off",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Where a store is, by its URI alone: what can be said of it without importing MLflow."""
+
+import os
+import re
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from nnrun.errors import InputError, Issue
+
+EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
+
+UI_ADDRESS = "http://127.0.0.1:5000"
+"""Where ``mlflow ui`` serves unless told otherwise."""
+
+
+def is_server(uri: str) -> bool:
+    """Say whether a URI is that of a tracking server, which has pages of its own."""
+    return uri.startswith(("http", "databricks", "uc"))
+
+
+def is_file(uri: str) -> bool:
+    """Say whether a URI is that of a SQLite file."""
+    return uri.startswith("sqlite")
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the absolute path of a SQLite URI's file, None for any other kind of store.
+
+    Raises:
+        InputError: If it names no file.
+    """
+    if not is_file(uri):
+        return None
+    path = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    if path is None or path[1] == ":memory:":
+        rule = "must be sqlite:/// and the path of a file"
+        raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE))
+    return Path(path[1]).absolute()
+
+
+def require_usable(uri: str, experiment: str) -> None:
+    """Check what can be seen of a store and its experiment at once.
+
+    Raises:
+        InputError: If the URI is none, its file no database that can be written, or the experiment
+            was deleted there.
+    """
+    if not uri.strip():
+        raise InputError(Issue("tracking.uri", "''", "must be an MLflow tracking URI", EXAMPLE))
+    path = sqlite_file(uri)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        gone = _deleted_experiment(path, experiment) if path.exists() else None
+    except (OSError, sqlite3.Error) as error:
+        rule = f"cannot be used as an MLflow store: {error}"
+        raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE)) from error
+    if gone is not None:
+        raise InputError(deleted(uri, experiment, gone))
+
+
+def _deleted_experiment(path: Path, name: str) -> str | None:
+    """Return the id of an experiment that was deleted; None for one that was not, or is new."""
+    if not os.access(path, os.W_OK):
+        raise PermissionError(f"no permission to write {path}")
+    with closing(sqlite3.connect(path, timeout=5)) as connection:
+        tables = "select 1 from sqlite_master where name = 'experiments'"
+        if connection.execute(tables).fetchone() is None:
+            return None
+        query = "select experiment_id, lifecycle_stage from experiments where name = ?"
+        found = connection.execute(query, (name,)).fetchone()
+    return str(found[0]) if found and found[1] == "deleted" else None
+
+
+def deleted(uri: str, name: str, identity: str) -> Issue:
+    """Say that an experiment was deleted, and how it is restored."""
+    command = in_shell([*mlflow(), "experiments", "restore", "--experiment-id", identity])
+    store = shlex.quote(without_password(uri))
+    hint = f"take another name, or restore it: MLFLOW_TRACKING_URI={store} {command}"
+    return Issue("experiment", name, "was deleted in the MLflow store", hint)
+
+
+def ui_command(uri: str) -> str:
+    """Give the shell command that serves a database's pages, for the directory of the start.
+
+    Returns:
+        The command, quoted for the shell, a password in it as ``***``; empty for a tracking
+        server, which needs none.
+    """
+    if is_server(uri):
+        return ""
+    return in_shell([*mlflow(), "ui", "--backend-store-uri", without_password(uri)])
+
+
+def page_address(uri: str) -> str:
+    """Say where a store's pages are: on the server, or where ``ui_command`` serves them.
+
+    Empty for a hosted service whose pages are not at its URI.
+    """
+    if uri.startswith("http"):
+        return without_password(uri).rstrip("/")
+    return "" if is_server(uri) else UI_ADDRESS
+
+
+def mlflow() -> list[str]:
+    """Name the MLflow of this interpreter so that the shell finds it."""
+    program = shutil.which("mlflow")
+    found = program is not None and Path(program).parent == Path(sys.executable).parent
+    return ["mlflow"] if found else [sys.executable, "-m", "mlflow"]
+
+
+def in_shell(words: Sequence[str]) -> str:
+    """Write a command for the system's shell."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def without_password(text: str) -> str:
+    """Hide the passwords of addresses in a text."""
+    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)

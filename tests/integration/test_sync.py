@@ -1,0 +1,160 @@
+"""Sending later what a store did not take, exactly once; and reading sweeps back from a store."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import nnrun as package
+from nnrun.errors import InputError
+from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
+from tests.integration.test_tracking import clear_environment, rows
+from tests.integration.test_tracking_faults import start_server, stop_group
+
+SWEEP = ("-m", "lr=0.1,0.3", *QUICK, "report=off")
+AWAY = "http://127.0.0.1:9"
+"""Nobody listens on the port of the discard service."""
+
+RUNS = """
+    select coalesce(s.value, ''), r.status from runs r join tags k on k.run_uuid = r.run_uuid
+    left join tags s on s.run_uuid = r.run_uuid and s.key = 'nnrun.setting'
+    where k.key = 'nnrun.kind' and k.value = ? and r.lifecycle_stage = 'active' order by 1
+"""
+
+
+def sync(nnrun: CommandLine, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "nnrun.sync", *words],
+        cwd=nnrun.folder,
+        env=clear_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def tracking(sweep: Path) -> dict[str, object]:
+    return json.loads((sweep / "sweep.json").read_text())["tracking"]
+
+
+@reads_mlflow
+def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLine) -> None:
+    done = nnrun(*SWEEP, f"tracking.uri={AWAY}")
+    assert f"the MLflow server at {AWAY} does not answer" in done.stderr
+    assert "python -m nnrun.sync sends what is missing" in done.stdout
+    (sweep,) = nnrun.outputs("sweeps")
+    assert len(tracking(sweep)["not_logged"]) == 2  # type: ignore[arg-type]
+    assert "does not answer" in sync(nnrun, code=1)
+
+    process, uri = start_server(nnrun.folder)
+    try:
+        served = nnrun.folder / "served.db"
+        for _ in range(2):
+            assert f"2 settings and its own run are in {uri}" in sync(
+                nnrun, str(sweep), "--uri", uri
+            )
+            found = rows(RUNS, "setting", database=served)
+            assert found == sorted((key, "FINISHED") for key in tracking(sweep)["settings"])  # type: ignore[attr-defined]
+            assert rows(RUNS, "sweep", database=served) == [("", "FINISHED")]
+    finally:
+        stop_group(process)
+    told = tracking(sweep)
+    assert (told["error"], told["not_logged"], told["uri"]) == (None, [], uri)
+    assert "nothing to send" in sync(nnrun)
+
+
+@reads_mlflow
+def test_what_was_deleted_from_the_store_is_sent_again_and_no_more(nnrun: CommandLine) -> None:
+    nnrun(*SWEEP)
+    (sweep,) = nnrun.outputs("sweeps")
+    first, second = tracking(sweep)["settings"].values()  # type: ignore[attr-defined]
+    database = nnrun.folder / "outputs" / "mlflow.db"
+    _edit(database, "update runs set lifecycle_stage = 'deleted' where run_uuid = ?", second)
+    assert "nothing to send" in sync(nnrun)
+    sync(nnrun, str(sweep))
+    after = list(tracking(sweep)["settings"].values())  # type: ignore[attr-defined]
+    assert after[0] == first
+    assert after[1] != second
+    assert len(rows(RUNS, "setting", database=database)) == 2
+    assert len(rows(RUNS, "sweep", database=database)) == 1
+
+
+def test_a_sweep_without_tracking_can_be_sent_to_any_store(nnrun: CommandLine) -> None:
+    nnrun(*SWEEP, "tracking=off")
+    (sweep,) = nnrun.outputs("sweeps")
+    assert "nothing to send" in sync(nnrun)
+    sync(nnrun, str(sweep), "--uri", "sqlite:///other.db")
+    assert len(rows(RUNS, "setting", database=nnrun.folder / "other.db")) == 2
+
+
+@pytest.mark.parametrize("named", ["nowhere", "."])
+def test_what_is_no_sweep_is_refused(nnrun: CommandLine, named: str) -> None:
+    told = sync(nnrun, named, code=2)
+    assert told.startswith("error: path=")
+    assert not list(nnrun.folder.glob(".lock"))
+
+
+@pytest.mark.slow
+@reads_mlflow
+def test_settings_and_trials_can_be_nested(nnrun: CommandLine) -> None:
+    nnrun(*SWEEP, "tracking.nested=true", "tracking.trials=true")
+    database = nnrun.folder / "outputs" / "mlflow.db"
+    (sweep,) = nnrun.outputs("sweeps")
+    told = tracking(sweep)
+    parent = """select t.value, count(*) from tags t join tags k on k.run_uuid = t.run_uuid
+        where t.key = 'mlflow.parentRunId' and k.key = 'nnrun.kind' and k.value = ? group by 1"""
+    assert rows(parent, "setting", database=database) == [(told["sweep"], 2)]
+    settings = told["settings"].values()  # type: ignore[attr-defined]
+    assert sorted(rows(parent, "trial", database=database)) == sorted((run, 3) for run in settings)
+    trial = """select r.name, m.value from runs r join latest_metrics m on m.run_uuid = r.run_uuid
+        join tags k on k.run_uuid = r.run_uuid and k.key = 'mlflow.parentRunId'
+        where m.key = 'final_test_loss' and k.value = ? order by 1"""
+    key, run = next(iter(told["settings"].items()))  # type: ignore[attr-defined]
+    trials = package.load(sweep).trials
+    trials = trials[trials["setting"] == key].sort_values("seed")
+    losses = zip(trials["seed"], trials["final_test_loss"], strict=True)
+    expected = [(f"seed {seed}", loss) for seed, loss in losses]
+    assert rows(trial, run, database=database) == expected
+    sync(nnrun, str(sweep))
+    assert tracking(sweep)["sweep"] == told["sweep"]
+    assert len(rows(RUNS, "trial", database=database)) == 6
+
+
+@reads_mlflow
+def test_a_sweep_is_read_back_from_the_store(
+    nnrun: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nnrun(*SWEEP, "name=first")
+    nnrun("-m", "lr=0.2,0.4", *QUICK, "report=off", "name=first")
+    monkeypatch.chdir(nnrun.folder)
+    older, newer = nnrun.outputs("sweeps")
+    for folder, name in ((newer, "mlflow:first"), (older, f"mlflow:first/{older.name}")):
+        here, there = package.load(folder), package.load(name)
+        for table in ("trials", "curves", "summary"):
+            pd.testing.assert_frame_equal(getattr(there, table), getattr(here, table))
+        assert there.varying == here.varying
+        assert there.sweep["command"] == here.sweep["command"]
+    with pytest.raises(
+        InputError, match=r"frist: is no experiment of .*did you mean 'f"
+    ):
+        package.load("mlflow:frist")
+    with pytest.raises(InputError, match=f"sweep=none: .*its newest: {newer.name}, {older.name}"):
+        package.load("mlflow:first/none")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///none.db")
+    with pytest.raises(InputError, match=r"store=sqlite:///none\.db: is not there"):
+        package.load("mlflow:first")
+
+
+def _edit(database: Path, statement: str, *values: object) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(database)
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()

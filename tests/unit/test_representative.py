@@ -1,0 +1,100 @@
+"""Which trial stands for a setting: small cases by hand, and the report's choice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nnrun.config import Executor, Job, Report, Tracking
+from nnrun.model import load_network
+from nnrun.network.mlp import Layer
+from nnrun.pictures.casting import median_case
+from nnrun.pipeline.representative import network_of, representative
+from nnrun.sweep.cache import Cache
+from nnrun.sweep.run import Tally, run_jobs
+from nnrun.sweep.store import Record, write_record
+from nnrun.sweep.tables import assemble, setting_trials, trial_rows
+from tests.conftest import make_setting
+from tests.records import a_record
+
+NAN = float("nan")
+
+
+def record(times, losses, seeds=None, weights=None) -> Record:
+    """Make a record of trials with these times to target (NaN: not reached) and last losses."""
+    made = a_record("s", seeds=range(len(times)) if seeds is None else seeds, losses=losses)
+    fate = np.where(np.isnan(losses), "diverged", "exhausted")
+    status = np.where(np.isnan(times), fate, "reached")
+    outcomes = made.outcomes._replace(status=status, samples_to_target=np.array(times))
+    values = np.zeros(len(times)) if weights is None else np.array(weights)
+    layer = Layer(values[:, None, None], np.zeros((len(times), 1, 1)))
+    return replace(made, outcomes=outcomes, params=(layer,))
+
+
+def seed_of(records, which="median"):
+    found = representative(records, which)
+    assert found is not None
+    assert found.record.seeds[found.place] == found.seed
+    return found.seed
+
+
+@pytest.mark.parametrize(
+    ("times", "losses", "median", "best"),
+    [
+        ([300.0, 100.0, 200.0], [0.1, 0.2, 0.3], 2, 1),
+        ([300.0, 100.0, 200.0, 400.0], [0.1] * 4, 2, 1),  # the lower of two
+        ([NAN, 100.0, NAN], [0.3, 0.4, 0.2], 2, 1),  # unreached comes later, by its loss
+        ([NAN, NAN, NAN], [0.3, NAN, 0.2], 0, 2),  # diverged comes last
+        ([50.0, 50.0, 50.0], [0.3, 0.1, 0.2], 2, 1),  # ties go by the loss
+        ([50.0, 50.0, 50.0], [0.1, 0.1, 0.1], 1, 0),  # and then by the seed
+        ([NAN], [0.5], 0, 0),
+    ],
+)
+def test_the_middle_and_the_first_by_hand(times, losses, median, best):
+    records = [record(times, losses)]
+    assert seed_of(records) == median
+    assert seed_of(records, "best") == best
+
+
+def test_a_setting_may_have_several_records_that_share_seeds():
+    first = record([500.0, 400.0], [0.1, 0.1], seeds=[7, 8])
+    second = record([400.0, 100.0, 300.0], [0.1] * 3, seeds=[8, 9, 10])
+    assert seed_of([first, second], "best") == 9
+    assert seed_of([first, second]) == 10  # of 9, 10, 8, 7: the 8 counts once
+    failed = a_record("s", seeds=[7, 8], failed=True)
+    assert seed_of([failed, first], "best") == 8
+
+
+def test_without_a_usable_network_there_is_none():
+    assert representative([a_record("s", failed=True)]) is None
+    broken = record([100.0, 200.0, 300.0], [NAN, 0.1, 0.1], weights=[NAN, 1.0, 1.0])
+    assert representative([broken], "best") is None  # it got there, and diverged later
+    assert seed_of([broken]) == 1
+
+
+def test_it_is_the_trial_that_the_report_draws(rng):
+    facts = {"settings": [{"id": "s", "label": "s", "config": {}}], "varying": []}
+    for n in range(1, 40):
+        times = rng.choice([100.0, 200.0, 300.0, NAN], n)
+        losses = rng.choice([0.1, 0.2, 0.3], n)
+        losses[np.isnan(times) & (rng.random(n) < 0.3)] = NAN
+        records = [record(times, losses, seeds=rng.permutation(100)[:n])]
+        drawn = median_case(assemble([trial_rows(setting_trials(records))], facts))
+        assert drawn is not None
+        assert seed_of(records) == drawn.seed
+
+
+def test_its_network_is_the_one_in_the_file(tmp_path):
+    setting, quiet = make_setting(), (Tracking("off"), Executor(), Report("off"))
+    job = Job(setting, 5, 3, "test", *quiet)
+    ((_, trained),) = run_jobs([job], Tally(), Cache(use="off"))
+    X = np.random.default_rng(0).random((20, 2))
+    for which in ("median", "best"):
+        found = representative([trained], which)
+        assert found is not None
+        mine = network_of(found)
+        read = load_network(write_record(trained, tmp_path), seed=found.seed)
+        assert mine.predict(X).tobytes() == read.predict(X).tobytes()
+        assert mine.config == read.config
+        told = ("seed", "setting", "samples", "inputs", "outputs", "task", "boundary")
+        assert [getattr(mine, key) for key in told] == [getattr(read, key) for key in told]
