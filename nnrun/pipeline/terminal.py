@@ -113,8 +113,8 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
         lines.append(("animation", f"{folder / pages[0]}{more}"))
     tracking = facts.get("tracking")
     if tracking:
-        lines += [("compare", tracking["ui"])] if tracking["ui"] else []
-        lines += [("then open", tracking["charts"])] if tracking["charts"] else []
+        compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else tracking["charts"]
+        lines += [("compare", compare)] if compare else []
         if tracking["error"]:
             lines.append(("MLflow", tracking["error"]))
     for name, text in lines:

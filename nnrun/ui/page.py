@@ -1,0 +1,158 @@
+"""Which store is to be looked at, and which of its pages."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nnrun.errors import InputError, Issue
+
+SWEEP = "sweep.json"
+KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
+"""Where sweeps and runs are if none is named."""
+
+SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a store.
+
+    Attributes:
+        uri: Of the store; a SQLite file's path is absolute in it.
+        place: The page on a server of this store, what follows the host; empty for its first page.
+        plain: The same by a search filter alone, where ``place`` is by a saved view, which another
+            release of MLflow may not know; else empty.
+    """
+
+    uri: str
+    place: str = ""
+    plain: str = ""
+
+    @property
+    def served(self) -> bool:
+        """Whether a tracking server shows it already."""
+        return self.uri.startswith("http")
+
+    def at(self, server: str) -> list[str]:
+        """Give the page's addresses on a server, the one to be opened first."""
+        places = [self.place, self.plain] if self.plain else [self.place]
+        return [f"{server.rstrip('/')}/{place}" for place in places]
+
+
+def choose(folder: Path | None, uri: str | None) -> Page:
+    """Choose the store and the page.
+
+    Args:
+        folder: Of a sweep or run; None for the newest whose runs are in a store.
+        uri: Of the store; None for the sweep's own, or without a sweep for
+            ``MLFLOW_TRACKING_URI`` or the configuration's default.
+
+    Raises:
+        InputError: If the folder's runs are in no store, or the store is missing or has no pages.
+    """
+    store = None if uri is None else located(uri, Path.cwd())
+    for path in _newest_first() if folder is None else [folder]:
+        tracking = _tracking(path, named=folder is not None)
+        if not tracking:
+            continue
+        home = located(str(tracking["uri"]), path)
+        # the page of another store would show nothing here
+        if store is None or store == home or folder is not None:
+            places = _places(tracking) if store in (None, home) else ("", "")
+            return Page(_usable(store or home), *places)
+    return Page(_usable(store or located(_default(), Path.cwd())))
+
+
+def located(uri: str, near: Path) -> str:
+    """Make the path of a SQLite URI absolute.
+
+    Args:
+        uri: Any tracking URI; others are returned as they are.
+        near: A folder in or below the one that a relative path starts from: the nearest one that
+            has such a file counts, else the working directory.
+    """
+    parts = SQLITE.fullmatch(uri)
+    if not parts:
+        return uri
+    path = Path(parts[2])
+    above = near.absolute()
+    found = (home / path for home in (above, *above.parents) if (home / path).is_file())
+    return f"{parts[1]}{next(found, path.absolute()).as_posix()}{parts[3]}"
+
+
+def _newest_first() -> Iterator[Path]:
+    """List the folders of sweeps and runs, the last started first; damaged ones are skipped."""
+    dated = []
+    for path in (path for kind in KINDS for path in kind.glob(f"*/{SWEEP}")):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            started = datetime.fromisoformat(facts["started"])
+            # a sweep that still runs, or was not tracked, has no page
+            if facts["tracking"]["uri"]:
+                zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
+                dated.append((zoned, path.parent))
+    yield from (folder for _, folder in sorted(dated, reverse=True))
+
+
+def _tracking(folder: Path, named: bool) -> Mapping[str, Any] | None:
+    """Read where a sweep's runs are; one that was named must say it."""
+    rule = "is not the folder of a sweep or run"
+    hint = "for instance outputs/sweeps/DATE_TIME"
+    try:
+        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        if facts.get("tracking"):
+            return dict(facts["tracking"])
+        rule, hint = "has no runs in MLflow", "it was run with tracking=off, or is not finished"
+    except (OSError, ValueError, AttributeError):
+        pass
+    if named:
+        raise InputError(Issue("path", folder, rule, hint))
+    return None
+
+
+def _places(tracking: Mapping[str, Any]) -> tuple[str, str]:
+    """Take the places of the charts from their addresses, which have a port of their own time."""
+    addresses = (str(tracking.get(name) or "") for name in ("view", "charts"))
+    view, charts = (
+        address[address.index("#") :] if "#" in address else "" for address in addresses
+    )
+    return (view, charts) if view else (charts, "")
+
+
+def _default() -> str:
+    # the schema takes long to import
+    from nnrun.config import Tracking
+
+    return os.environ.get("MLFLOW_TRACKING_URI") or Tracking().uri
+
+
+def _usable(uri: str) -> str:
+    """Check what can be checked before a server starts.
+
+    Raises:
+        InputError: If it is no database or server that has pages, or the file is missing.
+    """
+    sqlite = SQLITE.fullmatch(uri)
+    if sqlite and not Path(sqlite[2]).is_file():
+        hint = "run a sweep first: python -m nnrun; or name the store: --uri sqlite:///PATH"
+        raise InputError(Issue("store", Path(sqlite[2]), "there is no such file", hint))
+    if not re.match(r"(sqlite|postgresql|mysql|mssql)\b[^:]*://.|https?://.", uri):
+        hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
+        raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
+    return uri
+
+
+def masked(text: str) -> str:
+    """Put ``***`` in the place of passwords in addresses.
+
+    Example:
+        >>> masked("cannot connect to postgresql://me:secret@host/db")
+        'cannot connect to postgresql://me:***@host/db'
+    """
+    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)

@@ -1,0 +1,178 @@
+"""MLflow's server as a child: started on a free port, awaited, and ended with all its children."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO
+
+from nnrun.errors import InputError, Issue
+from nnrun.ui.page import masked
+
+HOST = "127.0.0.1"
+LAST_LINES = 8
+PATIENCE = 10.0
+"""Seconds for the server to end by itself; it takes about one."""
+
+# Its default is four workers and eight processes for jobs that nobody here submits: 18 s until the
+# first answer instead of 5.
+OPTIONS = ("--host", HOST, "--workers", "1", "--uvicorn-opts", "--log-level warning")
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",
+}
+FOREIGN = {
+    "MLFLOW_ARTIFACTS_ONLY",
+    "MLFLOW_GUNICORN_OPTS",
+    "MLFLOW_REGISTRY_STORE_URI",
+    "MLFLOW_STATIC_PREFIX",
+    "MLFLOW_TRACKING_URI",
+}
+"""What a user may have set for another server, and would change this one."""
+
+
+class ServerDied(OSError):
+    """The server ended by itself; the message ends in its last lines."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that was started.
+
+    Attributes:
+        address: Where it answers, or will.
+    """
+
+    address: str
+    _process: subprocess.Popen[bytes]
+    _log: IO[bytes]
+
+    def answers(self) -> bool:
+        """Ask whether it is ready.
+
+        Raises:
+            ServerDied: If it is no more.
+        """
+        ready = False
+        with suppress(OSError), _direct().open(f"{self.address}/health", timeout=5) as answer:
+            ready = answer.status == 200
+        self.check()  # else another program answers at this port
+        return ready
+
+    def check(self) -> None:
+        """Check that it lives.
+
+        Raises:
+            ServerDied: If it does not.
+        """
+        if self._process.poll() is None:
+            return
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        told = "\n".join(f"  {masked(line)}" for line in lines[-LAST_LINES:] if line.strip())
+        raise ServerDied(f"MLflow's server ended with {self._process.returncode}:\n{told}")
+
+
+@contextmanager
+def serving(uri: str, port: int | None = None) -> Iterator[Server]:
+    """Serve a store while the ``with`` block runs.
+
+    Args:
+        uri: Of a database; a relative SQLite path is taken from the working directory.
+        port: Where to; None for a free one.
+
+    Yields:
+        The server; it answers a few seconds later.
+
+    Raises:
+        InputError: If the port is taken.
+    """
+    address = f"http://{HOST}:{free_port(port)}"
+    command = [sys.executable, "-m", "nnrun.ui.child", "server", *OPTIONS]
+    command += ["--port", address.rpartition(":")[2]]
+    kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    # in the environment, since everybody can read the command line with its password
+    environment = kept | ENVIRONMENT | {"MLFLOW_BACKEND_STORE_URI": uri}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            yield Server(address, process, log)
+        finally:
+            _end(process)
+
+
+def free_port(wanted: int | None = None) -> int:
+    """Find a free port on the loopback address.
+
+    Args:
+        wanted: The one to take if it is free; None for any.
+
+    Raises:
+        InputError: If it is not.
+    """
+    with socket.socket() as probe:
+        # a port whose last connections are still winding down is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except OSError as error:
+            hint = "leave --port out for a free one"
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(Issue("--port", wanted, f"cannot be used: {reason}", hint)) from error
+        return int(probe.getsockname()[1])
+
+
+def await_answer(server: Server, ended: Callable[[], bool], say: Callable[[], object]) -> bool:
+    """Wait until a server answers.
+
+    Args:
+        server: Which.
+        ended: Whether there is no more need to wait.
+        say: Called once, after two seconds.
+
+    Returns:
+        Whether it answers.
+
+    Raises:
+        ServerDied: If it ends instead.
+    """
+    due, said = time.monotonic() + 2.0, False
+    while not ended():
+        if server.answers():
+            return True
+        if not said and time.monotonic() >= due:
+            said = True
+            say()
+        time.sleep(0.1)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server's whole process group: by its parent's pipe, and by force if need be."""
+    if process.stdin:
+        process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _direct() -> urllib.request.OpenerDirector:
+    """Open addresses without the proxy that the environment may name."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
