@@ -171,7 +171,7 @@ class Runs:
         """Open the store and see what it has of the sweep; called by the writer's thread."""
         asked, name = self._tracking, self.facts["experiment"]
         try:
-            tracker = Tracker(asked.uri, name, asked.artifacts)
+            tracker = Tracker(asked.uri, name, asked.artifacts, asked.bulk)
             if self._go_on:
                 self._earlier = take_up(tracker, self._tags["nnrun.sweep_id"], asked.nested)
             if asked.nested and not self._earlier.parent:

@@ -2,8 +2,8 @@
 
 - ``run``: what MLflow is given; ``entities``, ``limits``: as what it takes it.
 - ``address``, ``store``, ``sqlite``: opening a store; ``errors``: what it says instead.
-- ``tracker``: writing runs; ``query``: finding them; ``artifacts``: their files; ``models``,
-  ``pyfunc``: their networks; ``view``: what its pages open with.
+- ``tracker``, ``bulk``: writing runs; ``query``: finding them; ``artifacts``: their files;
+  ``models``, ``pyfunc``: their networks; ``view``: what their pages open with.
 - ``writer``: a thread for all of it.
 - ``read``: a sweep's tables back from a store.
 """

@@ -50,12 +50,14 @@ class Store:
         uri: Tracking URI as the user gave it.
         client: Its MLflow client.
         experiment: The experiment's id.
+        artifacts: URI of the experiment's files.
         database: The SQLite file, None for other stores.
     """
 
     uri: str
     client: "MlflowClient"
     experiment: str
+    artifacts: str
     database: "sqlite.Database | None"
 
     @property
@@ -100,7 +102,7 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
         raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":
         raise InputError(deleted(uri, experiment, str(found.experiment_id)))
-    return Store(uri, client, str(found.experiment_id), database)
+    return Store(uri, client, str(found.experiment_id), found.artifact_location, database)
 
 
 def connect(uri: str) -> "MlflowClient":

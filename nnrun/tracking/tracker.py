@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from nnrun.tracking import models
 from nnrun.tracking.artifacts import as_files, keeper
+from nnrun.tracking.bulk import Bulk, Info, known_schema
 from nnrun.tracking.entities import (
     Point,
     batches,
@@ -27,6 +28,7 @@ from nnrun.tracking.store import open_store, unusable
 from nnrun.tracking.view import View, saved_view
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import RunInfo
 
 PARENT = "mlflow.parentRunId"
@@ -50,6 +52,8 @@ class Tracker:
         experiment: The experiment's name.
         artifacts: Folder or URI for a new experiment's files. None is the folder ``mlartifacts``
             beside a SQLite file, and the store's own choice elsewhere.
+        bulk: Whether new runs may be written into a SQLite file past MLflow's client, if its schema
+            is one that is known.
 
     Raises:
         InputError: If the store (key ``tracking.uri``) or the experiment (key ``experiment``)
@@ -57,9 +61,15 @@ class Tracker:
         TrackingError: If a server does not answer now.
     """
 
-    def __init__(self, uri: str, experiment: str, artifacts: str | None = None) -> None:
-        self._store = open_store(uri, experiment, artifacts)
+    def __init__(
+        self, uri: str, experiment: str, artifacts: str | None = None, bulk: bool = True
+    ) -> None:
+        self._store = store = open_store(uri, experiment, artifacts)
         self._origin = _origin()
+        self._runs: MlflowClient | Bulk = store.client
+        if bulk and store.database and known_schema(store.database.path):
+            where = (store.database.path, store.experiment, store.artifacts)
+            self._runs = Bulk(store.client, *where)
 
     def log_setting(self, run: SettingRun) -> str:
         """Write one setting as one ended run, its trials below it first.
@@ -79,7 +89,7 @@ class Tracker:
             self._log(info.run_id, [*_figures(run.summary), *curves], run.params)
             if run.datasets:
                 inputs = [dataset_input(dataset) for dataset in run.datasets]
-                patiently(lambda: self._store.client.log_inputs(info.run_id, inputs))
+                patiently(lambda: self._runs.log_inputs(info.run_id, inputs))
             self._keep(info, run.artifacts, run.texts)
             if run.network is not None:
                 with TemporaryDirectory(prefix="nnrun-") as folder:
@@ -99,7 +109,8 @@ class Tracker:
             TrackingError: If the store does not take it.
         """
         try:
-            return self._begin(name, {"nnrun.kind": "sweep", **tags}).run_id
+            # not in bulk: those below it are to be seen before it has ended
+            return self._begin(name, {"nnrun.kind": "sweep", **tags}, self._store.client).run_id
         except Exception as error:
             raise refusal(f"the run '{name}'", error) from error
 
@@ -204,6 +215,8 @@ class Tracker:
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""
+        if isinstance(self._runs, Bulk):
+            self._runs.close()
         if self._store.database:
             self._store.database.settle()
 
@@ -215,14 +228,14 @@ class Tracker:
     @contextmanager
     def _run(
         self, name: str, tags: Mapping[str, str], status: Status, known: str = ""
-    ) -> Iterator["RunInfo"]:
+    ) -> Iterator["RunInfo | Info"]:
         """Begin a run and end it whatever happens: none is left as running."""
-        client, run = self._store.client, known
+        run = known
         try:
-            info = self._taken_up(known, tags) if known else self._begin(name, tags)
+            info = self._taken_up(known, tags) if known else self._begin(name, tags, self._runs)
             run = info.run_id
             yield info
-            patiently(lambda: client.set_terminated(run, status))
+            patiently(lambda: self._runs.set_terminated(run, status))
         except Exception as error:
             if not unreachable(error):
                 self._end_early(run, "FAILED")
@@ -231,7 +244,9 @@ class Tracker:
             self._end_early(run, "KILLED")
             raise
 
-    def _begin(self, name: str, tags: Mapping[str, str]) -> "RunInfo":
+    def _begin(
+        self, name: str, tags: Mapping[str, str], runs: "MlflowClient | Bulk"
+    ) -> "RunInfo | Info":
         """Create a run, with its tags at once: one that a killed process leaves is known by them.
 
         Where a server's answer was lost it may be there already: it is not created twice.
@@ -240,11 +255,11 @@ class Tracker:
             self._store.database.require()
         sent = _tags(tags)
 
-        def create() -> "RunInfo":
+        def create() -> "RunInfo | Info":
             experiment, all_tags = self._store.experiment, self._origin | sent
-            return self._store.client.create_run(experiment, tags=all_tags, run_name=name).info
+            return runs.create_run(experiment, tags=all_tags, run_name=name).info
 
-        def take_or_create() -> "RunInfo":
+        def take_or_create() -> "RunInfo | Info":
             found = self._begun(tags)
             return self._store.client.get_run(found).info if found else create()
 
@@ -266,7 +281,7 @@ class Tracker:
     def _end_early(self, run: str, status: Status) -> None:
         if run:
             with suppress(Exception):  # the error on its way says more
-                self._store.client.set_terminated(run, status)
+                self._runs.set_terminated(run, status)
 
     def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
         about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}
@@ -278,10 +293,13 @@ class Tracker:
 
     def _log(self, run: str, points: Iterable[Point], params: Mapping[str, Any]) -> None:
         for metrics, texts in batches(points, params):
-            patiently(partial(self._store.client.log_batch, run, metrics=metrics, params=texts))
+            patiently(partial(self._runs.log_batch, run, metrics=metrics, params=texts))
 
     def _keep(
-        self, info: "RunInfo", artifacts: Iterable[Artifact], texts: Mapping[str, str] | None = None
+        self,
+        info: "RunInfo | Info",
+        artifacts: Iterable[Artifact],
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         place = keeper(self._store.client, info.run_id, info.artifact_uri)
         with as_files(texts or {}) as written:
