@@ -140,9 +140,7 @@ def test_a_sweep_is_read_back_from_the_store(
             pd.testing.assert_frame_equal(getattr(there, table), getattr(here, table))
         assert there.varying == here.varying
         assert there.sweep["command"] == here.sweep["command"]
-    with pytest.raises(
-        InputError, match=r"frist: is no experiment of .*did you mean 'f"
-    ):
+    with pytest.raises(InputError, match=r"frist: is no experiment of .*did you mean 'f"):
         package.load("mlflow:frist")
     with pytest.raises(InputError, match=f"sweep=none: .*its newest: {newer.name}, {older.name}"):
         package.load("mlflow:first/none")
