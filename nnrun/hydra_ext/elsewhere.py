@@ -62,6 +62,9 @@ def run_elsewhere(
     assert sweep is not None
     asked = jobs[0].tracking
     sweep.runs = Runs.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
+    if sweep.runs is not None:
+        # such a launcher may fork: not in the middle of an import
+        sweep.runs.await_opening()
     sweep.plan += [
         Planned(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))

@@ -117,7 +117,7 @@ class Runs:
         }
         runs = cls(tracking, facts, tags, go_on)
         if not is_file(tracking.uri):
-            runs._await_opening()
+            runs.await_opening()
         return runs
 
     def add_setting(self, paths: Sequence[Path], facts: Mapping[str, Any], setting: str) -> None:
@@ -155,7 +155,7 @@ class Runs:
         self._closed = True
         self._wait()
         self._writer.close()
-        if not self._broken:
+        if self._opened.done() and not self._opened.exception() and not self._broken:
             self._tracker.close()
         lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
         if self.facts["error"]:
@@ -179,14 +179,15 @@ class Runs:
                 self._earlier.parent = tracker.begin_sweep(f"sweep {sweep}", self._tags)
         except Exception as error:
             self._opened.set_exception(error)
-            if isinstance(error, InputError):
-                raise TrackingError(str(error)) from error
-            raise
+            if isinstance(error, TrackingError):
+                raise
+            # whatever it is, such as an MLflow that cannot be imported: there is no store
+            raise TrackingError(str(error) or type(error).__name__) from error
         self._opened.set_result(tracker)
         return ""
 
-    def _await_opening(self) -> None:
-        """Wait a while for the store.
+    def await_opening(self) -> None:
+        """Wait a while for the store, where nothing else should happen before it is open.
 
         Raises:
             InputError: If it cannot be used at all.

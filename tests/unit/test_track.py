@@ -253,6 +253,23 @@ def test_a_store_that_cannot_be_used_does_not_stop_training(
     assert "sqlite:///m.db: is out of date; no more runs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("uri", ["sqlite:///m.db", "http://127.0.0.1:9"])
+def test_an_mlflow_that_is_broken_does_not_stop_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def broken(*_: object) -> Store:
+        raise ImportError("cannot import name 'MlflowClient'")
+
+    monkeypatch.setattr(track, "Tracker", broken)
+    runs = Runs.open(Tracking(uri=uri), "xor", "s", {"command": "c"})
+    assert runs is not None
+    add(runs, *RECORDS[:1])
+    runs.close()
+    assert "cannot import name 'MlflowClient'; 1 of 1 settings" in runs.facts["error"]
+
+
 def test_what_a_server_refuses_at_once_is_said_before_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
