@@ -35,9 +35,11 @@ class TrackingError(RuntimeError):
 def first_line(error: BaseException) -> str:
     """Say in at most 200 characters what went wrong; of a store, what its system or driver said."""
     *_, root = chain = list(_causes(error))
-    # SQLAlchemy keeps the driver's error as ``orig``
+    # SQLAlchemy keeps the driver's error as ``orig``; what wraps urllib3's ends in a long address
     said = next((e.orig for e in chain if hasattr(e, "orig")), error)
-    lines = str(root if isinstance(root, OSError) else said).strip().splitlines()
+    if isinstance(root, OSError) or type(root).__module__.startswith("urllib3"):
+        said = root
+    lines = str(said).strip().splitlines()
     return cut(lines[0], 200) if lines else type(error).__name__
 
 
@@ -89,4 +91,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause:
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        chained = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        # urllib3 keeps what a connection said among its arguments
+        held = (part for part in cause.args if isinstance(part, BaseException))
+        cause = chained or next(held, None)

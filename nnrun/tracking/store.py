@@ -183,7 +183,7 @@ def _location(artifacts: str | None) -> str | None:
 def _away(uri: str, error: Exception) -> TrackingError:
     """Say that a server does not answer now."""
     said = without_password(first_line(error))
-    return TrackingError(f"the MLflow server at {without_password(uri)} does not answer: {said}")
+    return TrackingError(f"the MLflow server at {without_password(uri)} cannot be used now: {said}")
 
 
 def unusable(uri: str, error: Exception) -> InputError:
