@@ -43,8 +43,7 @@ def test_a_sweep_leaves_everything_in_its_place(nnrun):
     )
     assert "<html" in (sweep / "report.html").read_text()
     assert str(sweep.relative_to(nnrun.folder) / "report.html") in done.stdout
-    assert "mlflow" in done.stdout
-    assert "sqlite:///outputs/mlflow.db" in done.stdout
+    assert "python -m nnrun.ui outputs/sweeps/" in done.stdout
 
 
 @reads_mlflow
