@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnrun.errors import InputError
+from nnrun.commands import exit_code
 
 KINDS = ("sweeps", "runs")
 
@@ -16,17 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 0 if MLflow has everything now, 1 if not, 2 for bad input, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options.folders, options.uri)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on", file=sys.stderr)
-        return 130
+    return exit_code(
+        lambda: _run(options.folders, options.uri), "interrupted: the same command goes on"
+    )
 
 
 def _run(named: Sequence[Path], uri: str) -> int:

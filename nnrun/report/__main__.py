@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from nnrun.commands import exit_code
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.report.index import OUTPUTS, write_index
 from nnrun.report.rebuild import Choices, rebuild
@@ -46,20 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
     """
     options = _parser().parse_intermixed_args(arguments)
-    try:
-        if options.index:
-            print(write_index(_indexed(options.words)))
-        else:
-            _report(sort(options.words), options.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command writes it whole", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _run(options), "interrupted: the same command writes it whole")
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.index:
+        print(write_index(_indexed(options.words)))
+    else:
+        _report(sort(options.words), options.out)
     return 0
 
 
