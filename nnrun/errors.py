@@ -1,5 +1,6 @@
 """What went wrong with the user's input, said once and in one form."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -96,3 +97,13 @@ def shown(value: Any) -> str:
 def _cut(text: str) -> str:
     # the end of a path says more than its middle
     return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"
+
+
+def masked(text: str) -> str:
+    """Put ``***`` in the place of passwords in addresses.
+
+    Example:
+        >>> masked("cannot connect to postgresql://me:secret@host/db")
+        'cannot connect to postgresql://me:***@host/db'
+    """
+    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)

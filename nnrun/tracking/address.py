@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, masked
 
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 
@@ -82,7 +82,7 @@ def _deleted_experiment(path: Path, name: str) -> str | None:
 def deleted(uri: str, name: str, identity: str) -> Issue:
     """Say that an experiment was deleted, and how it is restored."""
     command = in_shell([*mlflow(), "experiments", "restore", "--experiment-id", identity])
-    store = shlex.quote(without_password(uri))
+    store = shlex.quote(masked(uri))
     hint = f"take another name, or restore it: MLFLOW_TRACKING_URI={store} {command}"
     return Issue("experiment", name, "was deleted in the MLflow store", hint)
 
@@ -96,7 +96,7 @@ def ui_command(uri: str) -> str:
     """
     if is_server(uri):
         return ""
-    return in_shell([*mlflow(), "ui", "--backend-store-uri", without_password(uri)])
+    return in_shell([*mlflow(), "ui", "--backend-store-uri", masked(uri)])
 
 
 def page_address(uri: str) -> str:
@@ -105,7 +105,7 @@ def page_address(uri: str) -> str:
     Empty for a hosted service whose pages are not at its URI.
     """
     if uri.startswith("http"):
-        return without_password(uri).rstrip("/")
+        return masked(uri).rstrip("/")
     return "" if is_server(uri) else UI_ADDRESS
 
 
@@ -119,8 +119,3 @@ def mlflow() -> list[str]:
 def in_shell(words: Sequence[str]) -> str:
     """Write a command for the system's shell."""
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-
-
-def without_password(text: str) -> str:
-    """Hide the passwords of addresses in a text."""
-    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, masked
 from nnrun.tracking import sqlite
 from nnrun.tracking.address import (
     EXAMPLE,
@@ -23,7 +23,6 @@ from nnrun.tracking.address import (
     require_usable,
     sqlite_file,
     ui_command,
-    without_password,
 )
 from nnrun.tracking.errors import TrackingError, first_line, passing, patiently, unreachable
 
@@ -182,18 +181,18 @@ def _location(artifacts: str | None) -> str | None:
 
 def _away(uri: str, error: Exception) -> TrackingError:
     """Say that a server does not answer now."""
-    said = without_password(first_line(error))
-    return TrackingError(f"the MLflow server at {without_password(uri)} cannot be used now: {said}")
+    said = masked(first_line(error))
+    return TrackingError(f"the MLflow server at {masked(uri)} cannot be used now: {said}")
 
 
 def unusable(uri: str, error: Exception) -> InputError:
     """Say that a store cannot be used, and why."""
     hint = EXAMPLE
     if "out-of-date database schema" in str(error):
-        command = in_shell([*mlflow(), "db", "upgrade", without_password(uri)])
+        command = in_shell([*mlflow(), "db", "upgrade", masked(uri)])
         hint = f"back the database up, then: {command}"
-    rule = f"cannot be used as an MLflow store: {without_password(first_line(error))}"
-    return InputError(Issue("tracking.uri", without_password(uri), rule, hint))
+    rule = f"cannot be used as an MLflow store: {masked(first_line(error))}"
+    return InputError(Issue("tracking.uri", masked(uri), rule, hint))
 
 
 @contextmanager

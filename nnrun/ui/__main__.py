@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnrun.errors import InputError
-from nnrun.ui.page import Page, choose, masked
+from nnrun.errors import InputError, masked
+from nnrun.ui.page import Page, choose
 from nnrun.ui.server import await_answer, serving
 
 EXAMPLES = """\

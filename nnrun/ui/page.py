@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, masked
 
 SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
@@ -146,13 +146,3 @@ def _usable(uri: str) -> str:
         hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
         raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
     return uri
-
-
-def masked(text: str) -> str:
-    """Put ``***`` in the place of passwords in addresses.
-
-    Example:
-        >>> masked("cannot connect to postgresql://me:secret@host/db")
-        'cannot connect to postgresql://me:***@host/db'
-    """
-    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from nnrun.errors import InputError, Issue
-from nnrun.ui.page import masked
+from nnrun.errors import InputError, Issue, masked
 
 HOST = "127.0.0.1"
 LAST_LINES = 8
