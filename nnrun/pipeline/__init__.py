@@ -5,7 +5,7 @@
 - ``train``: plan, train, write records, track settings as they are done.
 - ``finish``: from the records on disk to tables, report and sweep.json.
 - ``tabulate``: records to tables, a setting at a time.
-- ``track``, ``setting_run``, ``sweep_run``: what MLflow is told of settings and sweeps;
+- ``track``, ``sums``, ``setting_run``, ``sweep_run``: what MLflow is told of settings and sweeps;
   ``representative``: the trial whose network stands for a setting.
 - ``earlier``, ``resend``: going on where MLflow has a part of a sweep.
 - ``clock``: seconds by stage.

@@ -1,8 +1,9 @@
-"""A setting's records as its MLflow run."""
+"""A setting as its MLflow run."""
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from io import StringIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,13 @@ from nnrun.config import Tracking
 from nnrun.errors import InputError, shown
 from nnrun.flat import nested
 from nnrun.pipeline.representative import network_of, representative
-from nnrun.plot.styles import LINE_STYLES
+from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.statistics.bands import METRICS, SettingCurves, bands_table, setting_bands
-from nnrun.statistics.ladder import RUNGS, holds, setting_ladder
-from nnrun.statistics.summary import STATUSES, summarise
+from nnrun.statistics.ladder import RUNGS, setting_ladder
+from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.store import Record
-from nnrun.sweep.tables import SettingTrials, assemble, setting_trials, trial_rows
+from nnrun.sweep.tables import SettingTrials, TrialRows
 from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
 from nnrun.words import seeds
@@ -42,30 +43,13 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one that is compiled is six times as fast."""
 
 
-class Found(NamedTuple):
-    """A setting's record and where it is.
-
-    Attributes:
-        record: What it holds.
-        path: Its file.
-    """
-
-    record: Record
-    path: Path
-
-
 def setting_run(
-    found: Sequence[Found],
-    setting: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    tags: Mapping[str, str],
-    tracking: Tracking,
+    summed: Summed, facts: Mapping[str, Any], tags: Mapping[str, str], tracking: Tracking
 ) -> SettingRun:
-    """Sum up a setting's trials for MLflow.
+    """Say of a setting what MLflow keeps of it.
 
     Args:
-        found: The records of the setting.
-        setting: Its id, label and flat config.
+        summed: The setting with its trials.
         facts: Of the sweep, for its varying keys and its size.
         tags: What ties the run to its sweep.
         tracking: What else is wanted of a run.
@@ -73,22 +57,20 @@ def setting_run(
     Raises:
         InputError: If the records do not say enough about their networks.
     """
+    about, found, trials, row = summed.about, summed.found, summed.trials, summed.row
     records = [one.record for one in found]
-    config, varying = setting["config"], facts["varying"]
+    config, varying = about["config"], facts["varying"]
     keys = [*varying, *(key for key in config if key not in varying)]
-    trials = setting_trials(records)
-    table = assemble([trial_rows(trials)], {**facts, "settings": [setting]})
-    row = summarise(table, varying).iloc[0].to_dict()
     curves = curves_of(trials) if trials.trained.any() else None
     ways = {"nnrun.engine": str(records[0].meta["engine"]), "nnrun.status": _ended(row)}
-    ways["mlflow.runColor"] = _colour(setting["id"], facts)
+    ways["mlflow.runColor"] = summed.color
     return SettingRun(
-        setting=setting["id"],
-        name=setting["label"],
+        setting=about["id"],
+        name=about["label"],
         params={key: shown(config[key]) for key in keys if key in config},
         bands=_bands(curves),
         lines={} if curves is None else {SO_FAR: _share_reached(trials, curves)},
-        summary={**_figures(row), **_ladder(curves, facts, trials), **_cost(records[0], table)},
+        summary={**_figures(row), **_ladder(curves, summed), **_cost(trials, records[0])},
         tags={**tags, **ways},
         description=_described(row, config, facts, tags),
         datasets=_datasets(records[0].meta),
@@ -96,21 +78,14 @@ def setting_run(
             "config.yaml": yaml.dump(
                 nested(config), Dumper=DUMPER, sort_keys=False, allow_unicode=True
             ),
-            "trials.csv": table.to_csv(index=False, lineterminator="\n"),
+            "trials.csv": _csv(summed, varying),
         },
         artifacts=_files(found),
-        trials=list(_trial_runs(trials, table, varying, config)) if tracking.trials else (),
+        trials=list(_trial_runs(summed, varying)) if tracking.trials else (),
         network=_network(records, tracking),
         failed=not row["seeds"],
         points=curve_length(len(facts["settings"])),
     )
-
-
-def spans(records: Sequence[Record]) -> str:
-    """Write the seeds of records as spans, for instance ``0-9,20``."""
-    seeds = np.unique(np.concatenate([record.seeds for record in records]))
-    pieces = np.split(seeds, np.flatnonzero(np.diff(seeds) > 1) + 1)
-    return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in pieces)
 
 
 def _bands(curves: SettingCurves | None) -> pd.DataFrame:
@@ -139,14 +114,11 @@ def _figures(row: Row) -> dict[str, float]:
     return {first: figures[first], **rest}
 
 
-def _ladder(
-    curves: SettingCurves | None, facts: Mapping[str, Any], trials: SettingTrials
-) -> dict[str, float]:
+def _ladder(curves: SettingCurves | None, summed: Summed) -> dict[str, float]:
     """Give the median time to every target of the ladder; inf where most seeds never reach it."""
     if curves is None:
         return {}
-    hold = holds(facts)[curves.setting]
-    times = setting_ladder(curves, trials.meta["task"], hold).times
+    times = setting_ladder(curves, summed.trials.meta["task"], summed.hold).times
     medians = np.median(times, axis=0)
     return {
         f"{UNTIL[rung.metric]}/{rung.value:g}": float(median)
@@ -155,22 +127,16 @@ def _ladder(
     }
 
 
-def _cost(record: Record, table: pd.DataFrame) -> dict[str, float]:
+def _cost(trials: SettingTrials, record: Record) -> dict[str, float]:
     """Say what training took: seconds of one processor, and the size of a network."""
-    seconds = table["ns_per_sample"] * table["budget"] * 1e-9
+    seconds = np.nansum(trials.ns_per_sample) * trials.meta["samples"] * 1e-9
     sizes = [part[0].size for layer in record.params for part in layer]
-    return {"train_seconds": float(seconds.sum())} | ({"parameters": sum(sizes)} if sizes else {})
+    return {"train_seconds": float(seconds)} | ({"parameters": sum(sizes)} if sizes else {})
 
 
 def _ended(row: Row) -> str:
     """Say how the trials ended, for instance ``16 reached, 4 exhausted``."""
     return ", ".join(f"{row[status]} {status}" for status in STATUSES if row[status])
-
-
-def _colour(setting: str, facts: Mapping[str, Any]) -> str:
-    """Choose the colour that the report draws the setting in, if it draws all of them."""
-    place = next(i for i, known in enumerate(facts["settings"]) if known["id"] == setting)
-    return LINE_STYLES[place % len(LINE_STYLES)].color
 
 
 def _described(
@@ -243,25 +209,42 @@ def _network(records: Sequence[Record], tracking: Tracking) -> Any:
         return None
 
 
-def _trial_runs(
-    trials: SettingTrials,
-    table: pd.DataFrame,
-    varying: Sequence[str],
-    config: Mapping[str, Any],
-) -> Iterator[TrialRun]:
+def _csv(summed: Summed, varying: Sequence[str]) -> str:
+    """Write the setting's part of the trials table; a missing value is empty."""
+    about, config = summed.about, summed.about["config"]
+    same = {"setting": about["id"], "label": about["label"]}
+    same |= {key: shown(config.get(key)) for key in varying}
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*same, *summed.part.columns])
+    for row in _rows(summed.part):
+        rows.writerow([*same.values(), *("" if v != v else v for v in row.values())])
+    return text.getvalue()
+
+
+def _rows(part: TrialRows) -> Iterator[dict[str, Any]]:
+    """Yield the trials of a setting, a value a column."""
+    columns = part.columns
+    n = len(columns["seed"])
+    values = (v.tolist() if np.ndim(v) else [v] * n for v in columns.values())
+    return (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
+
+
+def _trial_runs(summed: Summed, varying: Sequence[str]) -> Iterator[TrialRun]:
     """Make a run of each trial: its own curves and final figures."""
+    trials, config = summed.trials, summed.about["config"]
     params = {key: shown(config[key]) for key in varying if key in config}
     place = np.cumsum(trials.trained) - 1
     samples, *metrics = trials.curves
-    for i, row in enumerate(table.to_dict("records")):
+    for i, row in enumerate(_rows(summed.part)):
         lines = {
             name: Line(samples, values[place[i]])
             for name, values in zip(METRICS, metrics, strict=True)
             if trials.trained[i]
         }
         figures = {
-            str(key): float(value)
+            key: float(value)
             for key, value in row.items()
-            if str(key).startswith(("samples_to", "first_hit", "final", "ns_per"))
+            if key.startswith(("samples_to", "first_hit", "final", "ns_per"))
         }
         yield TrialRun(row["seed"], {**params, "seed": row["seed"]}, lines, figures, row["status"])

@@ -16,9 +16,9 @@ from nnrun.errors import InputError
 from nnrun.pipeline import terminal
 from nnrun.pipeline.earlier import SEEDS, Earlier, take_up
 from nnrun.pipeline.page_view import page_view
-from nnrun.pipeline.setting_run import Found, setting_run, spans
+from nnrun.pipeline.setting_run import setting_run
+from nnrun.pipeline.sums import Sums, spans
 from nnrun.pipeline.sweep_run import best_setting, sweep_run
-from nnrun.sweep.store import read_record
 from nnrun.tracking import Tracker, TrackingError, View, Writer
 from nnrun.tracking.address import is_file, require_usable, ui_command
 
@@ -61,7 +61,7 @@ class Runs:
         self._writer = Writer()
         self._opened: Future[Tracker] = Future()
         self._earlier = Earlier()
-        self._described: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
+        self._sums: Sums | None = None
         self._broken = False
         self._refused: set[str] = set()
         self._closed = False
@@ -129,11 +129,11 @@ class Runs:
             setting: Its id.
         """
         self._collect()
-        if self._described[0] is not facts:
-            self._described = (facts, {s["id"]: s for s in facts["settings"]})
-        about = self._described[1][setting]
+        if self._sums is None or self._sums.facts is not facts:
+            self._sums = Sums(facts)
         places = [path.absolute() for path in paths]
-        self._writer.add(setting, partial(self._log_setting, places, about, facts))
+        self._sums.expect(setting, places)
+        self._writer.add(setting, partial(self._log_setting, setting, places, self._sums))
 
     def add_sweep(self, facts: Mapping[str, Any], results: Summarised, folder: Path) -> None:
         """Log the sweep itself, after its settings: verdict, tables and report."""
@@ -203,19 +203,18 @@ class Runs:
         except Exception:
             self._collect()  # says what it is
 
-    def _log_setting(
-        self, paths: Sequence[Path], about: Mapping[str, Any], facts: Mapping[str, Any]
-    ) -> str:
+    def _log_setting(self, key: str, paths: Sequence[Path], sums: Sums) -> str:
         """Log a setting in the place of an earlier run of it; called by the writer's thread."""
-        found = [Found(read_record(path), path) for path in paths]
-        key, seeds = about["id"], spans([one.record for one in found])
+        found = sums.read(key, paths)
+        seeds = spans([one.record for one in found])
         earlier = self._earlier
         if earlier.seeds.get(key) == seeds:
             return earlier.runs[key]
         tags = {**self._tags, SEEDS: seeds}
         if earlier.parent:
             tags["mlflow.parentRunId"] = earlier.parent
-        run = setting_run(found, about, facts, tags, self._tracking)
+        summed = sums.take(key, found, skip=earlier.seeds)
+        run = setting_run(summed, sums.facts, tags, self._tracking)
         if key in earlier.runs:
             self._tracker.delete(earlier.runs.pop(key))
         earlier.runs[key] = self._tracker.log_setting(run)

@@ -1,8 +1,8 @@
 """Copying files into a store: at once where its files are in a folder, else by MLflow's client."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +27,10 @@ class Keeper(Protocol):
         """
         ...
 
+    def folder(self, into: str = "") -> AbstractContextManager[Path]:
+        """Yield a folder to write in; what it holds in the end is kept in ``into``."""
+        ...
+
 
 class Folder:
     """The artifacts of one run in a folder of this machine.
@@ -47,6 +51,13 @@ class Folder:
             shutil.copytree(path, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
         else:
             shutil.copyfile(path, target)
+
+    @contextmanager
+    def folder(self, into: str = "") -> Iterator[Path]:
+        """Yield the very folder."""
+        target = self._root / into
+        target.mkdir(parents=True, exist_ok=True)
+        yield target
 
 
 class Remote:
@@ -69,6 +80,13 @@ class Remote:
         else:
             patiently(lambda: self._client.log_artifact(self._run, str(path), into or None))
 
+    @contextmanager
+    def folder(self, into: str = "") -> Iterator[Path]:
+        """Yield a folder of this machine, and send what it holds."""
+        with TemporaryDirectory(prefix="nnrun-") as place:
+            yield Path(place)
+            patiently(lambda: self._client.log_artifacts(self._run, place, into or None))
+
 
 def keeper(client: "MlflowClient", run: str, uri: str) -> Keeper:
     """Choose who keeps a run's files.
@@ -82,13 +100,3 @@ def keeper(client: "MlflowClient", run: str, uri: str) -> Keeper:
     if parts.scheme == "file" and not parts.netloc:
         return Folder(Path(url2pathname(parts.path)))
     return Remote(client, run)
-
-
-@contextmanager
-def as_files(texts: Mapping[str, str]) -> Iterator[Sequence[Artifact]]:
-    """Write texts into files that last as long as the ``with`` block."""
-    with TemporaryDirectory(prefix="nnrun-") as folder:
-        paths = [Path(folder) / name for name in texts]
-        for path, text in zip(paths, texts.values(), strict=True):
-            path.write_text(text, encoding="utf-8", newline="\n")
-        yield [Artifact(path) for path in paths]

@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from nnrun.model import Model
 from nnrun.tracking.errors import patiently, refusal
 from nnrun.tracking.pyfunc import answers
@@ -34,6 +36,9 @@ FOLDER = "model"
 LOADER = "nnrun.tracking.pyfunc"
 NETWORK, EXAMPLE, REQUEST = "network.json", "input_example.json", "serving_input_example.json"
 REQUIREMENTS, ENVIRONMENT = "requirements.txt", "python_env.yaml"
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""The one that is compiled is six times as fast."""
+
 LINES = 3
 """Samples in an example."""
 
@@ -57,7 +62,7 @@ def write_model(model: Model, folder: Path, example: "pd.DataFrame | None" = Non
 
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / NETWORK)
-    rows = _split(example_rows(model) if example is None else example[list(model.inputs)])
+    rows = example_rows(model) if example is None else _split(example[list(model.inputs)])
     (folder / EXAMPLE).write_text(json.dumps(rows), encoding="utf-8")
     (folder / REQUEST).write_text(json.dumps({"dataframe_split": rows}), encoding="utf-8")
     (folder / REQUIREMENTS).write_text(_requirements(), encoding="utf-8")
@@ -73,26 +78,29 @@ def write_model(model: Model, folder: Path, example: "pd.DataFrame | None" = Non
         metadata={"nnrun.setting": model.setting, "nnrun.seed": model.seed},
     )
     mlflow.pyfunc.add_to_model(about, LOADER, data=NETWORK, python_env=ENVIRONMENT)
-    about.save(str(folder / "MLmodel"))
+    text = yaml.dump(about.to_dict(), Dumper=DUMPER)
+    (folder / "MLmodel").write_text(text, encoding="utf-8")
     return folder
 
 
-def example_rows(model: Model) -> "pd.DataFrame":
-    """Make up two samples that a network takes.
+def example_rows(model: Model) -> dict[str, Any]:
+    """Make up two samples that a network takes: ``columns`` and ``data``, row by row.
 
     Of a table's numbers they hold the mean in training, and a standard deviation more; of its
     categories the first and the last. Other inputs are 0.25 and 0.75, in turn.
     """
-    import pandas as pd
-
     if model.encoder is None:
-        turns = [[0.25, 0.75], [0.75, 0.25]]
-        return pd.DataFrame({name: turns[i % 2] for i, name in enumerate(model.inputs)})
-    columns = {
-        c.name: [c.values[0], c.values[-1]] if c.values else [c.mean, c.mean + c.spread]
-        for c in model.encoder.columns
+        turns = [(0.25, 0.75), (0.75, 0.25)]
+        columns: dict[str, Any] = {name: turns[i % 2] for i, name in enumerate(model.inputs)}
+    else:
+        columns = {
+            c.name: (c.values[0], c.values[-1]) if c.values else (c.mean, c.mean + c.spread)
+            for c in model.encoder.columns
+        }
+    return {
+        "columns": list(columns),
+        "data": [list(row) for row in zip(*columns.values(), strict=True)],
     }
-    return pd.DataFrame(columns)
 
 
 def register(client: "MlflowClient", name: str, run: str, tags: "Mapping[str, str]") -> str:

@@ -4,13 +4,11 @@ import getpass
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from nnrun.tracking import models
-from nnrun.tracking.artifacts import as_files, keeper
+from nnrun.tracking.artifacts import keeper
 from nnrun.tracking.bulk import Bulk, Info, known_schema
 from nnrun.tracking.entities import (
     Point,
@@ -23,7 +21,7 @@ from nnrun.tracking.entities import (
 from nnrun.tracking.errors import patiently, refusal, unreachable
 from nnrun.tracking.limits import TAG_LENGTH, cut
 from nnrun.tracking.query import search, tag_filter
-from nnrun.tracking.run import Artifact, FoundRun, SettingRun, Status, SweepRun, TrialRun
+from nnrun.tracking.run import FoundRun, SettingRun, Status, SweepRun, TrialRun
 from nnrun.tracking.store import open_store, unusable
 from nnrun.tracking.view import View, saved_view
 
@@ -90,11 +88,15 @@ class Tracker:
             if run.datasets:
                 inputs = [dataset_input(dataset) for dataset in run.datasets]
                 patiently(lambda: self._runs.log_inputs(info.run_id, inputs))
-            self._keep(info, run.artifacts, run.texts)
+            place = keeper(self._store.client, info.run_id, info.artifact_uri)
+            with place.folder() as folder:
+                for name, text in run.texts.items():
+                    (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            for artifact in run.artifacts:
+                place.keep(artifact)
             if run.network is not None:
-                with TemporaryDirectory(prefix="nnrun-") as folder:
-                    model = models.write_model(run.network, Path(folder) / models.FOLDER)
-                    self._keep(info, [Artifact(model)])
+                with place.folder(models.FOLDER) as folder:
+                    models.write_model(run.network, folder)
             for trial in run.trials:
                 self._log_trial(trial, {**run.tags, PARENT: info.run_id}, run)
         return info.run_id
@@ -132,7 +134,9 @@ class Tracker:
             tags["mlflow.note.content"] = run.description
         with self._run(run.name, tags, run.status, into) as info:
             self._log(info.run_id, _figures(run.metrics), {})
-            self._keep(info, run.artifacts)
+            place = keeper(self._store.client, info.run_id, info.artifact_uri)
+            for artifact in run.artifacts:
+                place.keep(artifact)
         return info.run_id
 
     def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
@@ -294,17 +298,6 @@ class Tracker:
     def _log(self, run: str, points: Iterable[Point], params: Mapping[str, Any]) -> None:
         for metrics, texts in batches(points, params):
             patiently(partial(self._runs.log_batch, run, metrics=metrics, params=texts))
-
-    def _keep(
-        self,
-        info: "RunInfo | Info",
-        artifacts: Iterable[Artifact],
-        texts: Mapping[str, str] | None = None,
-    ) -> None:
-        place = keeper(self._store.client, info.run_id, info.artifact_uri)
-        with as_files(texts or {}) as written:
-            for artifact in (*written, *artifacts):
-                place.keep(artifact)
 
 
 def _figures(values: Mapping[str, float]) -> Iterator[Point]:

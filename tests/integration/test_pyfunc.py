@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,8 +99,9 @@ def elsewhere(code: str, folder: Path, *arguments: str) -> None:
 
 def environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "PYTEST"))}
-    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return kept | paths
+    commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    paths = {"PATH": commands, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return kept | paths | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 @pytest.mark.parametrize("name", ["xor", "price", "sold", "iris"])
@@ -147,18 +148,19 @@ def test_an_output_that_is_called_class_keeps_its_name(home: Path) -> None:
 
     renamed = replace(model, outputs=("class",))
     assert answers(renamed) == ["class", "class_"]
-    found = Network(renamed).predict(example_rows(model))
-    assert found["class"].tolist() == model.predict(example_rows(model))[:, 0].tolist()
+    rows = pd.DataFrame(**example_rows(model))
+    found = Network(renamed).predict(rows)
+    assert found["class"].tolist() == model.predict(rows)[:, 0].tolist()
     assert set(found["class_"]) <= {"yes", "no"}
 
 
 def test_made_up_samples_are_those_of_the_training_data(home: Path) -> None:
     table = pd.read_csv(home / "t.csv")
-    rows = example_rows(network(home, "price"))
+    rows = pd.DataFrame(**example_rows(network(home, "price")))
     assert set(rows["colour"]) == {"blue", "red"}
     assert set(rows["floor"]) == {"0", "2"}
     assert rows["age"].between(table["age"].min(), table["age"].max()).all()
-    assert example_rows(network(home, "xor")).to_numpy().tolist() == [[0.25, 0.75], [0.75, 0.25]]
+    assert example_rows(network(home, "xor"))["data"] == [[0.25, 0.75], [0.75, 0.25]]
 
 
 def test_a_network_that_diverged_is_refused(home: Path, tmp_path: Path) -> None:
@@ -254,7 +256,8 @@ def served(arguments: list[str], folder: Path, path: str) -> Iterator[str]:
                 time.sleep(0.1)
         yield uri
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the log says why it ended
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
 
 

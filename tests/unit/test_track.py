@@ -3,19 +3,23 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue
-from nnrun.pipeline import track
-from nnrun.pipeline.setting_run import Found, setting_run, spans
+from nnrun.pipeline import sums, track
+from nnrun.pipeline.setting_run import setting_run
+from nnrun.pipeline.sums import Found, Sums, spans
 from nnrun.pipeline.track import Runs
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import Record
+from nnrun.sweep.store import Record, read_record
+from nnrun.sweep.tables import assemble, setting_trials, trial_rows
 from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
 from tests.records import a_record, on_disk
 
@@ -194,10 +198,60 @@ def test_a_setting_whose_trials_all_failed_is_a_failed_run() -> None:
     assert len(run.bands) == 0
 
 
+def test_settings_summed_up_together_are_what_they_are_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    times = {"s0": (100.0, 1000.0, np.nan), "s1": (10.0, 10.0, 100.0), "s2": (np.nan,) * 3}
+    # of different budgets, and one that never trained
+    budgets = {"s0": 1000, "s1": 2000, "s2": 1000, "s3": 1000}
+    records = {}
+    for key, budget in budgets.items():
+        record = a_record(key, lr=0.1, samples=budget, failed=key == "s3")
+        if key in times:
+            status = np.where(np.isnan(times[key]), "exhausted", "reached")
+            reached = record.outcomes._replace(
+                samples_to_target=np.array(times[key]), status=status
+            )
+            record = replace(record, outcomes=reached)
+        records[key] = record
+    facts = describe({key: {**r.meta["config"], "k": key} for key, r in records.items()})
+    together = Sums(facts)
+    places = {key: [on_disk(record)] for key, record in records.items()}
+    for key, paths in places.items():
+        together.expect(key, paths)
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"no record")
+    together.expect("s9", [damaged])  # is told when it is asked for
+    read = []
+    monkeypatch.setattr(sums, "read_record", lambda path: read.append(path) or read_record(path))
+    for key, paths in places.items():
+        alone = Sums(facts)
+        one = together.take(key, together.read(key, paths))
+        two = alone.take(key, alone.read(key, paths))
+        np.testing.assert_equal(dict(one.row), dict(two.row))
+        np.testing.assert_equal(one.part.columns, two.part.columns)
+    assert len(read) == 2 * len(places) + 1
+    # the restricted mean of s1 is that of its own budget, whatever others have
+    assert two.row["seeds"] == 0
+    with pytest.raises(InputError, match="not a readable record"):
+        together.read("s9", [damaged])
+
+
+def test_the_trials_of_a_run_are_a_table_that_pandas_reads() -> None:
+    record = a_record("s0", lr=0.1, seeds=[3, 8], losses=[0.4, np.nan])
+    facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
+    found = pd.read_csv(StringIO(as_run(record, facts).texts["trials.csv"]))
+    expected = assemble([trial_rows(setting_trials([record]))], facts)
+    assert found.columns.tolist() == expected.columns.tolist()
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
 def as_run(record: Record, facts: dict[str, Any], **tracking: Any) -> SettingRun:
     tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
     found = [Found(record, Path("0/record.npz"))]
-    return setting_run(found, facts["settings"][0], facts, tags, Tracking(**tracking))
+    summed = Sums(facts).take(record.setting, found)
+    return setting_run(summed, facts, tags, Tracking(**tracking))
 
 
 def test_a_run_tells_how_many_had_arrived_by_when() -> None:
