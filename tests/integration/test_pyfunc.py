@@ -30,11 +30,12 @@ pytestmark = reads_mlflow
 LOAD = """
 import os, sys, mlflow, numpy, pandas
 mlflow.set_tracking_uri(sys.argv[1])
-model = mlflow.pyfunc.load_model(sys.argv[2])
-found = model.predict(pandas.read_pickle(sys.argv[3]))
-found.to_pickle("found.pkl")
-example = model.predict(model.input_example)
-assert len(example) == len(model.input_example), example
+samples = pandas.read_pickle("x.pkl")
+for number, address in enumerate(sys.argv[2:]):
+    model = mlflow.pyfunc.load_model(address)
+    model.predict(samples).to_pickle(f"found{number}.pkl")
+    example = model.predict(model.input_example)
+    assert len(example) == len(model.input_example), example
 """
 
 TABLE = [
@@ -111,8 +112,8 @@ def test_a_loaded_model_predicts_what_the_network_does(
     model, frame = network(home, name), samples(home, name)
     folder = write_model(model, tmp_path / "model")
     frame.to_pickle(tmp_path / "x.pkl")
-    elsewhere(LOAD, tmp_path, "sqlite:///none.db", str(folder), "x.pkl")
-    found = pd.read_pickle(tmp_path / "found.pkl")
+    elsewhere(LOAD, tmp_path, "sqlite:///none.db", str(folder))
+    found = pd.read_pickle(tmp_path / "found0.pkl")
     assert found[list(model.outputs)].to_numpy().tobytes() == model.predict(frame).tobytes()
     assert found.index.equals(frame.index)
     if name == "price":
@@ -220,9 +221,10 @@ def _register_and_load(home: Path, folder: Path, uri: str) -> None:
     assert client.get_model_version("an xor", "1").tags == tags
     assert client.get_model_version("an xor", "2").run_id == runs[1]
     frame.to_pickle(folder / "x.pkl")
-    for address in (f"runs:/{runs[0]}/model", "models:/an xor/1", "models:/an xor/latest"):
-        elsewhere(LOAD, folder, uri, address, "x.pkl")
-        found = pd.read_pickle(folder / "found.pkl")
+    addresses = [f"runs:/{runs[0]}/model", "models:/an xor/1", "models:/an xor/latest"]
+    elsewhere(LOAD, folder, uri, *addresses)
+    for number in range(len(addresses)):
+        found = pd.read_pickle(folder / f"found{number}.pkl")
         assert found[list(model.outputs)].to_numpy().tobytes() == model.predict(frame).tobytes()
     with pytest.raises(TrackingError, match="refused to register the model 'a/b'") as caught:
         register(client, "a/b", runs[0], tags)

@@ -70,7 +70,7 @@ def test_a_setting_of_several_batches_is_one_run_with_all_its_seeds(nnrun):
 
 @reads_mlflow
 def test_a_continued_sweep_leaves_the_runs_of_a_namesake_alone(nnrun):
-    grid = ["-m", "lr=0.1,0.2", *QUICK]
+    grid = ["-m", "lr=0.1,0.2", *QUICK, "report=off"]
     nnrun(*grid, "hydra.sweep.dir=a/out")
     process = nnrun.start(*grid, "lr=0.1,0.3", "hydra.sweep.dir=b/out", "budget=300,40000000")
     wait_for_records(nnrun, 2, since=0.0, folder="b/out")
