@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -68,7 +69,9 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri)
     identity = told.get("id") or uuid4().hex
-    runs = Runs.open(tracking, facts["name"], folder.name, facts, identity, go_on=True)
+    runs = Runs.open(
+        tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
+    )
     assert runs is not None
     try:
         for setting, paths in records_of(heads).items():
@@ -82,10 +85,13 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
 
 
 def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
-    """Take the tracking of a record, or of another store with the same options."""
+    """Take the tracking of a record, or of another store with the same options.
+
+    No results wait for it here, so it may take as long as the store answers.
+    """
     known = {f.name for f in fields(Tracking)}
     given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
-    tracking = replace(Tracking(**given), name="mlflow")
+    tracking = replace(Tracking(**given), name="mlflow", wait=inf)
     return replace(tracking, uri=uri, artifacts=None) if uri else tracking
 
 

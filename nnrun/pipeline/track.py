@@ -55,9 +55,15 @@ class Runs:
     """
 
     def __init__(
-        self, tracking: Tracking, facts: dict[str, Any], tags: dict[str, str], go_on: bool = False
+        self,
+        tracking: Tracking,
+        facts: dict[str, Any],
+        tags: dict[str, str],
+        go_on: bool = False,
+        beside_training: bool = True,
     ) -> None:
         self._tracking, self._tags, self._go_on = tracking, tags, go_on
+        self._beside_training = beside_training
         self._writer = Writer()
         self._opened: Future[Tracker] = Future()
         self._earlier = Earlier()
@@ -77,6 +83,7 @@ class Runs:
         provenance: Mapping[str, Any],
         sweep_id: str = "",
         go_on: bool = False,
+        beside_training: bool = True,
     ) -> Self | None:
         """Begin to open the store; None if tracking is off.
 
@@ -89,6 +96,7 @@ class Runs:
                 take its name for it.
             go_on: Whether the sweep was begun before: its finished settings are kept, and what
                 was left unfinished, double or failed is deleted, with the sweep's own run.
+            beside_training: Whether to say at once what goes wrong, and that training goes on.
 
         Raises:
             InputError: If the store cannot be used, as far as that is known by now. Of a file it is
@@ -115,7 +123,7 @@ class Runs:
             "sweep": None,
             "error": None,
         }
-        runs = cls(tracking, facts, tags, go_on)
+        runs = cls(tracking, facts, tags, go_on, beside_training)
         if not is_file(tracking.uri):
             runs.await_opening()
         return runs
@@ -199,7 +207,8 @@ class Runs:
             self._writer.close()
             raise
         except NotYet:
-            terminal.warn("the MLflow server takes long to answer; training goes on meanwhile")
+            if self._beside_training:
+                terminal.warn("the MLflow server takes long to answer; training goes on meanwhile")
         except Exception:
             self._collect()  # says what it is
 
@@ -261,6 +270,8 @@ class Runs:
         self._broken = self._broken or error.lasting
         if self.facts["error"] is None:
             self.facts["error"] = str(error)
+            if not self._beside_training:
+                return
             end = "; no more runs are sent, training goes on" if error.lasting else ""
             terminal.say_apart(f"{error}{end}")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnrun.errors import InputError, masked
+from nnrun.errors import InputError
 from nnrun.ui.page import Page, choose
 from nnrun.ui.server import await_answer, serving
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         page = choose(options.folder, options.uri)
         if page.served:
-            _show([masked(address) for address in page.at(page.uri)], options.browser)
+            _show(page.at(page.uri), options.browser)
             return 0
         return _serve(page, options.port, options.browser)
     except InputError as error:

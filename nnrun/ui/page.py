@@ -40,7 +40,11 @@ class Page:
         return self.uri.startswith("http")
 
     def at(self, server: str) -> list[str]:
-        """Give the page's addresses on a server, the one to be opened first."""
+        """Give the page's addresses on a server, the one to be opened first.
+
+        A name and password in the server's are left out: the browser asks for them.
+        """
+        server = re.sub(r"://[^/@]*@", "://", server)
         places = [self.place, self.plain] if self.plain else [self.place]
         return [f"{server.rstrip('/')}/{place}" for place in places]
 
@@ -65,8 +69,8 @@ def choose(folder: Path | None, uri: str | None) -> Page:
         # the page of another store would show nothing here
         if store is None or store == home or folder is not None:
             places = _places(tracking) if store in (None, home) else ("", "")
-            return Page(_usable(store or home), *places)
-    return Page(_usable(store or located(_default(), Path.cwd())))
+            return Page(_usable(home if store is None else store), *places)
+    return Page(_usable(located(_default(), Path.cwd()) if store is None else store))
 
 
 def located(uri: str, near: Path) -> str:

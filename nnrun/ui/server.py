@@ -16,7 +16,7 @@ from typing import IO
 from nnrun.errors import InputError, Issue, masked
 
 HOST = "127.0.0.1"
-LAST_LINES = 8
+LAST_LINES = 4
 PATIENCE = 10.0
 """Seconds for the server to end by itself; it takes about one."""
 
@@ -75,8 +75,10 @@ class Server:
         if self._process.poll() is None:
             return
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        told = "\n".join(f"  {masked(line)}" for line in lines[-LAST_LINES:] if line.strip())
+        lines = self._log.read().decode(errors="replace").splitlines()
+        # of a traceback the error, not the code
+        said = [line for line in lines if line.strip() and not line[0].isspace()]
+        told = "\n".join(f"  {masked(line)}" for line in said[-LAST_LINES:])
         raise ServerDied(f"MLflow's server ended with {self._process.returncode}:\n{told}")
 
 

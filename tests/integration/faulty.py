@@ -30,12 +30,14 @@ class Fault:
         value: Seconds, or the status.
         path: Part of the path of the requests that are meant.
         times: How often; None for always.
+        skip: How many of them go well before.
     """
 
     kind: Literal["delay", "status", "before", "after"]
     value: float = 0
     path: str = ""
     times: int | None = None
+    skip: int = 0
 
 
 class Faulty:
@@ -98,6 +100,9 @@ class Faulty:
             self._requests.append(request)
             fault = self._fault
             if fault is None or fault.path not in request.path or fault.times == 0:
+                return None
+            if fault.skip:
+                fault.skip -= 1
                 return None
             if fault.times is not None:
                 fault.times -= 1

@@ -1,6 +1,6 @@
 """What goes wrong while a sweep runs: nothing finished is lost, and the same command goes on.
 
-``NNRUN_KILLS=20`` runs the kill test in full; the short form kills three times and writes no report.
+``NNRUN_KILLS=20`` runs the kill test in full; the short one kills three times, without a report.
 """
 
 import json

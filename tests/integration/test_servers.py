@@ -5,15 +5,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import nnrun as package
 from nnrun.errors import InputError
+from nnrun.pipeline.resend import resend
 from nnrun.tracking import SweepRun, Tracker, TrackingError
 from nnrun.tracking.run import Artifact
 from tests.integration import servers
-from tests.integration.conftest import reads_mlflow
+from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
 from tests.integration.faulty import Fault, Faulty
 from tests.integration.servers import MlflowServer, Postgres
 from tests.integration.test_tracking import bands, setting
@@ -207,3 +210,75 @@ def test_a_server_that_comes_back_takes_runs_again(
     faulty.heal()
     tracker.log_setting(setting(name="back", tags={"nnrun.sweep_id": "back"}))
     assert statuses(postgres, mlflow_server, "back") == ["FINISHED"]
+
+
+FILES = "mlflow-artifacts/artifacts"
+ONCE = [
+    Fault("status", 503, FILES, times=1),
+    Fault("before", path=FILES, times=1),
+    Fault("after", path=FILES, times=1),
+    Fault("delay", 1.0, FILES, times=1),
+]
+
+
+@pytest.mark.parametrize("fault", ONCE, ids=["503", "dropped", "answer lost", "late"])
+def test_a_file_that_is_not_taken_at_once_arrives_whole(
+    postgres: Postgres, mlflow_server: MlflowServer, faulty: Faulty, fault: Fault, tmp_path: Path
+) -> None:
+    faulty.spoil(replace(fault))
+    arrives_whole(postgres, mlflow_server, faulty.uri, tmp_path)
+
+
+def test_files_that_no_server_keeps_leave_no_run_as_running(
+    postgres: Postgres, mlflow_server: MlflowServer, faulty: Faulty, tmp_path: Path
+) -> None:
+    tracker = Tracker(faulty.uri, "faults")
+    faulty.spoil(Fault("status", 500, FILES))
+    with pytest.raises(TrackingError, match="500"):
+        tracker.log_setting(setting(name="fileless", artifacts=files(tmp_path)))
+    assert statuses(postgres, mlflow_server, "fileless") == ["FAILED"]
+
+
+LASTING = [
+    Fault("before", skip=20),
+    Fault("after", skip=20),
+    Fault("status", 500, "runs/log-batch", skip=2),
+    Fault("status", 503, FILES, skip=4),
+]
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=["vanishes", "deaf", "full", "files"])
+def test_a_sweep_that_a_failing_server_took_in_part_is_sent_later_exactly_once(
+    postgres: Postgres,
+    mlflow_server: MlflowServer,
+    faulty: Faulty,
+    nnrun: CommandLine,
+    fault: Fault,
+) -> None:
+    faulty.spoil(replace(fault))
+    done = nnrun("-m", "lr=0.1,0.2,0.3", *QUICK, "report=off", f"tracking.uri={faulty.uri}")
+    (sweep,) = nnrun.outputs("sweeps")
+    assert len(package.load(sweep).summary) == 3
+    assert done.stderr.count("no more runs are sent, training goes on") == 1
+    assert package.load(sweep).sweep["tracking"]["not_logged"]
+    faulty.heal()
+    query = """
+        select k.value, r.name, r.status, count(f.key) from runs r
+        join tags s on s.run_uuid = r.run_uuid and s.key = 'nnrun.sweep_id' and s.value = %s
+        join tags k on k.run_uuid = r.run_uuid and k.key = 'nnrun.kind'
+        left join params f on f.run_uuid = r.run_uuid and f.key = 'lr'
+        where r.lifecycle_stage = 'active' group by r.run_uuid, k.value order by 1, 2
+    """
+    identity = package.load(sweep).sweep["tracking"]["id"]
+    for _ in range(2):
+        told = resend(sweep)
+        assert (told["error"], told["not_logged"]) == (None, [])
+        assert postgres.rows(query, identity, database=mlflow_server.database) == [
+            *(("setting", f"lr={rate}", "FINISHED", 1) for rate in (0.1, 0.2, 0.3)),
+            ("sweep", f"sweep {sweep.name}", "FINISHED", 0),
+        ]
+    run = next(iter(told["settings"].values()))
+    query = "select experiment_id from runs where run_uuid = %s"
+    ((experiment,),) = postgres.rows(query, run, database=mlflow_server.database)
+    record = download(mlflow_server, str(experiment), run, "record.npz")
+    assert record in [path.read_bytes() for path in sweep.glob("*/record.npz")]

@@ -87,7 +87,7 @@ def test_of_a_tracking_server_only_the_address_is_given(swept: CommandLine, tmp_
     text = (sweep / "sweep.json").read_text()
     folder = tmp_path / "outputs" / "sweeps" / "s"
     folder.mkdir(parents=True)
-    there = text.replace("sqlite:///outputs/mlflow.db", "http://mlflow.example:5000")
+    there = text.replace("sqlite:///outputs/mlflow.db", "http://me:word@mlflow.example:5000")
     (folder / "sweep.json").write_text(there.replace("http://127.0.0.1:5000", "http://x"))
     out, _ = start(tmp_path).communicate(timeout=60)
     assert out.startswith("http://mlflow.example:5000/#/experiments/1/runs?")
@@ -97,6 +97,7 @@ def test_of_a_tracking_server_only_the_address_is_given(swept: CommandLine, tmp_
     ("words", "said"),
     [
         ([], "there is no such file (run a sweep first: python -m nnrun; or name the store"),
+        (["--uri", ""], "store=: is no database or tracking server"),
         (["--uri", "teapot://x"], "store=teapot://x: is no database or tracking server"),
         (["nowhere"], "path=nowhere: is not the folder of a sweep or run"),
         (["--port", "99999"], "must be a port, 1 to 65535"),
