@@ -26,6 +26,5 @@ def load(path: str | Path) -> results.Results:
         return results.load(path)
     from nnrun.tracking.read import downloaded
 
-    experiment, _, sweep = str(path).removeprefix(MLFLOW).partition("/")
-    with downloaded(experiment, sweep) as folder:
+    with downloaded(str(path).removeprefix(MLFLOW)) as folder:
         return results.load(folder)

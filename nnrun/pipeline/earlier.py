@@ -15,12 +15,23 @@ class Earlier:
     Attributes:
         runs: The run of each finished setting, by its id.
         seeds: The seeds that it sums up, as ``spans`` writes them.
+        trials: The runs of its trials.
         parent: The sweep's own run where settings are below it.
     """
 
     runs: dict[str, str] = field(default_factory=dict)
     seeds: dict[str, str] = field(default_factory=dict)
+    trials: dict[str, list[str]] = field(default_factory=dict)
     parent: str = ""
+
+    def drop(self, setting: str, tracker: Tracker) -> None:
+        """Delete the run of a setting, and those of its trials.
+
+        Raises:
+            TrackingError: If the store does not do it.
+        """
+        for run in (*self.trials.pop(setting, ()), self.runs.pop(setting)):
+            tracker.delete(run)
 
 
 def take_up(tracker: Tracker, sweep: str, nested: bool) -> Earlier:
@@ -50,8 +61,7 @@ def take_up(tracker: Tracker, sweep: str, nested: bool) -> Earlier:
             earlier.runs[key], earlier.seeds[key] = run, tags.get(SEEDS, "")
         else:
             rest.append(run)
-    kept = set(earlier.runs.values())
-    rest += [run for parent, runs in below.items() if parent not in kept for run in runs]
-    for run in rest:
+    earlier.trials = {key: below.pop(run, []) for key, run in earlier.runs.items()}
+    for run in (*rest, *(trial for trials in below.values() for trial in trials)):
         tracker.delete(run)
     return earlier

@@ -225,7 +225,7 @@ class Runs:
         summed = sums.take(key, found, skip=earlier.seeds)
         run = setting_run(summed, sums.facts, tags, self._tracking)
         if key in earlier.runs:
-            self._tracker.delete(earlier.runs.pop(key))
+            earlier.drop(key, self._tracker)
         earlier.runs[key] = self._tracker.log_setting(run)
         earlier.seeds[key] = seeds
         return earlier.runs[key]

@@ -24,12 +24,12 @@ SEARCHED = 1000
 
 
 @contextmanager
-def downloaded(experiment: str, sweep: str = "", uri: str = "") -> Iterator[Path]:
+def downloaded(named: str, uri: str = "") -> Iterator[Path]:
     """Fetch the tables of a sweep into a folder that lasts as long as the ``with`` block.
 
     Args:
-        experiment: Its name.
-        sweep: The sweep's name, as in the tag ``nnrun.sweep``; empty for the newest.
+        named: The name of an experiment, for its newest sweep; or that, a slash, and the sweep's
+            name, as in the tag ``nnrun.sweep``.
         uri: Of the store; empty for that of MLFLOW_TRACKING_URI, else outputs/mlflow.db.
 
     Raises:
@@ -39,7 +39,7 @@ def downloaded(experiment: str, sweep: str = "", uri: str = "") -> Iterator[Path
     with TemporaryDirectory(prefix="nnrun-") as folder:
         client = connect(uri)
         try:
-            run = _found(client, uri, experiment, sweep)
+            run = _found(client, uri, named)
             for name in TABLES:
                 client.download_artifacts(run.info.run_id, name, folder)
         except InputError:
@@ -52,13 +52,18 @@ def downloaded(experiment: str, sweep: str = "", uri: str = "") -> Iterator[Path
         yield Path(folder)
 
 
-def _found(client: "MlflowClient", uri: str, experiment: str, sweep: str) -> "Run":
-    """Find a sweep's own run."""
+def _found(client: "MlflowClient", uri: str, named: str) -> "Run":
+    """Find a sweep's own run; the name of an experiment may have slashes."""
+    experiment, sweep = named, ""
     place = client.get_experiment_by_name(experiment)
+    if place is None and "/" in named:
+        experiment, _, sweep = named.rpartition("/")
+        place = client.get_experiment_by_name(experiment)
     if place is None:
         names = [known.name for known in client.search_experiments()]
         rule = f"is no experiment of {uri}"
-        raise InputError(Issue("experiment", experiment, rule, did_you_mean(experiment, names)))
+        hint = did_you_mean(named, names) or did_you_mean(experiment, names)
+        raise InputError(Issue("experiment", named, rule, hint))
     runs = client.search_runs(
         [place.experiment_id],
         "tags.`nnrun.kind` = 'sweep'",

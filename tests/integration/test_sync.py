@@ -132,23 +132,23 @@ def test_settings_and_trials_can_be_nested(nnrun: CommandLine) -> None:
 def test_a_sweep_is_read_back_from_the_store(
     nnrun: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nnrun(*SWEEP, "name=first")
-    nnrun("-m", "lr=0.2,0.4", *QUICK, "report=off", "name=first")
+    nnrun(*SWEEP, "name=my/first")
+    nnrun("-m", "lr=0.2,0.4", *QUICK, "report=off", "name=my/first")
     monkeypatch.chdir(nnrun.folder)
     older, newer = nnrun.outputs("sweeps")
-    for folder, name in ((newer, "mlflow:first"), (older, f"mlflow:first/{older.name}")):
+    for folder, name in ((newer, "mlflow:my/first"), (older, f"mlflow:my/first/{older.name}")):
         here, there = package.load(folder), package.load(name)
         for table in ("trials", "curves", "summary"):
             pd.testing.assert_frame_equal(getattr(there, table), getattr(here, table))
         assert there.varying == here.varying
         assert there.sweep["command"] == here.sweep["command"]
-    with pytest.raises(InputError, match=r"frist: is no experiment of .*did you mean 'f"):
-        package.load("mlflow:frist")
+    with pytest.raises(InputError, match=r"my/frist: is no experiment of .*did you mean 'm"):
+        package.load("mlflow:my/frist")
     with pytest.raises(InputError, match=f"sweep=none: .*its newest: {newer.name}, {older.name}"):
-        package.load("mlflow:first/none")
+        package.load("mlflow:my/first/none")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///none.db")
     with pytest.raises(InputError, match=r"store=sqlite:///none\.db: is not there"):
-        package.load("mlflow:first")
+        package.load("mlflow:my/first")
 
 
 def _edit(database: Path, statement: str, *values: object) -> None:

@@ -264,13 +264,23 @@ def test_going_on_keeps_what_is_finished_and_nothing_else(
 
 
 def test_going_on_with_other_seeds_replaces_the_run(here: Path) -> None:
-    first = opened()
+    first = opened(trials=True)
     logged(first, RECORDS[:2])
     first.close()
-    second = opened(go_on=True)
+    second = opened(go_on=True, trials=True)
     logged(second, [RECORDS[0], a_record("s1", lr=0.2, seeds=range(8))])
     second.close()
-    assert rows(ACTIVE) == [("s0", "FINISHED"), ("s1", "FINISHED")]
+    kinds = """
+        select s.value, k.value, count(*) from runs r
+        join tags k on k.run_uuid = r.run_uuid and k.key = 'nnrun.kind'
+        join tags s on s.run_uuid = r.run_uuid and s.key = 'nnrun.setting'
+        where r.lifecycle_stage = 'active' and r.status = 'FINISHED' group by 1, 2 order by 1, 2
+    """
+    trials = len(RECORDS[0].seeds)
+    expected = [("setting", 1, 1), ("trial", trials, 8)]
+    assert rows(kinds) == [
+        (key, kind, both[i]) for i, key in enumerate(("s0", "s1")) for kind, *both in expected
+    ]
     assert second.facts["settings"]["s0"] == first.facts["settings"]["s0"]
     run = second.facts["settings"]["s1"]
     assert pairs("latest_metrics", run)["seeds"] == 8.0
