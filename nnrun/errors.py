@@ -107,3 +107,26 @@ def masked(text: str) -> str:
         'cannot connect to postgresql://me:***@host/db'
     """
     return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)
+
+
+def unmasked(text: str, known: Iterable[str | None]) -> str:
+    """Find the address whose password was hidden.
+
+    Args:
+        text: An address as ``masked`` wrote it; one without a password is returned as it is.
+        known: Where it may be among.
+
+    Raises:
+        InputError: If its password is hidden and it is not there.
+
+    Example:
+        >>> unmasked("http://me:***@host", ["http://host", "http://me:secret@host"])
+        'http://me:secret@host'
+    """
+    if ":***@" not in text:
+        return text
+    found = next((address for address in known if address and masked(address) == text), None)
+    if found is None:
+        hint = "name the store by --uri or MLFLOW_TRACKING_URI"
+        raise InputError(Issue("store", text, "its password is not kept on disk", hint))
+    return found

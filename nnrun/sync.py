@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     return exit_code(
-        lambda: _run(options.folders, options.uri), "interrupted: the same command goes on"
+        lambda: _run(options.folders, options.uri or ""), "interrupted: the same command goes on"
     )
 
 
@@ -41,6 +41,13 @@ def _run(named: Sequence[Path], uri: str) -> int:
     return code
 
 
+def _uri(text: str) -> str:
+    """Read the URI of a store; empty it would mean none was given."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nnrun.sync",
@@ -57,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--uri",
-        default="",
-        help="of another store than the one that the sweep was meant for, also for one that was "
-        "run with tracking=off",
+        type=_uri,
+        help="of another store than the one that the sweep was meant for, or sent to last; also "
+        "for one that was run with tracking=off",
     )
     return parser
 

@@ -1,7 +1,8 @@
 """From the records on disk to tables, report and sweep.json."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from nnrun.config import Tracking
-from nnrun.errors import InputError
+from nnrun.errors import InputError, masked, unmasked
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
@@ -26,6 +27,7 @@ from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, 
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, write_text
+from nnrun.tracking.address import STORE
 
 
 class Planned(NamedTuple):
@@ -108,7 +110,9 @@ def finish(
     folder = ending.folder
     with clock("tables"):
         heads = read_heads(ending.records)
-        planned = [job._asdict() for job in ending.plan]
+        planned = [
+            {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
+        ]
         facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
         if interrupted:
             facts["status"] = "interrupted"
@@ -183,6 +187,7 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
         with clock("mlflow"):
             if runs is None:
                 tracking = Tracking(**first["tracking"])
+                tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
                 runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
             heads = read_heads(paths)
             facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
@@ -217,6 +222,11 @@ class ForeignSweep:
     plan: list[Planned] = field(default_factory=list)
     runs: Runs | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def addresses(self) -> Iterator[str | None]:
+        """Yield what may be the store's, with its password: records do not keep that."""
+        yield os.environ.get(STORE)
+        yield from (given.partition("=")[2].strip("'\"") for given in self.overrides)
 
 
 def write_sweep(folder: Path, facts: dict[str, Any], clock: Clock) -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun.config import Job
-from nnrun.errors import InputError, TrainingFailed
+from nnrun.errors import InputError, TrainingFailed, masked
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
@@ -113,7 +113,8 @@ class Launch:
 
     def begin(self, name: str) -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
-        facts = {"name": name, "status": "running", "overrides": self.overrides}
+        overrides = [masked(given) for given in self.overrides]
+        facts = {"name": name, "status": "running", "overrides": overrides}
         text = json.dumps({"schema": 1, **facts, **self.provenance}, indent=1)
         write_text(self.folder / SWEEP, text + "\n")
 
@@ -127,7 +128,7 @@ class Launch:
         Raises:
             TrainingFailed: If the record is of a failed job; it is written first.
         """
-        about = {"number": number, "overrides": list(overrides), **self.provenance}
+        about = {"number": number, "overrides": [*map(masked, overrides)], **self.provenance}
         record = replace(record, meta={**record.meta, **about})
         self.written.append(write_record(record, folder))
         if record.meta["error"]:

@@ -1,6 +1,7 @@
 """Sending to MLflow what could not be sent when it was found: from the records on disk."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -13,13 +14,14 @@ from filelock import FileLock, Timeout
 
 from nnrun import results
 from nnrun.config import Tracking
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, unmasked
 from nnrun.network.files import RECORD
 from nnrun.pipeline.claim import LOCK, MARKER
 from nnrun.pipeline.track import Runs
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import read_heads, records_of
 from nnrun.sweep.store import write_text
+from nnrun.tracking.address import STORE
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
@@ -35,7 +37,7 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
 
     Args:
         folder: Of the sweep or run.
-        uri: Of the store; empty for the one that it was meant for.
+        uri: Of the store; empty for the one that it was meant for, or sent to last.
 
     Returns:
         What sweep.json says of its tracking now.
@@ -44,12 +46,14 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
         InputError: If the folder holds no finished sweep or run, another process works in it, or
             the store cannot be used.
     """
+    if not folder.is_dir():
+        raise InputError(Issue("path", folder, "is no folder"))
     lock = FileLock(folder / LOCK)
     try:
         with lock.acquire(timeout=0):
             return _send(folder, uri)
-    except (Timeout, FileNotFoundError):
-        rule = "is being written by another process" if folder.is_dir() else "is no folder"
+    except Timeout:
+        rule = "is being written by another process"
         raise InputError(Issue("path", folder, rule)) from None
     finally:
         if not lock.is_locked:
@@ -67,7 +71,7 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     if not heads:
         raise InputError(Issue("path", folder, "holds no records"))
     told = facts.get("tracking") or {}
-    tracking = _tracking(heads[0].meta, uri)
+    tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
     identity = told.get("id") or uuid4().hex
     runs = Runs.open(
         tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
@@ -85,14 +89,16 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
 
 
 def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
-    """Take the tracking of a record, or of another store with the same options.
+    """Take the tracking of a record, if need be to another store with the same options.
 
     No results wait for it here, so it may take as long as the store answers.
     """
     known = {f.name for f in fields(Tracking)}
     given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
     tracking = replace(Tracking(**given), name="mlflow", wait=inf)
-    return replace(tracking, uri=uri, artifacts=None) if uri else tracking
+    if uri and uri != tracking.uri:
+        tracking = replace(tracking, uri=uri, artifacts=None)
+    return replace(tracking, uri=unmasked(tracking.uri, [os.environ.get(STORE)]))
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import pandas as pd
 
 from nnrun.config import Tracking
-from nnrun.errors import InputError
+from nnrun.errors import InputError, masked
 from nnrun.pipeline import terminal
 from nnrun.pipeline.earlier import SEEDS, Earlier, take_up
 from nnrun.pipeline.page_view import page_view
@@ -112,7 +112,7 @@ class Runs:
         if provenance.get("git"):
             tags["mlflow.source.git.commit"] = str(provenance["git"])
         facts: dict[str, Any] = {
-            "uri": tracking.uri,
+            "uri": masked(tracking.uri),
             "experiment": experiment,
             "id": sweep_id,
             "ui": ui_command(tracking.uri),

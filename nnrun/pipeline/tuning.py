@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nnrun.config import Job
-from nnrun.errors import shown
+from nnrun.errors import masked, shown
 from nnrun.pipeline import terminal
 from nnrun.results import TUNING
 from nnrun.sweep.cache import Cache
@@ -175,7 +175,7 @@ def _row(
     failed = isinstance(result, str)
     about = {
         "job": arm.number,
-        "overrides": " ".join(own for own in arm.overrides if own not in common),
+        "overrides": " ".join(masked(own) for own in arm.overrides if own not in common),
         **arm.choices[index],
         "seeds": arm.jobs[index].seeds,
         "reached": 0 if isinstance(result, str) else result.reached,

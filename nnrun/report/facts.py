@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnrun.errors import masked
 from nnrun.statistics.tabulate import Head
 from nnrun.sweep.describe import describe
 from nnrun.sweep.provenance import provenance
@@ -51,7 +52,7 @@ def sweep_facts(
         "schema": 1,
         "name": meta.get("name"),
         "status": status_of(jobs.values()),
-        "overrides": list(overrides),
+        "overrides": [masked(given) for given in overrides],
         **{key: meta.get(key) for key in ("command", "started", "git", "numerics", "versions")},
         **{key: meta.get(key) for key in ("processor", "platform", "study")},
         "jobs": [jobs[number] for number in sorted(jobs)],

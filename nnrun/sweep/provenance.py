@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from nnrun.errors import masked
+
 PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
 
 NUMERICS_VERSION = 1
@@ -35,7 +37,7 @@ def numerics_digest() -> str:
 def provenance() -> dict[str, Any]:
     """Return the command, git commit, versions, processor and Python of this process."""
     return {
-        "command": command(),
+        "command": masked(command()),
         "git": git_commit(),
         "numerics": NUMERICS_VERSION,
         "versions": {"python": platform.python_version(), **versions()},

@@ -1,13 +1,14 @@
 """From jobs to finished jobs: find or train every trial, put every job together again."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from nnrun.config import Job
+from nnrun.errors import masked
 from nnrun.model.facts import network_facts
 from nnrun.sweep.block import Block, joined
 from nnrun.sweep.cache import Cache
@@ -152,7 +153,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "seeds": job.seeds,
         "engine": engine,
         "error": error,
-        "tracking": asdict(job.tracking),
+        "tracking": asdict(replace(job.tracking, uri=masked(job.tracking.uri))),
         "report": job.report.name,
         "study": job.report.study,
         "animate": job.animate,

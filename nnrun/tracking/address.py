@@ -13,6 +13,9 @@ from pathlib import Path
 
 from nnrun.errors import InputError, Issue, masked
 
+STORE = "MLFLOW_TRACKING_URI"
+"""Variable of the environment that names the store where nothing else does."""
+
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 
 UI_ADDRESS = "http://127.0.0.1:5000"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS
+from nnrun.tracking.address import STORE
 from nnrun.tracking.errors import first_line
 from nnrun.tracking.store import connect, unusable
 
@@ -35,7 +36,7 @@ def downloaded(named: str, uri: str = "") -> Iterator[Path]:
     Raises:
         InputError: If the store or the sweep cannot be had.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI", "") or Tracking().uri
+    uri = uri or os.environ.get(STORE, "") or Tracking().uri
     with TemporaryDirectory(prefix="nnrun-") as folder:
         client = connect(uri)
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue, masked, unmasked
 
 SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
@@ -149,4 +149,5 @@ def _usable(uri: str) -> str:
     if not re.match(r"(sqlite|postgresql|mysql|mssql)\b[^:]*://.|https?://.", uri):
         hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
         raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
-    return uri
+    # a server's pages need none, and the browser asks for it
+    return uri if uri.startswith("http") else unmasked(uri, [os.environ.get("MLFLOW_TRACKING_URI")])

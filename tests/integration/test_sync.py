@@ -72,6 +72,32 @@ def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLi
 
 
 @reads_mlflow
+@pytest.mark.parametrize("launcher", ["nnrun", "basic"])
+def test_a_password_is_kept_nowhere_and_found_again(nnrun: CommandLine, launcher: str) -> None:
+    process, uri = start_server(nnrun.folder)
+    secret = uri.replace("://", "://me:geheim@")
+    own = f"hydra/launcher={launcher}"
+    try:
+        nnrun(*SWEEP, own, f"hydra/sweeper={launcher}", f"tracking.uri={secret}")
+        (sweep,) = nnrun.outputs("sweeps")
+        served = nnrun.folder / "served.db"
+        assert len(rows(RUNS, "setting", database=served)) == 2
+        hydras_own = {".hydra", "multirun.yaml"}
+        for path in (path for path in sweep.rglob("*") if path.is_file()):
+            if hydras_own.isdisjoint(path.relative_to(sweep).parts):
+                assert b"geheim" not in path.read_bytes(), path
+        assert tracking(sweep)["uri"] == uri.replace("://", "://me:***@")
+        tags = rows("select value from tags", database=served)
+        assert not any("geheim" in str(value) for (value,) in tags)
+        refused = sync(nnrun, str(sweep), code=2)
+        assert "its password is not kept on disk" in refused
+        assert "are in http" in sync(nnrun, str(sweep), "--uri", secret)
+        assert len(rows(RUNS, "setting", database=served)) == 2
+    finally:
+        stop_group(process)
+
+
+@reads_mlflow
 def test_what_was_deleted_from_the_store_is_sent_again_and_no_more(nnrun: CommandLine) -> None:
     nnrun(*SWEEP)
     (sweep,) = nnrun.outputs("sweeps")
