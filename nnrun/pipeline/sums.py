@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ class Summed(NamedTuple):
         found: Its records.
         trials: Each seed once.
         part: The same as rows of the trials table.
-        row: Its row of the summary, with times at the setting's own budget.
+        row: Its row of the summary.
         hold: Evaluations in a row that count as holding a target.
         color: That the report draws it in, if it draws all settings.
     """
@@ -68,6 +69,7 @@ class Sums:
         self.facts = facts
         self._place = {about["id"]: i for i, about in enumerate(facts["settings"])}
         self._hold = holds(facts)
+        self._horizon = _horizon(about["config"] for about in facts["settings"])
         self._waiting: dict[str, Sequence[Path]] = {}
         self._ready: dict[str, Summed] = {}
 
@@ -138,14 +140,14 @@ class Sums:
         }
 
     def _summary_rows(self, parts: Iterable[TrialRows]) -> dict[str, Mapping[Any, Any]]:
-        """Summarise settings, those of one budget together: the summary has one for all."""
+        """Summarise settings as the sweep's own summary does, at the budget that all have."""
         alike: dict[float, list[TrialRows]] = {}
         for part in parts:
-            alike.setdefault(part.columns["budget"], []).append(part)
+            alike.setdefault(min(part.columns["budget"], self._horizon), []).append(part)
         rows: dict[str, Mapping[Any, Any]] = {}
-        for some in alike.values():
+        for horizon, some in alike.items():
             facts = {**self.facts, "settings": [self._about(part.setting) for part in some]}
-            summary = summarise(assemble(some, facts), self.facts["varying"])
+            summary = summarise(assemble(some, facts), self.facts["varying"], horizon)
             rows |= {row["setting"]: row for row in summary.to_dict("records")}
         return rows
 
@@ -159,6 +161,12 @@ def spans(records: Sequence[Record]) -> str:
     seeds = np.unique(np.concatenate([record.seeds for record in records]))
     pieces = np.split(seeds, np.flatnonzero(np.diff(seeds) > 1) + 1)
     return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in pieces)
+
+
+def _horizon(configs: Iterable[Mapping[str, Any]]) -> float:
+    """Find the samples that trials of all settings see; inf where no configuration says it."""
+    sizes = ((c["budget"], c["batch_size"]) for c in configs if {"budget", "batch_size"} <= {*c})
+    return min((budget // batch * batch for budget, batch in sizes), default=inf)
 
 
 def _read(paths: Sequence[Path]) -> list[Found]:

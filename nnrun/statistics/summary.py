@@ -30,19 +30,22 @@ TOGETHER = 64
 """Settings whose resamples are held at once."""
 
 
-def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
+def summarise(
+    trials: pd.DataFrame, varying: Sequence[str], horizon: float | None = None
+) -> pd.DataFrame:
     """Summarise each setting in one row, in order of first appearance.
 
     Args:
         trials: As `nnrun.results.Results.trials`.
         varying: Columns of ``trials`` that tell the settings apart; passed through.
+        horizon: Samples at which ``rmst`` stops; None for the common budget of these settings.
 
     Returns:
         ``setting``, ``label``, the varying columns, then ``seeds`` (trained trials, the denominator
         of every rate), ``reached``, ``exhausted``, ``diverged``, ``failed`` (errors, apart from
         the rest), ``plateaued``, ``success_rate`` with ``success_low`` and ``success_high``
         (Wilson 95%), ``samples_median``, ``samples_q10``, ``samples_q90`` (inf where unreached),
-        ``rmst`` (samples, at the common budget of all settings) with ``rmst_low`` and
+        ``rmst`` (samples, up to the horizon) with ``rmst_low`` and
         ``rmst_high``, ``ert`` (expected running time: samples spent by all, each at its own
         budget, for one that arrives; inf where none does) with ``ert_low`` and ``ert_high``,
         ``final_train_loss_median``, ``final_test_loss_median``, ``final_test_loss_iqm``
@@ -59,7 +62,8 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
     ran = status != "failed"
     tally = {name: _count(group, status == name, n) for name in STATUSES}
     seeds = _count(group, ran, n)
-    measured = _measured(trials[ran], group[ran], n, common_budget(trials))
+    until = common_budget(trials) if horizon is None else horizon
+    measured = _measured(trials[ran], group[ran], n, until)
     counts = zip(tally["reached"].tolist(), seeds.tolist(), strict=True)
     low, high = np.array([wilson_interval(*k) for k in counts], dtype=np.float64).reshape(n, 2).T
     columns = {

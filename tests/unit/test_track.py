@@ -16,7 +16,9 @@ from nnrun.errors import InputError, Issue
 from nnrun.pipeline import sums, track
 from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans
+from nnrun.pipeline.sweep_run import best_setting
 from nnrun.pipeline.track import Runs
+from nnrun.statistics.summary import summarise
 from nnrun.sweep.describe import describe
 from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
@@ -202,7 +204,7 @@ def test_settings_summed_up_together_are_what_they_are_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    times = {"s0": (100.0, 1000.0, np.nan), "s1": (10.0, 10.0, 100.0), "s2": (np.nan,) * 3}
+    times = {"s0": (100.0, 1000.0, np.nan), "s1": (10.0, 100.0, 1500.0), "s2": (np.nan,) * 3}
     # of different budgets, and one that never trained
     budgets = {"s0": 1000, "s1": 2000, "s2": 1000, "s3": 1000}
     records = {}
@@ -215,7 +217,13 @@ def test_settings_summed_up_together_are_what_they_are_alone(
             )
             record = replace(record, outcomes=reached)
         records[key] = record
-    facts = describe({key: {**r.meta["config"], "k": key} for key, r in records.items()})
+    configs = {
+        key: {**r.meta["config"], "k": key, "budget": budgets[key] + 3, "batch_size": 10}
+        for key, r in records.items()
+    }
+    facts = describe(configs)
+    parts = [trial_rows(setting_trials([record])) for record in records.values()]
+    whole = summarise(assemble(parts, facts), facts["varying"]).set_index("setting")
     together = Sums(facts)
     places = {key: [on_disk(record)] for key, record in records.items()}
     for key, paths in places.items():
@@ -231,8 +239,10 @@ def test_settings_summed_up_together_are_what_they_are_alone(
         two = alone.take(key, alone.read(key, paths))
         np.testing.assert_equal(dict(one.row), dict(two.row))
         np.testing.assert_equal(one.part.columns, two.part.columns)
+        # the sweep's summary takes the times up to the budget that all settings have
+        of_sweep = whole.loc[key].to_dict()
+        np.testing.assert_equal({name: one.row[name] for name in of_sweep}, of_sweep)
     assert len(read) == 2 * len(places) + 1
-    # the restricted mean of s1 is that of its own budget, whatever others have
     assert two.row["seeds"] == 0
     with pytest.raises(InputError, match="not a readable record"):
         together.read("s9", [damaged])
@@ -345,3 +355,12 @@ def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Run
     assert store.taken == ["s0"]  # the one in hand is whole
     assert runs.facts["not_logged"] == ["s1", "s2", "s3"]
     assert "not done within tracking.wait=0.3 s; 3 of 4 settings" in runs.facts["error"]
+
+
+def test_the_best_setting_is_the_one_that_arrives_soonest_or_else_most_often() -> None:
+    columns = ["setting", "rmst", "success_rate", "final_test_loss_median"]
+    never, late, neat = ("never", 9.0, 0.0, 0.01), ("late", 9.0, 0.5, 0.3), ("neat", 9.0, 0.5, 0.2)
+    frame = pd.DataFrame([("none", np.nan, np.nan, np.nan), never, late, neat], columns=columns)
+    assert best_setting(frame) == "neat"
+    frame.loc[1, "rmst"] = 8.5
+    assert best_setting(frame) == "never"
