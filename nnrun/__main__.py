@@ -32,6 +32,8 @@ def main() -> None:
         print(f"nnrun {version('nnrun')}")
         return
     exit_on_signals()
+    if not os.environ.get(places.STORE):
+        os.environ.pop(places.STORE, None)  # set to nothing is not set, as for MLflow itself
     folders.add_plugins()
     folders.add_own_modules(sys.argv[1:])
     folders.register_resolver()

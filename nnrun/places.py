@@ -1,10 +1,17 @@
-"""Where configuration and studies are, in a checkout and in a wheel, and where results go."""
+"""Where configuration, studies, results and the MLflow store are."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 STUDIES = "experiments"
+
+STORE = "MLFLOW_TRACKING_URI"
+"""Variable of the environment that names the MLflow store where nothing else does."""
+
+SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)")
+"""Address of a SQLite file, and what follows its path."""
 
 
 def conf() -> Path:
@@ -21,6 +28,23 @@ def study_template(name: str) -> Path:
     """Return the path of a study's template: of a file of one's own, else of one of nnrun's."""
     own = Path(name)
     return own if own.is_file() else studies() / name
+
+
+def located(uri: str, near: Path) -> str:
+    """Make the path of a SQLite URI absolute.
+
+    Args:
+        uri: Any tracking URI; others are returned as they are.
+        near: A folder in or below the one that a relative path starts from: the nearest one that
+            has such a file counts, else the working directory.
+    """
+    parts = SQLITE.fullmatch(uri)
+    if not parts:
+        return uri
+    path = Path(parts[2])
+    above = near.absolute()
+    found = (home / path for home in (above, *above.parents) if (home / path).is_file())
+    return f"{parts[1]}{next(found, path.absolute()).as_posix()}{parts[3]}"
 
 
 def new_folder(parent: Path) -> Path:

@@ -17,6 +17,7 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
+from nnrun.places import STORE
 from nnrun.report.facts import page_facts, sweep_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
 from nnrun.report.verdict import verdict
@@ -27,7 +28,6 @@ from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, 
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, write_text
-from nnrun.tracking.address import STORE
 
 
 class Planned(NamedTuple):

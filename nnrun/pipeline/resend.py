@@ -18,10 +18,10 @@ from nnrun.errors import InputError, Issue, unmasked
 from nnrun.network.files import RECORD
 from nnrun.pipeline.claim import LOCK, MARKER
 from nnrun.pipeline.track import Runs
+from nnrun.places import STORE, located
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import read_heads, records_of
 from nnrun.sweep.store import write_text
-from nnrun.tracking.address import STORE
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
@@ -32,12 +32,14 @@ def pending(folders: Iterable[Path]) -> list[Path]:
 def resend(folder: Path, uri: str = "") -> dict[str, Any]:
     """Send what MLflow lacks of a finished sweep or run.
 
-    What it has stays; what an earlier attempt has left there unfinished is deleted, so that in the
-    end each setting has one run, and the sweep one, however often this is called.
+    Settings that it has stay; what an earlier attempt has left there unfinished or failed is
+    deleted, and the sweep's own run written anew, so that in the end each setting has one run, and
+    the sweep one, however often this is called.
 
     Args:
         folder: Of the sweep or run.
-        uri: Of the store; empty for the one that it was meant for, or sent to last.
+        uri: Of the store; empty for the one that it was meant for, or sent to last. The path of a
+            SQLite file is then taken from where the sweep was run.
 
     Returns:
         What sweep.json says of its tracking now.
@@ -72,6 +74,8 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
         raise InputError(Issue("path", folder, "holds no records"))
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
+    if not uri:
+        tracking = replace(tracking, uri=located(tracking.uri, folder))
     identity = told.get("id") or uuid4().hex
     runs = Runs.open(
         tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
@@ -84,8 +88,16 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     finally:
         runs.close()
         # the id even where nothing could be sent: the next attempt must find what this one left
-        write_text(folder / SWEEP, json.dumps({**facts, "tracking": runs.facts}, indent=1) + "\n")
+        _note(folder, facts, runs.facts)
     return runs.facts
+
+
+def _note(folder: Path, facts: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """Write down where the runs are: still where they were, if another store has taken none."""
+    told = facts.get("tracking") or {}
+    if told.get("settings") and not found["settings"] and found["uri"] != told["uri"]:
+        return
+    write_text(folder / SWEEP, json.dumps({**facts, "tracking": found}, indent=1) + "\n")
 
 
 def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:

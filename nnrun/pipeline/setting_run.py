@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,9 @@ def _datasets(meta: Mapping[str, Any]) -> list[Dataset]:
     if not data:
         return []
     columns = {"inputs": data["inputs"], "outputs": data["outputs"]}
-    name = str(meta["config"].get("data.name", "data"))
+    config = meta["config"]
+    file = config.get("data.path")
+    name = Path(str(file)).stem if file else str(config.get("data.name", "data"))
     return [
         Dataset(name, role, data[role]["digest"], data["source"], columns, data[role]["samples"])
         for role in ("training", "test")

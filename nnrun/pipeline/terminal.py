@@ -114,7 +114,8 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
     tracking = facts.get("tracking")
     if tracking:
         compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else tracking["charts"]
-        lines += [("compare", compare)] if compare else []
+        lines += [("compare", compare)] if compare and tracking["settings"] else []
+        lines += [("model", tracking["model"])] if tracking.get("model") else []
         if tracking["error"]:
             lines.append(("MLflow", tracking["error"]))
     for name, text in lines:

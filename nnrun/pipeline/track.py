@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import Any, Protocol, Self
 
@@ -24,6 +25,9 @@ from nnrun.tracking.address import is_file, require_usable, ui_command
 
 OPENING = 10.0
 """Seconds that a launch waits for a server before it trains: what is wrong with it is said then."""
+
+LEAVING = 5.0
+"""Seconds that are spent on telling a store that its sweep will not be finished."""
 
 SYNC = "python -m nnrun.sync"
 
@@ -63,7 +67,7 @@ class Runs:
         beside_training: bool = True,
     ) -> None:
         self._tracking, self._tags, self._go_on = tracking, tags, go_on
-        self._beside_training = beside_training
+        self._beside_training, self._training = beside_training, beside_training
         self._writer = Writer()
         self._opened: Future[Tracker] = Future()
         self._earlier = Earlier()
@@ -145,6 +149,7 @@ class Runs:
 
     def add_sweep(self, facts: Mapping[str, Any], results: Summarised, folder: Path) -> None:
         """Log the sweep itself, after its settings: verdict, tables and report."""
+        self._training = False
         self._wait()
         if self._broken:
             return
@@ -160,11 +165,14 @@ class Runs:
         """Wait for what is queued and close the store; a second call does nothing."""
         if self._closed:
             return
-        self._closed = True
+        self._closed, self._training = True, False
         self._wait()
         self._writer.close()
-        if self._opened.done() and not self._opened.exception() and not self._broken:
-            self._tracker.close()
+        if self._opened.done() and not self._opened.exception():
+            if self._earlier.parent and self.facts["sweep"] is None:
+                self._leave(self._earlier.parent)
+            if not self._broken:
+                self._tracker.close()
         lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
         if self.facts["error"]:
             rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
@@ -231,9 +239,13 @@ class Runs:
         return earlier.runs[key]
 
     def _save_view(self, view: View) -> str:
-        return self._tracker.save_view(
-            self._tags["nnrun.sweep"], self._tags["nnrun.sweep_id"], view
-        )
+        return self._tracker.save_view(self._tags["nnrun.sweep_id"], view)
+
+    def _leave(self, run: str) -> None:
+        """End the sweep's own run where it was begun but not finished, if the store lets us."""
+        ending = Thread(target=self._tracker.abandon, args=(run,), daemon=True)
+        ending.start()
+        ending.join(LEAVING)
 
     def _register(self, name: str, summary: pd.DataFrame) -> None:
         best = best_setting(summary)
@@ -252,7 +264,7 @@ class Runs:
                 if key not in (OPEN, VIEW, SWEEP, REGISTER):
                     self._note_refused(key)
             elif key == OPEN:
-                self.facts["charts"] = self._tracker.charts_url(self._tags["nnrun.sweep"])
+                self.facts["charts"] = self._tracker.charts_url(self._tags["nnrun.sweep_id"])
             elif key == VIEW:
                 self.facts["view"] = outcome
             elif key == SWEEP:
@@ -272,8 +284,9 @@ class Runs:
             self.facts["error"] = str(error)
             if not self._beside_training:
                 return
-            end = "; no more runs are sent, training goes on" if error.lasting else ""
-            terminal.say_apart(f"{error}{end}")
+            end = "; no more runs are sent" if error.lasting else ""
+            goes_on = ", training goes on" if end and self._training else ""
+            terminal.say_apart(f"{error}{end}{goes_on}")
 
     def _note_refused(self, key: str) -> None:
         self.facts["settings"].pop(key, None)
@@ -290,10 +303,13 @@ class Runs:
                     self._collect()
                     say(self._writer.unfinished)
                     if monotonic() > until and not self._broken:
-                        limit = f"tracking.wait={self._tracking.wait:g}"
-                        self._writer.give_up(f"MLflow was not done within {limit} s")
+                        self._writer.give_up(self._out_of_time())
         except BaseException:
             self._writer.drop()
             raise
         finally:
             self._collect()
+
+    def _out_of_time(self) -> str:
+        done = "was not done" if self._opened.done() else "has not answered"
+        return f"MLflow {done} within tracking.wait={self._tracking.wait:g} s"

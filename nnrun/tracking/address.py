@@ -13,9 +13,6 @@ from pathlib import Path
 
 from nnrun.errors import InputError, Issue, masked
 
-STORE = "MLFLOW_TRACKING_URI"
-"""Variable of the environment that names the store where nothing else does."""
-
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 
 UI_ADDRESS = "http://127.0.0.1:5000"
@@ -108,7 +105,8 @@ def page_address(uri: str) -> str:
     Empty for a hosted service whose pages are not at its URI.
     """
     if uri.startswith("http"):
-        return masked(uri).rstrip("/")
+        # who opens it is asked for name and password
+        return re.sub(r"://[^/@]*@", "://", uri).rstrip("/")
     return "" if is_server(uri) else UI_ADDRESS
 
 

@@ -1,18 +1,18 @@
 """A sweep's tables back from a store, for whoever does not have its folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from nnrun.config import Tracking
-from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.errors import InputError, Issue, did_you_mean, masked
+from nnrun.places import STORE
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS
-from nnrun.tracking.address import STORE
 from nnrun.tracking.errors import first_line
-from nnrun.tracking.store import connect, unusable
+from nnrun.tracking.store import READING, connect, unusable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ def downloaded(named: str, uri: str = "") -> Iterator[Path]:
 
     Args:
         named: The name of an experiment, for its newest sweep; or that, a slash, and the sweep's
-            name, as in the tag ``nnrun.sweep``.
+            name or id, as in the tags ``nnrun.sweep`` and ``nnrun.sweep_id``.
         uri: Of the store; empty for that of MLFLOW_TRACKING_URI, else outputs/mlflow.db.
 
     Raises:
@@ -38,7 +38,7 @@ def downloaded(named: str, uri: str = "") -> Iterator[Path]:
     """
     uri = uri or os.environ.get(STORE, "") or Tracking().uri
     with TemporaryDirectory(prefix="nnrun-") as folder:
-        client = connect(uri)
+        client = connect(uri, Path(folder))
         try:
             run = _found(client, uri, named)
             for name in TABLES:
@@ -47,9 +47,9 @@ def downloaded(named: str, uri: str = "") -> Iterator[Path]:
             raise
         except OSError as error:
             rule = f"has no tables of this sweep within reach: {first_line(error)}"
-            raise InputError(Issue("store", uri, rule)) from error
+            raise InputError(Issue("store", masked(uri), rule)) from error
         except Exception as error:
-            raise unusable(uri, error) from error
+            raise unusable(uri, error, READING) from error
         yield Path(folder)
 
 
@@ -62,7 +62,7 @@ def _found(client: "MlflowClient", uri: str, named: str) -> "Run":
         place = client.get_experiment_by_name(experiment)
     if place is None:
         names = [known.name for known in client.search_experiments()]
-        rule = f"is no experiment of {uri}"
+        rule = f"is no experiment of {masked(uri)}"
         hint = did_you_mean(named, names) or did_you_mean(experiment, names)
         raise InputError(Issue("experiment", named, rule, hint))
     runs = client.search_runs(
@@ -73,11 +73,23 @@ def _found(client: "MlflowClient", uri: str, named: str) -> "Run":
     )
     ended = [run for run in runs if run.info.status != "RUNNING"]
     if not ended:
-        rule = f"has no finished sweep in {uri}"
+        rule = f"has no finished sweep in {masked(uri)}"
         raise InputError(Issue("experiment", experiment, rule))
-    names = [run.data.tags.get("nnrun.sweep", "") for run in ended]
-    if sweep and sweep not in names:
+    return _named(ended, sweep, experiment) if sweep else ended[0]
+
+
+def _named(runs: "Sequence[Run]", sweep: str, experiment: str) -> "Run":
+    """Choose a sweep's own run by its name, or by its id where several sweeps have that name."""
+    tags = [run.data.tags for run in runs]
+    ids = [tag.get("nnrun.sweep_id", "") for tag in tags]
+    found = [i for i, tag in enumerate(tags) if sweep in (tag.get("nnrun.sweep"), ids[i])]
+    if not found:
         rule = f"is no sweep of the experiment '{experiment}'"
-        hint = f"its newest: {', '.join(names[:5])}"
+        hint = f"its newest: {', '.join(tag.get('nnrun.sweep', '') for tag in tags[:5])}"
         raise InputError(Issue("sweep", sweep, rule, hint))
-    return ended[names.index(sweep) if sweep else 0]
+    which = list(dict.fromkeys(ids[i] for i in found))
+    if len(which) > 1:
+        rule = f"is the name of {len(which)} sweeps of the experiment '{experiment}'"
+        hint = f"take one's id, the newest first: {', '.join(which[:5])}"
+        raise InputError(Issue("sweep", sweep, rule, hint))
+    return runs[found[0]]

@@ -76,6 +76,18 @@ def create(path: Path, make: Callable[[str], object]) -> None:
             file.unlink(missing_ok=True)
 
 
+def copied(path: Path, folder: Path) -> Path:
+    """Copy a database that may only be read into a folder."""
+    copy = folder / path.name
+    for access in ("mode=ro", "immutable=1"):  # the latter where not even a lock can be taken
+        with suppress(sqlite3.OperationalError):
+            source = sqlite3.connect(f"{path.absolute().as_uri()}?{access}", uri=True)
+            with closing(source), closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            return copy
+    raise PermissionError(f"no permission to read {path}")
+
+
 def execute(path: Path, statement: str) -> None:
     """Execute one statement on a connection of its own."""
     with closing(sqlite3.connect(path, timeout=20)) as connection:

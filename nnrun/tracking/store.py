@@ -42,6 +42,9 @@ ENVIRONMENT = {
 }
 
 
+READING = "MLFLOW_TRACKING_URI names the store"
+
+
 @dataclass(frozen=True)
 class Store:
     """An MLflow store that was reached, and the experiment in it.
@@ -105,21 +108,28 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
     return Store(uri, client, str(found.experiment_id), found.artifact_location, database)
 
 
-def connect(uri: str) -> "MlflowClient":
+def connect(uri: str, scratch: Path) -> "MlflowClient":
     """Reach a store that is there already, to read from it.
+
+    Args:
+        uri: Its tracking URI.
+        scratch: A folder for a copy of a database that may not be written: MLflow writes into those
+            that it reads.
 
     Raises:
         InputError: If it is not there, or cannot be used.
     """
     path = sqlite_file(uri)
     if path is not None and not path.exists():
-        raise InputError(Issue("store", uri, "is not there"))
+        raise InputError(Issue("store", masked(uri), "is not there"))
     try:
+        if path is not None and not all(os.access(p, os.W_OK) for p in (path, path.parent)):
+            uri = f"sqlite:///{sqlite.copied(path, scratch).as_posix()}"
         with _quiet():
             client = _client(uri)
             client.search_experiments(max_results=1)
     except Exception as error:
-        raise unusable(uri, error) from error
+        raise unusable(uri, error, READING) from error
     return client
 
 
@@ -185,9 +195,10 @@ def _away(uri: str, error: Exception) -> TrackingError:
     return TrackingError(f"the MLflow server at {masked(uri)} cannot be used now: {said}")
 
 
-def unusable(uri: str, error: Exception) -> InputError:
+def unusable(uri: str, error: Exception, hint: str = EXAMPLE) -> InputError:
     """Say that a store cannot be used, and why."""
-    hint = EXAMPLE
+    if isinstance(error, ModuleNotFoundError) and uri.startswith("postgresql:"):
+        hint = "name a driver that is installed: postgresql+psycopg2://..."
     if "out-of-date database schema" in str(error):
         command = in_shell([*mlflow(), "db", "upgrade", masked(uri)])
         hint = f"back the database up, then: {command}"

@@ -139,6 +139,10 @@ class Tracker:
                 place.keep(artifact)
         return info.run_id
 
+    def abandon(self, run: str) -> None:
+        """End the run of a sweep that will not be finished; that is no more than a courtesy."""
+        self._end_early(run, "KILLED")
+
     def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
         """Register a setting's model; see ``nnrun.tracking.models.register``."""
         return models.register(self._store.client, name, run, tags)
@@ -181,7 +185,7 @@ class Tracker:
         """Give the page that draws the curves of a sweep's settings, in their order.
 
         Args:
-            sweep: The sweep's id, as in the tag ``nnrun.sweep``.
+            sweep: The sweep's id, as in the tag ``nnrun.sweep_id``.
 
         Returns:
             The page's address; for a database, the one that ``ui_command`` serves it at. Empty
@@ -189,33 +193,31 @@ class Tracker:
         """
         return self._page(
             {
-                "searchFilter": tag_filter({"nnrun.sweep": sweep, "nnrun.kind": "setting"}),
+                "searchFilter": _settings_of(sweep),
                 "orderByKey": "attributes.start_time",
                 "orderByAsc": "true",
             }
         )
 
-    def save_view(self, sweep: str, key: str, view: View) -> str:
+    def save_view(self, sweep: str, view: View) -> str:
         """Keep what the page opens with that shows a sweep's settings.
 
         Args:
-            sweep: As for ``charts_url``.
-            key: The sweep's id; the same one replaces the view.
+            sweep: As for ``charts_url``; the same one replaces the view.
             view: What is shown.
 
         Returns:
             The page's address; empty where there can be none. It is an extra: a store that does not
             take it is no error.
         """
-        wanted = tag_filter({"nnrun.sweep": sweep, "nnrun.kind": "setting"})
-        tag = saved_view(key, wanted, *view)
+        tag = saved_view(sweep, _settings_of(sweep), *view)
         if tag is None or not self._store.address:
             return ""
         try:
             self._store.client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
         except Exception:
             return ""
-        return self._page({"viewStateShareKey": key})
+        return self._page({"viewStateShareKey": sweep})
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""
@@ -302,6 +304,10 @@ class Tracker:
 
 def _figures(values: Mapping[str, float]) -> Iterator[Point]:
     return (Point(key, value) for key, value in values.items())
+
+
+def _settings_of(sweep: str) -> str:
+    return tag_filter({WHO[0]: sweep, "nnrun.kind": "setting"})
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue, masked, unmasked
+from nnrun.places import SQLITE, STORE, located
 
 SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
 """Where sweeps and runs are if none is named."""
-
-SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)")
 
 
 @dataclass(frozen=True)
@@ -73,23 +72,6 @@ def choose(folder: Path | None, uri: str | None) -> Page:
     return Page(_usable(located(_default(), Path.cwd()) if store is None else store))
 
 
-def located(uri: str, near: Path) -> str:
-    """Make the path of a SQLite URI absolute.
-
-    Args:
-        uri: Any tracking URI; others are returned as they are.
-        near: A folder in or below the one that a relative path starts from: the nearest one that
-            has such a file counts, else the working directory.
-    """
-    parts = SQLITE.fullmatch(uri)
-    if not parts:
-        return uri
-    path = Path(parts[2])
-    above = near.absolute()
-    found = (home / path for home in (above, *above.parents) if (home / path).is_file())
-    return f"{parts[1]}{next(found, path.absolute()).as_posix()}{parts[3]}"
-
-
 def _newest_first() -> Iterator[Path]:
     """List the folders of sweeps and runs, the last started first; damaged ones are skipped."""
     dated = []
@@ -133,7 +115,7 @@ def _default() -> str:
     # the schema takes long to import
     from nnrun.config import Tracking
 
-    return os.environ.get("MLFLOW_TRACKING_URI") or Tracking().uri
+    return os.environ.get(STORE) or Tracking().uri
 
 
 def _usable(uri: str) -> str:
@@ -150,4 +132,4 @@ def _usable(uri: str) -> str:
         hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
         raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
     # a server's pages need none, and the browser asks for it
-    return uri if uri.startswith("http") else unmasked(uri, [os.environ.get("MLFLOW_TRACKING_URI")])
+    return uri if uri.startswith("http") else unmasked(uri, [os.environ.get(STORE)])

@@ -1,6 +1,7 @@
 """Sending later what a store did not take, exactly once; and reading sweeps back from a store."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,9 @@ def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLi
         stop_group(process)
     told = tracking(sweep)
     assert (told["error"], told["not_logged"], told["uri"]) == (None, [], uri)
+    # another store that takes nothing does not make it forget the one that has it
+    assert "cannot be used now" in sync(nnrun, str(sweep), "--uri", AWAY, code=1)
+    assert tracking(sweep) == told
     assert "nothing to send" in sync(nnrun)
 
 
@@ -98,14 +102,19 @@ def test_a_password_is_kept_nowhere_and_found_again(nnrun: CommandLine, launcher
 
 
 @reads_mlflow
-def test_what_was_deleted_from_the_store_is_sent_again_and_no_more(nnrun: CommandLine) -> None:
+def test_what_was_deleted_from_the_store_is_sent_again_and_no_more(
+    nnrun: CommandLine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     nnrun(*SWEEP)
     (sweep,) = nnrun.outputs("sweeps")
     first, second = tracking(sweep)["settings"].values()  # type: ignore[attr-defined]
     database = nnrun.folder / "outputs" / "mlflow.db"
     _edit(database, "update runs set lifecycle_stage = 'deleted' where run_uuid = ?", second)
     assert "nothing to send" in sync(nnrun)
-    sync(nnrun, str(sweep))
+    # from anywhere: the store is the one that the sweep was logged to
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    sync(CommandLine(elsewhere), str(sweep))
+    assert not list(elsewhere.iterdir())
     after = list(tracking(sweep)["settings"].values())  # type: ignore[attr-defined]
     assert after[0] == first
     assert after[1] != second
@@ -170,7 +179,24 @@ def test_a_sweep_is_read_back_from_the_store(
         assert there.sweep["command"] == here.sweep["command"]
     with pytest.raises(InputError, match=r"my/frist: is no experiment of .*did you mean 'm"):
         package.load("mlflow:my/frist")
-    with pytest.raises(InputError, match=f"sweep=none: .*its newest: {newer.name}, {older.name}"):
+    one_id, other_id = (str(tracking(folder)["id"]) for folder in (older, newer))
+    _edit(
+        nnrun.folder / "outputs" / "mlflow.db",
+        "update tags set value = ? where key = 'nnrun.sweep'",
+        "twin",
+    )
+    with pytest.raises(InputError, match=rf"name of 2 sweeps .*first: {other_id}, {one_id}"):
+        package.load("mlflow:my/first/twin")
+    by_id = package.load(f"mlflow:my/first/{one_id}")
+    assert by_id.sweep["command"] == package.load(older).sweep["command"]
+    # a store of another user's, that may not be written
+    store = nnrun.folder / "outputs" / "mlflow.db"
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != store and allowed(path, mode))
+    pd.testing.assert_frame_equal(
+        package.load("mlflow:my/first").trials, package.load(newer).trials
+    )
+    with pytest.raises(InputError, match=r"sweep=none: .*its newest: twin, twin"):
         package.load("mlflow:my/first/none")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///none.db")
     with pytest.raises(InputError, match=r"store=sqlite:///none\.db: is not there"):

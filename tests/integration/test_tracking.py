@@ -265,7 +265,7 @@ def test_closing_leaves_everything_in_the_one_file(tracker: Tracker, tmp_path: P
 def test_the_command_names_the_store_as_the_user_did(tracker: Tracker) -> None:
     words = shlex.split(tracker.ui_command())
     assert words[-3:] == ["ui", "--backend-store-uri", URI]
-    assert "nnrun.sweep%60+%3D+%27s1%27" in tracker.charts_url("s1")
+    assert "nnrun.sweep_id%60+%3D+%27s1%27" in tracker.charts_url("s1")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """``python -m nnrun.ui``: a real server, its addresses, and that nothing of it is left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -69,7 +70,8 @@ def test_it_serves_the_newest_sweep_and_ends_with_its_children(
         root, _, place = view.partition("#")
         assert "viewStateShareKey=" in place
         (sweep,) = swept.outputs("sweeps")
-        assert f"nnrun.sweep%60+%3D+%27{sweep.name}%27" in plain
+        told = json.loads((sweep / "sweep.json").read_text())["tracking"]
+        assert f"nnrun.sweep_id%60+%3D+%27{told['id']}%27" in plain
         with urllib.request.urlopen(root, timeout=20) as answer:
             assert b"<title>MLflow</title>" in answer.read()
         children = below(process.pid)

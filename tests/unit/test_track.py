@@ -49,11 +49,17 @@ class Store:
     def delete(self, run: str) -> None:
         self.taken.append(f"deleted {run}")
 
-    def save_view(self, sweep: str, key: str, view: View) -> str:
-        return f"view {key} of {sweep}"
+    def save_view(self, sweep: str, view: View) -> str:
+        return f"view of {sweep}"
 
     def charts_url(self, sweep: str) -> str:
         return f"charts of {sweep}"
+
+    def begin_sweep(self, name: str, tags: dict[str, str]) -> str:
+        return "whole"
+
+    def abandon(self, run: str) -> None:
+        self.taken.append(f"abandoned {run}")
 
     def close(self) -> None:
         self.taken.append("closed")
@@ -96,6 +102,14 @@ def test_settings_are_logged_in_the_background_and_noted_by_the_end(
     assert (runs.facts["not_logged"], runs.facts["error"]) == ([], None)
 
 
+def test_a_sweep_that_is_not_finished_is_not_left_running(runs_into: Callable[..., Runs]) -> None:
+    store = Store()
+    runs = runs_into(store, nested=True)
+    add(runs, *RECORDS[:1])
+    runs.close()
+    assert store.taken == ["s0", "abandoned whole", "closed"]
+
+
 def test_an_error_that_lasts_is_met_once_and_said_once(
     runs_into: Callable[..., Runs], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +123,8 @@ def test_an_error_that_lasts_is_met_once_and_said_once(
     said = "the store is gone; 3 of 4 settings are not in MLflow: python -m nnrun.sync sends what"
     assert runs.facts["error"] == f"{said} is missing"
     told = capsys.readouterr().err
-    assert told == "the store is gone; no more runs are sent, training goes on\n"
+    assert told.startswith("the store is gone; no more runs are sent")
+    assert told.count("\n") == 1
 
 
 def test_a_run_that_is_refused_by_itself_does_not_stop_the_others(
