@@ -81,6 +81,8 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
         tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
     )
     assert runs is not None
+    if not uri and told.get("uri"):
+        runs.facts["uri"] = told["uri"]  # a relative path stays one: the folder may be moved
     try:
         for setting, paths in records_of(heads).items():
             runs.add_setting(paths, facts, setting)

@@ -115,6 +115,7 @@ def test_what_was_deleted_from_the_store_is_sent_again_and_no_more(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     sync(CommandLine(elsewhere), str(sweep))
     assert not list(elsewhere.iterdir())
+    assert tracking(sweep)["uri"] == "sqlite:///outputs/mlflow.db"
     after = list(tracking(sweep)["settings"].values())  # type: ignore[attr-defined]
     assert after[0] == first
     assert after[1] != second
