@@ -133,8 +133,8 @@ def input_map(data: Any, features: FeatureSet) -> InputMap:
     _check(bare, problem.held_out.inputs)
     if not getattr(features, "standardise", False):
         return bare
-    values = _measured(problem)
-    shift, scale = standard(bare(values, lambda: _fixed(POOL)))
+    values, purpose = _measured(problem), _pool_noise(problem)
+    shift, scale = standard(bare(values, lambda: _fixed(purpose)))
     return replace(bare, shift=shift, scale=scale)
 
 
@@ -168,6 +168,13 @@ def _measured(problem: Problem) -> Array:
     return problem.draw(_fixed(MEASURED), N_MEASURED).inputs
 
 
+def _pool_noise(problem: Problem) -> int:
+    """Say which noise is beside the fixed training samples: they may be the test set itself."""
+    pool = problem.pool
+    same = pool is not None and np.array_equal(pool.inputs, problem.held_out.inputs)
+    return HELD_OUT if same else POOL
+
+
 def standard(values: Array) -> tuple[Array, Array]:
     """Find what brings each column of values, shape (n, column), to mean 0 and deviation 1.
 
@@ -196,13 +203,11 @@ def _applied(problem: Problem, mapped: InputMap) -> Problem:
         return Samples(mapped(samples.inputs, lambda: _fixed(purpose)), samples.targets)
 
     pool = problem.pool
-    # training and test set in one have one noise
-    same = pool is not None and np.array_equal(pool.inputs, held_out.inputs)
     return replace(
         problem,
         inputs=mapped.names,
         held_out=fixed(held_out, HELD_OUT),
-        pool=None if pool is None else fixed(pool, HELD_OUT if same else POOL),
+        pool=None if pool is None else fixed(pool, _pool_noise(problem)),
         draw=None if draw is None else drawn,
     )
 

@@ -294,6 +294,14 @@ def test_training_and_test_set_in_one_stay_one():
     np.testing.assert_array_equal(problem.pool.inputs, problem.held_out.inputs)
 
 
+@pytest.mark.parametrize("data", [Gate("and"), Iris(), Iris(split_seed=3)], ids=str)
+def test_noise_beside_a_fixed_set_is_standardised_by_the_training_draw(data):
+    noise = Terms((data.problem().inputs[0], "noise", "noise2"), standardise=True)
+    values = make_problem(data, noise).pool.inputs
+    assert values.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-12)
+    assert values.std(axis=0) == pytest.approx([1, 1, 1])
+
+
 def test_a_pool_is_standardised_by_itself():
     plain = make_problem(Iris(), Polynomial(2))
     problem = make_problem(Iris(), Polynomial(2, standardise=True))
