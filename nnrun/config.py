@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
 from nnrun.errors import InputError, Issue
+from nnrun.evaluations import evaluation_grid
 from nnrun.flat import flattened
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
@@ -142,6 +145,14 @@ class Setting:
     def seen(self) -> int:
         """Samples that every trial has seen before its training begins here."""
         return 0 if self.saved is None else self.saved.seen
+
+    @property
+    def grid(self) -> npt.NDArray[np.int64]:
+        """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
+        grid = evaluation_grid(self.budget, self.batch_size, self.evals)
+        if self.saved is None:
+            return grid
+        return np.concatenate([self.saved.samples, grid[grid > self.saved.seen]])
 
     @cached_property
     def sources(self) -> dict[str, Any]:

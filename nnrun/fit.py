@@ -10,6 +10,7 @@ import numpy as np
 from nnrun import custom
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue
+from nnrun.evaluations import evaluation_grid
 from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.optimizers import Rprop
@@ -89,9 +90,7 @@ def _layers(s: Setting) -> Iterator[Issue]:
 
 def _without_effect(s: Setting) -> Iterator[Issue]:
     """Refuse what would be asked for in vain."""
-    if s.target.hold > s.evals:
-        rule = f"cannot be met with {s.evals} evaluations"
-        yield Issue("target.hold", s.target.hold, rule, "give evals more, or target.hold less")
+    yield from _hold(s)
     if isinstance(s.optimizer, Rprop):
         rule = f"has no effect on optimizer={s.optimizer.name}, which follows signs alone"
         if not isinstance(s.schedule, Constant):
@@ -101,6 +100,21 @@ def _without_effect(s: Setting) -> Iterator[Issue]:
     bias = getattr(s.init, "bias", None)
     if not s.network.bias and bias:
         yield Issue("init.bias", bias, "has no effect without biases", "use network.bias=true")
+
+
+def _hold(s: Setting) -> Iterator[Issue]:
+    """Refuse a target that must hold for more evaluations than there are: it is never reached."""
+    # equal points of a grid are merged, so there may be fewer than evals
+    n = len(evaluation_grid(s.budget, s.batch_size, s.evals))
+    if s.target.hold > n and s.continue_from is not None:
+        n = len(s.grid)
+    if s.target.hold > n:
+        steps = s.budget // s.batch_size
+        some = "1 evaluation" if n == 1 else f"{n:,} evaluations"
+        made = "1 update" if steps == 1 else f"{steps:,} updates"
+        rule = f"cannot be met with {some}, which is what evals={s.evals} gives over {made}"
+        hint = "give evals more" if n == s.evals else "give a larger budget or a smaller batch_size"
+        yield Issue("target.hold", s.target.hold, rule, f"{hint}, or target.hold={n}")
 
 
 def _schedule(s: Setting) -> Iterator[Issue]:

@@ -64,11 +64,7 @@ class Stack:
     @property
     def grid(self) -> npt.NDArray[np.int64]:
         """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
-        s = self.setting
-        grid = evaluation_grid(s.budget, s.batch_size, s.evals)
-        if s.saved is None:
-            return grid
-        return np.concatenate([s.saved.samples, grid[grid > s.saved.seen]])
+        return self.setting.grid
 
     def cut(self, size: int) -> Iterator["Stack"]:
         """Cut the stack into pieces of at most ``size`` trials, a few settings after the other."""
@@ -114,32 +110,6 @@ def stacked(entries: Sequence[T]) -> T:
         if any(value != values[0] for value in values):
             columns[field.name] = _column(values)
     return replace(first, **columns) if columns else first  # type: ignore[type-var]
-
-
-def evaluation_grid(budget: int, batch_size: int, evals: int) -> npt.NDArray[np.int64]:
-    """Space evaluations evenly on a log scale, from the first batch to the budget.
-
-    Counts are rounded up to whole batches; equal ones are merged, so that a small budget has
-    fewer points than asked for.
-
-    Args:
-        budget: Most samples a trial may see; cut to whole batches.
-        batch_size: Samples an update.
-        evals: Points asked for.
-
-    Returns:
-        Samples seen, strictly increasing, shape (n_evals,) with n_evals <= evals.
-
-    Example:
-        >>> evaluation_grid(budget=100, batch_size=10, evals=3)
-        array([ 10,  40, 100])
-    """
-    steps = budget // batch_size
-    if evals == 1:
-        return np.array([steps * batch_size])
-    # a hair below the exact value keeps rounding noise from pushing a whole step up
-    wanted = np.ceil(np.geomspace(1, steps, evals) * (1 - 1e-12)).astype(np.int64)
-    return np.unique(np.clip(wanted, 1, steps)) * batch_size
 
 
 def _column(values: Sequence[float]) -> Array:

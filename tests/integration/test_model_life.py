@@ -112,7 +112,9 @@ def test_the_command(nnrun, table):
 def test_training_starts_from_a_saved_network(nnrun):
     nnrun("budget=2000", "seeds=2", *OFF)
     (run,) = nnrun.outputs("runs")
-    nnrun("init=saved", f"init.path={run}", "budget=1", "lr=1e-300", "seeds=2", *OFF)
+    nnrun(
+        "init=saved", f"init.path={run}", "budget=1", "target.hold=1", "lr=1e-300", "seeds=2", *OFF
+    )
     again = nnrun.outputs("runs")[-1]
     assert again != run
     for seed in (0, 1):

@@ -11,7 +11,18 @@ PACKAGE = Path(__file__).parents[2] / "nnrun"
 
 # each part may import itself and what stands before it
 ORDER = [
-    {"commands", "errors", "flat", "places", "registry", "seeds", "schema", "templates", "words"},
+    {
+        "commands",
+        "errors",
+        "evaluations",
+        "flat",
+        "places",
+        "registry",
+        "seeds",
+        "schema",
+        "templates",
+        "words",
+    },
     {"network"},
     {"problem"},
     {"custom", "resume"},

@@ -13,26 +13,8 @@ from nnrun.network.losses import LOSSES
 from nnrun.problem.generators import Gate, Xor
 from nnrun.problem.terms import Terms
 from nnrun.training.cost import shards
-from nnrun.training.stack import Stack, Trial, evaluation_grid, group, stacked
+from nnrun.training.stack import Stack, Trial, group, stacked
 from tests.conftest import make_setting, run
-
-
-@given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))
-def test_the_grid_runs_from_the_first_batch_to_the_budget(budget, batch, evals):
-    if batch > budget:
-        return
-    grid = evaluation_grid(budget, batch, evals)
-    assert grid[-1] == budget // batch * batch
-    assert 1 <= len(grid) <= evals
-    assert (np.diff(grid) > 0).all()
-    assert (grid % batch == 0).all()
-    if evals > 1:
-        assert grid[0] == batch
-
-
-def test_the_grid_is_evenly_spaced_on_a_log_axis():
-    grid = evaluation_grid(10**6, 1, 7)
-    np.testing.assert_array_equal(grid, [1, 10, 100, 1000, 10**4, 10**5, 10**6])
 
 
 def test_trials_of_equal_shape_are_stacked_whatever_their_learning_rate():

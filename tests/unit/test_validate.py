@@ -116,6 +116,19 @@ def test_each_rule_names_the_key_the_value_and_the_remedy(changes, message):
     assert any(message in issue for issue in found), found
 
 
+def test_a_target_that_cannot_hold_for_so_many_evaluations_is_refused():
+    (issue,) = issues(batch_size=400)
+    assert issue == (
+        "target.hold=3: cannot be met with 2 evaluations, which is what evals=10 gives over 2 "
+        "updates (give a larger budget or a smaller batch_size, or target.hold=2)"
+    )
+    (issue,) = issues(evals=2)
+    assert "with 2 evaluations" in issue
+    assert issue.endswith("(give evals more, or target.hold=2)")
+    target = {"metric": "accuracy", "value": 0.95, "hold": 2}
+    assert read(config(evals=2, target=target)).setting.target.hold == 2
+
+
 def test_regression_needs_a_loss_target_and_gets_a_linear_output():
     tabular = {"data": {"name": "diabetes"}, "features": {"name": "terms", "terms": None}}
     assert "is not defined for regression" in issues(**tabular)[0]

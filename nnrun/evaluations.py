@@ -1,0 +1,123 @@
+"""Where trials are evaluated: the grid of a setting, and the points that several grids share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+APART = 0.1
+"""How far apart evaluations may be to count as one: a share of the way to the next point."""
+
+
+class CommonGrid(NamedTuple):
+    """The points at which settings whose evaluations differ are judged.
+
+    Attributes:
+        samples: Training samples, shape (n_points,), increasing; the last is where judging ends.
+        apart: How far the evaluations that count as one of these points lie from each other at
+            most, as a share of their samples; 0 where all settings were evaluated there exactly.
+    """
+
+    samples: Ints
+    apart: float
+
+    def places(self, grid: Ints) -> npt.NDArray[np.intp]:
+        """Find the evaluation of a setting that stands for each point: the nearest by ratio."""
+        return _nearest(grid, self.samples)
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return it as plain values, for sweep.json."""
+        return {"samples": self.samples.tolist(), "apart": self.apart}
+
+    @classmethod
+    def from_facts(cls, sweep: Mapping[str, Any]) -> Self | None:
+        """Take it from the content of sweep.json; None where all settings share their grid."""
+        found = sweep.get("common_grid")
+        return found and cls(np.array(found["samples"], dtype=np.int64), float(found["apart"]))
+
+
+def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
+    """Space evaluations evenly on a log scale, from the first batch to the budget.
+
+    Counts are rounded up to whole batches; equal ones are merged, so that a small budget has
+    fewer points than asked for.
+
+    Args:
+        budget: Most samples a trial may see; cut to whole batches.
+        batch_size: Samples an update.
+        evals: Points asked for.
+
+    Returns:
+        Samples seen, strictly increasing, shape (n_evals,) with n_evals <= evals.
+
+    Example:
+        >>> evaluation_grid(budget=100, batch_size=10, evals=3)
+        array([ 10,  40, 100])
+    """
+    steps = budget // batch_size
+    if evals == 1:
+        return np.array([steps * batch_size])
+    # a hair below the exact value keeps rounding noise from pushing a whole step up
+    wanted = np.ceil(np.geomspace(1, steps, evals) * (1 - 1e-12)).astype(np.int64)
+    wanted[-1] = steps  # of which the hair may be more than one
+    return np.unique(np.clip(wanted, 1, steps)) * batch_size
+
+
+def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
+    """Find where settings can be judged alike, though their evaluations differ.
+
+    Whoever is looked at more often seems to arrive sooner, and to hold a target more easily. So
+    all are judged as if they had been evaluated at the same points and at no others: at those of
+    the coarsest grid, up to the smallest budget, to which every other grid has an evaluation so
+    near that few trials can have arrived in between. Near is at most a tenth (`APART`) of the way,
+    by ratio, to the points before and after: of trials that are alike to the bit at most one in
+    ten is then taken for two, as a rule one in fifty, in either direction. What is left of it is
+    ``apart``, by which intervals are to be widened.
+
+    Args:
+        grids: Samples seen at the evaluations of each setting, each increasing; empty ones (of
+            settings that did not train) do not count.
+
+    Returns:
+        The points; None if all grids are equal. The same for grids in any order.
+
+    Example:
+        >>> found = common_grid([np.array([1, 10, 100, 200]), np.array([2, 10, 40, 101])])
+        >>> found.samples, round(found.apart, 6)
+        (array([ 10, 100]), 0.01)
+    """
+    several = sorted({tuple(grid.tolist()) for grid in grids if grid.size})
+    if len(several) < 2:
+        return None
+    whole = [np.array(grid, dtype=np.int64) for grid in several]
+    end = min(grid[-1] for grid in whole)
+    base = min((grid[grid <= end] for grid in whole), key=len)
+    if not base.size:
+        return CommonGrid(base, 0.0)
+    matched = np.array([grid[_nearest(grid, base)] for grid in whole])
+    apart = matched.max(axis=0) / matched.min(axis=0) - 1
+    chosen = _chosen(np.log(base), np.log1p(apart))
+    return CommonGrid(base[chosen], float(apart[chosen].max(initial=0.0)))
+
+
+def _chosen(place: npt.NDArray[np.float64], apart: npt.NDArray[np.float64]) -> list[int]:
+    """Choose points from the last to the first, each far enough from the one after it."""
+    chosen: list[int] = []
+    for i in reversed(range(len(place))):
+        after = chosen[-1] if chosen else i
+        way = place[after] - place[i] if chosen else place[i] - place[i - 1] if i else np.inf
+        if max(apart[i], apart[after]) <= APART * way:
+            chosen.append(i)
+    return chosen[::-1]
+
+
+def _nearest(grid: Ints, wanted: Ints) -> npt.NDArray[np.intp]:
+    """Find the value of a grid that is nearest to each wanted one by ratio; the lower of two."""
+    above = np.clip(np.searchsorted(grid, wanted), 1, max(len(grid) - 1, 1))
+    if len(grid) == 1:
+        return np.zeros(len(wanted), dtype=np.intp)
+    low, high = grid[above - 1].astype(np.float64), grid[above]
+    return np.where(wanted / low <= high / wanted, above - 1, above)

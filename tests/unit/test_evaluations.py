@@ -1,0 +1,89 @@
+"""Grids of evaluations, and the points that several have in common."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnrun.evaluations import APART, CommonGrid, common_grid, evaluation_grid
+
+
+@given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))
+def test_the_grid_runs_from_the_first_batch_to_the_budget(budget, batch, evals):
+    if batch > budget:
+        return
+    grid = evaluation_grid(budget, batch, evals)
+    assert grid[-1] == budget // batch * batch
+    assert 1 <= len(grid) <= evals
+    assert (np.diff(grid) > 0).all()
+    assert (grid % batch == 0).all()
+    if evals > 1:
+        assert grid[0] == batch
+
+
+def test_the_grid_is_evenly_spaced_on_a_log_axis():
+    grid = evaluation_grid(10**6, 1, 7)
+    np.testing.assert_array_equal(grid, [1, 10, 100, 1000, 10**4, 10**5, 10**6])
+
+
+@pytest.mark.parametrize("budget", [2 * 10**12, 10**15, 10**15 - 1])
+def test_the_largest_budgets_end_exactly(budget):
+    grid = evaluation_grid(budget, 1, 100)
+    assert grid[-1] == budget
+    assert len(grid) == len(set(grid.tolist()))
+
+
+def test_equal_grids_need_no_common_one():
+    grid = evaluation_grid(1000, 1, 30)
+    assert common_grid([grid, grid.copy(), grid[:0]]) is None
+    assert common_grid([]) is None
+
+
+def test_a_grid_that_holds_the_other_is_judged_at_the_other():
+    fine, coarse = np.arange(1, 101), np.array([1, 10, 30, 100])
+    found = common_grid([fine, coarse])
+    np.testing.assert_array_equal(found.samples, coarse)
+    assert found.apart == 0
+    np.testing.assert_array_equal(found.places(fine), coarse - 1)
+    np.testing.assert_array_equal(found.places(coarse), range(4))
+
+
+def test_points_without_an_evaluation_near_by_are_left_out():
+    found = common_grid([np.array([10, 100, 150, 1000]), np.array([10, 101, 1000])])
+    np.testing.assert_array_equal(found.samples, [10, 101, 1000])
+    assert found.apart == pytest.approx(0.01)
+    # 150 would be taken for 101 otherwise
+    assert found.places(np.array([10, 100, 150, 1000])).tolist() == [0, 1, 3]
+
+
+GRIDS = st.tuples(st.integers(500, 10**6), st.integers(1, 100), st.integers(2, 120))
+
+
+@given(st.lists(GRIDS, min_size=2, max_size=4, unique=True))
+def test_every_setting_was_evaluated_near_every_common_point_and_there_alone(wanted):
+    grids = [evaluation_grid(*one) for one in wanted]
+    found = common_grid(grids)
+    again = common_grid(grids[::-1])
+    if found is None:
+        assert again is None
+        return
+    assert found.samples.tolist() == again.samples.tolist()
+    assert not found.samples.size or found.samples[-1] <= min(grid[-1] for grid in grids)
+    near = np.array([grid[found.places(grid)] for grid in grids])
+    assert (np.diff(near, axis=1) > 0).all()
+    apart = near.max(axis=0) / near.min(axis=0) - 1
+    assert found.apart == pytest.approx(apart.max(initial=0))
+    for before, after in pairwise(range(len(found.samples))):
+        way = np.log(found.samples[after] / found.samples[before])
+        assert np.log1p(max(apart[before], apart[after])) <= APART * way + 1e-12
+
+
+def test_plain_values_read_back():
+    found = CommonGrid(np.array([1, 10]), 0.02)
+    again = CommonGrid.from_facts({"common_grid": found.to_facts()})
+    np.testing.assert_array_equal(again.samples, found.samples)
+    assert again.apart == 0.02
+    assert CommonGrid.from_facts({"common_grid": None}) is None
+    assert CommonGrid.from_facts({}) is None
