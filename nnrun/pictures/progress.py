@@ -7,7 +7,9 @@ from functools import cache
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+
+from nnrun.sweep.progress import Remaining
 
 FIRST, BETWEEN = 2.0, 5.0
 """Seconds until the first sign, and between two plain lines."""
@@ -33,8 +35,8 @@ def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
         A function to be told how many things were drawn since the last call, in parts of one, too.
     """
     due, done, printed = monotonic() + FIRST, 0.0, ""
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:3.0f}%  ETA"),
-               TimeRemainingColumn(compact=True))  # fmt: skip
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
+               Remaining(compact=True))  # fmt: skip
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=total)
 

@@ -27,7 +27,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import read_records, write_text
+from nnrun.sweep.store import read_records, together, write_text
 
 
 class Planned(NamedTuple):
@@ -108,20 +108,22 @@ def finish(
         What there is to be shown.
     """
     folder = ending.folder
-    with clock("tables"):
-        heads = read_heads(ending.records)
-        planned = [
-            {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
-        ]
-        facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
-        if interrupted:
-            facts["status"] = "interrupted"
-        facts["stacks"] = tally.stacks
-        facts["tracking"] = runs and runs.facts
-        if heads:
-            findings = tabulate(by_setting(heads), facts, folder)
-    # once before the report, so that whatever happens then the tables can be loaded
-    write_sweep(folder, facts, clock)
+    folder.mkdir(parents=True, exist_ok=True)
+    # sweep.json once before the report: whatever happens then, the tables can be loaded
+    with together(folder) as new:
+        with clock("tables"):
+            heads = read_heads(ending.records)
+            planned = [
+                {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
+            ]
+            facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
+            if interrupted:
+                facts["status"] = "interrupted"
+            facts["stacks"] = tally.stacks
+            facts["tracking"] = runs and runs.facts
+            if heads:
+                findings = tabulate(by_setting(heads), facts, new)
+        write_sweep(new, facts, clock)
     if not heads:
         return Finished(facts, None)
     undrawn = False

@@ -44,7 +44,8 @@ class Asked(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
+    It is 2 for bad input, 1 if the system refuses a file or a study's page is left out, 130 after
+    Ctrl-C.
     """
     options = _parser().parse_intermixed_args(arguments)
     return exit_code(lambda: _run(options), "interrupted: the same command writes it whole")
@@ -53,9 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.index:
         print(write_index(_indexed(options.words)))
-    else:
-        _report(sort(options.words), options.out)
-    return 0
+        return 0
+    return _report(sort(options.words), options.out)
 
 
 def sort(words: Sequence[str]) -> Asked:
@@ -84,13 +84,16 @@ def sort(words: Sequence[str]) -> Asked:
     return Asked(paths, Choices(**given, keys=[k for k in keys.strip("[]").split(",") if k]))
 
 
-def _report(asked: Asked, out: Path | None) -> None:
+def _report(asked: Asked, out: Path | None) -> int:
     with waiting() as say:
         done = rebuild(asked.paths, asked.choices, out, say)
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)
+    if done.unfilled:
+        print(f"warning: {done.unfilled}", file=sys.stderr)
     print(done.verdict[0])
     print(f"report: {done.path}")
+    return int(bool(done.unfilled))
 
 
 def _indexed(words: Sequence[str]) -> Path:

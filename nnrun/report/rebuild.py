@@ -19,11 +19,11 @@ from nnrun.report.join import Joiner
 from nnrun.report.merge import differences, facts_of, merged_facts
 from nnrun.report.sources import Source, read_sources
 from nnrun.report.verdict import verdict
-from nnrun.results import MARKDOWN, SWEEP
+from nnrun.results import MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, records_of, tabulate
 from nnrun.statistics.targets import target_text
-from nnrun.sweep.store import write_text
+from nnrun.sweep.store import together, write_text
 
 REPORTS = Path(OUTPUTS) / "reports"
 ROWS = 40
@@ -55,13 +55,15 @@ class Rebuilt:
         path: Of report.html.
         verdict: What was found, in sentences, the answer first.
         findings: All that the page is made of.
-        notes: What could not be read or put together, in sentences.
+        notes: What could not be read, or put together, in sentences.
+        unfilled: Why the study's page was left out; empty if it was not.
     """
 
     path: Path
     verdict: list[str]
     findings: Findings
     notes: list[str]
+    unfilled: str = ""
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -98,6 +100,10 @@ def rebuild(
 ) -> Rebuilt:
     """Write tables, report and sweep.json of what some records hold.
 
+    Tables and sweep.json take their places together, before the report is drawn: whatever ends
+    this early, they are of one sweep. A study's page that these numbers do not bear out is left
+    out.
+
     Args:
         paths: Folders of sweeps, of runs, or of many of these.
         choices: What is asked of the report.
@@ -122,13 +128,17 @@ def rebuild(
     named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
     joiner = Joiner(facts, named, wanted is not None, notes)
     say(f"reading {len(facts['settings']):,} settings")
-    findings = tabulate(joiner, facts, folder)
-    facts |= {"notes": notes} if notes else {}
-    facts |= {"clashes": joiner.clashes} if joiner.clashes else {}
-    if folder.resolve() not in [source.folder.resolve() for source in sources]:
-        facts["report_of"] = [source.name for source in sources]
+    with together(folder) as new:
+        findings = tabulate(joiner, facts, new)
+        facts |= {"notes": notes} if notes else {}
+        facts |= {"clashes": joiner.clashes} if joiner.clashes else {}
+        if folder.resolve() not in [source.folder.resolve() for source in sources]:
+            facts["report_of"] = [source.name for source in sources]
+        findings = replace(findings, sweep=page_facts(facts))
+        facts["verdict"] = verdict(findings)
+        write_text(new / SWEEP, json.dumps(facts, indent=1) + "\n")
     records = records_of(head for _, head in named)
-    return _written(replace(findings, sweep=page_facts(facts)), facts, folder, records, say)
+    return _written(findings, facts, folder, records, say)
 
 
 def _facts(
@@ -186,16 +196,18 @@ def _written(
     records: Mapping[str, Sequence[Path]],
     say: Callable[[str], None],
 ) -> Rebuilt:
-    """Write the page and sweep.json, and the index if the folder is one of its."""
+    """Write the pages, and the index if the folder is one of its."""
     from nnrun.report.write import write_report  # it draws: matplotlib takes a second
 
-    path = write_report(findings, folder, records, say)
-    facts["verdict"] = verdict(findings)
-    write_text(folder / SWEEP, json.dumps(facts, indent=1) + "\n")
+    notes = [*facts.get("notes", []), *facts.get("clashes", [])]
+    unfilled = ""
+    try:
+        write_report(findings, folder, records, say)
+    except InputError as error:
+        unfilled = f"the study's page is left out: {error}"
     if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:
         write_index(folder.parents[1])
-    notes = [*facts.get("notes", []), *facts.get("clashes", [])]
-    return Rebuilt(path, facts["verdict"], findings, notes)
+    return Rebuilt(folder / REPORT, facts["verdict"], findings, notes, unfilled)
 
 
 def _folder(sources: Sequence[Source], out: Path | None) -> Path | None:

@@ -158,7 +158,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
         folder: Where the page and its figures go.
 
     Returns:
-        Path of the page, NAME.md.
+        Path of the page, NAME.md; there is none if it cannot be filled.
 
     Raises:
         InputError: If the page asks for what the sweep does not have, or says what it did not find.
@@ -167,6 +167,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
     about = {name: getattr(study, name) for name in OFFERED}
     about["sweep"] = findings.sweep
     path = folder / template.name.removesuffix(".j2")
+    path.unlink(missing_ok=True)  # an older one says what other numbers said
     try:
         page = _language(template.parent).get_template(template.name)
         page.render(about)

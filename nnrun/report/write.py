@@ -35,6 +35,9 @@ def write_report(
 
     Returns:
         Path of report.html.
+
+    Raises:
+        InputError: If the study's page cannot be filled; all else is written.
     """
     say("watching networks learn")
     found = watched(findings, records, stopped)

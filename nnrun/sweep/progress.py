@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
 """Seconds until the first plain line, and between two."""
+
+FORESEEN = 0.01
+"""Share of the work from which on the rest is estimated: of less, start-up is most of the time."""
 
 
 @contextmanager
@@ -37,12 +41,24 @@ def _bar(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
     columns = (
         TextColumn(f"training {trials:,} trials"),
         BarColumn(),
-        TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}  ETA"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}"),
+        Remaining(compact=True, elapsed_when_finished=True),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=8) as bar:
         task = bar.add_task("", total=samples, rate="")
         yield lambda n: bar.update(task, advance=n, rate=f"{human(rate.add(n))} samples/s")
+
+
+class Remaining(TimeRemainingColumn):
+    """The time that the rest will take, once there is an estimate that is worth the name."""
+
+    def render(self, task: Task) -> Text:
+        """Write it, or nothing."""
+        if task.total is None or task.completed < FORESEEN * task.total:
+            return Text("")
+        return Text("" if task.finished else "ETA ", style="progress.remaining") + super().render(
+            task
+        )
 
 
 class Lines:
@@ -59,13 +75,11 @@ class Lines:
         now = monotonic()
         if now >= self._due:
             self._due = now + BETWEEN_LINES
-            done = self._rate.total
-            print(
-                f"training {self._trials:,} trials: {done / self._samples:.0%}, "
-                f"{human(rate)} samples/s, ETA {(self._samples - done) / rate:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            share = self._rate.total / self._samples
+            line = f"training {self._trials:,} trials: {share:.0%}, {human(rate)} samples/s"
+            if share >= FORESEEN:
+                line += f", ETA {(1 - share) * self._samples / rate:.0f} s"
+            print(line, file=sys.stderr, flush=True)
 
 
 class Rate:

@@ -4,7 +4,8 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -129,3 +130,20 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync: boo
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def together(folder: Path) -> Iterator[Path]:
+    """Write several files that belong together: all take their places, or none does.
+
+    Args:
+        folder: Where they shall be; it exists.
+
+    Yields:
+        A folder to write them into. When the ``with`` block ends they take their places in
+        ``folder``, each instead of an older one; if it ends in an error, nothing there changes.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as made:
+        yield Path(made)
+        for path in sorted(Path(made).iterdir()):
+            path.replace(folder / path.name)

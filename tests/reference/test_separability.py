@@ -16,7 +16,7 @@ PRODUCT = make_problem(Xor(), Terms(terms=("x", "y", "x*y")))
 def points(kind):
     if kind == "held out":
         return PRODUCT.held_out.inputs, PRODUCT.held_out.targets[:, 0]
-    drawn = Xor().problem().draw(np.random.default_rng(5), 20_000)
+    drawn = Xor().problem().draw(np.random.default_rng(5), 100_000)
     x, y = drawn.inputs.T
     return np.column_stack([x, y, x * y]), drawn.targets[:, 0]
 
@@ -25,12 +25,14 @@ def points(kind):
 def test_the_label_is_one_side_of_a_plane_in_x_y_and_their_product(kind):
     inputs, labels = points(kind)
     x, y, product = inputs.T
-    assert len(labels) >= 1024
+    assert len(labels) == (1024 if kind == "held out" else 100_000)
+    assert 0.45 < labels.mean() < 0.55
     np.testing.assert_array_equal(labels, product - x / 2 - y / 2 + 1 / 4 < 0)
 
 
-def test_a_perceptron_with_these_weights_is_right_everywhere():
-    inputs, labels = points("held out")
+@pytest.mark.parametrize("kind", ["held out", "drawn"])
+def test_a_perceptron_with_these_weights_is_right_everywhere(kind):
+    inputs, labels = points(kind)
     weights, bias = np.array([[[0.5], [0.5], [-1.0]]]), np.array([[[-0.25]]])
     net = Architecture((ACTIVATIONS["sigmoid"](),))
     out = forward((Layer(weights, bias),), inputs[None], net).outputs[0, :, 0]

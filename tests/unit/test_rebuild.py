@@ -287,6 +287,59 @@ def test_another_target_judges_the_curves_anew(tmp_path):
     assert set(again.trials["status"]) == {"exhausted"}
 
 
+def a_study(folder, sentence="{{ require(setting(lr='0.1').reached == 2, 'Both arrive.') }}"):
+    """A sweep with a page that says that both of its first seeds arrive."""
+    template = folder / "page.md.j2"
+    template.write_text(sentence)
+    held = np.full((2, len(GRID)), 0.96)
+    records = [
+        a_record(0, accuracy=held, study=str(template)),
+        a_record(1, config=config_of(0.3), study=str(template)),
+    ]
+    return a_sweep(folder / "study", *records)
+
+
+def test_a_study_s_page_that_no_longer_holds_is_left_out_and_all_else_is_of_one_sweep(
+    tmp_path, capsys
+):
+    sweep = a_study(tmp_path)
+    assert main([str(sweep), "target=accuracy:0.9"]) == 0
+    assert (sweep / "page.md").read_text() == "Both arrive."
+    capsys.readouterr()
+    assert main([str(sweep), "target=accuracy:0.99"]) == 1
+    assert (
+        "warning: the study's page is left out: study=Both arrive.: is not what this sweep found, "
+        "so the page was not written (mend the sentence in the template)\n"
+    ) in capsys.readouterr().err
+    assert not (sweep / "page.md").exists()
+    found = nnrun.load(sweep)
+    assert found.sweep["target"]["value"] == 0.99
+    ids = {setting["id"] for setting in found.sweep["settings"]}
+    assert ids == set(found.trials["setting"]) == set(found.curves["setting"])
+    assert ids == set(found.summary["setting"])
+    assert json.loads((sweep / "report.html").read_text())["target"]["value"] == 0.99
+
+
+@pytest.mark.parametrize("place", ["rebuild.verdict", "write.build", "write.write_study"])
+def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep(
+    place, tmp_path, monkeypatch
+):
+    sweep = a_study(tmp_path)
+    rebuild([sweep], Choices(target="accuracy:0.9"))
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"nnrun.report.{place}", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        rebuild([sweep], Choices(target="accuracy:0.8"))
+    found = nnrun.load(sweep)
+    assert {s["id"] for s in found.sweep["settings"]} == set(found.trials["setting"])
+    assert set(found.trials["setting"]) == set(found.curves["setting"])
+    assert found.sweep["target"]["value"] == (0.9 if place == "rebuild.verdict" else 0.8)
+    assert not list(sweep.glob(".*"))
+
+
 def test_settings_that_differ_in_nothing_but_the_target_become_one(tmp_path):
     easy = {"target.value": 0.8}
     one = a_sweep(tmp_path / "one", a_record(0, [0, 1]))

@@ -12,7 +12,13 @@ from nnrun.network.files import RECORD
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import read_record, read_records, write_atomically, write_record
+from nnrun.sweep.store import (
+    read_record,
+    read_records,
+    together,
+    write_atomically,
+    write_record,
+)
 from nnrun.sweep.tables import curves_table, trials_table
 from tests.conftest import make_setting
 
@@ -124,3 +130,19 @@ def test_an_error_fails_its_own_setting_and_no_other(tmp_path):
     assert trials["final_test_loss"].isna().tolist() == [True] * 3 + [False] * 3
     write_record(broken, tmp_path)
     assert read_record(tmp_path / RECORD).params == ()
+
+
+def test_files_that_belong_together_take_their_places_together_or_not_at_all(tmp_path):
+    def write(a, b):
+        with together(tmp_path) as new:
+            (new / "a").write_text(a)
+            if b is None:
+                raise KeyboardInterrupt
+            (new / "b").write_text(b)
+
+    write("1", "one")
+    with pytest.raises(KeyboardInterrupt):
+        write("2", None)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "1", "b": "one"}
+    write("3", "three")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "3", "b": "three"}

@@ -1,19 +1,15 @@
-"""A study's page, and the argument that the first study rests on."""
+"""A study's page."""
 
 import re
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 from statsmodels.stats.multitest import multipletests
 
-from nnrun.config import Network, Report
+from nnrun.config import Report
 from nnrun.errors import InputError
-from nnrun.network.mlp import Layer, forward
-from nnrun.problem.generators import Xor
 from nnrun.report.study import Study, write_study
 from nnrun.report.study_figures import FIGURES
-from tests.conftest import make_setting
 from tests.unit.grids import BUDGET, a_grid
 
 KEYS = {"features.terms": [["x", "y"], ["x", "y", "x*y"]], "network.hidden": [[2], [2, 1], [4]]}
@@ -138,51 +134,6 @@ def test_a_figure_of_some_settings_is_the_figure_of_a_sweep_of_these(study, tmp_
     drawn = (tmp_path / "some.svg").read_text()
     assert "[2,1]" not in drawn
     assert set(FIGURES) == {"arrival", "targets"}
-
-
-def boundary(points):
-    """The study's argument: below 0 where the label is 1."""
-    x, y = points[:, 0], points[:, 1]
-    return x * y - x / 2 - y / 2 + 1 / 4
-
-
-def product_setting():
-    return make_setting(network=Network(hidden=(), output="sigmoid"))
-
-
-def test_the_label_of_xor_is_a_sign_of_one_sum(rng):
-    problem = Xor().problem()
-    assert problem.held_out.inputs.shape == (1024, 2)
-    drawn = problem.draw(rng, 100_000)
-    for points, labels in (problem.held_out, drawn):
-        assert np.array_equal(boundary(points) < 0, labels[:, 0] == 1)
-        assert 0.45 < labels.mean() < 0.55
-
-
-def test_a_perceptron_with_these_weights_gets_all_of_it_right(rng):
-    setting = product_setting()
-    assert setting.problem.inputs == ("x", "y", "x*y")
-    weights = 100 * np.array([[[0.5], [0.5], [-1.0]]])
-    params = (Layer(weights, np.full((1, 1, 1), -25.0)),)
-    for points, labels in (setting.problem.held_out, setting.problem.draw(rng, 100_000)):
-        outputs = forward(params, points[None], setting.architecture).outputs[0]
-        assert np.array_equal(outputs > 0.5, labels == 1)
-
-
-def separable(points, labels):
-    """Ask linear programming whether a plane keeps all points a unit away on their own side."""
-    side = np.where(labels == 1, 1.0, -1.0)
-    rows = -side * np.column_stack([points, np.ones(len(points))])
-    n = points.shape[1] + 1
-    found = linprog(np.zeros(n), rows, -np.ones(len(points)), bounds=[(None, None)] * n)
-    assert found.status in (0, 2)  # solved, or shown to have no solution
-    return found.status == 0
-
-
-def test_a_line_separates_the_classes_with_the_product_only():
-    held_out = product_setting().problem.held_out
-    assert separable(*held_out)
-    assert not separable(held_out.inputs[:, :2], held_out.targets)
 
 
 def test_a_templates_grammar_is_checked_before_anything_trains(tmp_path):

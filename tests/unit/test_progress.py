@@ -1,0 +1,48 @@
+"""Progress of training and of drawing: what is said, and when an end is foreseen."""
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from nnrun.sweep import progress
+from nnrun.sweep.progress import Lines, Remaining
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test turns."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_foresees_no_end_before_a_hundredth_is_done(clock, capsys):
+    lines = Lines(300, 60_000_000)
+    told = []
+    for second, samples in ((2.0, 9), (7.0, 599_990), (12.0, 600_001), (60.0, 28_800_000)):
+        clock[0] = second
+        lines.advance(samples)
+        told.append(capsys.readouterr().err)
+    assert told == [
+        "training 300 trials: 0%, 4 samples/s\n",
+        "training 300 trials: 1%, 85.7 k samples/s\n",
+        "training 300 trials: 2%, 100 k samples/s, ETA 588 s\n",
+        "training 300 trials: 50%, 500 k samples/s, ETA 60 s\n",
+    ]
+
+
+def test_a_bar_foresees_no_end_before_a_hundredth_is_done():
+    now = [0.0]
+    bar = Progress(
+        TextColumn("x"), Remaining(compact=True), console=Console(), get_time=lambda: now[0]
+    )
+    task = bar.add_task("", total=1000)
+
+    def shown(second, done):
+        now[0] = second
+        bar.update(task, completed=done)
+        return str(bar.columns[1].render(bar.tasks[0]))
+
+    assert [shown(1, 0), shown(2, 1), shown(3, 9)] == ["", "", ""]
+    # 8 in 1 s and 91 in 7 s: 99 in 8 s, so that 900 take 72.7 s
+    assert shown(10, 100) == "ETA 01:13"
