@@ -1,5 +1,7 @@
 """Randomness by role, and first weights that networks share where they can."""
 
+from zlib import crc32
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -34,6 +36,27 @@ def test_an_extra_input_does_not_move_the_weights_of_the_others():
         np.testing.assert_array_equal(a.bias, b.bias)
     for a, b in zip(raw[1:], product[1:], strict=True):
         np.testing.assert_array_equal(a.weights, b.weights)
+
+
+def test_inputs_whose_checksums_are_one_have_weights_of_their_own():
+    assert crc32(b"plumless") == crc32(b"buckeroo")
+    (layer,) = Uniform().params(7, ("plumless", "x", "buckeroo"), (4,))
+    assert len(np.unique(layer.weights)) == 12
+    (turned,) = Uniform().params(7, ("buckeroo", "plumless", "x"), (4,))
+    np.testing.assert_array_equal(turned.weights[0, [1, 2, 0]], layer.weights[0])
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_what_shares_no_checksum_stays_where_it_was(shortcut):
+    (alone, *_) = Uniform().params(7, ("buckeroo", "x"), (4, 1), shortcut)
+    (both, *above) = Uniform().params(7, ("plumless", "buckeroo", "x"), (4, 1), shortcut)
+    np.testing.assert_array_equal(both.weights[0, 1:], alone.weights[0])
+    assert np.unique(above[0].weights).size == above[0].weights.size
+
+
+def test_an_input_called_as_the_biases_has_weights_of_its_own():
+    (layer,) = Uniform().params(7, (" bias", "x"), (4,))
+    assert not np.isin(layer.weights, layer.bias).any()
 
 
 def test_a_wider_layer_keeps_the_weights_of_the_units_it_shares():

@@ -10,8 +10,6 @@ from nnrun.network.mlp import Layer, Params, fans
 from nnrun.registry import Registry
 from nnrun.seeds import Rows
 
-BIAS_ROW = " bias"  # the space keeps it apart from an input that is called "bias"
-
 
 class Initializer:
     """Draws first parameters; an entry draws a row: what leads from one input to a layer's units.
@@ -66,14 +64,14 @@ class Initializer:
         Returns:
             Parameters with a trial axis of length 1.
         """
-        rows = Rows(seed)
+        rows = Rows(seed, inputs)
         names: tuple[str | int, ...] = inputs
         layers = []
         for index, (fan_in, size) in enumerate(fans(len(inputs), sizes, shortcut)):
             drawn = [self.weights(rows.at(index, name), fan_in, size) for name in names]
             offsets = np.zeros(size)
             if bias:
-                offsets = self.biases(rows.at(index, BIAS_ROW), fan_in, size)
+                offsets = self.biases(rows.at(index, None), fan_in, size)
             layers.append(Layer(self.finish(np.stack(drawn))[None], offsets[None, None]))
             names = (*range(size), *(inputs if shortcut else ()))
         return tuple(layers)
