@@ -14,6 +14,9 @@ from nnrun.network.params import map_params
 Rate = Annotated[float, Ge(0)]
 Bound = Annotated[float, Gt(0)] | None
 
+SMALL = 2.0**-600
+"""A factor on numbers whose square is too large; the rounding stays the same."""
+
 
 @dataclass(frozen=True)
 class Penalties:
@@ -86,10 +89,18 @@ class Clipping:
             return map_params(lambda g: np.clip(g, -bound, bound), grads)
         if self.norm is None:
             return grads
-        squares = sum(
-            np.square(part).reshape(len(part), -1).sum(axis=1) for layer in grads for part in layer
-        )
-        length = np.sqrt(squares)
+        squares = _squares(grads)
+        # of lengths above 1e154 the square is no number, and is taken of shorter ones
+        unit = np.where(np.isinf(squares), SMALL, 1.0)
+        if np.isinf(squares).any():
+            squares = _squares(map_params(lambda g: g * unit[:, None, None], grads))
+        length, norm = np.sqrt(squares), self.norm * unit
         # not a number, or none above the norm: left as it is
-        factor = np.where(length > self.norm, self.norm / length, 1.0)[:, None, None]
+        factor = np.where(length > norm, norm / length, 1.0)[:, None, None]
         return map_params(lambda g: g * factor, grads)
+
+
+def _squares(grads: Params) -> Array:
+    """Return the squared length of each network's gradients, shape (trial,)."""
+    parts = (part for layer in grads for part in layer)
+    return sum((np.square(p).reshape(len(p), -1).sum(axis=1) for p in parts), np.zeros(1))

@@ -15,6 +15,8 @@ from nnrun.network.losses import LOSSES, SquaredError
 from nnrun.network.mlp import Architecture, Layer, backward, forward
 from nnrun.network.optimizers import Adam, Sgd
 from nnrun.network.penalties import Clipping, Penalties
+from nnrun.problem.terms import Terms
+from nnrun.training.engine import first_params
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 
@@ -180,6 +182,34 @@ def test_clipping_by_hand():
     assert (same.weights.item(), same.bias.item()) == (3.0, -4.0)
     with pytest.raises(InputError, match="cannot be combined"):
         Clipping(value=1.0, norm=1.0)
+
+
+@pytest.mark.parametrize("size", [1e200, 3e307, 1.7e308])
+def test_gradients_whose_squares_are_no_numbers_are_clipped_by_norm(size):
+    long = np.array([3.0, 3.0])[:, None, None] * [[[size / 3]], [[1.0]]]
+    grads = (Layer(long, np.array([[[-size]], [[-4.0]]])),)
+    with np.errstate(over="ignore"):
+        (clipped,) = Clipping(norm=2.5).clip(grads)
+    both = 2.5 / np.sqrt(2)
+    np.testing.assert_allclose(clipped.weights.ravel(), [both, 1.5], rtol=1e-14)
+    np.testing.assert_allclose(clipped.bias.ravel(), [-both, -2.0], rtol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize(("norm", "taken"), [(0.5, 0.5), (1e300, None)])
+def test_a_step_of_a_huge_gradient_has_the_length_of_the_norm(engine, norm, taken):
+    # outputs near 1e100 make a loss of 1e200 and, times the inputs, gradients of 1e200
+    setting = make_setting(
+        budget=1, evals=1, features=Terms(("x*1e100", "y*1e100")), lr=0.01,
+        network=Network((), output="linear"), clip=Clipping(norm=norm),
+    )  # fmt: skip
+    stack = Stack((Trial(setting, 0),))
+    (before,), (after,) = first_params(stack), run(stack, engine).params
+    step = np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)])
+    if taken is None:
+        assert np.abs(step).max() > 1e190
+    else:
+        assert np.linalg.norm(step) == pytest.approx(0.01 * taken, rel=1e-12)
 
 
 def test_clipping_by_norm_and_decay_match_pytorch(rng):

@@ -6,16 +6,21 @@ gets is kept behind the rows of ``z``, layer by layer: the outputs of the layer 
 the network's inputs if there are shortcuts.
 """
 
+import sys
 from enum import IntEnum
 from typing import Any
 
 from numba import njit
 
+from nnrun.network.penalties import SMALL
 from nnrun.training.lanes.activations import activate_any, take_back_any
 from nnrun.training.lanes.kernel import EVALUATE, TRAIN, Buffer, Option, evaluate_with, train_with
 from nnrun.training.lanes.losses import loss_gradient_any, loss_value_any
 from nnrun.training.lanes.optimizers import update_any
 from nnrun.training.lanes.vector import Lanes, load, splat, sqrt, store, where
+
+LARGEST = sys.float_info.max
+"""The largest number of all: above it is only infinity."""
 
 
 class Penalty(IntEnum):
@@ -139,15 +144,19 @@ def move(
 @njit(error_model="numpy")
 def clip(g: Buffer, n_rows: int, value: Lanes, norm: Lanes) -> None:
     """Bound every gradient by ``value``, then their common length by ``norm``."""
-    squares = splat(0.0)
+    squares, of_small = splat(0.0), splat(0.0)
     for row in range(n_rows):
         x = load(g, row)
         # from NaN neither holds
         x = where(x > value, value, where(x < 0.0 - value, 0.0 - value, x))
         store(g, row, x)
         squares = squares + x * x
-    length = sqrt(squares)
-    factor = where(length > norm, norm / length, splat(1.0))
+        small = x * SMALL
+        of_small = of_small + small * small
+    over = squares > LARGEST
+    length = sqrt(where(over, of_small, squares))
+    bound = norm * where(over, splat(SMALL), splat(1.0))
+    factor = where(length > bound, bound / length, splat(1.0))
     for row in range(n_rows):
         store(g, row, load(g, row) * factor)
 
