@@ -24,44 +24,54 @@ class Stream:
     """The training samples of one seed, taken in order, in pieces of any size.
 
     The samples do not depend on the sizes of the pieces: an endless stream is drawn in blocks of
-    fixed size, a finite pool is visited by whole epochs.
+    fixed size, a finite pool is visited by whole epochs. Of a pool that all seeds share a stream
+    holds no copy, only the order of its own visits.
     """
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._problem = problem
         self._data = generator(seed, Role.DATA)
-        self._order = generator(seed, Role.ORDER)
+        self._visits = generator(seed, Role.ORDER)
         self._pool = problem.pool
         if self._pool is None and problem.n_train is not None:
             assert problem.draw is not None
             self._pool = problem.draw(self._data, problem.n_train)
-        self._ahead = self._draw()
-        self._used = 0
+        self._used = self._ready = 0
 
     def take(self, n: int) -> Samples:
         """Return the next n samples: inputs (n, input) and targets (n, output)."""
         pieces = []
         while n > 0:
-            if self._used == len(self._ahead.inputs):
-                self._ahead, self._used = self._draw(), 0
-            piece = slice(self._used, self._used + n)
-            inputs = self._ahead.inputs[piece]
-            pieces.append(Samples(inputs, self._ahead.targets[piece]))
-            self._used += len(inputs)
-            n -= len(inputs)
+            if self._used == self._ready:
+                self._get_ready()
+            pieces.append(self._piece(min(n, self._ready - self._used)))
+            n -= len(pieces[-1].inputs)
         if len(pieces) == 1:
             return pieces[0]
         return Samples(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
-    def _draw(self) -> Samples:
+    def _get_ready(self) -> None:
         """Draw a block of an endless stream, or order the pool for about as many samples."""
+        self._used = 0
         if self._pool is None:
             assert self._problem.draw is not None
-            return self._problem.draw(self._data, BLOCK)
+            self._block = self._problem.draw(self._data, BLOCK)
+            self._ready = len(self._block.inputs)
+            return
         n_pool = len(self._pool.inputs)
-        epochs = np.broadcast_to(np.arange(n_pool), (max(1, BLOCK // n_pool), n_pool))
-        order = (self._order.permuted(epochs, axis=1) if self._problem.shuffle else epochs).ravel()
-        return Samples(self._pool.inputs[order], self._pool.targets[order])
+        one = np.arange(n_pool, dtype=np.int32)  # half the memory of a larger type
+        epochs = np.broadcast_to(one, (max(1, BLOCK // n_pool), n_pool))
+        if self._problem.shuffle:
+            epochs = self._visits.permuted(epochs, axis=1)
+        self._order, self._ready = epochs.ravel(), epochs.size
+
+    def _piece(self, n: int) -> Samples:
+        """Return the next n samples of those that are ready."""
+        piece = slice(self._used, self._used + n)
+        self._used += n
+        if self._pool is None:
+            return Samples(*(part[piece] for part in self._block))
+        return Samples(*(part[self._order[piece]] for part in self._pool))
 
 
 class StackedStreams:

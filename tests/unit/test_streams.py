@@ -1,5 +1,7 @@
 """Training samples in the order a seed gives, whatever the pieces they are taken in."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,3 +63,16 @@ def test_stacked_streams_hold_each_trials_own_samples():
         own = Stream(PROBLEMS["stream"], seed).take(5)
         np.testing.assert_array_equal(inputs[which[row]], own.inputs)
         np.testing.assert_array_equal(targets[which[row]], own.targets)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_pool_that_all_seeds_share_is_held_once(shuffle):
+    rows, seeds = 100_000, 8
+    problem = make_problem(Xor(n_train=rows, pool_seed=1, shuffle=shuffle), RAW)
+    tracemalloc.start()
+    streams = StackedStreams(problem, range(seeds))
+    streams.take(10)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # the order of visits, four bytes a row, where a copy of the samples takes 24
+    assert held < seeds * rows * 5
