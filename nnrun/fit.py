@@ -95,6 +95,9 @@ def _without_effect(s: Setting) -> Iterator[Issue]:
         rule = f"has no effect on optimizer={s.optimizer.name}, which follows signs alone"
         if not isinstance(s.schedule, Constant):
             yield Issue("schedule.name", s.schedule.name, rule, "use schedule=constant")
+        elif s.schedule.warmup:
+            told = f"would divide the one step that optimizer={s.optimizer.name} takes from lr"
+            yield Issue("schedule.warmup", s.schedule.warmup, told, "use schedule.warmup=0")
         if not s.clip.none:
             yield Issue("clip", None, rule, "leave clip.value and clip.norm at null")
     bias = getattr(s.init, "bias", None)

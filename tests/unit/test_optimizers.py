@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun.errors import InputError
+from nnrun.fit import fitted
 from nnrun.network.activations import Sigmoid
 from nnrun.network.losses import SquaredError
 from nnrun.network.mlp import Architecture, Layer, backward, forward
@@ -26,7 +27,10 @@ from nnrun.network.optimizers import (
     Rprop,
     Sgd,
 )
+from nnrun.network.schedules import Constant
+from nnrun.problem.generators import Xor
 from nnrun.training.stack import stacked
+from tests.conftest import make_setting
 
 
 def drawn_entry(name, rng):
@@ -202,6 +206,19 @@ def test_rprop_by_hand():
     np.testing.assert_allclose(places, [0.9, 0.78, 0.636, 0.636, 0.708, 0.7944], rtol=1e-14)
     # a gradient of 0 leaves size and place, and the next one finds nothing to compare with
     np.testing.assert_allclose(walk(Rprop(), [1, 0, 1, 1], 0.5), [0.5, 0.5, 0.0, -0.6], atol=1e-15)
+
+
+def test_rprop_refuses_a_warm_up_of_its_one_step_from_the_learning_rate():
+    setting = make_setting(
+        data=Xor(n_train=20), batch_size=20, optimizer=Rprop(), schedule=Constant(warmup=3)
+    )
+    with pytest.raises(InputError) as refused:
+        fitted(setting)
+    assert str(refused.value) == (
+        "schedule.warmup=3: would divide the one step that optimizer=rprop takes from lr"
+        " (use schedule.warmup=0)"
+    )
+    assert fitted(replace(setting, schedule=Constant())).lr == setting.lr
 
 
 def test_rprops_sizes_stay_within_their_bounds():
