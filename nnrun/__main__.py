@@ -14,13 +14,17 @@ from nnrun import places
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.ending import finish_all
+from nnrun.hydra_ext.flags import read_flags
+from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
 from nnrun.sweep.interrupt import exit_on_signals, signalled
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-PARSING = (OmegaConfBaseException, YAMLError)
+READING = (HydraException, OmegaConfBaseException, YAMLError)
+EXPECTED = (InputError, TrainingFailed, OSError, *READING)
+BAD_INPUT = 2
 
 
 def main() -> None:
@@ -35,33 +39,31 @@ def main() -> None:
     if not os.environ.get(places.STORE):
         os.environ.pop(places.STORE, None)  # set to nothing is not set, as for MLflow itself
     folders.add_plugins()
-    folders.add_own_modules(sys.argv[1:])
     folders.register_resolver()
     tracebacks_wanted = os.environ.get(FULL_ERROR) == "1"
     # Hydra then lets exceptions through, so that one place decides what the user sees
     os.environ[FULL_ERROR] = "1"
     try:
         code = _run()
-        if code:
-            sys.exit(code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except (InputError, TrainingFailed, HydraException, OSError, *PARSING) as error:
-        if tracebacks_wanted:
+        code = 130
+    except Exception as error:
+        if tracebacks_wanted or not _expected(error):
             raise
-        sys.exit(signalled() or _complain(error))
-    except ValueError as error:
-        # flags of Hydra's that exclude each other; anything else is a bug
-        if tracebacks_wanted or not str(error).startswith("Only one of --"):
-            raise
-        sys.exit(_complain(error))
+        code = signalled() or _complain(error)
     finally:
         os.environ[FULL_ERROR] = "1" if tracebacks_wanted else "0"
+    if code == BAD_INPUT:
+        folders.take_back()
+    if code:
+        sys.exit(code)
 
 
 def _run() -> int:
     """Run Hydra, finish what its plugins left to be finished, and return the exit code."""
+    flags, sys.argv[1:] = read_flags(sys.argv[1:])
+    folders.add_own_modules(flags.config_dir)
     run_hydra = hydra.main(
         config_path=str(places.conf()), config_name="config", version_base="1.3"
     )(_job)
@@ -75,8 +77,14 @@ def _run() -> int:
     return finish_all()
 
 
+def _expected(error: Exception) -> bool:
+    """Say whether an error is the input's or the system's; anything else is a bug."""
+    return isinstance(error, EXPECTED) or raised_by_hydra(error)
+
+
 def _code(leaving: SystemExit) -> int:
-    return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return BAD_INPUT if code and raised_by_hydra(leaving) else code
 
 
 def _job(config: "DictConfig") -> float:
@@ -108,10 +116,12 @@ def _complain(error: Exception) -> int:
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
         print(f"error: {refused}", file=sys.stderr)
         return 1
+    if not isinstance(error, (InputError, *READING)):
+        error = refusal(error, sys.argv[1:])
     from nnrun.hydra_ext.complaints import in_our_words
 
     print(f"error: {in_our_words(error)}", file=sys.stderr)
-    return 2
+    return BAD_INPUT
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 - ``folders``: where conf/ and experiments/ are, from a checkout and from a wheel.
 - ``grid``, ``draws``: from the arguments of a sweep to its jobs.
+- ``flags``, ``own_keys``, ``refusals``: Hydra's flags, its own keys, and what it cannot use.
 - ``compose``, ``template``, ``resolve``: a job's configuration in a millisecond or two.
 - ``jobs``, ``yaml_text``: a job's folder, log and callbacks, as Hydra's launchers leave them.
 - ``check``: all jobs of a sweep, before any is trained.

@@ -1,8 +1,8 @@
 """One job, trained where Hydra runs it: a single run, or a sweep under another's launcher."""
 
 import os
-from collections.abc import Callable
-from contextlib import chdir, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from nnrun.config import Job
 from nnrun.errors import InputError, TrainingFailed
-from nnrun.hydra_ext.check import forget, read_config
+from nnrun.hydra_ext.check import read_config
+from nnrun.hydra_ext.folders import forget
 from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
@@ -40,14 +41,15 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         SystemExit: If interrupted, or if a single run failed; that is finished first.
         TrainingFailed: If a sweep's job failed.
     """
-    job = read_config(config)
-    # outputs/ and relative paths of data are where the command was given, in sweeps, too
-    with chdir(hydra.runtime.cwd), interrupts_held() as interrupt:
+    alone = hydra.mode != RunMode.MULTIRUN
+    # outputs/ and relative paths are where the command was given, in sweeps, too
+    with _where_started(hydra.runtime.cwd), interrupts_held() as interrupt:
+        with _forgotten_if_bad(hydra) if alone else nullcontext():
+            job = read_config(config)
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )
         objective = [float("nan")]
-        alone = hydra.mode != RunMode.MULTIRUN
         number = 0 if alone else int(hydra.job.num)
 
         def publish(_: int, record: Record) -> None:
@@ -55,10 +57,37 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
                 objective[0] = launch.write(record, number, launch.overrides, launch.folder)
 
         if alone:
-            _run_whole(job, launch, publish, f"{hydra.job.name}.log")
+            _run_whole(job, launch, publish, hydra)
         else:
             _run_one_of_many(job, launch, publish)
     return objective[0]
+
+
+@contextmanager
+def _where_started(cwd: str) -> Iterator[None]:
+    """Work where the command was given; hydra.job.chdir asks for the job's folder afterwards."""
+    before = os.getcwd()  # noqa: PTH109  (Hydra goes back to where it was by itself)
+    os.chdir(cwd)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):  # a plan leaves no folder
+            os.chdir(before)
+
+
+@contextmanager
+def _forgotten_if_bad(hydra: Any, *more: str) -> Iterator[None]:
+    """Leave nothing of a run whose input turns out to be bad."""
+    try:
+        yield
+    except InputError:
+        _forget(hydra, *more)
+        raise
+
+
+def _forget(hydra: Any, *more: str) -> None:
+    subdir = [hydra.output_subdir] if hydra.output_subdir else []
+    forget(output_folder(hydra), *subdir, f"{hydra.job.name}.log", *more)
 
 
 def output_folder(hydra: Any) -> Path:
@@ -79,18 +108,15 @@ def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], 
 
 
 def _run_whole(
-    job: Job, launch: Launch, publish: Callable[[int, Record], None], log_file: str
+    job: Job, launch: Launch, publish: Callable[[int, Record], None], hydra: Any
 ) -> None:
     if job.plan_only:
         show_plan([job])
-        forget(launch.folder, ".hydra", log_file)
+        _forget(hydra)
         return
     launch.begin(job.name)
-    try:
+    with _forgotten_if_bad(hydra, SWEEP):
         train_and_publish([job], [Planned(0, launch.overrides, job.setting.id)], launch, publish)
-    except InputError:
-        forget(launch.folder, ".hydra", log_file, SWEEP)
-        raise
     with launch.closing():
         code = launch.finish()
     if code:

@@ -2,12 +2,17 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from nnrun.errors import InputError
+from nnrun.hydra_ext import folders
 
 if TYPE_CHECKING:
     from nnrun.pipeline.finish import ForeignSweep
@@ -30,27 +35,30 @@ class Check(Callback):
 
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
-        from nnrun.errors import InputError
         from nnrun.hydra_ext.check import plain
+        from nnrun.hydra_ext.own_keys import require_usable
         from nnrun.pipeline.claim import require_unused
         from nnrun.validate import read, require_no_grid
 
-        try:
+        with _refusing(), suppress(OmegaConfBaseException):
+            # what is suppressed Hydra meets next, and raises it where it is no warning
             values = plain(config)
             require_no_grid(values)
             read(values)
-            require_unused(Path(str(config.hydra.run.dir)))
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
-        except OmegaConfBaseException:
-            return  # Hydra meets it next, and raises it where it is not taken for a warning
+            require_usable(config)
+            folder = Path(str(config.hydra.run.dir))
+            require_unused(folder)
+            folders.will_make(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep if its launcher is not ours.
 
         Where its sweeper is not ours either, nobody else could refuse what is for ours alone.
         """
+        from nnrun.hydra_ext.own_keys import require_usable
+
+        with _refusing(), suppress(OmegaConfBaseException):
+            require_usable(config)
         if config.hydra.sweeper._target_ != OWN_SWEEPER:
             _refuse_grid(config)
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
@@ -64,12 +72,18 @@ class Check(Callback):
 
 
 def _refuse_grid(config: DictConfig) -> None:
-    from nnrun.errors import InputError
     from nnrun.hydra_ext.check import plain
     from nnrun.validate import SWEEP, require_no_grid
 
-    try:
+    with _refusing():
         require_no_grid(plain(OmegaConf.masked_copy(config, [SWEEP])))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """End the process with code 2 on bad input."""
+    try:
+        yield
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,10 +1,7 @@
 """Checking the jobs of a sweep before any is trained."""
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import filter_overrides
@@ -98,17 +95,6 @@ def check_jobs(
     require_one_sweep(jobs)
     _require_own_folders(composer, master, batch, first)
     return jobs
-
-
-def forget(folder: Path, *names: str) -> None:
-    """Take back what Hydra put into a folder where nothing was trained, and the folder if empty."""
-    for path in (folder / name for name in names):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def _require_own_folders(

@@ -28,7 +28,15 @@ def in_our_words(error: Exception) -> InputError:
     if isinstance(error, ConfigCompositionException) and wrong_key:
         key = wrong_key[1].split("@")[0]
         return InputError(Issue(key, None, "is not a known key", _meant(key)))
+    merging = re.fullmatch(r"Error merging override (.*)", text)
+    if merging and error.__context__ is not None:
+        return InputError(Issue(merging[1], None, _first_line(error.__context__)))
     return InputError(Issue("configuration", None, text))
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the words of OmegaConf's error; lines below say where it looked."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 ELSEWHERE = {

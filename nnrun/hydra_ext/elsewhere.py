@@ -10,6 +10,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from nnrun.errors import TrainingFailed
+from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.compose import Composer
@@ -58,6 +59,7 @@ def run_elsewhere(
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = Path(str(master.hydra.sweep.dir))
     require_unused(folder)
+    folders.will_make(folder)
     sweep = Check.foreign_sweep
     assert sweep is not None
     asked = jobs[0].tracking

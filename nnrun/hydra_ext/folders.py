@@ -1,7 +1,8 @@
 """Where plugins and a user's modules are found, and where a sweep writes."""
 
+import shutil
 import sys
-from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,17 +18,12 @@ def add_plugins() -> None:
         sys.path.append(folder)
 
 
-def add_own_modules(arguments: Sequence[str]) -> None:
+def add_own_modules(config_dir: str | None) -> None:
     """Let a user's modules be imported: from the working directory and the --config-dir.
 
     They come last, so that none hides an installed package.
     """
-    folders = ["."]
-    for i, argument in enumerate(arguments):
-        flag, equals, folder = argument.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            folders.append(folder if equals else "".join(arguments[i + 1 : i + 2]))
-    for folder in folders:
+    for folder in (".", config_dir or "."):
         absolute = str(Path(folder).absolute())
         if absolute not in sys.path:
             sys.path.append(absolute)
@@ -59,4 +55,54 @@ def fresh_folder(parent: str) -> str:
         claim = Claim.unfinished(Path(parent), _identities[0])
         if claim is not None:
             return str(claim.folder)
-    return str(new_folder(Path(parent)))
+    will_make(Path(parent))
+    folder = new_folder(Path(parent))
+    _own.append(folder)
+    return str(folder)
+
+
+HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")
+"""What Hydra writes of a job's configuration."""
+
+_own: list[Path] = []
+"""Folders that this process made and no other has."""
+
+_missing: list[Path] = []
+"""Folders that were not there before this process made them; others may use them since."""
+
+
+def will_make(folder: Path) -> None:
+    """Remember which of a folder and its parents are not there yet, for ``take_back``."""
+    path = folder.absolute()
+    _missing.extend(place for place in (path, *path.parents) if not place.exists())
+
+
+def forget(folder: Path, *names: str) -> None:
+    """Take back what Hydra put into a folder where nothing was trained, and the folder if empty.
+
+    Args:
+        folder: Of a run or sweep.
+        names: Of files, and of the folder that holds Hydra's own.
+    """
+    for path in (folder / name for name in names):
+        if path.is_dir():
+            for own in HYDRAS:
+                (path / own).unlink(missing_ok=True)
+            _remove_if_empty(path)
+        else:
+            path.unlink(missing_ok=True)
+    _remove_if_empty(folder)
+    take_back()
+
+
+def take_back() -> None:
+    """Remove what was made before the input turned out to be bad."""
+    for folder in _own:
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in sorted(_missing, key=lambda place: -len(place.parts)):
+        _remove_if_empty(folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # another process may have put something there
+        folder.rmdir()

@@ -14,7 +14,7 @@ from nnrun.config import Job
 from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.alone import output_folder
-from nnrun.hydra_ext.check import check_jobs, forget, plain
+from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
@@ -60,6 +60,7 @@ def run_sweep(
     identity = identity_of(jobs)
     folders.go_on_with(identity)
     folder = Path(str(master.hydra.sweep.dir))
+    folders.will_make(folder)
     claim = Claim.take(folder, identity)
     with interrupts_held() as interrupt:
         launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock, jobs)
@@ -96,6 +97,7 @@ class Batches:
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
         require_unused(folder)
+        folders.will_make(folder)
         self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 
@@ -122,7 +124,7 @@ class Batches:
 
     def _finish(self) -> int:
         if not self._launch.plan:  # its input was bad: nothing was begun
-            forget(self._launch.folder, "multirun.yaml")
+            folders.forget(self._launch.folder, "multirun.yaml")
             return 0
         with interrupts_held(), self._launch.closing():
             return self._launch.finish()
