@@ -9,6 +9,7 @@ On the command line: ``python -m nnrun --help``. In Python:
     >>> nnrun.report("outputs/sweeps/DATE_TIME", target="accuracy:0.9")  # doctest: +SKIP
     >>> model = nnrun.load_network("outputs/runs/DATE_TIME")  # doctest: +SKIP
     >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
+    >>> network = nnrun.NeuralNetwork(3, [2, 1], 1, 0.03)  # to feed by hand  # doctest: +SKIP
 """
 
 from importlib import import_module
@@ -17,11 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
-    from nnrun.model import Model, load_network
+    from nnrun.model import Model, NeuralNetwork, load_network
     from nnrun.reading import load
     from nnrun.results import Results
 
-__all__ = ["InputError", "Model", "Results", "load", "load_network"]
+__all__ = [
+    "InputError",
+    "Model",
+    "NeuralNetwork",
+    "Results",
+    "load",
+    "load_network",
+    "plot",
+    "report",
+]
 
 IMPORTED_AT = perf_counter()
 """Seconds on ``time.perf_counter``: where the stages of a sweep are counted from."""
@@ -29,6 +39,7 @@ IMPORTED_AT = perf_counter()
 _HOMES = {
     "InputError": "nnrun.errors",
     "Model": "nnrun.model",
+    "NeuralNetwork": "nnrun.model",
     "Results": "nnrun.results",
     "load": "nnrun.reading",
     "load_network": "nnrun.model",
@@ -45,3 +56,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'nnrun' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """List the public names, whether they were imported yet or not."""
+    return list(__all__)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import nnrun
+
 PACKAGE = Path(__file__).parents[2] / "nnrun"
 
 # each part may import itself and what stands before it
@@ -104,6 +106,20 @@ def test_numerics_know_nothing_of_the_tools_around_them(module):
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = set(_run("-c", code).stdout.split())
     assert not loaded & {"hydra", "omegaconf", "mlflow", "pandas", "matplotlib"}
+
+
+PUBLIC = [
+    "InputError", "Model", "NeuralNetwork", "Results", "load", "load_network", "plot", "report"
+]  # fmt: skip
+
+
+def test_the_package_lists_its_public_names_and_no_others_and_imports_none_to_do_so():
+    code = "import sys, nnrun; print(dir(nnrun)); print(*sys.modules)"
+    names, modules = _run("-c", code).stdout.splitlines()
+    assert names == str(PUBLIC)
+    assert not set(modules.split()) & {"numpy", "nnrun.model", "nnrun.plot", "nnrun.report"}
+    assert all(hasattr(nnrun, name) for name in PUBLIC)
+    assert dir(nnrun) == PUBLIC  # whatever was imported meanwhile
 
 
 @pytest.mark.parametrize("flags", [["--help"], ["--cfg", "job"], ["--info", "config"]])

@@ -1,0 +1,219 @@
+"""The seed project's library: a network that a program feeds by hand, over nnrun's own core."""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.config import Backprop
+from nnrun.errors import InputError, Issue
+from nnrun.model.fed import Made
+from nnrun.model.model import ROWS, Dense
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Layer, Params, forward
+from nnrun.training.engine import Batches, Start, first_params
+from nnrun.training.engines import choose_engine
+from nnrun.training.stack import Stack, Trial
+
+WAITING = 1024
+"""Most samples, given one at a time, that wait to be trained together."""
+
+PIECE = 2**16
+"""Samples handed to the engine at once, which bounds the memory that takes."""
+
+ONE_STREAM: npt.NDArray[np.intp] = np.zeros(1, dtype=np.intp)
+
+
+class NeuralNetwork:
+    """A dense network of sigmoids that learns one sample at a time by back-propagation.
+
+    Weights and biases start uniform on [-1, 1], and every sample moves them one step, to make
+    ½ Σ (output - target)² smaller. Samples that are given one at a time wait until there are many,
+    or until somebody looks at the network; the result is that of a step for each at once.
+
+    Args:
+        inputs: Number of inputs.
+        hidden_layers: Units of each hidden layer, input side first; [] for a single perceptron.
+        outputs: Number of outputs.
+        learning_rate: Of every step.
+        backprop: ``raw_error`` for the seed project's rule, whose steps are the larger the deeper
+            the layer: errors are handed down without the slopes of the layers above. ``exact`` for
+            the gradient.
+        seed: Of the first weights; the same seed gives the same network.
+
+    Raises:
+        InputError: With every argument that is not what it must be.
+
+    Example:
+        >>> network = NeuralNetwork(2, [], 1, 0.5)
+        >>> for _ in range(2000):
+        ...     network.learn([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+        >>> network.forward([1, 1]).round(), network.forward([1, 0]).round()
+        (array([1.]), array([0.]))
+    """
+
+    _state: Any
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden_layers: Sequence[int],
+        outputs: int,
+        learning_rate: float,
+        *,
+        backprop: Backprop = "raw_error",
+        seed: int = 0,
+    ) -> None:
+        made = Made.of(inputs, hidden_layers, outputs, learning_rate, backprop, seed)
+        self._made, setting = made, made.setting
+        self._net, self._stack = setting.architecture, Stack((Trial(setting, made.seed),))
+        self._engine = choose_engine(self._stack)
+        self._start(first_params(self._stack))
+        n_waiting = max(1, min(WAITING, PIECE // (made.inputs + made.outputs)))
+        self._x = np.empty((n_waiting, made.inputs))
+        self._y = np.empty((n_waiting, made.outputs))
+        self._n_waiting = 0
+
+    def __repr__(self) -> str:
+        made = self._made
+        sizes = f"{made.inputs}, {list(made.hidden)}, {made.outputs}"
+        return f"NeuralNetwork({sizes}, {made.learning_rate:g})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (self._made, self._params())
+
+    @property
+    def params(self) -> tuple[Dense, ...]:
+        """Weights, shape (fan_in, fan_out), and biases, shape (fan_out,), of each layer.
+
+        They are copies; others of the same shapes may be assigned.
+        """
+        return tuple(Dense(w[0].copy(), b[0, 0].copy()) for w, b in self._params())
+
+    @params.setter
+    def params(self, layers: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> None:
+        wanted = [(w.shape, b.shape) for w, b in self.params]
+        try:
+            pairs = [(weights, bias) for weights, bias in layers]
+        except (TypeError, ValueError):
+            pairs = []
+        parts = [(_numbers("params", w), _numbers("params", b)) for w, b in pairs]
+        if [(w.shape, b.shape) for w, b in parts] != wanted:
+            rule = f"must be pairs of weights and biases of the shapes {wanted}"
+            raise InputError(Issue("params", None, rule))
+        self._n_waiting = 0
+        self._start(tuple(Layer(w[None], b[None, None]) for w, b in parts))
+
+    def forward(self, x: npt.ArrayLike) -> Array:
+        """Compute the outputs.
+
+        Args:
+            x: One sample, shape (input,), or rows, shape (n, input).
+
+        Returns:
+            Shape (output,), or (n, output) for rows.
+
+        Raises:
+            InputError: If ``x`` holds anything but finite numbers, or has another shape.
+        """
+        values, params = _numbers("x", x), self._params()
+        rows = _rows("x", values, self._made.inputs, "input")
+        with np.errstate(all="ignore"):
+            # a row a trial: its outputs do not depend on the rows beside it
+            parts = [
+                forward(params, rows[i : i + ROWS, None], self._net).outputs[:, 0]
+                for i in range(0, max(len(rows), 1), ROWS)
+            ]
+        outputs: Array = np.concatenate(parts)
+        return outputs[0] if values.ndim == 1 else outputs
+
+    def learn(self, x: npt.ArrayLike, y: npt.ArrayLike) -> None:
+        """Learn one sample, or rows in their order: one step for each.
+
+        Args:
+            x: One sample, shape (input,), or rows, shape (n, input).
+            y: Its targets, shape (output,), or theirs, shape (n, output). With a single output a
+                number, or shape (n,), is fine.
+
+        Raises:
+            InputError: If they hold anything but finite numbers or do not fit; nothing was learned.
+        """
+        if self._kept_waiting(x, y):
+            return
+        values, targets = _numbers("x", x), _numbers("y", y)
+        if self._made.outputs == 1 and targets.ndim == values.ndim - 1:
+            targets = targets[..., None]
+        rows = _rows("x", values, self._made.inputs, "input")
+        wanted = _rows("y", targets, self._made.outputs, "output")
+        if len(rows) != len(wanted) or values.ndim != targets.ndim:
+            rule = f"has the shape {np.shape(y)}, and x {values.shape}: each sample needs its own"
+            raise InputError(Issue("y", None, rule))
+        self._catch_up()
+        self._train(rows, wanted)
+
+    def _kept_waiting(self, x: Any, y: Any) -> bool:
+        """Take one sample of plain numbers, quickly; False if it may be anything else."""
+        place = self._n_waiting
+        try:
+            if len(x) != self._x.shape[1] or len(y) != self._y.shape[1]:
+                return False
+            # of anything but finite numbers the sum is none, either
+            if not (-inf < sum(x) < inf and -inf < sum(y) < inf):
+                return False
+            self._x[place], self._y[place] = x, y
+        except (TypeError, ValueError):
+            return False
+        self._n_waiting = place + 1
+        if self._n_waiting == len(self._x):
+            self._catch_up()
+        return True
+
+    def _catch_up(self) -> None:
+        """Train what waits."""
+        n, self._n_waiting = self._n_waiting, 0
+        if n:
+            self._train(self._x[:n], self._y[:n])
+
+    def _train(self, rows: Array, targets: Array) -> None:
+        for i in range(0, len(rows), PIECE):
+            piece = Batches(rows[None, i : i + PIECE], targets[None, i : i + PIECE], ONE_STREAM)
+            self._state, _ = self._engine.train(self._state, piece)
+
+    def _params(self) -> Params:
+        self._catch_up()
+        return self._engine.params(self._state)
+
+    def _start(self, params: Params) -> None:
+        self._state = self._engine.begin(self._stack, Start(params, (), 0, ()))
+
+
+def _remade(made: Made, params: Params) -> NeuralNetwork:
+    """Make a network anew, for copies and pickles."""
+    inputs, hidden, outputs, rate, backprop, seed = made
+    network = NeuralNetwork(inputs, hidden, outputs, rate, backprop=backprop, seed=seed)
+    network._start(params)
+    return network
+
+
+def _numbers(key: str, given: Any) -> Array:
+    """Return finite numbers as an array."""
+    try:
+        found = np.asarray(given, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise InputError(Issue(key, None, f"must hold numbers: {error}")) from None
+    bad = ~np.isfinite(found)
+    if bad.any():
+        where = f" in row {int(np.argwhere(bad)[0, 0])}" if found.ndim > 1 else ""
+        raise InputError(Issue(key, None, f"must hold finite numbers, and does not{where}"))
+    return found
+
+
+def _rows(key: str, values: Array, width: int, unit: str) -> Array:
+    """Return samples, shape (n, width), from one or from rows."""
+    if values.ndim not in (1, 2) or values.shape[-1] != width:
+        rule = f"has the shape {values.shape}, and the network {width} {unit}{'s'[: width > 1]}"
+        hint = f"({width},) for one sample, (n, {width}) for rows"
+        raise InputError(Issue(key, None, rule, hint))
+    return values.reshape(-1, width)
