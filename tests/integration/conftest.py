@@ -8,38 +8,47 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import SERVER, Forked
+
 QUICK = ["budget=300", "seeds=3", "evals=8"]
 OFF = ["tracking=off", "report=off"]
 
 
 @dataclass
 class CommandLine:
-    """The command line in one working directory."""
+    """The command line in one working directory.
+
+    Attributes:
+        folder: The working directory.
+        fresh: Whether each command starts a Python of its own; else it forks from a warmed one.
+    """
 
     folder: Path
+    fresh: bool = False
 
     def __call__(
         self, *arguments: str, code: int = 0, patch: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run ``python -m nnrun``, after some code that breaks it, and check its exit code."""
-        done = subprocess.run(
-            [*_program(patch), *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"},
-        )
-        assert done.returncode == code, (
-            f"{done.args}: {done.returncode}\n{done.stdout}{done.stderr}"
-        )
-        return done
+        process = self.start(*arguments, patch=patch)
+        try:
+            out, err = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert process.returncode == code, f"{process.args}: {process.returncode}\n{out}{err}"
+        return subprocess.CompletedProcess(process.args, code, out, err)
 
-    def start(self, *arguments: str, patch: str = "") -> subprocess.Popen[str]:
+    def start(self, *arguments: str, patch: str = "") -> Forked | subprocess.Popen[str]:
         """Start ``python -m nnrun`` without waiting for it."""
+        program = f"{patch}\nfrom nnrun.__main__ import main\nmain()\n" if patch else ""
+        environment = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"}
+        if not self.fresh:
+            return SERVER.start(*arguments, cwd=self.folder, code=program, env=environment)
         return subprocess.Popen(
-            [*_program(patch), *arguments],
+            [sys.executable, *(["-c", program] if patch else ["-m", "nnrun"]), *arguments],
             cwd=self.folder,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -50,12 +59,6 @@ class CommandLine:
         return sorted((self.folder / "outputs" / kind).glob("*"))
 
 
-def _program(patch: str) -> list[str]:
-    if not patch:
-        return [sys.executable, "-m", "nnrun"]
-    return [sys.executable, "-c", f"{patch}\nfrom nnrun.__main__ import main\nmain()\n"]
-
-
 # what mlflow itself imports and calls warns of things that are not ours to mend
 reads_mlflow = pytest.mark.filterwarnings("ignore")
 
@@ -63,3 +66,9 @@ reads_mlflow = pytest.mark.filterwarnings("ignore")
 @pytest.fixture
 def nnrun(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def fresh_nnrun(tmp_path: Path) -> CommandLine:
+    """The command line as it is without a warmed process: for a few tests of true starts."""
+    return CommandLine(tmp_path, fresh=True)
