@@ -124,8 +124,20 @@ def _allowed(key: str) -> str:
     return "/".join(part for part in parts if part.strip("."))[: KEY_LENGTH - 5].rstrip("/") or "_"
 
 
-def dataset_input(dataset: Dataset) -> "DatasetInput":
-    """Make a dataset what ``log_inputs`` takes; MLflow's pages read its schema and profile."""
+def dataset_inputs(datasets: Iterable[Dataset]) -> list["DatasetInput"]:
+    """Make datasets what ``log_inputs`` takes.
+
+    A run has each dataset once: where the training set is the test set, in both roles.
+    """
+    once: dict[tuple[str, str], Dataset] = {}
+    for dataset in datasets:
+        before = once.get(key := (dataset.name, dataset.digest))
+        once[key] = before._replace(role=f"{before.role}, {dataset.role}") if before else dataset
+    return [_dataset_input(dataset) for dataset in once.values()]
+
+
+def _dataset_input(dataset: Dataset) -> "DatasetInput":
+    """Say a dataset in MLflow's words; its pages read schema and profile."""
     import mlflow.entities as entities
 
     columns = {

@@ -16,6 +16,12 @@ PAUSES = (0.5, 2.0)
 BUSY = re.compile(r"is locked|too many \d+ error responses|failed with error code (429|5\d\d)")
 """What a database says that another process holds, and a server that is not up to it just now."""
 
+OF_THE_RUN = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+"""MLflow's codes for a run that it does not take, where the next may fare better."""
+
+RULES = ("IntegrityError", "DataError")
+"""What drivers and SQLAlchemy call a row that breaks a rule of its table."""
+
 
 class TrackingError(RuntimeError):
     """The store did not take a run; what was trained is safe in its records.
@@ -81,9 +87,11 @@ def patiently(call: Callable[[], T], again: Callable[[], T] | None = None) -> T:
 
 def refusal(what: str, error: Exception) -> TrackingError:
     """Say that the store refused something, and whether it will go on doing so."""
-    answered = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
+    answered = getattr(error, "error_code", "") in OF_THE_RUN
+    broken = any(type(e).__name__ in RULES for e in _causes(error))
     text = f"MLflow refused {what}: {first_line(error)}"
-    return TrackingError(text, lasting=not answered, lost=isinstance(error, Vanished))
+    lasting = not (answered or broken)
+    return TrackingError(text, lasting, lost=isinstance(error, Vanished))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -15,7 +15,7 @@ from nnrun.tracking.entities import (
     batches,
     clean,
     curve_points,
-    dataset_input,
+    dataset_inputs,
     line_points,
 )
 from nnrun.tracking.errors import patiently, refusal, unreachable
@@ -86,7 +86,7 @@ class Tracker:
             curves = [*curve_points(run.bands, run.points), *line_points(run.lines, run.points)]
             self._log(info.run_id, [*_figures(run.summary), *curves], run.params)
             if run.datasets:
-                inputs = [dataset_input(dataset) for dataset in run.datasets]
+                inputs = dataset_inputs(run.datasets)
                 patiently(lambda: self._runs.log_inputs(info.run_id, inputs))
             place = keeper(self._store.client, info.run_id, info.artifact_uri)
             with place.folder() as folder:

@@ -1,0 +1,137 @@
+"""One run of every entry of every registry, sent to a store by either writer and read back."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from nnrun.components import REGISTRIES
+from nnrun.config import Job
+from nnrun.network.activations import ACTIVATIONS
+from nnrun.pipeline.finish import Planned
+from nnrun.pipeline.launch import Launch
+from nnrun.pipeline.resend import pending, resend
+from nnrun.pipeline.train import train_and_publish
+from nnrun.sweep.store import Record
+from nnrun.tracking import Dataset, bulk, tracker
+from nnrun.tracking.entities import dataset_inputs
+from nnrun.validate import read
+from tests.integration.conftest import reads_mlflow
+from tests.unit.test_validate import config
+
+USUAL: dict[str, Any] = {
+    "budget": 24,
+    "evals": 3,
+    "engine": "reference",
+    "name": "entries",
+    "target": {"metric": "test_loss", "value": 0.01, "hold": 1},
+    "features": {"name": "terms"},
+}
+IRIS = {"data": {"name": "iris"}}
+WHOLE_SETS = {"data": {"name": "xor", "n_train": 8}, "batch_size": 8}
+
+NEEDS: dict[tuple[str, str], dict[str, Any]] = {
+    ("data", "table"): {"data": {"name": "table", "path": "table.csv", "label": "kind"}},
+    ("init", "saved"): {"init": {"name": "saved", "path": "first"}},
+    ("loss", "categorical_crossentropy"): IRIS,
+    ("optimizer", "quickprop"): WHOLE_SETS,
+    ("optimizer", "rprop"): WHOLE_SETS,
+}
+"""What an entry asks for besides its name."""
+
+
+class Trained(NamedTuple):
+    """The folder of a sweep that was trained without MLflow, and its entries by setting."""
+
+    folder: Path
+    entries: Mapping[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Train a setting of every entry."""
+    folder = tmp_path_factory.mktemp("entries")
+    entries = [(group, name) for group, registry in REGISTRIES.items() for name in registry]
+    with chdir(folder):
+        Path("table.csv").write_text("a,kind\n" + "1,yes\n2,no\n" * 8, encoding="utf-8")
+        _train([read(config(**USUAL))], Path("first"))
+        jobs = [_job(*entry) for entry in entries]
+        network = {"hidden": [2, 1], "output": "auto"}
+        for name in ACTIVATIONS:
+            entries.append(("activation", name))
+            jobs.append(read(config(**USUAL, network={**network, "activation": name})))
+        _train(jobs, Path("sweep"))
+    settings = [job.setting.id for job in jobs]
+    # several entries are the usual ones: one setting
+    return Trained(folder / "sweep", dict(zip(settings, entries, strict=True)))
+
+
+def _job(group: str, name: str) -> Job:
+    return read(config(**{**USUAL, group: {"name": name}, **NEEDS.get((group, name), {})}))
+
+
+def _train(jobs: list[Job], folder: Path) -> None:
+    launch = Launch(folder, [], jobs=jobs)
+
+    def publish(number: int, record: Record) -> None:
+        home = folder / str(number) if len(jobs) > 1 else folder
+        home.mkdir(parents=True)
+        launch.write(record, number, [], home)
+
+    plan = [Planned(number, [], job.setting.id) for number, job in enumerate(jobs)]
+    train_and_publish(jobs, plan, launch, publish)
+    assert launch.finish() == 0
+
+
+@reads_mlflow
+@pytest.mark.parametrize("writer", ["bulk", "client"])
+def test_a_run_of_every_entry_is_read_back(
+    sweep: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    from mlflow import MlflowClient
+
+    if writer == "client":
+        monkeypatch.setattr(bulk, "REVISIONS", frozenset())
+    uri = f"sqlite:///{tmp_path}/m.db"
+    told = resend(sweep.folder, uri)
+    assert (told["error"], told["not_logged"]) == (None, [])
+    client = MlflowClient(uri)
+    place = client.get_experiment_by_name("entries")
+    runs = client.search_runs([place.experiment_id], "tags.`nnrun.kind` = 'setting'")
+    assert {run.data.tags["nnrun.setting"] for run in runs} == sweep.entries.keys()
+    assert len(runs) == len(sweep.entries)
+    for run in runs:
+        group, name = sweep.entries[run.data.tags["nnrun.setting"]]
+        about = f"{group}={name}"
+        assert (run.info.status, run.data.metrics["seeds"]) == ("FINISHED", 2), about
+        key = "network.activation" if group == "activation" else f"{group}.name"
+        assert run.data.params[key] == name, about
+        roles = [i.tags[0].value for i in run.inputs.dataset_inputs]
+        assert ", ".join(roles) == "training, test", about
+    kept = {path.path for path in client.list_artifacts(runs[0].info.run_id)}
+    assert kept == {"config.yaml", "model", "record.npz", "trials.csv"}
+
+
+@reads_mlflow
+def test_a_run_that_breaks_a_rule_of_the_store_is_refused_alone_and_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def doubled(datasets: Sequence[Dataset]) -> list[Any]:
+        return dataset_inputs(datasets) * (2 if datasets[0].name == "gate" else 1)
+
+    monkeypatch.chdir(tmp_path)
+    jobs, folder = [_job("data", name) for name in ("xor", "gate", "iris")], Path("sweep")
+    _train(jobs, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(tracker, "dataset_inputs", doubled)
+        told = resend(folder, "sqlite:///m.db")
+    xor, gate, iris = (job.setting.id for job in jobs)
+    assert (set(told["settings"]), told["not_logged"]) == ({xor, iris}, [gate])
+    assert "UNIQUE constraint failed" in told["error"]
+    assert "; 1 of 3 settings are not in MLflow: python -m nnrun.sync" in told["error"]
+    assert pending([folder]) == [folder]
+    after = resend(folder)
+    assert (after["error"], after["not_logged"], pending([folder])) == (None, [], [])
+    assert after["settings"].items() > told["settings"].items()
