@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, masked
 from nnrun.evaluations import evaluation_grid
 from nnrun.flat import flattened
 from nnrun.network.activations import ACTIVATIONS, Activation
@@ -262,6 +262,11 @@ class Tracking:
         if self.register and self.models == "off":
             rule = "needs a model, and models=off keeps none"
             raise InputError(Issue("register", self.register, rule, "models=median or best"))
+
+    @property
+    def kept(self) -> str:
+        """Where runs go and what is kept of each; not how long that may take, or by which way."""
+        return str(replace(self, uri=masked(self.uri), register=None, bulk=True, wait=0.0))
 
 
 @dataclass(frozen=True)

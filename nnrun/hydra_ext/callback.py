@@ -1,7 +1,6 @@
 """Hydra's callback: the configuration is checked before a folder is made for it."""
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,10 +62,11 @@ class Check(Callback):
             _refuse_grid(config)
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
             from nnrun.hydra_ext.ending import finish_later
-            from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep
+            from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep, states
 
+            folder = Path(str(config.hydra.sweep.dir))
             overrides = list(config.hydra.overrides.task)
-            sweep = ForeignSweep(Path(str(config.hydra.sweep.dir)), overrides, time.time())
+            sweep = ForeignSweep(folder, overrides, states(folder))
             Check.foreign_sweep = sweep
             finish_later(lambda: finish_foreign_sweep(sweep))
 

@@ -142,9 +142,9 @@ def require_unused(folder: Path) -> None:
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
-    """Return what two launches share that would find the same numbers, in hexadecimal digits."""
+    """Return what two launches share that would leave the same behind, in hexadecimal digits."""
     asked = [
-        (setup(j.setting, "lanes").about, j.setting.id, j.seed, j.seeds, j.name, str(j.tracking))
+        (setup(j.setting, "lanes").about, j.setting.id, j.seed, j.seeds, j.name, j.tracking.kept)
         for j in jobs
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -29,6 +29,9 @@ from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, together, write_text
 
+State = tuple[int, int]
+"""When a file was written, and its number in its file system."""
+
 
 class Planned(NamedTuple):
     """A job that was asked for.
@@ -170,6 +173,15 @@ def _list_in_index(folder: Path) -> None:
             terminal.warn(f"{folder.parents[1] / INDEX} was not written: {error}")
 
 
+def states(folder: Path) -> dict[Path, State]:
+    """Tell the records in and below a folder, and what changes when one is written anew.
+
+    The times of files are the file system's own: no clock of this machine is compared with them.
+    """
+    found = {path: path.stat() for path in folder.rglob(RECORD)}
+    return {path: (about.st_mtime_ns, about.st_ino) for path, about in found.items()}
+
+
 def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
     """Finish a sweep whose jobs were run one by one by a launcher that is not ours.
 
@@ -177,7 +189,7 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
         The exit code of the process: 0, or 1 if a job failed.
     """
     clock = Clock()
-    paths = [p for p in sweep.folder.rglob(RECORD) if p.stat().st_mtime >= sweep.started]
+    paths = [path for path, seen in states(sweep.folder).items() if sweep.before.get(path) != seen]
     records = read_records(paths)
     if not records and not sweep.plan:
         with suppress(OSError):  # its input was bad: nothing was begun
@@ -212,7 +224,7 @@ class ForeignSweep:
     Attributes:
         folder: Of the sweep.
         overrides: As given on the command line.
-        started: When it began, in seconds since the epoch.
+        before: The records that were in the folder before it began, as ``states`` told them.
         plan: Its jobs, filled when they are checked.
         runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
         more: What else its sweep.json says.
@@ -220,7 +232,7 @@ class ForeignSweep:
 
     folder: Path
     overrides: Sequence[str]
-    started: float
+    before: Mapping[Path, State]
     plan: list[Planned] = field(default_factory=list)
     runs: Runs | None = None
     more: Mapping[str, Any] = field(default_factory=dict)

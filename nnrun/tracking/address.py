@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from nnrun.errors import InputError, Issue, masked
 
@@ -19,9 +20,42 @@ UI_ADDRESS = "http://127.0.0.1:5000"
 """Where ``mlflow ui`` serves unless told otherwise."""
 
 
+WHOLE = re.compile(r"(https?|sqlite(\+\w+)?:/|postgresql(\+\w+)?|mysql\S*|mssql\S*)://.*", re.I)
+"""A URI of a kind that needs no guess."""
+
+HOST = re.compile(r"(?:(https?)(?::/{0,2}|//))?([\w.-]+:\d+(?:/.*)?)", re.I)
+"""A server's host and port, and what people write before it."""
+
+FILE = re.compile(r"(?:(?:sqlite|file):/{0,2})?(/?[^:?]+\.(?:db|sqlite3?))", re.I)
+"""The path of a SQLite file, likewise."""
+
+
+def meant(uri: str) -> str:
+    """Say which URI was likely meant by something that is none; empty where that is not clear.
+
+    Example:
+        >>> meant("localhost:5000"), meant("outputs/mlflow.db"), meant("./mlruns")
+        ('http://localhost:5000', 'sqlite:///outputs/mlflow.db', '')
+    """
+    if WHOLE.fullmatch(uri):
+        return ""
+    if found := HOST.fullmatch(uri):
+        return f"{(found[1] or 'http').lower()}://{found[2]}"
+    if found := FILE.fullmatch(uri):
+        return f"sqlite:///{found[1]}"
+    scheme, _, rest = uri.partition("://")
+    return f"postgresql+psycopg2://{rest}" if scheme == "postgres" else ""
+
+
+def advice(uri: str) -> str:
+    """Say what to write instead of a URI that cannot be used."""
+    likely = meant(uri)
+    return f"did you mean {masked(likely)}?" if likely else EXAMPLE
+
+
 def is_server(uri: str) -> bool:
     """Say whether a URI is that of a tracking server, which has pages of its own."""
-    return uri.startswith(("http", "databricks", "uc"))
+    return uri.lower().startswith(("http", "databricks", "uc"))
 
 
 def is_file(uri: str) -> bool:
@@ -40,7 +74,7 @@ def sqlite_file(uri: str) -> Path | None:
     path = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
     if path is None or path[1] == ":memory:":
         rule = "must be sqlite:/// and the path of a file"
-        raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE))
+        raise InputError(Issue("tracking.uri", uri, rule, advice(uri)))
     return Path(path[1]).absolute()
 
 
@@ -55,15 +89,34 @@ def require_usable(uri: str, experiment: str) -> None:
         raise InputError(Issue("tracking.uri", "''", "must be an MLflow tracking URI", EXAMPLE))
     path = sqlite_file(uri)
     if path is None:
+        if meant(uri):
+            rule = "is no MLflow tracking URI"
+            raise InputError(Issue("tracking.uri", masked(uri), rule, advice(uri)))
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _require_room(path.parent)
         gone = _deleted_experiment(path, experiment) if path.exists() else None
     except (OSError, sqlite3.Error) as error:
         rule = f"cannot be used as an MLflow store: {error}"
         raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE)) from error
     if gone is not None:
         raise InputError(deleted(uri, experiment, gone))
+
+
+def _require_room(folder: Path) -> None:
+    """Check that files can be made in a folder: SQLite keeps its journal beside a database.
+
+    Raises:
+        OSError: If not.
+    """
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        # what the system says need not name the folder: in /proc there is 'no such file'
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(f"no file can be made in {folder} ({reason})") from error
 
 
 def _deleted_experiment(path: Path, name: str) -> str | None:
@@ -104,7 +157,7 @@ def page_address(uri: str) -> str:
 
     Empty for a hosted service whose pages are not at its URI.
     """
-    if uri.startswith("http"):
+    if uri.lower().startswith("http"):
         # who opens it is asked for name and password
         return re.sub(r"://[^/@]*@", "://", uri).rstrip("/")
     return "" if is_server(uri) else UI_ADDRESS

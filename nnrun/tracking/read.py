@@ -63,8 +63,10 @@ def _found(client: "MlflowClient", uri: str, named: str) -> "Run":
     if place is None:
         names = [known.name for known in client.search_experiments()]
         rule = f"is no experiment of {masked(uri)}"
-        hint = did_you_mean(named, names) or did_you_mean(experiment, names)
-        raise InputError(Issue("experiment", named, rule, hint))
+        hints = [did_you_mean(text, names) for text in (named, experiment)]
+        # where nothing is near, both list what is known
+        near = [hint for hint in hints if hint.startswith("did")]
+        raise InputError(Issue("experiment", named, rule, [*near, hints[0]][0]))
     runs = client.search_runs(
         [place.experiment_id],
         "tags.`nnrun.kind` = 'sweep'",

@@ -15,7 +15,7 @@ from filelock import FileLock
 from nnrun.errors import InputError, Issue, masked
 from nnrun.tracking import sqlite
 from nnrun.tracking.address import (
-    EXAMPLE,
+    advice,
     deleted,
     in_shell,
     mlflow,
@@ -41,6 +41,14 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
+
+IN_FOLDERS = "MLFLOW_ALLOW_FILE_STORE"
+"""What MLflow asks for before it uses a folder as a store."""
+
+FOLDER_HINT = (
+    "take sqlite:///outputs/mlflow.db: 'mlflow migrate-filestore' brings a folder's runs into such "
+    f"a file; or set {IN_FOLDERS}=true in the environment"
+)
 
 READING = "MLFLOW_TRACKING_URI names the store"
 
@@ -100,7 +108,7 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
                 client, found = _open_sqlite(uri, path, experiment, artifacts)
                 database = sqlite.Database.at(path)
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
-        if uri.startswith("http") and (unreachable(error) or passing(error)):
+        if uri.lower().startswith("http") and (unreachable(error) or passing(error)):
             raise _away(uri, error) from error
         raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":
@@ -195,13 +203,17 @@ def _away(uri: str, error: Exception) -> TrackingError:
     return TrackingError(f"the MLflow server at {masked(uri)} cannot be used now: {said}")
 
 
-def unusable(uri: str, error: Exception, hint: str = EXAMPLE) -> InputError:
+def unusable(uri: str, error: Exception, hint: str = "") -> InputError:
     """Say that a store cannot be used, and why."""
+    hint = hint or advice(uri)
     if isinstance(error, ModuleNotFoundError) and uri.startswith("postgresql:"):
         hint = "name a driver that is installed: postgresql+psycopg2://..."
     if "out-of-date database schema" in str(error):
         command = in_shell([*mlflow(), "db", "upgrade", masked(uri)])
         hint = f"back the database up, then: {command}"
+    if IN_FOLDERS in str(error):
+        rule = "is a folder, in which this MLflow keeps no runs"
+        return InputError(Issue("tracking.uri", masked(uri), rule, FOLDER_HINT))
     rule = f"cannot be used as an MLflow store: {masked(first_line(error))}"
     return InputError(Issue("tracking.uri", masked(uri), rule, hint))
 

@@ -180,6 +180,10 @@ def test_a_sweep_is_read_back_from_the_store(
         assert there.sweep["command"] == here.sweep["command"]
     with pytest.raises(InputError, match=r"my/frist: is no experiment of .*did you mean 'm"):
         package.load("mlflow:my/frist")
+    with pytest.raises(InputError, match=r"is no experiment of .*did you mean 'my/first'\?"):
+        package.load(f"mlflow:my/frist/{older.name}")
+    with pytest.raises(InputError, match=r"zzz/1: is no experiment of .*known: Default, my/first"):
+        package.load("mlflow:zzz/1")
     one_id, other_id = (str(tracking(folder)["id"]) for folder in (older, newer))
     _edit(
         nnrun.folder / "outputs" / "mlflow.db",

@@ -272,7 +272,6 @@ def test_the_command_names_the_store_as_the_user_did(tracker: Tracker) -> None:
     ("uri", "said"),
     [
         ("", "must be an MLflow tracking URI"),
-        ("sqlite://mlflow.db", "must be sqlite:/// and the path of a file"),
         ("sqlite:///:memory:", "must be sqlite:/// and the path of a file"),
         ("sqlite:///not_a_database.txt", "file is not a database"),
         ("sqlite:///not_a_database.txt/mlflow.db", "File exists"),
@@ -289,6 +288,39 @@ def test_bad_stores_are_refused_with_the_reason(
     assert said in text
     assert "secret" not in text
     assert text.endswith("(for instance sqlite:///outputs/mlflow.db, or tracking=off)")
+
+
+@pytest.mark.parametrize(
+    ("uri", "rule", "remedy"),
+    [
+        ("localhost:5000", "is no MLflow tracking URI", "did you mean http://localhost:5000?"),
+        ("10.0.0.7:80/ml", "is no MLflow tracking URI", "did you mean http://10.0.0.7:80/ml?"),
+        ("https:host:5000", "is no MLflow tracking URI", "did you mean https://host:5000?"),
+        ("postgres://me:pw@h/d", "is no MLflow", "did you mean postgresql+psycopg2://me:***@h/d?"),
+        ("outputs/m.db", "is no MLflow tracking URI", "did you mean sqlite:///outputs/m.db?"),
+        ("/tmp/m.db", "is no MLflow tracking URI", "did you mean sqlite:////tmp/m.db?"),
+        ("sqlite://m.db", "must be sqlite:/// and the path", "did you mean sqlite:///m.db?"),
+        ("sqlite:m.db", "must be sqlite:/// and the path", "did you mean sqlite:///m.db?"),
+        ("file:./mlruns", "keeps no runs", "set MLFLOW_ALLOW_FILE_STORE=true in the environment"),
+        ("mlruns", "keeps no runs", "'mlflow migrate-filestore' brings a folder's runs into such"),
+    ],
+)
+def test_the_likely_uri_is_named(
+    refusal: Callable[..., str], uri: str, rule: str, remedy: str
+) -> None:
+    text = refusal(uri)
+    assert rule in text
+    assert remedy in text
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file")
+def test_a_database_where_no_file_can_be_made_is_refused_at_once(
+    refusal: Callable[..., str],
+) -> None:
+    began = time.monotonic()
+    assert "no file can be made in /proc (" in refusal("sqlite:////proc/mlflow.db")
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_that_does_not_answer_is_given_up_soon() -> None:

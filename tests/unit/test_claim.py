@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from nnrun.config import Tracking
 from nnrun.errors import InputError
 from nnrun.pipeline.claim import LOCK, MARKER, Claim, identity_of
 from tests.conftest import make_setting
@@ -104,3 +106,25 @@ def test_jobs_are_the_same_if_they_would_do_the_same():
     assert identity_of([a, b]) == identity_of([job(make_setting(lr=0.1)), b])
     assert identity_of([a, b]) != identity_of([b, a])
     assert identity_of([a]) != identity_of([job(make_setting(lr=0.1), seeds=4)])
+
+
+@pytest.mark.parametrize(
+    ("tracking", "same"),
+    [
+        ({"wait": 7.0}, True),
+        ({"bulk": False}, True),
+        ({"register": "xor"}, True),
+        ({"uri": "http://me:new@host"}, True),
+        ({"uri": "http://another"}, False),
+        ({"name": "off"}, False),
+        ({"trials": True}, False),
+        ({"models": "best"}, False),
+    ],
+)
+def test_a_sweep_goes_on_with_whatever_changes_nothing_that_it_leaves(tracking, same):
+    before = Tracking(uri="http://me:old@host")
+    first, second = (
+        identity_of([replace(job(make_setting()), tracking=t)])
+        for t in (before, replace(before, **tracking))
+    )
+    assert (first == second) == same
