@@ -12,7 +12,7 @@ from yaml import YAMLError
 
 from nnrun import places
 from nnrun.errors import InputError, TrainingFailed
-from nnrun.hydra_ext import folders
+from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.hydra_ext.flags import read_flags
 from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
@@ -40,6 +40,7 @@ def main() -> None:
         os.environ.pop(places.STORE, None)  # set to nothing is not set, as for MLflow itself
     folders.add_plugins()
     folders.register_resolver()
+    loader.install()
     tracebacks_wanted = os.environ.get(FULL_ERROR) == "1"
     # Hydra then lets exceptions through, so that one place decides what the user sees
     os.environ[FULL_ERROR] = "1"

@@ -18,6 +18,7 @@ from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import DATA
 from nnrun.registry import Registry
 from nnrun.schema import FIELD_HINT, build
+from nnrun.words import listing
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "data": DATA,
@@ -53,12 +54,34 @@ def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str
         if target is None and name is None:
             raise InputError(Issue("name", None, f"needs a name, or a {custom.TARGET}"))
         if target is None:
-            return build(registry[name], options, issues, prefix + ".")
+            return _entry(registry, str(name), options, issues, prefix)
         return _own(kind, str(target), options, issues, prefix)
     except InputError as error:
         key = custom.TARGET if target is not None else "name"
         issues += [Issue(f"{prefix}.{key}", i.value, i.rule, i.hint) for i in error.issues]
         return None
+
+
+def _entry(
+    registry: Registry[Any],
+    name: str,
+    options: Mapping[str, Any],
+    issues: list[Issue],
+    prefix: str,
+) -> Any:
+    """Make a registered component, as ``make`` does; say which others have a key that it lacks."""
+    keys = {other: {f.name for f in fields(entry)} for other, entry in registry.items()}
+    cls = registry[name]
+    before = len(issues)
+    for key in [key for key in options if key not in keys[name]]:
+        if having := sorted(other for other in keys if key in keys[other]):
+            rule, verb = f"{prefix}={name} has no {key}", "has" if len(having) == 1 else "have"
+            hint = f"{listing(having, 8)} {verb}"
+            issues.append(Issue(f"{prefix}.{key}", options[key], rule, hint))
+    odd = {issue.key for issue in issues[before:]}
+    rest = {key: value for key, value in options.items() if f"{prefix}.{key}" not in odd}
+    made = build(cls, rest, issues, prefix + ".")
+    return None if odd else made
 
 
 def _own(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from nnrun.synonyms import SYNONYMS
+
 
 @dataclass(frozen=True)
 class Issue:
@@ -51,20 +53,45 @@ class TrainingFailed(Exception):
     """A job's training raised an error; its record holds the traceback."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Suggest the known word that a misspelt one was likely meant to be.
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Suggest the known word that was likely meant: another case, another tool's, or misspelt.
+
+    What was typed is never suggested: where it is known, something else is wrong with it.
+
+    Args:
+        word: As typed.
+        known: What could have been meant; dotted keys are found by their last part, too.
 
     Example:
         >>> did_you_mean("sigmiod", ["tanh", "sigmoid"])
         "did you mean 'sigmoid'?"
+        >>> did_you_mean("ReLU", ["relu", "elu"]), did_you_mean("learning_rate", ["lr", "seed"])
+        ("did you mean 'relu'?", "did you mean 'lr'?")
         >>> did_you_mean("zzz", ["tanh", "sigmoid"])
         'known: sigmoid, tanh'
     """
-    names = sorted(known)
-    close = get_close_matches(str(word), names, n=1, cutoff=0.55)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"known: {listed(names)}"
+    names = sorted(set(known) - {str(word)})
+    meant = _nearest(str(word), names)
+    if meant is not None:
+        return f"did you mean '{meant}'?"
+    return f"known: {listed(names)}" if names else ""
+
+
+def _nearest(word: str, names: Sequence[str]) -> str | None:
+    """Return the name that a word is closest to: written otherwise, a synonym, then misspelt."""
+    by_word = {_folded(name): name for name in reversed(names)}
+    by_end = {_folded(name.rpartition(".")[2]): name for name in reversed(names)}
+    for text in dict.fromkeys((_folded(word), _folded(word.rpartition(".")[2]))):
+        synonyms = [name for name in SYNONYMS.get(text, ()) if name in names]
+        found = by_word.get(text) or next(iter(synonyms), None) or by_end.get(text)
+        if text and found:
+            return found
+    close = get_close_matches(_folded(word), by_word, n=1, cutoff=0.55)
+    return by_word[close[0]] if close else None
+
+
+def _folded(word: str) -> str:
+    return re.sub(r"[-_\s]", "", word.casefold())
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

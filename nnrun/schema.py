@@ -1,15 +1,17 @@
 """Check plain mappings against frozen dataclasses, collecting every broken rule."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from itertools import chain
 from math import isfinite
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.errors import InputError, Issue, did_you_mean, shown
 
 T = TypeVar("T")
 
@@ -103,7 +105,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         return _adapter(hint).validate_python(value, strict=True)
     except ValidationError as error:
         rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
-        advice = _near(hint, value)
+        advice = _near(hint, value) or _otherwise(hint, value)
         if isinstance(value, tuple) and any(e["type"] in COLLECTIONS for e in error.errors()):
             rule, advice = _unfit(hint)
     except PydanticSchemaGenerationError:
@@ -124,6 +126,7 @@ def _rule(error: Any) -> str:
         ("Input should be a valid", "must be a"),
         ("Input should", "must"),
         ("String should", "must"),
+        ("must be a boolean", "must be true or false"),
         ("a integer", "a whole number"),
         ("a tuple", "a list"),
         ("a string", "text"),
@@ -139,3 +142,65 @@ def _near(hint: Any, value: Any) -> str:
     literals = [word for word in getattr(hint, "__args__", ()) if isinstance(word, str)]
     guess = did_you_mean(value, literals) if isinstance(value, str) and literals else ""
     return guess if guess.startswith("did") else ""
+
+
+WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("none", "null", "nil", "~", ""), None),
+    **dict.fromkeys(("true", "yes", "on", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "n", "0"), False),
+}
+"""What stands for nothing, yes and no elsewhere."""
+
+SUFFIXES = {"k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
+
+
+def _otherwise(hint: Any, value: Any) -> str:
+    """Suggest the value that fits a field, of those that the given one may be meant as."""
+    readings = list(_readings(value))
+    lists = ((one,) for one in [value, *readings] if not isinstance(one, tuple))
+    for reading in chain(readings, lists):
+        try:
+            _adapter(hint).validate_python(reading, strict=True)
+        except ValidationError:
+            continue
+        return f"did you mean {shown(reading)}?"
+    return ""
+
+
+def _readings(value: Any) -> Iterator[Any]:
+    """Yield what a value may be meant as, likeliest first."""
+    if isinstance(value, tuple) and len(value) == 1:
+        yield value[0]
+    if isinstance(value, str):
+        yield from _readings_of_text(value.strip())
+    elif str(value) in WORDS:
+        yield WORDS[str(value)]
+    if value is False or value is None:
+        yield "off"
+
+
+def _readings_of_text(text: str) -> Iterator[Any]:
+    if text.casefold() in WORDS:
+        yield WORDS[text.casefold()]
+    number = re.fullmatch(r"([-+]?[\d_ ,']*\.?\d+(?:e[-+]?\d+)?) ?([kmg%]?)", text.casefold())
+    if number:
+        yield from _numbers(*number.groups())
+    inner = re.fullmatch(r"[\[(]?\s*(.*?)\s*[\])]?", text)
+    if inner and "," in inner[1]:
+        yield tuple(_number(part) for part in re.split(r"\s*,\s*", inner[1]))
+
+
+def _numbers(digits: str, suffix: str) -> Iterator[Any]:
+    """Read a number whose commas part thousands, or stand for the decimal point."""
+    grouped = re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", digits)
+    point = digits.replace(",", "" if grouped else ".")
+    value = _number(re.sub(r"[_ ']", "", point))
+    if not isinstance(value, str):
+        yield plain(round(value * SUFFIXES.get(suffix, 1), 15))
+
+
+def _number(text: str) -> Any:
+    try:
+        return plain(float(text))
+    except ValueError:
+        return text

@@ -27,6 +27,7 @@ from nnrun.config import (
 from nnrun.errors import InputError, Issue, listed
 from nnrun.fit import fitted
 from nnrun.network.penalties import Clipping, Penalties
+from nnrun.places import STUDIES
 from nnrun.schema import build, plain
 
 SWEEP = "sweep"
@@ -82,7 +83,10 @@ def read(config: Mapping[str, Any]) -> Job:
     values = plain(config)
     issues: list[Issue] = []
     groups = [*SECTIONS, *REGISTRIES]
-    others = {k: v for k, v in values.items() if k not in (*groups, SWEEP)}
+    others = {k: v for k, v in values.items() if k not in (*groups, SWEEP, STUDIES)}
+    if STUDIES in values:
+        rule = "the keys of a study stand at the top, not below its group"
+        issues.append(Issue(STUDIES, None, rule, "its file begins with '# @package _global_'"))
     top = build(_TopLevel, others, issues, also_known=groups)
     parts = {key: _group(key, values.get(key), issues) for key in groups}
     if issues or top is None:
@@ -108,7 +112,9 @@ def _require_saved(job: Job) -> None:
 def _group(key: str, section: Any, issues: list[Issue]) -> Any:
     if not isinstance(section, Mapping):
         rule = f"must be an option of the group '{key}'"
-        issues.append(Issue(key, "null" if section is None else section, rule))
+        hint = f"in a study: 'defaults: [override /{key}: {section}]'"
+        hint = hint if isinstance(section, str) else ""
+        issues.append(Issue(key, "null" if section is None else section, rule, hint))
         return None
     if key not in SECTIONS:
         return make(key, section, issues)

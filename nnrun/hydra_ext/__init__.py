@@ -1,7 +1,9 @@
 """What connects nnrun to Hydra.
 
 - ``folders``: where conf/ and experiments/ are, from a checkout and from a wheel.
-- ``grid``, ``draws``: from the arguments of a sweep to its jobs.
+- ``loader``: composes as Hydra does, and refuses what Hydra stumbles over; ``options``: what is
+  chosen of a group.
+- ``planning``, ``grid``, ``draws``, ``ranges``: from the arguments of a sweep to its jobs.
 - ``flags``, ``own_keys``, ``refusals``: Hydra's flags, its own keys, and what it cannot use.
 - ``compose``, ``template``, ``resolve``: a job's configuration in a millisecond or two.
 - ``jobs``, ``yaml_text``: a job's folder, log and callbacks, as Hydra's launchers leave them.

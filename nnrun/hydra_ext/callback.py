@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnrun.errors import InputError
+from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext import folders
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Check(Callback):
             # what is suppressed Hydra meets next, and raises it where it is no warning
             values = plain(config)
             require_no_grid(values)
+            _require_no_params(config)
             read(values)
             require_usable(config)
             folder = Path(str(config.hydra.run.dir))
@@ -69,6 +70,16 @@ class Check(Callback):
             sweep = ForeignSweep(folder, overrides, states(folder))
             Check.foreign_sweep = sweep
             finish_later(lambda: finish_foreign_sweep(sweep))
+
+
+def _require_no_params(config: DictConfig) -> None:
+    """Check that a single run was not given a grid, which it would leave aside."""
+    params = OmegaConf.select(config, "hydra.sweeper.params")
+    if params:
+        study = OmegaConf.select(config, "hydra.runtime.choices.experiments")
+        hint = "add -m; for a single run hydra.sweeper.params=null"
+        rule = "has a sweep in hydra.sweeper.params, and this is a single run"
+        raise InputError(Issue("experiments" if study else "configuration", study, rule, hint))
 
 
 def _refuse_grid(config: DictConfig) -> None:

@@ -11,7 +11,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue, listed
-from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
 from nnrun.validate import SWEEP, SWEEP_KEYS, read, require_one_sweep
 
@@ -34,6 +33,14 @@ class BadJobs(InputError):
         if len(self._bad) > MOST_LISTED:
             lines.append(f"  ... and {len(self._bad) - MOST_LISTED:,} more")
         return "\n".join(lines)
+
+
+def refused_jobs(bad: Sequence[tuple[str, InputError]], n_jobs: int) -> InputError:
+    """Return the error of bad jobs: what all jobs break is said once, without them."""
+    first = bad[0][1]
+    if len(bad) == n_jobs > 1 and all(error.issues == first.issues for _, error in bad):
+        return InputError(*first.issues)
+    return BadJobs(bad, n_jobs)
 
 
 def read_config(config: DictConfig) -> Job:
@@ -89,9 +96,9 @@ def check_jobs(
             jobs.append(read(composer.values(overrides)))
         except (InputError, HydraException, OmegaConfBaseException) as error:
             name = f"#{number} {' '.join(filter_overrides(overrides))}"
-            bad.append((name, in_our_words(error)))
+            bad.append((name, composer.refusal(overrides, error)))
     if bad:
-        raise BadJobs(bad, len(batch))
+        raise refused_jobs(bad, len(batch))
     require_one_sweep(jobs)
     _require_own_folders(composer, master, batch, first)
     return jobs

@@ -1,37 +1,91 @@
 """Hydra's composition errors, said in nnrun's words: the key, the value, the likely fix."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
 
 from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.hydra_ext.loader import fits
+from nnrun.hydra_ext.options import TABLES
+from nnrun.places import STUDIES
 from nnrun.validate import known_keys
+from nnrun.words import listing
+
+BY_SHELL = "quote it for the shell and for Hydra, as in 'features.terms={}'"
+"""How what Hydra's grammar refuses is mostly mended."""
 
 
 def in_our_words(error: Exception) -> InputError:
     """Turn an error of Hydra or OmegaConf into ours; an InputError stays what it is."""
     if isinstance(error, InputError):
         return error
-    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    text = _one_line(error)
     if isinstance(error, MissingConfigException):
         return InputError(_missing(error, text))
     if isinstance(error, OverrideParseException):
-        reason = text.split(" See https", 1)[0]
-        terms = '[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]"
-        hint = f"quote it for the shell and for Hydra, as in 'features.terms={terms}'"
-        return InputError(Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint))
-    several = re.match(r"Ambiguous value for argument '([^']+)'", text)
+        return InputError(_not_read(error, text))
+    several = re.match(r"Ambiguous value for argument '(.+?)' 1\. To use", text)
     if several:
         hint = f"add -m before the overrides, as in: python -m nnrun -m {several[1]}"
+        decimal = re.fullmatch(r"(.+=-?\d+),(\d+)", several[1])
+        if decimal:
+            hint += f"; a decimal number has a point: {decimal[1]}.{decimal[2]}"
         return InputError(Issue(several[1], None, "several values need a sweep", hint))
     wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if isinstance(error, ConfigCompositionException) and wrong_key:
-        key = wrong_key[1].split("@")[0]
-        return InputError(Issue(key, None, "is not a known key", _meant(key)))
+        key, at, package = wrong_key[1].partition("@")
+        return InputError(_wrong_package(key, package) if at else _unknown(key))
     merging = re.fullmatch(r"Error merging override (.*)", text)
     if merging and error.__context__ is not None:
         return InputError(Issue(merging[1], None, _first_line(error.__context__)))
     return InputError(Issue("configuration", None, text))
+
+
+def wrong_keys(
+    error: Exception, values: Sequence[Override], bare: DictConfig, loader: ConfigLoader
+) -> InputError:
+    """Turn an error of Hydra into ours where it is about keys that are not there: name them all.
+
+    Args:
+        error: What was raised.
+        values: The overrides besides those that choose options.
+        bare: What was composed without these; they are applied to it.
+        loader: Composed it.
+    """
+    if not isinstance(error, ConfigCompositionException):
+        return in_our_words(error)
+    chosen = bare.hydra.runtime.choices
+    issues = []
+    for override in values:
+        there = bare.copy()
+        if not fits(override, bare):
+            issues += [
+                _wrong_key(key, chosen.get(key.split(".")[0]), loader)
+                for key in _keys(override.key_or_group, override.value())
+                if not _has(there, key)
+            ]
+    return InputError(*issues) if issues else in_our_words(error)
+
+
+def _keys(key: str, value: Any) -> list[str]:
+    if isinstance(value, dict) and value:
+        return [inner for name, one in value.items() for inner in _keys(f"{key}.{name}", one)]
+    return [key]
+
+
+def _has(config: DictConfig, key: str) -> bool:
+    """Say whether a configuration has a key, whatever its value."""
+    *parents, last = key.split(".")
+    node: Any = config
+    for parent in parents:
+        inner = isinstance(node, DictConfig)
+        node = node._get_node(parent, validate_access=False) if inner else None
+    return isinstance(node, DictConfig) and last in list(node)
 
 
 def _first_line(error: BaseException) -> str:
@@ -39,27 +93,64 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-ELSEWHERE = {
-    "learning_rate": "lr",
-    "batch": "batch_size",
-    "epochs": "budget",
-    "steps": "budget",
-    "hidden": "network.hidden",
-    "layers": "network.hidden",
-    "activation": "network.activation",
-    "momentum": "optimizer",
-}
-"""What other tools call our keys."""
+def _one_line(error: Exception) -> str:
+    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return text.split(" Search path:", 1)[0]
+
+
+def _wrong_key(key: str, option: Any, loader: ConfigLoader) -> Issue:
+    """Say that a key is none, or none of the option that was chosen of its group."""
+    group, _, name = key.partition(".")
+    having = _options_with(group, name, loader) if option and name else []
+    if having:
+        verb = "has" if len(having) == 1 else "have"
+        return Issue(key, None, f"{group}={option} has no {name}", f"{listing(having, 8)} {verb}")
+    return _unknown(key)
+
+
+def _unknown(key: str) -> Issue:
+    return Issue(key, None, "is not a known key", _meant(key))
+
+
+def _wrong_package(group: str, package: str) -> Issue:
+    """Say that a group stands nowhere else than under its own name."""
+    hint = f"write {group}=..."
+    if package.split(".")[0] == STUDIES:
+        hint = "a study's file begins with '# @package _global_'"
+    return Issue(f"{group}@{package}", None, "is not a known key", hint)
+
+
+def _options_with(group: str, name: str, loader: ConfigLoader) -> list[str]:
+    """Return the options of a group that have a key."""
+    return [
+        option
+        for option in loader.get_group_options(group)
+        if name in _keys_of(f"{group}/{option}", loader)
+    ]
+
+
+def _keys_of(path: str, loader: ConfigLoader) -> Sequence[str]:
+    """Return the keys that an option's file gives its group."""
+    for source in loader.get_sources():
+        if source.is_config(path):
+            config: Any = source.load_config(path).config
+            inner = config.get(path.split("/")[0])  # where its package is the whole configuration
+            return list(inner if isinstance(inner, DictConfig) else config)
+    return []
 
 
 def _meant(key: str) -> str:
     """Suggest a key; where none is close, list the top level rather than everything."""
-    if key in ELSEWHERE:
-        return f"did you mean '{ELSEWHERE[key]}'?"
-    guess = did_you_mean(key, known_keys())
+    guess = did_you_mean(key, [*known_keys(), "hydra.run.dir"])
     if guess.startswith("did"):
         return guess
     return did_you_mean(key, [known for known in known_keys() if "." not in known])
+
+
+def _not_read(error: OverrideParseException, text: str) -> Issue:
+    reason = text.split(" See https", 1)[0]
+    hint = BY_SHELL.format('[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]")
+    return Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint)
 
 
 def _missing(error: MissingConfigException, text: str) -> Issue:
@@ -68,4 +159,6 @@ def _missing(error: MissingConfigException, text: str) -> Issue:
     if not group or not error.options:
         return Issue(str(path) or "configuration", None, text)
     hint = did_you_mean(option, error.options)
+    if group == "data" and option.lower().endswith(TABLES):
+        hint = f"did you mean data=table data.path={option} data.label=COLUMN?"
     return Issue(group, option, f"is not an option of the group '{group}'", hint)

@@ -12,8 +12,11 @@ from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from nnrun.errors import InputError
+from nnrun.hydra_ext.complaints import in_our_words, wrong_keys
 from nnrun.hydra_ext.template import Template, Trees
 
 MOST_TEMPLATES = 128
@@ -89,6 +92,16 @@ class Composer:
         task = template.task(values)
         OmegaConf.copy_cache(from_config=self._master, to_config=task)
         return task
+
+    def refusal(self, overrides: Sequence[str], error: Exception) -> InputError:
+        """Say in our words why a job cannot be composed or checked."""
+        if not isinstance(error, HydraException):
+            return in_our_words(error)
+        try:
+            template, values = self._split([_parsed(line) for line in overrides])
+        except HydraException:
+            return in_our_words(error)
+        return wrong_keys(error, values, template.trees([]).config, self._loader)
 
     def _plain(self, overrides: Sequence[str], resolve: bool) -> dict[str, Any]:
         template, values = self._split([_parsed(line) for line in overrides])

@@ -16,6 +16,7 @@ from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
+from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
@@ -30,6 +31,7 @@ def run_elsewhere(
     master: DictConfig,
     batches: Sequence[Sequence[Sequence[str]]],
     tuning: Tuning | None = None,
+    notes: Sequence[str] = (),
 ) -> list[Any]:
     """Check all jobs, then hand them to a launcher, as Hydra's basic sweeper does.
 
@@ -39,6 +41,7 @@ def run_elsewhere(
         master: The composed configuration of the sweep.
         batches: The overrides of each job.
         tuning: What is chosen for each job first, by this process.
+        notes: What is said of the jobs before they are trained.
 
     Returns:
         What the launcher returned of each batch.
@@ -52,6 +55,7 @@ def run_elsewhere(
         batches, tuned = tuned_batches(composer, master, batches, tuning, Clock())
     overrides = [job for batch in batches for job in batch]
     jobs = check_jobs(composer, master, overrides, first=0)
+    terminal.say_notes(notes)
     if jobs[0].plan_only:
         show_plan(jobs)
         return []

@@ -1,6 +1,7 @@
 """From the arguments of a sweep to its jobs: cross product, zipped keys, random draws."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
+from nnrun.hydra_ext.ranges import MOST_VALUES, range_problem
 from nnrun.validate import SWEEP_KEYS
 
 NODE = "sweep"
@@ -77,6 +79,7 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
     order = list(axes)
     merged = _zipped(axes, wanted.zip, issues)
     _check_intervals(merged, wanted, issues)
+    _require_not_too_many(merged, wanted, issues)
     if issues:
         raise InputError(*issues)
     if wanted.random is None:
@@ -123,6 +126,8 @@ def _axes(overrides: Sequence[Override], issues: list[Issue]) -> dict[str, Axis]
                 issues.append(Issue(key, None, "describes the sweep, so it has one value"))
         elif isinstance(value, IntervalSweep):
             axes[key] = Axis((key,), interval=value)
+        elif problem := range_problem(override):
+            issues.append(problem)
         elif override.is_sweep_override():
             axes[key] = Axis((key,), [(f"{key}={v}",) for v in override.sweep_string_iterator()])
         else:
@@ -194,6 +199,13 @@ def _check_intervals(axes: Sequence[Axis], options: Options, issues: list[Issue]
             rule = "an interval is drawn from, so a number of draws is needed"
             issues.append(Issue(key, None, rule, f"add {NODE}.random=100"))
         issues += interval_problems(key, axis.interval)
+
+
+def _require_not_too_many(axes: Sequence[Axis], options: Options, issues: list[Issue]) -> None:
+    jobs = options.random or math.prod(len(axis.rows) for axis in axes if axis.interval is None)
+    if jobs > MOST_VALUES:
+        rule = f"makes {jobs:,} jobs; at most {MOST_VALUES:,}"
+        issues.append(Issue("sweep", None, rule, f"try some at random: {NODE}.random=1000"))
 
 
 def _draw(axis: Axis, n_draws: int, seed: int) -> list[tuple[str, ...]]:

@@ -20,6 +20,7 @@ from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
+from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim, identity_of, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
@@ -35,6 +36,7 @@ def run_sweep(
     master: DictConfig,
     batches: Sequence[Sequence[Sequence[str]]],
     tuning: Tuning | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
     """Run a sweep whose jobs are all known: check, tune, find its folder, train, finish.
 
@@ -43,6 +45,7 @@ def run_sweep(
         master: The composed configuration of the sweep.
         batches: The overrides of each job; a batch is trained together.
         tuning: What is chosen for each job first.
+        notes: What is said of the jobs before they are trained.
 
     Raises:
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
@@ -54,6 +57,7 @@ def run_sweep(
         batches, tuned = tuned_batches(composer, master, batches, tuning, clock)
     with clock("compose"):
         jobs = check_jobs(composer, master, [job for batch in batches for job in batch], first=0)
+    terminal.say_notes(notes)
     if jobs[0].plan_only:
         show_plan(jobs)
         return

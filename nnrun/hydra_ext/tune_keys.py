@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 
 from nnrun.errors import InputError, Issue
+from nnrun.hydra_ext.ranges import range_problem
 from nnrun.validate import SWEEP
 
 EXAMPLE = "for instance 'sweep.tune={lr:[0.03,0.1,0.3]}'"
@@ -103,17 +104,18 @@ def _row(key: str, values: Any) -> list[tuple[str, Any]]:
     """Return the override and the value of each of a key's choices; none if it is no list."""
     if isinstance(values, str):  # as the command line takes it: a,b,c or range(1,4)
         override = OverridesParser.create().parse_overrides([f"{key}={values}"])[0]
-        if not override.is_discrete_sweep():
+        if not override.is_discrete_sweep() or range_problem(override):
             return []
         texts = list(override.sweep_string_iterator())
         parsed = OverridesParser.create().parse_overrides([f"{key}={text}" for text in texts])
         values = [one.value() for one in parsed]
     if not isinstance(values, list):
         return []
-    return [(f"{key}={_text(key, value)}", value) for value in values]
+    return [(f"{key}={value_text(key, value)}", value) for value in values]
 
 
-def _text(key: str, value: Any) -> str:
+def value_text(key: str, value: Any) -> str:
+    """Write a value as Hydra's command line takes it."""
     override = Override(
         type=OverrideType.CHANGE, key_or_group=key, value_type=ValueType.ELEMENT, _value=value
     )

@@ -12,7 +12,6 @@ from omegaconf.errors import OmegaConfBaseException
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.check import BadJobs, check_jobs
-from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.pipeline import terminal
@@ -109,7 +108,7 @@ def _arms(composer: Composer, jobs: Jobs, tuning: Tuning) -> list[Arm]:
             try:
                 trials.append(read({**composer.values([*overrides, *choice]), **seeds}))
             except (InputError, HydraException, OmegaConfBaseException) as error:
-                refused = in_our_words(error)
+                refused = composer.refusal([*overrides, *choice], error)
                 name = " ".join([f"#{number}", *filter_overrides(overrides), *choice])
                 bad.append((name, refused))
                 issues |= {str(issue): issue for issue in refused.issues}

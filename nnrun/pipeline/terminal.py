@@ -51,6 +51,9 @@ def announce(
         f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
         f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
     ]
+    n_jobs = sum(len(want.jobs) for want in wants)
+    if n_jobs > len(wants) and not doing:
+        lines.append(f"{n_jobs:,} jobs ask for them: equal settings are trained once.")
     if expected.cached:
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
     if expected.measured or (where is None and expected.cached < expected.trials):
@@ -60,6 +63,12 @@ def announce(
         lines.append(where)
     # soft_wrap: what is found by a search, or copied, must not be cut by a line's end
     _console().print(" ".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Print what a reader of the plan should know, a line each."""
+    for note in notes:
+        _console().print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:

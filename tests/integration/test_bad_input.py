@@ -25,7 +25,7 @@ CASES = {
     "unknown key": (["lrr=0.1"], "lrr: is not a known key (did you mean 'lr'?)"),
     "unknown key in a group": (["network.hiden=[4]"], "did you mean 'network.hidden'?"),
     "unknown key added": (["+foo=1"], "foo=1: is not a known key"),
-    "unknown key added in a group": (["+optimizer.momentum=0.9"], "optimizer.momentum=0.9: is not"),
+    "key of another option": (["+optimizer.momentum=0.9"], "optimizer=sgd has no momentum"),
     "deleted key": (["~lr"], "lr: is required"),
     "unknown option": (["features=prodct"], "did you mean 'product'?"),
     "unknown group": (["featres=raw"], "did you mean 'features'?"),

@@ -22,6 +22,7 @@ ORDER = [
         "registry",
         "seeds",
         "schema",
+        "synonyms",
         "templates",
         "words",
     },

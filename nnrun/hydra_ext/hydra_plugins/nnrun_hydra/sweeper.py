@@ -5,7 +5,6 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra_plugins.nnrun_hydra.launcher import NnrunLauncher
 
 
@@ -28,22 +27,17 @@ class NnrunSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep; where its input is bad, leave nothing behind."""
-        from nnrun.hydra_ext.check import grid_options
         from nnrun.hydra_ext.elsewhere import run_elsewhere
-        from nnrun.hydra_ext.grid import plan_grid
+        from nnrun.hydra_ext.planning import plan_sweep
         from nnrun.hydra_ext.sweep import run_sweep
-        from nnrun.hydra_ext.tune_keys import read_tuning
 
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
-        options = grid_options(self.config)
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        jobs = plan_grid(overrides, options)
-        tuning = read_tuning(overrides, options)
-        batches = list(self.split_overrides_to_chunks(jobs, self.max_batch_size))
+        plan = plan_sweep(self.hydra_context.config_loader, self.config, arguments)
+        batches = list(self.split_overrides_to_chunks(plan.jobs, self.max_batch_size))
+        rest = (self.hydra_context, self.config, batches, plan.tuning, plan.notes)
         if isinstance(self.launcher, NnrunLauncher):
-            run_sweep(self.hydra_context, self.config, batches, tuning)
+            run_sweep(*rest)
             return None
-        return run_elsewhere(self.launcher, self.hydra_context, self.config, batches, tuning)
+        return run_elsewhere(self.launcher, *rest)

@@ -1,0 +1,131 @@
+"""Hydra's loader, which composes a configuration, where the user's mistakes end in plain words.
+
+Hydra chooses a group's options before it applies values. Of a group that is swept it chooses none,
+and so refuses keys that only the swept options have: here these are left to the jobs, each of
+which is composed and checked with all of its values.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hydra._internal.hydra as hydra_main
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_repository import IConfigRepository
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from nnrun.errors import InputError
+from nnrun.hydra_ext.refusals import refusal
+
+FOR_THE_SWEEP = ("sweep", "hydra")
+"""Sections that are read once for all jobs."""
+
+
+class Loader(ConfigLoaderImpl):
+    """Composes what Hydra's loader does; refuses what it stumbles over."""
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        """Compose a configuration, as Hydra does.
+
+        Raises:
+            InputError: If a group's value is no option, or a key is none of the chosen options.
+            HydraException: Whatever else is wrong.
+        """
+        more = (run_mode, from_shell, validate_sweep_overrides)
+
+        def compose(lines: Sequence[str]) -> DictConfig:
+            return super(Loader, self).load_configuration(config_name, list(lines), *more)
+
+        try:
+            parsed, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
+            self._require_options(parsed, repo)
+            return self._composed(compose, parsed, repo, run_mode)
+        except (HydraException, OmegaConfBaseException, InputError, OSError, MemoryError):
+            raise
+        except Exception as error:  # Hydra checks little of what it is given
+            raise refusal(error, overrides) from error
+
+    def _composed(
+        self,
+        compose: Callable[[Sequence[str]], DictConfig],
+        parsed: Sequence[Override],
+        repo: IConfigRepository,
+        run_mode: RunMode,
+    ) -> DictConfig:
+        try:
+            return compose([str(one.input_line) for one in parsed])
+        except ConfigCompositionException as error:
+            values = [one for one in parsed if _is_value(one, repo)]
+            try:
+                bare = compose([str(one.input_line) for one in parsed if one not in values])
+            except HydraException:
+                raise error from error.__cause__
+            if run_mode == RunMode.MULTIRUN and _sweeps_groups(parsed, bare, repo):
+                refused = [one for one in values if not fits(one, bare)]
+                config = compose([str(one.input_line) for one in parsed if one not in refused])
+                return _with_task(config, parsed)
+            from nnrun.hydra_ext.complaints import wrong_keys
+
+            raise wrong_keys(error, values, bare, self) from error
+
+    def _require_options(self, parsed: Sequence[Override], repo: IConfigRepository) -> None:
+        """Check that what is chosen of each group can be an option's name."""
+        from nnrun.hydra_ext.options import option_issues
+
+        issues = [
+            issue
+            for override in parsed
+            if not override.is_delete() and repo.group_exists(override.key_or_group)
+            for issue in option_issues(override, repo.get_group_options(override.key_or_group))
+        ]
+        if issues:
+            raise InputError(*issues)
+
+
+def install() -> None:
+    """Let ``hydra.main`` compose by our loader: it has no other place to say so."""
+    setattr(hydra_main, "ConfigLoaderImpl", Loader)  # noqa: B010  (it is not exported)
+
+
+def _is_value(override: Override, repo: IConfigRepository) -> bool:
+    """Say whether an override is one of a setting's values, rather than a choice of options."""
+    key = override.key_or_group
+    if override.is_sweep_override() or key.split(".")[0].split("/")[0] in FOR_THE_SWEEP:
+        return False
+    return isinstance(override.value(), dict) or not repo.group_exists(key)
+
+
+def _sweeps_groups(parsed: Sequence[Override], bare: DictConfig, repo: IConfigRepository) -> bool:
+    swept = [one.key_or_group for one in parsed if one.is_sweep_override()]
+    params = OmegaConf.select(bare, "hydra.sweeper.params")
+    return any(map(repo.group_exists, [*swept, *(params or ())]))
+
+
+def fits(override: Override, bare: DictConfig) -> bool:
+    """Say whether a configuration has the key of an override, and apply it if so."""
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config([override], bare)
+    except HydraException:
+        return False
+    return True
+
+
+def _with_task(config: DictConfig, parsed: Sequence[Override]) -> DictConfig:
+    """Write all overrides into a configuration that was composed without some."""
+    own: list[Any] = [one for one in parsed if not one.is_hydra_override()]
+    job = config.hydra.job
+    words: Any = OmegaConf.to_container(job.config.override_dirname, resolve=False)
+    with open_dict(config.hydra):
+        config.hydra.overrides.task = [str(one.input_line) for one in own]
+        job.override_dirname = get_overrides_dirname(overrides=own, **words)
+    return config
