@@ -26,7 +26,8 @@ from nnrun.sweep.blockfile import (
     without_gaps,
     write_block,
 )
-from nnrun.sweep.provenance import NUMERICS_VERSION, numerics_digest, processor
+from nnrun.sweep.numerics import NUMERICS_VERSION, numerics_digest
+from nnrun.sweep.provenance import processor
 
 HOME = Path("outputs/cache")
 """Where the cache is, from the working directory."""

@@ -1,37 +1,17 @@
 """Where a result comes from: command, commit, versions, processor."""
 
-import hashlib
 import platform
 import shlex
 import subprocess
 import sys
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from nnrun.errors import masked
+from nnrun.sweep.numerics import NUMERICS_VERSION
 
 PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
-
-NUMERICS_VERSION = 1
-"""Raised whenever the same setting and seed would give other numbers than before."""
-
-
-SHAPES_NUMBERS = ("network", "problem", "training", "seeds.py", "registry.py")
-"""The parts of the package that a trial's numbers come from."""
-
-
-@cache
-def numerics_digest() -> str:
-    """Return the hash of the source that a trial's numbers come from, sixteen digits."""
-    package = Path(__file__).parents[1]
-    found = hashlib.sha256()
-    for name in SHAPES_NUMBERS:
-        part = package / name
-        for path in [part] if part.is_file() else sorted(part.rglob("*.py")):
-            found.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return found.hexdigest()[:16]
 
 
 def provenance() -> dict[str, Any]:

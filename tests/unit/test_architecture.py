@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import nnrun
+from nnrun.sweep.numerics import SHAPES_NUMBERS
 
 PACKAGE = Path(__file__).parents[2] / "nnrun"
 
@@ -100,6 +101,14 @@ def test_imports_point_backwards_along_the_flow(path):
 
 def test_every_part_has_its_place_in_the_flow():
     assert {part_of(path) for path in FILES} == set(LEVEL)
+
+
+def test_the_cache_s_key_holds_all_that_numbers_come_from():
+    only_words_and_places = {"commands", "errors", "places", "synonyms", "templates", "words"}
+    before = {part for part, level in LEVEL.items() if level <= LEVEL["training"]}
+    held = {Path(name).parts[0].removesuffix(".py") for name in SHAPES_NUMBERS} - {"sweep"}
+    assert held == before - only_words_and_places, "name new parts in sweep/numerics.py or here"
+    assert all((PACKAGE / name).exists() for name in SHAPES_NUMBERS)
 
 
 @pytest.mark.parametrize("module", ["nnrun.network.mlp", "nnrun.training.trainer"])
