@@ -13,8 +13,8 @@ from nnrun.errors import InputError, Issue, listed
 from nnrun.model.load import chosen
 from nnrun.model.model import Model
 from nnrun.network.files import SavedNetworks, read_networks
+from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
-from nnrun.problem.table import read_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +114,7 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
     That is the line of a text file whose cells have no line breaks: its header is row 1, so its
     first sample is row 2. The first sample of a Parquet file is row 1. Empty rows are left out.
     """
-    frame = read_table(table, fewest=1)
+    frame = read_file(table, fewest=1).frame
     outputs = model.predict(frame).tolist()
     classes = model.classify(frame).tolist() if model.classes else None
     header = ["row", *model.outputs, *(["class"] if classes else [])]

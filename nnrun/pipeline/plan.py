@@ -34,6 +34,9 @@ def announce(
         What was said.
     """
     threads = workers(executor)
+    if not doing:
+        about = dict.fromkeys(want.setting.problem.about for want in todo.values())
+        terminal.show_tables([lines for lines in about if lines])
     expected = forecast(todo, cache, threads, measure_from)
     terminal.announce(list(todo.values()), expected, threads, where, doing)
     return expected

@@ -24,8 +24,8 @@ NARROW = 110
 FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
 """Seconds of waiting for MLflow until the first plain line about it, and between two."""
 
-ROWS, FAILURES = 40, 20
-"""Most settings and most failed jobs listed on the terminal."""
+ROWS, FAILURES, TABLES = 40, 20, 5
+"""Most settings, failed jobs and tables that were read listed on the terminal."""
 
 
 def announce(
@@ -69,6 +69,16 @@ def say_notes(notes: Sequence[str]) -> None:
     """Print what a reader of the plan should know, a line each."""
     for note in notes:
         _console().print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def show_tables(tables: Sequence[Sequence[str]]) -> None:
+    """Say what was understood of the tables that were read, each in lines of its own."""
+    console = _console()
+    for lines in tables[:TABLES]:
+        for line in lines:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if len(tables) > TABLES:
+        console.print(f"... and {len(tables) - TABLES:,} more tables: sweep.json")
 
 
 def warn(text: str) -> None:

@@ -64,8 +64,18 @@ def categories(column: "pd.Series", in_order: bool = True) -> tuple[Codes, tuple
     import pandas as pd
 
     codes, values = pd.factorize(column.astype(object), sort=in_order)
-    names = (f"{v:.0f}" if isinstance(v, float) and v.is_integer() else str(v) for v in values)
+    names = (number_name(v) if isinstance(v, float) else str(v) for v in values)
     return codes, tuple(names)
+
+
+def number_name(number: float) -> str:
+    """Name a category by its number: a whole one without a decimal point.
+
+    Example:
+        >>> number_name(7.0), number_name(0.5)
+        ('7', '0.5')
+    """
+    return f"{number:.0f}" if number.is_integer() else str(float(number))
 
 
 def moments(part: Array) -> tuple[float, float]:

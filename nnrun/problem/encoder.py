@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.columns import Codes, Kind, Mask, categories, kind_of, moments, numbers
+from nnrun.problem.cells import CODE, USUAL, Rules, clean, truth_of
+from nnrun.problem.columns import (
+    Codes,
+    Kind,
+    Mask,
+    categories,
+    kind_of,
+    moments,
+    number_name,
+    numbers,
+)
 from nnrun.problem.problem import Array
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ class Column:
         fill: What stands for a missing value, a number or a category's name; None to refuse it.
         mean: Subtracted from numbers.
         spread: Divides them afterwards.
+        yes_no: Whether it holds true or false, which become 1 and 0.
     """
 
     name: str
@@ -31,6 +42,7 @@ class Column:
     fill: float | str | None = None
     mean: float = 0.0
     spread: float = 1.0
+    yes_no: bool = False
 
     @classmethod
     def of(cls, name: str, column: "pd.Series", train: Mask, chosen: bool, impute: bool) -> Self:
@@ -54,7 +66,7 @@ class Column:
         values, is_number = numbers(column), kind is Kind.NUMBER
         fill = _fill(name, values, train, by_median=is_number) if impute else None
         if not is_number:
-            return cls(name, fill=fill)
+            return cls(name, fill=fill, yes_no=True)
         known = values if fill is None else np.where(np.isnan(values), fill, values)
         return cls(name, (), fill, *moments(known[train]))
 
@@ -63,43 +75,70 @@ class Column:
         """Names of the inputs: ``column=value`` for categories."""
         return tuple(f"{self.name}={value}" for value in self.values) or (self.name,)
 
-    def encode(self, column: "pd.Series") -> list[Array]:
+    def encode(self, column: "pd.Series", rules: Rules) -> list[Array]:
         """Compute the inputs, each of shape (n,).
+
+        Args:
+            column: Its values; text is read by the rules.
+            rules: How cells are read.
 
         Raises:
             InputError: If a value is missing and not to be filled, unknown, or no finite number.
         """
         if not self.values:
-            return [(self._filled(column) - self.mean) / self.spread]
-        codes = self._codes(column)
+            return [(self._filled(column, rules) - self.mean) / self.spread]
+        codes = self._codes(column, rules)
         return [(codes == i) * 1.0 for i in range(len(self.values))]
 
-    def _codes(self, column: "pd.Series") -> Codes:
+    def _codes(self, column: "pd.Series", rules: Rules) -> Codes:
         """Return each row's category by its place, shape (n,)."""
         found, names = categories(column, in_order=False)
-        place = {value: i for i, value in enumerate(self.values)}
-        for name in names:
-            if name not in place:
-                row = column.index[found == names.index(name)][0]
+        known = {value: i for i, value in enumerate(self.values)}
+        places = []
+        for code, name in enumerate(map(clean, names)):
+            place = -1 if rules.is_missing(name, usual=False) else known.get(name)
+            number = None if CODE.fullmatch(name) else rules.number(name)
+            if place is None and number is not None:
+                place = known.get(number_name(number))  # 7.0 is the category 7, and 07 is not
+            if place is None:
+                row = column.index[found == code][0]
                 rule = f"holds '{name}' in row {row}, which was not among its values in training"
                 raise self._error(rule, f"known: {listed(self.values)}")
-        if (found < 0).any() and self.fill is None:
-            raise self._missing(column, found < 0)
-        last = place[str(self.fill)] if self.fill is not None else -1
-        return np.array([*(place[name] for name in names), last], dtype=np.intp)[found]
+            places.append(place)
+        codes = np.array([*places, -1], dtype=np.intp)[found]
+        if (codes < 0).any():
+            if self.fill is None:
+                raise self._missing(column, codes < 0)
+            codes[codes < 0] = known[str(self.fill)]
+        return codes
 
-    def _filled(self, column: "pd.Series") -> Array:
+    def _filled(self, column: "pd.Series", rules: Rules) -> Array:
         """Return the numbers, shape (n,), none of them missing."""
+        if column.dtype.kind not in "iufb":
+            column = self._read(column, rules)
         try:
             values = numbers(column)
         except (TypeError, ValueError):
             raise self._error(f"must be numbers, and holds {kind_of(column)}") from None
-        missing = np.isnan(values)
+        missing = np.isnan(values) | np.isin(values, rules.missing_numbers)
         if missing.any() and self.fill is None:
             raise self._missing(column, missing)
         if np.isinf(values).any():
             raise self._error(f"is infinite in row {column.index[np.isinf(values)][0]}")
         return np.where(missing, float(self.fill or 0), values) if missing.any() else values
+
+    def _read(self, column: "pd.Series", rules: Rules) -> "pd.Series":
+        """Read what is text as numbers, or as true or false."""
+        wanted = "true or false" if self.yes_no else "numbers"
+        read = truth_of if self.yes_no else rules.number
+        meaning: dict[str, float | None] = {}
+        for text in column[[isinstance(value, str) for value in column]].unique():
+            cell = clean(text)
+            meaning[text] = None if rules.is_missing(cell, usual=True) else read(cell)
+            if meaning[text] is None and not rules.is_missing(cell, usual=True):
+                row = column.index[column == text][0]
+                raise self._error(f"must be {wanted}, and holds '{cell:.40}' in row {row}")
+        return column.map(lambda value: meaning.get(value, value) if meaning else value)
 
     def _missing(self, column: "pd.Series", missing: Mask) -> InputError:
         rule = f"has no value in row {column.index[missing][0]}"
@@ -119,6 +158,7 @@ class Encoder:
         classes: Its classes by name, in order; empty for a quantity.
         mean: Of the quantity in training, in its own unit.
         spread: Its standard deviation in training, likewise.
+        rules: How cells of text are read.
     """
 
     columns: tuple[Column, ...]
@@ -126,6 +166,7 @@ class Encoder:
     classes: tuple[str, ...] = ()
     mean: float = 0.0
     spread: float = 1.0
+    rules: Rules = USUAL
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,7 +188,7 @@ class Encoder:
             InputError: If a column is not there once, or holds what cannot be encoded.
         """
         require_columns(list(frame.columns), self.names)
-        found = (column.encode(frame[column.name]) for column in self.columns)
+        found = (column.encode(frame[column.name], self.rules) for column in self.columns)
         return np.column_stack([values for part in found for values in part])
 
     def decode(self, outputs: Array) -> Array:
@@ -162,8 +203,10 @@ class Encoder:
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
         """Return the encoder of ``to_plain``; KeyError or TypeError if the values are none."""
         columns = (Column(**{**c, "values": tuple(c["values"])}) for c in values["columns"])
+        rules = dict(values.get("rules", {}))
+        rules["missing_words"] = tuple(rules.get("missing_words", ()))
         lists = {"columns": tuple(columns), "classes": tuple(values["classes"])}
-        return cls(**{**values, **lists})
+        return cls(**{**values, **lists, "rules": Rules(**rules)})
 
 
 def table_of(values: Any, names: Sequence[str]) -> "pd.DataFrame":

@@ -10,6 +10,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from nnrun.errors import InputError, Issue, listed
+from nnrun.problem.cells import USUAL, Rules
 from nnrun.problem.columns import Codes, Kind, Mask, categories, kind_of, moments, numbers
 from nnrun.problem.encoder import Column, Encoder
 from nnrun.problem.problem import Array, Data, Problem, Samples, Task
@@ -60,6 +61,7 @@ def encode(
     task: Goal = "auto",
     categorical: tuple[str, ...] = (),
     impute: bool = True,
+    rules: Rules = USUAL,
 ) -> Problem:
     """Turn a table into a problem: split it, then impute and scale by its training part.
 
@@ -77,6 +79,7 @@ def encode(
         categorical: Columns of numbers to take as categories.
         impute: Whether what is missing becomes the training part's median or commonest category,
             or is refused.
+        rules: How cells of text are read when new rows come.
 
     Returns:
         The problem, both parts in the order of the table, with its encoder.
@@ -92,7 +95,7 @@ def encode(
     inputs = frame.drop(columns=label)
     inputs = inputs.set_axis(list(map(str, inputs.columns)), axis=1)
     columns = _columns(inputs, categorical, ~test, impute)
-    encoder = Encoder(columns, str(label), names, learned.mean, learned.spread)
+    encoder = Encoder(columns, str(label), names, learned.mean, learned.spread, rules)
     rows = encoder.encode(inputs)
     return Problem(
         task=learned.task,

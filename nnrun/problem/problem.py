@@ -56,6 +56,7 @@ class Problem:
         n_train: Size of the finite training set; None for a stream.
         shuffle: Whether a finite training set is visited in a new random order each epoch.
         encoder: How the columns of a table became the inputs; None if there was no table.
+        about: What was understood of a table, in lines for the user.
     """
 
     task: Task
@@ -67,6 +68,7 @@ class Problem:
     n_train: int | None = None
     shuffle: bool = True
     encoder: "Encoder | None" = None
+    about: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:

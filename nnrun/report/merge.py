@@ -70,6 +70,7 @@ def merged_facts(sources: Sequence[Source], several: Sequence[Facts]) -> Facts:
         "budget": max(budgets, default=None),
         "target": {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")},
         **_tuned(several),
+        **_tables(several),
         "stages": {},
         "tracking": _same([facts.get("tracking") for facts in several]),
         "merged": [
@@ -77,6 +78,14 @@ def merged_facts(sources: Sequence[Source], several: Sequence[Facts]) -> Facts:
             for source, facts in zip(sources, several, strict=True)
         ],
     }
+
+
+def _tables(several: Sequence[Facts]) -> Facts:
+    """Keep what was understood of each table, once."""
+    tables: list[Any] = []
+    for facts in several:
+        tables += [lines for lines in facts.get("tables", []) if lines not in tables]
+    return {"tables": tables} if tables else {}
 
 
 def differences(sources: Sequence[Source], several: Sequence[Facts]) -> list[str]:

@@ -1,11 +1,14 @@
 """Where the numbers come from."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nnrun.statistics.targets import shared_target
 from nnrun.words import number
+
+TABLE, MOST_TABLES = "Table", 5
+"""What a table that was read goes by, and how many are told of."""
 
 
 def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -16,6 +19,7 @@ def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
     seconds = (sweep.get("stages") or {}).items()
     pairs = [
         ("Records of", _joined(sweep.get("report_of"))),
+        *table_pairs(sweep.get("tables") or []),
         ("Command", sweep.get("command")),
         ("Started", sweep.get("started")),
         ("Git commit", sweep.get("git") or "not in a repository"),
@@ -27,6 +31,14 @@ def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("MLflow", _joined(tracking)),
     ]
     return [(term, str(value)) for term, value in pairs if value not in (None, "")]
+
+
+def table_pairs(tables: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Say what was understood of the tables that were read, as pairs of a term and its value."""
+    pairs = [(TABLE, "; ".join(lines).removeprefix("table ")) for lines in tables[:MOST_TABLES]]
+    if len(tables) > MOST_TABLES:
+        pairs.append((TABLE, f"and {len(tables) - MOST_TABLES:,} more: sweep.json"))
+    return pairs
 
 
 def _joined(value: Any) -> str:

@@ -20,6 +20,7 @@ def data_facts(setting: Setting) -> dict[str, Any]:
         the data follow from), and of ``training`` and ``test`` the ``samples`` (None for an endless
         stream) and a ``digest``. Fixed data go by their numbers, whatever file they came from; what
         each trial draws for itself goes by the configuration, and a user's own code by its source.
+        Of a table, ``about`` says in lines what was understood of it.
     """
     problem = setting.problem
     source = {k: v for k, v in setting.flat.items() if k.startswith(("data.", "features."))}
@@ -30,7 +31,9 @@ def data_facts(setting: Setting) -> dict[str, Any]:
         digest = hashlib.sha256(drawn.encode()).hexdigest()[:DIGITS]
         training = {"digest": digest, "samples": problem.n_train}
     test = {"digest": _digest(problem.held_out), "samples": len(problem.held_out.inputs)}
+    about = {"about": list(problem.about)} if problem.about else {}
     return {
+        **about,
         "inputs": list(problem.inputs),
         "outputs": list(problem.outputs),
         "source": source,

@@ -284,40 +284,66 @@ REFUSED_TEXT = {
     "header only": ("x,y\n", "has 0 rows with data; at least 4 are needed"),
     "few rows": (frame_text(2), "has 2 rows with data; at least 4 are needed"),
     "no inputs": ("y\na\nb\na\nb\n", "has no column to learn 'y' from"),
-    "semicolons": ("x;y\n1;a\n", "has semicolons between its columns (save it with commas)"),
     "twice": ("x,y,x\n1,2,3\n", "t.csv: has 2 columns 'x' (rename them)"),
     "index": (
         ",x,y\n" + "".join(f"{i},{i},{'ab'[i % 2]}\n" for i in range(8)),
         "has a column without a name; if it holds row numbers, it is no input "
         "(data.drop=['Unnamed: 0'])",
     ),
-    "latin-1": ("x,y\n1,é\n".encode("latin-1"), "is not UTF-8 text (save it as CSV UTF-8)"),
-    "utf-16": ("x,y\n1,a\n".encode("utf-16"), "is not UTF-8 text (save it as CSV UTF-8)"),
-    "long row": ("x,y\n1,a\n2,b,3\n", "cannot be read as .csv: Error tokenizing data. C error: "
-                 "Expected 2 fields in line 3, saw 3"),
-    "all rows long": ("x,y\n1,a,2\n3,b,4\n", "cannot be read as .csv: Length of header"),
-    "open quote": ('x,y\n1,"a\n2,b\n', "cannot be read as .csv: Error tokenizing data"),
+    "latin-1": (
+        "x,y\n1,é\n".encode("latin-1"),
+        "is not UTF-8 text, first in line 2 (save it as CSV UTF-8)",
+    ),
+    "utf-16 without a mark": (
+        "x,y\n1,a\n".encode("utf-16-le"),
+        "holds zero bytes, as no text does (save it as CSV UTF-8)",
+    ),
+    "long row": (
+        "x,y\n1,a\n2,b,3\n",
+        "has 3 cells in row 3, and 2 names in its header (every row needs a cell for each name; "
+        "quote a text that holds a separator)",
+    ),
+    "all rows long": ("x,y\n1,a,2\n3,b,4\n", "has 3 cells in row 2, and 2 names in its header"),
+    "short row": ("x,y,z\n1,a,1\n2,b\n", "has 2 cells in row 3, and 3 names in its header"),
+    "comment between rows": (
+        "x,y,z\n1,a,1\n# the others, too\n2,b,1\n",
+        "has 2 cells in row 3, and 3 names in its header (comment lines can only stand above the "
+        "line of names)",
+    ),
+    "open quote": (
+        'x,y\n1,"a\n2,b\n', "has a quote that is not closed, in row 2 (close it)"
+    ),
+    "half a quote": (
+        'x,y\n1,a\n2,"b" or c\n',
+        "has more than a quoted text in a cell of row 3 (put the whole cell into quotes, and write "
+        "quotes within it twice)",
+    ),
+    "spaces between columns": (
+        "x z kind\n1 2 a\n3 4 b\n5 6 a\n7 8 b\n",
+        "has a single column, 'x z kind' (known between columns: commas, semicolons, tabs, pipes)",
+    ),
     "no such label": (frame_text().replace("y", "species"),
                       "label=y: is not a column of the file (known: species, x)"),
     "text in numbers": (
         frame_text(x=[1, 2, "high", 4, 5, 6, "?", 8]),
-        "column 'x' has text where numbers belong: 'high' in row 4 (correct it, or empty the "
-        "cell if the value is missing, or data.drop=['x'], data.categorical=['x'])",
+        "column 'x' has text where numbers belong: 'high' in row 4 (correct it, or "
+        "data.missing_words=['high'] if it means 'missing', or data.drop=['x'], "
+        "data.categorical=['x'])",
     ),
     "text in numeric label": (
         frame_text(y=["1.5", "2.5", "3.5", "n.a.", "5", "6", "7", "8"]),
-        "label=y: has text where numbers belong: 'n.a.' in row 5 (correct it, or empty the cell "
-        "if the value is missing, or data.task=classification)",
+        "label=y: has text where numbers belong: 'n.a.' in row 5 (correct it, or "
+        "data.missing_words=['n.a.'] if it means 'missing', or data.task=classification)",
     ),
     "dates": (
         frame_text(d=[f"2024-01-{d:02} 10:00" for d in range(1, 9)]),
-        "column 'd' holds dates, such as 2024-01-01 10:00 (convert to numbers, or "
-        "data.drop=['d'], data.categorical=['d'])",
+        "column 'd' holds dates, such as '2024-01-01 10:00' in row 2 (convert to numbers, such as "
+        "days, or data.drop=['d'], data.categorical=['d'])",
     ),
     "many texts": (
         frame_text(104, k=[f"k{i // 2}" for i in range(104)]),
-        "column 'k' holds 52 different texts, too many for categories (merge some, or "
-        "data.drop=['k'], data.categorical=['k'])",
+        "column 'k' holds 52 different texts, too many for categories, such as 'k0' (merge some, "
+        "or data.drop=['k'], data.categorical=['k'])",
     ),
     "all different": (
         frame_text(22, k=[f"k{i}" for i in range(22)]),
@@ -334,12 +360,12 @@ REFUSED_TEXT = {
     ),
     "missing": (
         frame_text(x=[1, None, None, 4, 5, 6, 7, 8], z=["a", None, "a", "b", "c", "b", "a", "a"]),
-        "missing=refuse: values are missing from 'x' (2 rows), 'z' (1 rows) "
+        "missing=refuse: values are missing from 'x' (2 rows), 'z' (1 row) "
         "(data.missing=impute fills them)",
     ),
     "missing label": (
         frame_text(y=["a", "b", None, "a", "b", None, "a", "b"]),
-        "label=y: has no value in 2 of 8 rows, first in row 4 (remove the rows without a label)",
+        "label=y: has no value in 2 rows, first in row 4 (remove the rows without a label)",
     ),
     "infinite": (
         frame_text(x=[1, 2, 3, 4, 5, float("-inf"), 7, 8]),
@@ -352,7 +378,7 @@ REFUSED_TEXT = {
         frame_text(y=[0.5, 1.5, 2.5, np.inf, 1, 2, 3, 4]),
         "label=y: holds inf in row 5; it must be finite",
     ),
-    "nothing": (frame_text(z=None), "column 'z' holds no value (convert to numbers, or data.drop"),
+    "nothing": (frame_text(z=None), "column 'z' holds no value (data.drop=['z'])"),
     "names clash": (
         frame_text(k=["a", "b"] * 4, **{"k=a": range(8)}),
         "categorical: two inputs would be called 'k=a' (rename a column)",

@@ -1,0 +1,194 @@
+"""What the cells of a column mean: numbers, true or false, text, or that a value is missing.
+
+In columns of numbers and of true or false the words of ``MISSING`` stand for no value. In columns
+of text they may be anybody's categories (a country NA, a material None): there only an empty cell
+is missing. Words that are named as such are missing in every column.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from nnrun.errors import shown
+from nnrun.problem.columns import Kind, kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHITE = "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+WHITE += "".join(map(chr, [*range(9, 14), *range(28, 33), *range(0x2000, 0x2010)]))
+"""White space of any script, and signs of no width."""
+
+MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".")
+"""What programs write for a missing number, in whatever case."""
+
+MINUS = "\u2212"
+EXPONENT = r"(?:[eE][+-]?\d+)?"
+NUMBERS = {
+    mark: re.compile(
+        rf"[+-]?(?:(?:\d+{sign}?\d*|{sign}\d+){EXPONENT}|inf(?:inity)?)", re.IGNORECASE
+    )
+    for mark, sign in (("point", r"\."), ("comma", ","))
+}
+CODE = re.compile(r"0\d+")
+"""Digits that are more than a number: 007 is not 7."""
+
+Decimal = Literal["point", "comma"]
+
+
+def clean(text: str) -> str:
+    """Take white space away from both ends."""
+    return text.strip(WHITE)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How cells are read, in training and whenever new rows come.
+
+    Attributes:
+        missing_words: Words, or numbers as text, that mean 'missing' in every column.
+        decimal: The decimal mark.
+    """
+
+    missing_words: tuple[str, ...] = ()
+    decimal: Decimal = "point"
+
+    @cached_property
+    def missing_numbers(self) -> tuple[float, ...]:
+        """Those words that are numbers, such as -999."""
+        found = (number_of(word) for word in self.missing_words)
+        return tuple(number for number in found if number is not None)
+
+    def number(self, text: str) -> float | None:
+        """Read a number; None if the text is none."""
+        return number_of(text, self.decimal)
+
+    def is_missing(self, text: str, usual: bool) -> bool:
+        """Say whether a cell has no value.
+
+        Args:
+            text: The cell, without white space around.
+            usual: Whether the usual words count, too, as they do among numbers.
+        """
+        if not text or text in self.missing_words or (usual and text.lower() in MISSING):
+            return True
+        return bool(self.missing_numbers) and self.number(text) in self.missing_numbers
+
+
+USUAL = Rules()
+
+
+def number_of(text: str, decimal: Decimal = "point") -> float | None:
+    """Read a number, in digits of any script; None if the text is no number and nothing else.
+
+    Example:
+        >>> number_of("-1.5e3"), number_of("1,5"), number_of("1,5", "comma"), number_of("1_000")
+        (-1500.0, None, 1.5, None)
+    """
+    text = text.replace(MINUS, "-")
+    if not NUMBERS[decimal].fullmatch(text):
+        return None
+    return float(text.replace(",", "."))
+
+
+def truth_of(text: str) -> bool | None:
+    """Read true or false, in any case; None if the text is neither."""
+    return {"true": True, "false": False}.get(text.lower())
+
+
+class Use(Enum):
+    """What a column is for."""
+
+    INPUT = auto()
+    CATEGORIES = auto()
+    """Declared to hold categories: all its words are some."""
+    LABEL = auto()
+    QUANTITY = auto()
+    """Declared to hold numbers."""
+
+
+class Cells(NamedTuple):
+    """A column that was understood.
+
+    Attributes:
+        values: Numbers, booleans or text, NaN where missing; with the index of the column.
+        missing: How often each word that stands for no value is there; an empty cell is ``""``.
+    """
+
+    values: "pd.Series"
+    missing: Mapping[str, int]
+
+
+def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Cells:
+    """Say what the cells of a column mean.
+
+    Args:
+        column: Text without white space around it, NaN where empty; or of any type.
+        rules: How they are read.
+        use: What for.
+        is_text: Whether the column is from a text file. What a Parquet file holds as text is text.
+    """
+    import pandas as pd
+
+    if column.dtype == "category" or kind_of(column) is not Kind.TEXT:
+        return _typed(column, rules)
+    codes, distinct = pd.factorize(column)
+    texts = [clean(str(text)) for text in distinct]
+    read, usual = _reading(texts, rules, use, is_text)
+    values = [np.nan if rules.is_missing(t, usual) else read(t) for t in texts]
+    cells = np.array([*values, np.nan], dtype=object)[codes]
+    as_numbers = all(isinstance(value, float) for value in values)
+    found = pd.Series(cells, column.index, np.float64 if as_numbers else object, column.name)
+    missing = _empty(column)
+    for text, value, n in zip(texts, values, np.bincount(codes[codes >= 0]), strict=True):
+        if value is np.nan:
+            missing[text] = missing.get(text, 0) + int(n)
+    return Cells(found, missing)
+
+
+def _reading(
+    texts: list[str], rules: Rules, use: Use, is_text: bool
+) -> tuple[Callable[[str], Any], bool]:
+    """Choose how all texts of a column are read, and whether the usual words mean 'missing'."""
+    known = [t for t in texts if not rules.is_missing(t, usual=True)]
+    words = len(known) < sum(not rules.is_missing(t, usual=False) for t in texts)
+    if not is_text or (words and use is Use.CATEGORIES):
+        return str, False
+    if all(truth_of(t) is not None for t in known):
+        return truth_of, True  # also where no value is left
+    if all(rules.number(t) is not None for t in known) and not _are_codes(known, rules, use):
+        return rules.number, True
+    return str, False
+
+
+def _are_codes(texts: list[str], rules: Rules, use: Use) -> bool:
+    """Say whether numbers are rather names: with leading zeros, or too long to be told apart."""
+    whole = [t for t in texts if t.isdecimal()]
+    if use is Use.QUANTITY or not whole:
+        return False
+    if len(whole) == len(texts) and any(map(CODE.fullmatch, whole)):
+        return True
+    # as numbers, 9007199254740993 and ...992 would be one
+    return use is not Use.INPUT and len(set(map(rules.number, whole))) < len(whole)
+
+
+def _typed(column: "pd.Series", rules: Rules) -> Cells:
+    """Leave a column of numbers, dates or anything else as it is, but for numbers named missing."""
+    if rules.missing_numbers and column.dtype.kind in "iuf":
+        column = column.astype(np.float64).mask(column.isin(rules.missing_numbers))
+    return Cells(column, _empty(column))
+
+
+def _empty(column: "pd.Series") -> dict[str, int]:
+    n = int(column.isna().sum())
+    return {"": n} if n else {}
+
+
+def words_of(values: tuple[Any, ...]) -> tuple[str, ...]:
+    """Write what the command line takes for numbers or null as the words that they stand for."""
+    return tuple(clean(value if isinstance(value, str) else shown(value)) for value in values)
