@@ -174,16 +174,24 @@ def _full_batch(s: Setting, problem: Problem) -> Iterator[Issue]:
 def _task(s: Setting, problem: Problem) -> Iterator[Issue]:
     regression = problem.task is Task.REGRESSION
     if regression and s.target.metric == "accuracy":
-        hint = "use target.metric=test_loss target.value=..."
+        hint = f"use target.metric=test_loss target.value=...{_or_classes(s)}"
         yield Issue("target.metric", "accuracy", "is not defined for regression", hint)
     if regression and (s.loss.output is not None or s.loss.needs_classes):
         hint = "use loss=squared_error"
         if s.loss.output is None:
             hint = "use loss.targets=zero_one"
-        yield Issue("loss", s.loss.name, "needs classes, and this is a regression", hint)
+        rule = "needs classes, and this is a regression"
+        yield Issue("loss", s.loss.name, rule, hint + _or_classes(s))
     if isinstance(s.loss, CategoricalCrossEntropy) and len(problem.outputs) == 1 and not regression:
         hint = "use loss=binary_crossentropy"
         yield Issue("loss", s.loss.name, "needs an output for each of several classes", hint)
+
+
+def _or_classes(s: Setting) -> str:
+    """Suggest classes where it was left open what a table's numbers are."""
+    if getattr(s.data, "task", None) != "auto":
+        return ""
+    return ", or data.task=classification if the label's numbers are classes"
 
 
 def _init(s: Setting, problem: Problem) -> Iterator[Issue]:

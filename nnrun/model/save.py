@@ -12,8 +12,10 @@ Nothing is pickled.
 - ``encoder``: null, or how a table's columns become numbers. ``columns`` has, in the order of
   ``inputs``, for each its ``name``; ``values``, if not empty its categories, each of which becomes
   an input that is 1 for it and else 0; ``mean`` and ``spread``, by which others become
-  (value - mean) / spread, true being 1 and false 0; and ``fill``, what stands for a missing value,
-  null if none may be missing. ``label`` is the column that was learned; ``classes`` its classes;
+  (value - mean) / spread, true being 1 and false 0; ``fill``, what stands for a missing value,
+  null if none may be missing; and ``yes_no``, whether it holds true or false. ``rules`` say how
+  text is read: ``missing_words`` mean 'missing', ``decimal`` is "point" or "comma".
+  ``label`` is the column that was learned; ``classes`` its classes;
   without classes, the label is output * ``spread`` + ``mean``.
 - ``features``: how the network's inputs come from these. ``entry`` is the set of features with its
   fields, ``inputs`` the names of what it gets, ``names`` those of what it makes, for instance

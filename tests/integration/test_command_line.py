@@ -135,7 +135,11 @@ def test_real_data_ends_with_a_sensible_accuracy(nnrun):
     frame["colour"] = np.where(frame["petal width (cm)"] > 1, "blue", "white")
     frame["target"] = frame["target"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
     frame.to_csv(table, index=False)
-    nnrun("data=table", "data.path=flowers.csv", "data.label=target", "lr=0.1", *common)
+    shown = nnrun("data=table", "data.path=flowers.csv", "data.label=target", "lr=0.1", *common)
+    assert shown.stdout.splitlines()[:2] == [
+        "table flowers.csv: 150 rows, 114 to train on, 36 held out",
+        "label target: 3 classes: setosa 50, versicolor 50, virginica 50",
+    ]
     for run in nnrun.outputs("runs"):
         assert package.load(run).trials["final_accuracy"].min() > 0.9
 

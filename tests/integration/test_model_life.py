@@ -19,8 +19,8 @@ LOAD = """
 import sys, numpy, nnrun
 model = nnrun.load_network(sys.argv[1], seed=int(sys.argv[2]))
 if sys.argv[3].endswith(".csv"):
-    from nnrun.problem.table import read_table
-    X = read_table(sys.argv[3])
+    from nnrun.problem.files import read_file
+    X = read_file(sys.argv[3]).frame
 else:
     X = numpy.load(sys.argv[3])
 sys.stdout.buffer.write(model.predict(X).tobytes())

@@ -445,7 +445,7 @@ def test_what_a_table_network_refuses(tmp_path):
         "column=colour: holds 'mauve' in row 1, which was not among its values in training "
         "(known: blue, green, red)"
     )
-    assert "column=size: must be numbers, and holds text" in refusal(
+    assert "column=size: must be numbers, and holds 'large' in row 1" in refusal(
         model.predict, row.assign(size="large")
     )
     assert "column=size: is infinite in row 1" in refusal(model.predict, row.assign(size=np.inf))

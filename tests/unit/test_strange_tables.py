@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from nnrun.errors import InputError
+from nnrun.pipeline.terminal import show_tables
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.table import Table
+from nnrun.report.provenance import table_pairs
 
 N = 24
 KINDS = ["ja", "nein"] * (N // 2)
@@ -268,6 +270,33 @@ def test_a_comment_line_as_wide_as_the_table_is_its_names(table):
 def test_row_numbers_count_the_comments_above(table):
     with pytest.raises(InputError, match="'b' in row 6"):
         table("# one\n\n" + text(z=["1", "2", "b"], x=range(N))).problem()
+
+
+def test_the_plan_shows_what_was_read_once_for_equal_data(table, capsys):
+    words = table(text(wall=["None", "brick"])).problem().about
+    one, other = (table(text(), "other.csv").problem().about for _ in range(2))
+    show_tables([words, one])
+    assert capsys.readouterr().out.splitlines() == [
+        "table t.csv: 24 rows, 18 to train on, 6 held out",
+        "label kind: 2 classes: ja 12, nein 12",
+        "inputs: x (numbers); wall (2 categories: None 12, brick 12)",
+        "missing: none",
+        "note: 'None' is a category of wall, like any other; data.missing_words=['None'] takes it "
+        "for missing",
+        "table other.csv: 24 rows, 18 to train on, 6 held out",
+        "label kind: 2 classes: ja 12, nein 12",
+        "inputs: x (numbers)",
+        "missing: none",
+    ]
+    assert one == other
+
+
+def test_the_report_says_what_was_read(table):
+    about = table(text(wall=["None", "brick", ""]), missing="impute").problem().about
+    pairs = table_pairs([about] * 7)
+    assert pairs[0][1].startswith("t.csv: 24 rows, 18 to train on, 6 held out; label kind: 2 clas")
+    assert "missing: wall (8 rows); filled with the median, or the comm" in pairs[0][1]
+    assert pairs[5:] == [("Table", "and 2 more: sweep.json")]
 
 
 # New rows are read by the same rules

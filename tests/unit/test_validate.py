@@ -158,6 +158,22 @@ def test_regression_needs_a_loss_target_and_gets_a_linear_output():
     assert "needs classes" in issues(**tabular, target=target, loss=loss)[0]
 
 
+def test_a_label_of_many_whole_numbers_is_told_how_to_become_classes(tmp_path):
+    path = tmp_path / "letters.csv"
+    path.write_text("x,kind\n" + "".join(f"{i},{i % 26 + 1}\n" for i in range(78)))
+    tabular = {"name": "table", "path": str(path), "label": "kind"}
+    shared = {"features": {"name": "terms", "terms": None}}
+    (issue,) = issues(data=tabular, **shared)
+    assert issue == (
+        "target.metric=accuracy: is not defined for regression (use target.metric=test_loss "
+        "target.value=..., or data.task=classification if the label's numbers are classes)"
+    )
+    job = read(config(data={**tabular, "task": "classification"}, **shared))
+    assert len(job.setting.problem.outputs) == 26
+    loss = {"name": "binary_crossentropy"}
+    assert "data.task=classification" in issues(data=tabular, **shared, loss=loss)[1]
+
+
 def test_equal_settings_have_one_id_however_they_are_written():
     raw = read(config(features={"name": "terms", "terms": None})).setting
     spelled = read(
