@@ -1,7 +1,6 @@
 """Numbers and names as people write them."""
 
 import math
-import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -50,16 +49,6 @@ def compact(value: float) -> str:
         if value >= size:
             return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
     return f"{value:,g}"
-
-
-def one_line(text: str) -> str:
-    """Make a label safe for a figure: one line, no control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def wrapped(text: str, width: int) -> str:
-    """Break a long label into lines, at spaces where there are any."""
-    return "\n".join(textwrap.wrap(text, width)) or " "
 
 
 def share(value: float) -> str:

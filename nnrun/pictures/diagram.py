@@ -1,6 +1,5 @@
 """The network as a diagram: units, links by weight, biases."""
 
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from matplotlib.colors import Normalize
 from nnrun.pictures.heatmap import note
 from nnrun.pictures.wiring import Wiring, bend, refusal
 from nnrun.plot.gallery import COLORS, HEIGHTS
+from nnrun.plot.names import in_lines
 from nnrun.plot.styles import GRID, INK, MUTED
 from nnrun.problem.problem import Array
 from nnrun.words import number
@@ -19,8 +19,8 @@ NEGATIVE, POSITIVE = COLORS[:2]
 THINNEST, WIDEST = 0.3, 5.0
 """Points: of a link with a weight of 0, and of one with the largest."""
 
-LINE = 14
-"""Characters of a name that beside a unit have room on a line."""
+LINE, LINES = 14, 2
+"""Letters of a name that beside a unit have room on a line, and lines."""
 
 MARGIN = 0.6
 """Beside the first and the last layer, in distances of layers."""
@@ -90,14 +90,6 @@ def short(value: float) -> str:
     return f"{value:{form}}".replace("-", "−")
 
 
-def _in_lines(name: str) -> str:
-    """Break a long name into at most two lines."""
-    first, *rest = textwrap.wrap(name, LINE) or [" "]
-    return "\n".join(
-        [first, *([textwrap.shorten(" ".join(rest), LINE, placeholder="…")] if rest else [])]
-    )
-
-
 def _units(ax: Axes, wiring: Wiring, biases: Array | None, strongest: float) -> None:
     """Draw the units, coloured by their biases, which are written into them."""
     n_inputs, size = wiring.layers[0], 420 if max(wiring.layers) <= 8 else 250
@@ -112,12 +104,13 @@ def _units(ax: Axes, wiring: Wiring, biases: Array | None, strongest: float) -> 
             ink = "white" if abs(bias) > 0.65 * strongest else INK
             small = 6 if size > 300 else 5
             ax.text(x, y, short(bias), ha="center", fontsize=small, color=ink, **text)
-    for (x, y), name in zip(wiring.places, wiring.names, strict=True):
+    names = in_lines(wiring.names, LINE, LINES)
+    for (x, y), name in zip(wiring.places, names, strict=True):
         if name:
             side, away = ("right", -1) if x == 0 else ("left", 1)
             beside = (away * (size**0.5 / 2 + 4), 0)
             at: dict[str, Any] = {"xytext": beside, "textcoords": "offset points", "ha": side}
-            ax.annotate(_in_lines(name), (x, y), fontsize=8, color=INK, **at, **text)
+            ax.annotate(name, (x, y), fontsize=8, color=INK, **at, **text)
 
 
 def _words(ax: Axes, wiring: Wiring, widest: float, biased: bool) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -18,11 +17,17 @@ from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import LINES, accuracy, losses
 from nnrun.pictures.scene import Scene
+from nnrun.plot.canvas import styled
+from nnrun.plot.fonts import find_letters
 from nnrun.plot.gallery import COLORS
-from nnrun.plot.styles import GRID, INK, MUTED, STYLE
+from nnrun.plot.names import one_line, wrapped
+from nnrun.plot.styles import GRID, INK, MUTED
 from nnrun.problem.problem import Task
 
 DPI = 92
+HEADLINE = 14
+"""Letters of a headline that an inch has room for."""
+
 FRAME_MS, LAST_MS = 160, 2500
 """How long a frame and the last one stay."""
 
@@ -66,9 +71,10 @@ def images(film: Film, scene: Scene) -> Iterator[Image.Image]:
     figure = Figure(figsize=(11.0 if answers else 7.6, 4.2), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     for frame in range(len(film.params)):
-        with rc_context(STYLE):
+        with styled():
             figure.clear()
             _fill(figure, film, scene, frame)
+            find_letters(figure)
             canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         yield Image.fromarray(pixels[:, :, :3].copy())
@@ -102,7 +108,8 @@ def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
         accuracy(panels.accuracy, course, at, target)
     lines: dict[str, Any] = {"ha": "left", "va": "top", "parse_math": False}
     figure.text(0.02, 0.97, film.words(frame), fontsize=12, color=INK, **lines)
-    figure.text(0.02, 0.905, film.subject.headline, fontsize=8.5, color=MUTED, **lines)
+    headline = wrapped(one_line(film.subject.headline), int(HEADLINE * figure.get_figwidth()))
+    figure.text(0.02, 0.905, headline, fontsize=8.5, color=MUTED, **lines)
 
 
 def _panels(figure: Figure, answers: bool, classes: bool) -> _Panels:

@@ -4,7 +4,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from nnrun.pictures.heatmap import FEW, MARKERS, note
+from nnrun.pictures.heatmap import FEW, MARKERS, name_groups, note
 from nnrun.pictures.response import Response, heights
 from nnrun.plot.gallery import COLORS
 from nnrun.plot.styles import MUTED
@@ -34,11 +34,11 @@ def graph(
     Returns:
         The same axis.
     """
-    _points(ax, response, points)
+    named = _points(ax, response, points)
     for number, values in enumerate(response.outputs):
         colour = COLORS[number % len(COLORS)] if response.several else LINE
-        label = None if response.several else "network output"
-        ax.plot(response.x, values, color=colour, label=label, zorder=3)
+        (line,) = ax.plot(response.x, values, color=colour, zorder=3)
+        named += [] if response.several else [(line, "network output")]
     if response.task is Task.BINARY:
         ax.axhline(response.boundary, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
     ax.set(xlim=(response.x[0], response.x[-1]), ylim=limits)
@@ -47,20 +47,21 @@ def graph(
     if not response.finite:
         note(ax, "diverged: the outputs are not finite")
     if key:
-        ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderpad=0)
+        name_groups(ax, *zip(*named, strict=True))
     return ax
 
 
-def _points(ax: Axes, response: Response, points: Samples) -> None:
-    """Put points at their targets, with a colour and a shape for each class."""
+def _points(ax: Axes, response: Response, points: Samples) -> list[tuple[Any, str]]:
+    """Put points at their targets, with a colour and a shape for each class; return their names."""
     x, y = points.inputs[:, 0], heights(response, points)
     size = 13 if len(x) > FEW else 60
     look: dict[str, Any] = {"s": size, "linewidths": 0, "zorder": 2}
     if response.task is Task.REGRESSION:
-        ax.scatter(x, y, color=MUTED, alpha=0.5, label="held-out points", **look)
-        return
-    classes = class_numbers(points.targets)
+        drawn = ax.scatter(x, y, color=MUTED, alpha=0.5, **look)
+        return [(drawn, "held-out points")]
+    classes, named = class_numbers(points.targets), list[tuple[Any, str]]()
     for number, name in enumerate(response.classes):
         look |= {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
         mine = classes == number
-        ax.scatter(x[mine], y[mine], label=name.replace("$", r"\$"), alpha=0.6, **look)
+        named.append((ax.scatter(x[mine], y[mine], alpha=0.6, **look), name))
+    return named

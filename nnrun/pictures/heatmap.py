@@ -1,5 +1,6 @@
 """The decision surface as a heatmap, with held-out points on top."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +12,10 @@ from matplotlib.figure import Figure
 
 from nnrun.pictures.plane import Extent
 from nnrun.pictures.surface import Surface, boundaries, class_names, coloured
+from nnrun.plot.axes import width
 from nnrun.plot.gallery import COLORS, HEIGHTS
+from nnrun.plot.labels import fill, legend_columns
+from nnrun.plot.names import one_line
 from nnrun.plot.styles import INK, MUTED
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Samples, Task
@@ -61,11 +65,15 @@ def heatmap(
 
 def legend(ax: Axes, surface: Surface) -> None:
     """Say above a plane what its points are, which are the last that was put on it."""
-    names = [name.replace("$", r"\$") for name in class_names(surface.task, surface.names)]
-    names = names or ["held-out targets"]
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
-    groups = ax.collections[-len(names) :]
-    ax.legend(groups, names, ncols=min(4, len(names)), borderpad=0, **place)
+    names = class_names(surface.task, surface.names) or ["held-out targets"]
+    name_groups(ax, ax.collections[-len(names) :], names)
+
+
+def name_groups(ax: Axes, drawn: Sequence[Any], names: Sequence[str]) -> None:
+    """Name what is drawn above an axis, in as many columns as there is room for."""
+    texts, columns = legend_columns([*map(one_line, names)], width(ax))
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.01), "borderpad": 0}
+    fill(ax.legend(drawn, [" "] * len(texts), ncols=columns, **place), texts)
 
 
 def scatter(ax: Axes, points: Samples, task: Task, scale: tuple[float, float]) -> None:

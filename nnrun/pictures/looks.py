@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from nnrun.config import Setting
@@ -19,7 +18,6 @@ from nnrun.pictures.surface import limits, surface_of
 from nnrun.pictures.tiny import CELLS, UNIT_CELLS, WIDTH, response_png, surface_png, unit_png
 from nnrun.pictures.wiring import biases, refusal, weights, wiring_of
 from nnrun.plot import canvas
-from nnrun.plot.styles import STYLE
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Array, Task
 
@@ -100,7 +98,7 @@ def diagram_svg(subject: Subject) -> str:
     wiring = wiring_of(subject.setting)
     if refusal(wiring):
         return ""
-    with rc_context(STYLE):
+    with canvas.styled():
         wide = max(1.2 * (len(subject.setting.sizes) + 1) + 1.5, 4.4)
         figure = Figure(figsize=(wide, 3.4), layout="constrained")
         thresholds = biases(subject.params) if subject.setting.network.bias else None

@@ -11,6 +11,7 @@ from nnrun.config import Setting
 from nnrun.network.mlp import Params
 from nnrun.pictures.plane import Plane, answers, images
 from nnrun.plot.gallery import HEIGHTS
+from nnrun.plot.names import told_apart
 from nnrun.plot.styles import GRID, INK, MUTED
 from nnrun.problem.problem import Array
 
@@ -32,6 +33,9 @@ ACROSS = 8
 
 SIDE, PITCH, LINE = 0.82, 1.0, 1.28
 """Side of a small heatmap, and distance to the next unit and line."""
+
+NAME = 15
+"""Letters of a unit's name that have room above it."""
 
 TITLE = 0.95
 """Room for the name of a layer, left of its units."""
@@ -122,7 +126,8 @@ def neurons(ax: Axes, layers: Sequence[Row]) -> Axes:
         more = f"\n(first {shown}\nof {shown + layer.more})" if layer.more else ""
         middle = -line * LINE - SIDE / 2
         ax.text(-TITLE, middle, layer.title + more, va="center", color=INK, parse_math=False)
-        for unit, (name, values) in enumerate(zip(layer.names, layer.values, strict=True)):
+        names = told_apart(layer.names, NAME)
+        for unit, (name, values) in enumerate(zip(names, layer.values, strict=True)):
             down, right = divmod(unit, ACROSS)
             _unit(ax, right * PITCH, -(line + down) * LINE, name, values, layer.scales[unit])
         line += _lines(layer)

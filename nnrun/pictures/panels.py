@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -22,9 +21,11 @@ from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import boundaries, coloured, limits, surface_of
 from nnrun.pictures.tiny import CELLS, UNIT_CELLS
 from nnrun.pictures.wiring import biases, weights, wiring_of
-from nnrun.plot.styles import INK, MUTED, STYLE
+from nnrun.plot.canvas import styled
+from nnrun.plot.names import in_lines, one_line, wrapped
+from nnrun.plot.styles import INK, MUTED
 from nnrun.problem.problem import Array
-from nnrun.words import compact, count, one_line, wrapped
+from nnrun.words import compact, count
 
 COLUMNS = 6
 """Moments of a grid of surfaces, at most."""
@@ -34,6 +35,9 @@ SIDE, GAP = 1.0, 0.08
 
 NAME = 1.5
 """Room for a setting's name, left of its row."""
+
+TITLE = 62
+"""Letters of a network's title in a line."""
 
 
 def surfaces(shown: Behaviour) -> Figure | None:
@@ -45,7 +49,7 @@ def surfaces(shown: Behaviour) -> Figure | None:
     columns = np.unique(np.linspace(0, n - 1, min(n, COLUMNS)).round().astype(int)).tolist()
     pitch = SIDE + GAP
     size = (NAME + len(columns) * pitch, len(rows) * pitch + 0.35)
-    with rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(size[0] + 0.1, size[1] + 0.1), layout="constrained")
         ax = figure.add_subplot()
         for across, column in enumerate(columns):
@@ -53,9 +57,12 @@ def surfaces(shown: Behaviour) -> Figure | None:
             words = count(moment) if "." in compact(moment) else compact(moment)
             words = f"{words} samples" if across == 0 else words
             ax.text(across * pitch + SIDE / 2, 0.08, words, ha="center", color=MUTED, fontsize=8)
-        for down, row in enumerate(rows):
+        names = in_lines([row.name for row in rows], 20, 6)
+        for down, (row, name) in enumerate(zip(rows, names, strict=True)):
             top = -down * pitch
-            _name(ax, -0.1, top - SIDE / 2, row)
+            words = f"{name}\nseed {row.seed}"
+            look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 8, "color": INK}
+            ax.text(-0.1, top - SIDE / 2, words, parse_math=False, **look)
             draw = _cell_of(row)
             for across, column in enumerate(columns):
                 draw(ax, column, (across * pitch, top))
@@ -73,7 +80,7 @@ def networks(shown: Behaviour) -> Figure | None:
     units = [_units(row.subject) for row in rows]
     heights = [max(2.8, size_of(layers)[1] if layers else 0.0) + 0.3 for layers in units]
     beside = max((size_of(layers)[0] for layers in units if layers), default=0.0)
-    with rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(4.6 + beside, sum(heights)), layout="constrained")
         widths = [4.6, beside] if beside else [4.6]
         grid = figure.add_gridspec(
@@ -82,7 +89,7 @@ def networks(shown: Behaviour) -> Figure | None:
         for place, (row, layers) in enumerate(zip(rows, units, strict=True)):
             ax = figure.add_subplot(grid[place, 0])
             _wired(ax, row.subject)
-            title = f"{one_line(row.name)} · seed {row.seed}"
+            title = wrapped(f"{one_line(row.name)} · seed {row.seed}", TITLE)
             ax.set_title(title, loc="left", fontsize=9, color=INK, parse_math=False)
             if layers:
                 neurons(figure.add_subplot(grid[place, 1]), layers)
@@ -95,7 +102,7 @@ def failures(shown: Behaviour) -> Figure | None:
     if not seen:
         return None
     lines = sum(max(say(failure).count("\n") for failure in seen) for say in (_head, _end))
-    with rc_context(STYLE):
+    with styled():
         size = (1.9 * len(seen) + 0.1, 2.4 + 0.14 * lines)
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(1, len(seen), squeeze=False)[0]
@@ -140,11 +147,6 @@ def _placed(line: Array, plane: Plane, at: tuple[float, float]) -> Array:
     left, right, bottom, top = plane.extent
     share = (line - [left, bottom]) / [right - left, top - bottom]
     return np.asarray(share * SIDE + [at[0], at[1] - SIDE])
-
-
-def _name(ax: Axes, x: float, y: float, row: Shown) -> None:
-    words = wrapped(one_line(row.name), 20) + f"\nseed {row.seed}"
-    ax.text(x, y, words, ha="right", va="center", fontsize=8, color=INK, parse_math=False)
 
 
 def _plane_and_scale(subject: Subject) -> tuple[Plane, tuple[float, float]]:

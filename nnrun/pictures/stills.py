@@ -1,12 +1,10 @@
 """The pictures of one trained network, as PNG files."""
 
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from nnrun.config import Setting
@@ -22,7 +20,8 @@ from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import limits, surface_of
 from nnrun.pictures.wiring import biases, weights, wiring_of
 from nnrun.plot import canvas
-from nnrun.plot.styles import INK, STYLE
+from nnrun.plot.names import one_line, wrapped
+from nnrun.plot.styles import INK
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
 from nnrun.sweep.store import write_atomically
@@ -94,8 +93,8 @@ def _drawings(subject: Subject) -> Iterator[tuple[str, tuple[float, float], Draw
 
 def _painted(size: tuple[float, float], headline: str, draw: Draw) -> bytes:
     """Draw a figure with a headline; return it as PNG."""
-    lines = textwrap.fill(headline, int(LONGEST_LINE * size[0]))
-    with rc_context(STYLE):
+    lines = wrapped(one_line(headline), int(LONGEST_LINE * size[0]))
+    with canvas.styled():
         figure = Figure(figsize=size, layout="constrained")
         title = figure.suptitle(lines, x=0.02, ha="left", fontsize=8.5, color=INK)
         title.set_parse_math(False)

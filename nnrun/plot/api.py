@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.plot import arrival, bars, curves, forest, grids, parallel, trends
 from nnrun.plot.asked import Found, axis, chosen, findings
-from nnrun.plot.canvas import styled
+from nnrun.plot.canvas import finished, styled
 from nnrun.statistics.bands import bands_table
 from nnrun.statistics.profile import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
@@ -52,7 +52,7 @@ def time_to_target(
     shown, ran = chosen(found, settings), trained(found.trials)
     with styled():
         draw = (shown.line_styles, shown.labels, common_budget(ran))
-        return arrival.time_to_target(axis(ax), ran, *draw)
+        return finished(arrival.time_to_target(axis(ax), ran, *draw))
 
 
 def learning_curves(
@@ -91,7 +91,7 @@ def learning_curves(
     level = float(target["value"]) if target and target["metric"] == metric else None
     with styled():
         look = (shown.line_styles, shown.labels, level, bands)
-        return curves.learning_curves(axis(ax), table, metric, *look)
+        return finished(curves.learning_curves(axis(ax), table, metric, *look))
 
 
 def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | None = None) -> Axes:
@@ -118,7 +118,7 @@ def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | No
         rule = "no target of the ladder means the same for all settings"
         raise InputError(Issue("profile", None, rule, "losses of different problems don't compare"))
     with styled():
-        return arrival.profile(axis(ax), table, shown.line_styles, shown.labels)
+        return finished(arrival.profile(axis(ax), table, shown.line_styles, shown.labels))
 
 
 def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
@@ -146,7 +146,7 @@ def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> 
     first = pd.Series(rank, index=table.index).sort_values(kind="stable").index[:rows]
     kept = table.loc[table.index.isin(first)]
     with styled():
-        return forest.contrasts(axis(ax, forest.contrasts_height(kept, 7.2)), kept)
+        return finished(forest.contrasts(axis(ax, forest.contrasts_height(kept, 7.2)), kept))
 
 
 def heatmap(
@@ -177,7 +177,7 @@ def heatmap(
         rule = "one axis holds two factors, three vary"
         raise InputError(Issue("heatmap", None, rule, "the report draws a panel for each level"))
     with styled():
-        return grids.heatmap(axis(ax, cells.height), cells)
+        return finished(grids.heatmap(axis(ax, cells.height), cells))
 
 
 def sensitivity(
@@ -214,7 +214,7 @@ def sensitivity(
         raise InputError(Issue("sensitivity", None, rule, "it needs two that share a target"))
     with styled():
         look = (shown.line_styles, shown.labels)
-        return trends.sensitivity(axis(ax), table, against, *look)
+        return finished(trends.sensitivity(axis(ax), table, against, *look))
 
 
 def effects(results: Found, ax: Axes | None = None) -> Axes:
@@ -238,7 +238,7 @@ def effects(results: Found, ax: Axes | None = None) -> Axes:
         rule = "the settings are not a full grid crossed with seeds, or nothing varies"
         raise InputError(Issue("effects", None, rule, "every combination of levels must be there"))
     with styled():
-        return bars.effects(axis(ax, bars.effects_height(table)), table)
+        return finished(bars.effects(axis(ax, bars.effects_height(table)), table))
 
 
 def coordinates(results: Found, ax: Axes | None = None) -> Axes:
@@ -259,4 +259,5 @@ def coordinates(results: Found, ax: Axes | None = None) -> Axes:
     """
     found = findings(results)
     with styled():
-        return parallel.coordinates(axis(ax), found.summary, found.sweep)
+        height = parallel.coordinates_height(found.sweep)
+        return finished(parallel.coordinates(axis(ax, height), found.summary, found.sweep))

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import names_axis, ticks, title, write
+from nnrun.plot.names import one_line, wrapped
 from nnrun.plot.styles import SOONER, VAGUE
-from nnrun.words import one_line, share, wrapped
+from nnrun.words import share
 
 _UNDECIDED = ("seed", "rest")
 _NAME = 26  # characters of a term in a line
@@ -13,7 +14,8 @@ _NAME = 26  # characters of a term in a line
 
 def effects_height(table: pd.DataFrame) -> float:
     """Say how high the plot of `effects` must be, in inches."""
-    return 0.3 * len(table) + 0.2
+    lines = max((name.count("\n") + 1 for name in _names(table)), default=1)
+    return max(0.3, 0.15 * lines + 0.06) * len(table) + 0.2
 
 
 def effects(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -35,8 +37,13 @@ def effects(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set_ylim(len(shares) - 0.4, -0.6)
     ax.set_xlim(0, 1)
     ticks(ax.xaxis, [0, 0.25, 0.5, 0.75, 1], share)
-    names_axis(ax.yaxis, [wrapped(one_line(str(term)), _NAME) for term in table["term"]], 9.0)
+    names_axis(ax.yaxis, _names(table), 9.0)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("share of the total sum of squares")
     title(ax, "What the variance of the log time to target goes with")
     return ax
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """Write the terms in lines."""
+    return [wrapped(one_line(str(term)), _NAME) for term in table["term"]]

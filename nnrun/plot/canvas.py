@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nnrun.plot.fitted import fit_words
+from nnrun.plot.fonts import find_letters
 from nnrun.plot.styles import INK, MUTED, STYLE
 from nnrun.sweep.store import write_atomically
 
@@ -89,6 +91,14 @@ def paint_panels(
     return figure
 
 
+def finished(ax: Axes) -> Axes:
+    """Give the words of an axis, and of its figure, their letters and their room."""
+    figure = cast(Figure, ax.get_figure(root=True))
+    _lay_out(figure)
+    fit_words(figure)
+    return ax
+
+
 def svg(figure: Figure) -> str:
     """Write a figure as SVG on white, text kept as text; the same picture gives the same text.
 
@@ -128,8 +138,8 @@ def write_files(figure: Figure, path: Path) -> str:
 def styled() -> Iterator[None]:
     """Draw in the house style, and let it go again.
 
-    No text is read as mathematics, and a label may hold letters that the font lacks: that is no
-    reason to stop or to warn.
+    No text is read as mathematics, and a label may hold letters that no font has: that is no
+    reason to stop, and `nnrun.plot.fonts` says it once.
     """
     with rc_context({**STYLE, **PLAIN}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")
@@ -142,6 +152,7 @@ def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
     if kind == "png":  # a third larger than at its smallest, in a third of the time
         how["pil_kwargs"] = {"compress_level": 3}
     with styled():
+        find_letters(figure)
         figure.savefig(buffer, format=kind, dpi=DOTS, **how)
     return buffer.getvalue()
 
@@ -152,6 +163,7 @@ def _shortened(tag: re.Match[str]) -> str:
 
 
 def _lay_out(figure: Figure) -> None:
+    find_letters(figure)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -167,6 +179,8 @@ def _fit(figure: Figure, ax: Axes, height: float, rows: int) -> None:
     """Give a figure the height that leaves its plots, one below the other, theirs."""
     figure.set_figheight(rows * height + _AROUND)
     _lay_out(figure)
+    if fit_words(figure):
+        _lay_out(figure)
     around = figure.get_figheight() - rows * figure.get_figheight() * ax.get_position().height
     figure.set_figheight(rows * height + around)
     _freeze(figure)

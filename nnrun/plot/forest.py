@@ -1,23 +1,25 @@
 """Contrasts as a forest plot: a row each, with the ratio, its interval, and both in numbers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import ratio_limits, ratio_ticks, ticks, width, write
+from nnrun.plot.names import in_lines, one_line, wrapped
 from nnrun.plot.styles import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
-from nnrun.words import number, one_line, wrapped
+from nnrun.words import number
 
 NARROW = 3.6
 """Inches of an axis up to which names stand above their rows instead of beside them."""
 
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
-_NAME = 30  # characters of a name in a line beside the plot
-_NUMBERS = 140  # points that the numbers of a row take
-_HEADING = 1.25  # rows' heights that a heading takes
+_INTERVAL = 0.2  # inches that an interval takes below its name
+_ABOVE, _BELOW = 0.12, 0.04  # inches around a heading
+_NAME, _NARROW_NAME = 30, 24  # letters of a name in a line, beside the plot or above an interval
+_LINES = 5  # of a name, at most
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "sooner": {"color": SOONER, "markerfacecolor": SOONER},
     "later": {"color": LATER, "markerfacecolor": LATER},
@@ -27,10 +29,26 @@ _LOOKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+class _Place(NamedTuple):
+    """Where a line of the plot stands: a heading, or a contrast with its name.
+
+    Attributes:
+        text: Heading or name, in lines.
+        row: The contrast; None of a heading.
+        top: Distance from the top of the plot, in inches.
+        height: Inches, the room below included.
+    """
+
+    text: str
+    row: Any
+    top: float
+    height: float
+
+
 def contrasts_height(table: pd.DataFrame, width: float) -> float:
     """Say how high the plot of `contrasts` must be, in inches, in a figure of this width."""
-    rows = sum(1 if row is not None else _HEADING for _, row in _rows(table))
-    return (rows + 0.4) * _row_height(table, width < 5.5)
+    last = _places(table, width < 5.5)[-1]
+    return last.top + last.height
 
 
 def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -51,20 +69,31 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ax.grid(visible=False)
-    y = 0.0
-    for heading, row in _rows(table):
-        if row is None:
-            y += _HEADING if y else 0.6
-            _heading(ax, heading, y, narrow)
-            y += 0.0
+    places = _places(table, narrow)
+    for place in places:
+        if place.row is None:
+            _heading(ax, place, narrow)
         else:
-            y += 1.0
-            _interval(ax, row, y + (0.25 if narrow else 0.0))
-            _name(ax, row, y, narrow)
-            _numbers(ax, row, y, narrow)
-    ax.set_ylim(y + 0.8, -0.4)
+            _contrast(ax, place, narrow)
+    ax.set_ylim(places[-1].top + places[-1].height, 0.0)
     _frame(ax, low, high)
     return ax
+
+
+def _places(table: pd.DataFrame, narrow: bool) -> list[_Place]:
+    """Lay the lines out below each other, each as high as its text needs."""
+    letters = _NARROW_NAME if narrow else _NAME
+    several = [str(name) for name in table["name_a"]]
+    names = dict(zip(several, in_lines(several, letters, _LINES), strict=True))
+    found: list[_Place] = []
+    top = 0.0
+    for heading, row in _rows(table):
+        text = wrapped(heading, 52 if narrow else 90) if row is None else names[str(row.name_a)]
+        below = _BELOW if row is None else _ROOM + _INTERVAL * narrow
+        top += _ABOVE if found and row is None else 0.0
+        found.append(_Place(text, row, top, _LINE * (text.count("\n") + 1) + below))
+        top += found[-1].height
+    return found
 
 
 def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
@@ -78,24 +107,9 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
             yield "", row
 
 
-def _row_height(table: pd.DataFrame, narrow: bool) -> float:
-    if narrow:
-        return 0.5
-    lines = max((_beside(name).count("\n") + 1 for name in table["name_a"]), default=1)
-    return _LINE * lines + _ROOM
-
-
-def _beside(name: str) -> str:
-    """Break a name into two lines at most; the rest of a longer one is left to the table."""
-    lines = wrapped(one_line(name), _NAME).split("\n")
-    return "\n".join([*lines[:1], lines[1] + " …"] if len(lines) > 2 else lines)
-
-
-def _heading(ax: Axes, text: str, y: float, narrow: bool) -> None:
-    text = wrapped(text, 52 if narrow else 90).split("\n")[0]
-    left = _left(narrow)
-    look: dict[str, Any] = {"color": MUTED, "ha": "left", "offset": (left, 0)}
-    write(ax, text, (0, y), xycoords=("axes fraction", "data"), **look)
+def _heading(ax: Axes, place: _Place, narrow: bool) -> None:
+    look: dict[str, Any] = {"color": MUTED, "ha": "left", "va": "top", "offset": (_left(narrow), 0)}
+    write(ax, place.text, (0, place.top), xycoords=("axes fraction", "data"), **look)
 
 
 def _left(narrow: bool) -> float:
@@ -103,15 +117,14 @@ def _left(narrow: bool) -> float:
     return 0.0 if narrow else -150.0
 
 
-def _name(ax: Axes, row: Any, y: float, narrow: bool) -> None:
-    name = _beside(row.name_a)
-    if narrow:
-        room = max(8, int((72 * width(ax) - _NUMBERS) / 5.2))
-        name = one_line(row.name_a)
-        name = name if len(name) <= room else name[: room - 1] + "…"
-    at = (0, y - (0.2 if narrow else 0.0))
-    offset = (_left(narrow), 0)
-    write(ax, name, at, xycoords=("axes fraction", "data"), ha="left", offset=offset, fontsize=8.5)
+def _contrast(ax: Axes, place: _Place, narrow: bool) -> None:
+    """Draw a contrast: name, interval and numbers in a row, or the interval below the others."""
+    y = place.top + (0.0 if narrow else place.height / 2)
+    look: dict[str, Any] = {"fontsize": 8.5, "va": "top" if narrow else "center", "ha": "left"}
+    look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
+    write(ax, place.text, (0, y), **look)
+    _numbers(ax, place.row, y, narrow)
+    _interval(ax, place.row, y + (place.height - _ROOM - _INTERVAL / 2 if narrow else 0.0))
 
 
 def _interval(ax: Axes, row: Any, y: float) -> None:
@@ -135,7 +148,7 @@ def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
     at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": 8.5}
     at["color"] = MUTED if vague else INK
     if narrow:
-        write(ax, text, (1, y - 0.2), ha="right", **at)
+        write(ax, text, (1, y), ha="right", va="top", **at)
     else:
         write(ax, text, (1, y), ha="left", offset=(10, 0), **at)
 

@@ -14,10 +14,12 @@ from matplotlib.patches import Rectangle
 from nnrun.errors import InputError, Issue
 from nnrun.plot.axes import height, names_axis, numbers_in, title, width, write
 from nnrun.plot.colours import colour_key, ink_on, scale_of
+from nnrun.plot.names import cells as cells_of
+from nnrun.plot.names import in_lines, one_line, told_apart
 from nnrun.plot.styles import INK, MUTED, VAGUE
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.targets import one_target
-from nnrun.words import compact, number, one_line, share
+from nnrun.words import compact, number, share
 
 TITLES: Mapping[str, str] = {
     "success_rate": "Share of seeds that reached the target",
@@ -33,7 +35,8 @@ _WRITTEN: Mapping[str, Callable[[float], str]] = {
 LEAST_FILLED = 0.5
 """Share of the combinations of levels that a sweep must hold to be drawn as a grid of them."""
 
-_LEVEL = 22  # characters of a level that are written beside a row or below a column
+_LEVEL, _LINES = 22, 3  # letters of a level in a line, and lines of it beside a row
+_LINE = 0.14  # inches from one line of a level to the next
 _LETTER = 5.0  # points that a letter takes
 
 
@@ -62,7 +65,9 @@ class Grid(NamedTuple):
     @property
     def height(self) -> float:
         """How high the plot of a panel should be, in inches."""
-        return 0.3 * len(next(iter(self.panels.values()))) + 0.1
+        names = _beside(next(iter(self.panels.values())))
+        lines = max(name.count("\n") + 1 for name in names)
+        return max(0.3, _LINE * lines + 0.06) * len(names) + 0.1
 
 
 def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
@@ -130,8 +135,8 @@ def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     _level_names(ax, table)
-    ax.set_xlabel(cells.x + _notes(cells), parse_math=False)
-    ax.set_ylabel(cells.y, parse_math=False)
+    ax.set_xlabel(one_line(cells.x) + _notes(cells), parse_math=False)
+    ax.set_ylabel(one_line(cells.y), parse_math=False)
     title(ax, TITLES[cells.value])
     if key:
         colour_key(ax, norm, colours, cells.value)
@@ -212,19 +217,19 @@ def _numbers(ax: Axes, table: pd.DataFrame, cells: Grid) -> None:
 
 def _level_names(ax: Axes, table: pd.DataFrame) -> None:
     """Name rows and columns; long names of columns stand aslant, of very many every few."""
-    columns = [_short(str(text)) for text in table.columns]
+    columns = told_apart([str(text) for text in table.columns], _LEVEL)
     room = 72 * width(ax) / len(columns)
     step = max(1, -(-10 // max(int(room), 1)))
     names_axis(ax.xaxis, [t if not i % step else "" for i, t in enumerate(columns)])
-    if max(map(len, columns)) * _LETTER > room * step:
+    if max(map(cells_of, columns)) * _LETTER > room * step:
         for text in ax.get_xticklabels():
             text.set(rotation=35, ha="right", rotation_mode="anchor")
-    names_axis(ax.yaxis, [_short(str(text)) for text in table.index])
+    names_axis(ax.yaxis, _beside(table))
 
 
-def _short(text: str) -> str:
-    text = one_line(text)
-    return text if len(text) <= _LEVEL else text[: _LEVEL - 1] + "…"
+def _beside(table: pd.DataFrame) -> list[str]:
+    """Write the levels of the rows in a few lines each."""
+    return in_lines([str(text) for text in table.index], _LEVEL, _LINES)
 
 
 def _notes(cells: Grid) -> str:

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
 from nnrun.plot.axes import WIDE, height, width, write
+from nnrun.plot.names import cells, one_line, wrapped
 from nnrun.plot.styles import LineStyle
-from nnrun.words import one_line, wrapped
 
 DIRECT_CHARACTERS = 20  # longest line of a label that is written beside its curve
 ROW = 13.0  # points from one row of counts at risk, or one line label, to the next
@@ -53,10 +53,10 @@ def legend_below(figure: Figure, names: Mapping[str, LineStyle]) -> None:
     """Name the lines of all panels of a figure, once, below them; lone lines need no names."""
     if not names:
         return
-    texts, columns = _columns([one_line(name) for name in names], figure.get_figwidth())
+    texts, columns = legend_columns([one_line(name) for name in names], figure.get_figwidth())
     place: dict[str, Any] = {"loc": "outside lower left", "ncols": columns, "columnspacing": 1.6}
     legend = figure.legend(_lines(list(names.values())), [" "] * len(texts), borderpad=0, **place)
-    _fill(legend, texts)
+    fill(legend, texts)
 
 
 def _apart(ax: Axes, places: Sequence[tuple[float, int]]) -> bool:
@@ -80,18 +80,18 @@ def _direct_label(ax: Axes, x: float, y: float, name: str, style: LineStyle) -> 
 
 def _legend(ax: Axes, names: Sequence[str], looks: Sequence[LineStyle]) -> None:
     figure = cast(Figure, ax.get_figure(root=True))
-    texts, columns = _columns(names, figure.get_figwidth())
+    texts, columns = legend_columns(names, figure.get_figwidth())
     above = offset_copy(ax.transAxes, figure, x=0, y=20, units="points")
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
     place |= {"bbox_transform": above, "borderpad": 0, "ncols": columns, "columnspacing": 1.6}
-    _fill(ax.legend(_lines(looks), [" "] * len(texts), **place), texts)
+    fill(ax.legend(_lines(looks), [" "] * len(texts), **place), texts)
 
 
-def _columns(names: Sequence[str], inches: float) -> tuple[list[str], int]:
+def legend_columns(names: Sequence[str], inches: float) -> tuple[list[str], int]:
     """Break the names of a legend into lines that fit, and find how many stand in a row."""
     room = int(inches * _CHARACTERS)  # characters in a row of the legend, keys taken off
     texts = [wrapped(name, room - 8) for name in names]
-    longest = max(len(line) for text in texts for line in text.split("\n"))
+    longest = max(cells(line) for text in texts for line in text.split("\n"))
     return texts, max(1, min(len(names), 4, room // (longest + 7)))
 
 
@@ -99,7 +99,7 @@ def _lines(looks: Sequence[LineStyle]) -> list[Line2D]:
     return [Line2D([], [], **style.matplotlib) for style in looks]
 
 
-def _fill(legend: Legend, texts: Sequence[str]) -> None:
+def fill(legend: Legend, texts: Sequence[str]) -> None:
     """Write the names into a legend, never read as mathematics."""
     for text, name in zip(legend.get_texts(), texts, strict=True):
         text.set_parse_math(False)

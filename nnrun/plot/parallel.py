@@ -1,6 +1,7 @@
 """Parallel coordinates: a line a setting over the factors, coloured by its restricted mean."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,21 +11,25 @@ from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
-from nnrun.plot.axes import log_ticks, numbers_in, ticks, title, width, write
+from nnrun.plot.axes import height, log_ticks, numbers_in, ticks, title, width, write
 from nnrun.plot.colours import LESS_IS_DARK_LINES, colour_key, rounded, samples_scale, samples_ticks
+from nnrun.plot.names import in_lines, one_line, wrapped
 from nnrun.plot.styles import MUTED, PAPER, VAGUE
 from nnrun.statistics.factors import factors, levels, names
-from nnrun.words import one_line, wrapped
 
 Floats = NDArray[np.float64]
 
-MOST_NAMED = 14
-"""Levels of an axis up to which each is named."""
+MOST_NAMED = 40
+"""Names on an axis up to which each is written."""
+
+MOST_NUMBERS = 14
+"""Numbers on an axis up to which each is written."""
 
 SPREAD = 8.0
 """Ratio of the largest to the least number of a key from which on its axis is logarithmic."""
 
 _JITTER = 0.012  # of an axis: lines that share a level part a little
+_LINES, _LINE = 4, 11.0  # of a mark: most lines, and points from one to the next
 
 
 class Coordinate(NamedTuple):
@@ -76,6 +81,12 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Ax
     return ax
 
 
+def coordinates_height(sweep: Mapping[str, Any]) -> float:
+    """Say how high the plot of `coordinates` must be, in inches, for the names on its axes."""
+    named = [len(several) for several in factors(sweep).values() if numbers_in(several) is None]
+    return max(3.0, 0.16 * min(max(named, default=0), MOST_NAMED))
+
+
 def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordinate:
     """Place settings along an axis: numbers on a scale that fits them, names evenly.
 
@@ -92,7 +103,7 @@ def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordin
     low, high = min(numbers), max(numbers)
     log = low > 0 and high / low > SPREAD
     place = _scale(low, high, log)
-    if len(several) <= MOST_NAMED:
+    if len(several) <= MOST_NUMBERS:
         order = sorted(zip(numbers, several, strict=True))
         marks = _apart([(text, place(value)) for value, text in order])
     else:
@@ -167,13 +178,20 @@ def _uprights(ax: Axes, upright: Sequence[Coordinate]) -> None:
     ticks(ax.xaxis, range(last + 1), lambda i: wrapped(one_line(upright[int(i)].name), room))
     for text in ax.get_xticklabels():
         text.set_parse_math(False)
+    points = 72 * height(ax) / 1.08
     ground = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
     for i, axis in enumerate(upright):
         ax.plot([i, i], [0, 1], color=MUTED, linewidth=1.0, zorder=2.5)
-        for mark, y in axis.marks:
+        for mark, y in zip(_texts(axis, room, points), (y for _, y in axis.marks), strict=True):
             side: dict[str, Any] = {"ha": "left", "offset": (4, 0)}
             if i == 0:
                 side = {"ha": "right", "offset": (-4, 0)}
-            said = one_line(mark)
-            said = said if len(said) <= room else said[: room - 1] + "…"
-            write(ax, said, (i, y), zorder=4, bbox=ground, **side)
+            write(ax, mark, (i, y), zorder=4, bbox=ground, **side)
+
+
+def _texts(axis: Coordinate, room: int, points: float) -> list[str]:
+    """Write the marks of an axis in as many lines as stand between one and the next."""
+    places = sorted(y for _, y in axis.marks)
+    apart = min((above - below for below, above in pairwise(places)), default=1.0)
+    lines = max(1, min(_LINES, int(apart * points / _LINE)))
+    return in_lines([text for text, _ in axis.marks], room, lines)

@@ -17,7 +17,7 @@ from nnrun.plot.facets import Layout, layout
 from nnrun.plot.forest import contrasts, contrasts_height
 from nnrun.plot.grids import Grid, grid, heatmap, panels_key
 from nnrun.plot.labels import legend_below
-from nnrun.plot.parallel import coordinates
+from nnrun.plot.parallel import coordinates, coordinates_height
 from nnrun.plot.trends import sensitivity
 from nnrun.report import captions
 from nnrun.report.inline import inline
@@ -194,7 +194,8 @@ def _effects(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]
     if len(lay.line_styles) > 2 and len(factors(findings.sweep)) > 1:
         draw = partial(coordinates, summary=findings.summary, sweep=findings.sweep)
         caption = captions.coordinates_caption(findings)
-        yield "coordinates", caption, partial(canvas.paint, draw)
+        height = coordinates_height(findings.sweep)
+        yield "coordinates", caption, partial(canvas.paint, draw, height=height)
 
 
 def panels(draw: Callable[..., Any], lay: Layout) -> Paint:
