@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnrun.errors import InputError, Issue
 from nnrun.plot.axes import height, log_ticks, numbers_in, ticks, title, width, write
 from nnrun.plot.colours import LESS_IS_DARK_LINES, colour_key, rounded, samples_scale, samples_ticks
-from nnrun.plot.names import in_lines, one_line, wrapped
+from nnrun.plot.names import cells, in_lines, one_line, wrapped
 from nnrun.plot.styles import MUTED, PAPER, VAGUE
 from nnrun.statistics.factors import factors, levels, names
 
@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 
 MOST_NAMED = 40
 """Names on an axis up to which each is written."""
+
+HIGHEST = 0.16 * MOST_NAMED
+"""Inches of the plot, at most."""
 
 MOST_NUMBERS = 14
 """Numbers on an axis up to which each is written."""
@@ -30,6 +33,7 @@ SPREAD = 8.0
 
 _JITTER = 0.012  # of an axis: lines that share a level part a little
 _LINES, _LINE = 4, 11.0  # of a mark: most lines, and points from one to the next
+_NAME = 18  # letters of a mark in a line, about
 
 
 class Coordinate(NamedTuple):
@@ -83,8 +87,11 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Ax
 
 def coordinates_height(sweep: Mapping[str, Any]) -> float:
     """Say how high the plot of `coordinates` must be, in inches, for the names on its axes."""
-    named = [len(several) for several in factors(sweep).values() if numbers_in(several) is None]
-    return max(3.0, 0.16 * min(max(named, default=0), MOST_NAMED))
+    named = [several for several in factors(sweep).values() if numbers_in(several) is None]
+    lines = [
+        min(len(texts), MOST_NAMED) * min(-(-max(map(cells, texts)) // _NAME), 3) for texts in named
+    ]
+    return min(max(3.0, 0.16 * max(lines, default=0)), HIGHEST)
 
 
 def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordinate:
