@@ -15,6 +15,7 @@ from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.hydra_ext.flags import read_flags
+from nnrun.hydra_ext.quoting import quoted
 from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
 from nnrun.sweep.interrupt import exit_on_signals, signalled
 
@@ -63,7 +64,7 @@ def main() -> None:
 
 def _run() -> int:
     """Run Hydra, finish what its plugins left to be finished, and return the exit code."""
-    flags, sys.argv[1:] = read_flags(sys.argv[1:])
+    flags, sys.argv[1:] = read_flags(quoted(sys.argv[1:]))
     folders.add_own_modules(flags.config_dir)
     run_hydra = hydra.main(
         config_path=str(places.conf()), config_name="config", version_base="1.3"

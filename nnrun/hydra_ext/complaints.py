@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.loader import fits
 from nnrun.hydra_ext.options import TABLES
+from nnrun.hydra_ext.quoting import readable
 from nnrun.places import STUDIES
 from nnrun.validate import known_keys
 from nnrun.words import listing
@@ -150,6 +152,9 @@ def _meant(key: str) -> str:
 def _not_read(error: OverrideParseException, text: str) -> Issue:
     reason = text.split(" See https", 1)[0]
     hint = BY_SHELL.format('[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]")
+    meant = readable(error.override)
+    if meant is not None:
+        hint = f"quote it for the shell and for Hydra: {quote(meant)}"
     return Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint)
 
 

@@ -221,7 +221,8 @@ def _even(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[i
     """
     for number, row in rows:
         if len(row) < width or any(row[width:]):
-            rule = f"has {len(row)} cells in row {number}, and {width} names in its header"
+            cells = f"{len(row)} cell{'' if len(row) == 1 else 's'}"
+            rule = f"has {cells} in row {number}, and {width} names in its header"
             hint = "every row needs a cell for each name; quote a text that holds a separator"
             if row[0].startswith("#"):
                 hint = "comment lines can only stand above the line of names"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnrun.problem.cells import Rules, number_of
+from nnrun.problem.cells import Rules, number_of, one_line
 from nnrun.problem.columns import Kind, kind_of, numbers
 from nnrun.problem.lookalikes import DECIMAL, alike, look_of, masquerade
 
@@ -70,7 +70,7 @@ class Inspector:
         wrong = known.index[np.abs(numbers(sizes)) > LARGEST]
         if wrong.empty:
             return None
-        where = f"holds {self.raw[known.name].loc[wrong[0]]!s:.20} in row {wrong[0]}"
+        where = f"holds {one_line(str(self.raw[known.name].loc[wrong[0]]), 20)} in row {wrong[0]}"
         return f"{where}; it must be finite, below {LARGEST:g}", "correct or remove it"
 
     def _misread(self, texts: "pd.Series") -> Flaw | None:
@@ -83,19 +83,23 @@ class Inspector:
             rest = distinct[~distinct.isin(usual)]
             wrong = distinct if rest.empty else rest
             text, row, look = wrong.iloc[0], wrong.index[0], look_of(wrong.iloc[0])
-            rule = f"has text where numbers belong: '{text:.40}' in row {row}"
-            hint = f"correct it, or data.missing_words=['{text:.40}'] if it means 'missing'"
+            rule = f"has text where numbers belong: {_said(text)} in row {row}"
+            hint = f"correct it, or data.missing_words=[{_said(text)}] if it means 'missing'"
             hint = self._filled(look.hint) if look else hint
             return rule, "store numbers as such" if rest.empty else hint
         found = masquerade(list(distinct), self.rules)
         if found is None:
             return None
         place, look = found
-        where = f"such as '{distinct.iloc[place]:.40}' in row {distinct.index[place]}"
+        where = f"such as {_said(distinct.iloc[place])} in row {distinct.index[place]}"
         return f"holds {look.what}, {where}", self._filled(look.hint)
 
     def _filled(self, hint: str) -> str:
         return hint.replace(DECIMAL, self.decimal_hint()) if DECIMAL in hint else hint
+
+
+def _said(text: str) -> str:
+    return f"'{one_line(text, 40)}'"
 
 
 def _alike(texts: "pd.Series") -> Flaw | None:
@@ -103,7 +107,7 @@ def _alike(texts: "pd.Series") -> Flaw | None:
     pair = alike(list(distinct))
     if pair is None:
         return None
-    one, other = (f"'{distinct.iloc[i]:.40}' in row {distinct.index[i]}" for i in pair)
+    one, other = (f"{_said(distinct.iloc[i])} in row {distinct.index[i]}" for i in pair)
     return f"has {one} and {other}, which hardly differ", "write them alike if they are the same"
 
 
@@ -111,5 +115,5 @@ def _too_varied(texts: "pd.Series") -> Flaw | None:
     distinct = texts.nunique()
     if distinct <= FEW_TEXTS or distinct <= min(MOST_TEXTS, len(texts) - 1):
         return None
-    such = f", such as '{texts.iloc[0]:.40}'"
+    such = f", such as {_said(texts.iloc[0])}"
     return f"holds {distinct} different texts, too many for categories{such}", "merge some"

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.cells import Cells, Decimal, Rules, Use, read_cells, words_of
+from nnrun.problem.cells import Cells, Decimal, Rules, Use, number_of, read_cells, words_of
 from nnrun.problem.columns import Kind, categories, kind_of
 from nnrun.problem.encoding import Goal, Split, encode
 from nnrun.problem.files import FOUND, UNNAMED, read_file
@@ -105,6 +105,8 @@ class Table(Split):
             if name.startswith(UNNAMED) and name not in drop:
                 rule = "has a column without a name; if it holds row numbers, it is no input"
                 issues.append(Issue("path", self.path, rule, f"data.drop=['{name}']"))
+        if issues and any(number_of(name) is not None for name in columns):
+            issues[0] = replace(issues[0], hint=f"{issues[0].hint}; the first line has the names")
         if len(columns) == 1 and issues:
             rule = f"has a single column, '{columns[0]}'"
             hint = f"known between columns: {listed(list(FOUND.values()))}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.errors import listed
-from nnrun.problem.cells import MISSING, Cells
+from nnrun.problem.cells import MISSING, Cells, one_line
 from nnrun.problem.columns import Kind, categories, numbers
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import TableFile
@@ -34,13 +34,14 @@ def told(path: str, file: TableFile, cells: Mapping[str, Cells], problem: Proble
     n_train, n_test = problem.n_train or 0, len(problem.held_out.inputs)
     rows = f"table {Path(path).name}: {n_train + n_test:,} rows, {n_train:,} to train on"
     between = f"; {file.separator} between its columns" if file.separator else ""
-    return [
+    lines = [
         f"{rows}, {n_test:,} held out{between}",
         _label(encoder, columns[encoder.label]),
         f"inputs: {'; '.join(_inputs(encoder, columns))}",
         f"missing: {_missing(encoder, cells)}",
         *_notes(encoder, columns),
     ]
+    return [one_line(line) for line in lines]
 
 
 def gaps(words: Mapping[str, int]) -> str:
@@ -62,8 +63,12 @@ def _label(encoder: Encoder, column: "pd.Series") -> str:
     if encoder.classes:
         counts = _counts(column)
         return f"label {encoder.label}: {len(encoder.classes)} classes: {counts}"
+    return f"label {encoder.label}: numbers from {_range(column)}"
+
+
+def _range(column: "pd.Series") -> str:
     values = numbers(column)
-    return f"label {encoder.label}: numbers from {values.min():g} to {values.max():g}"
+    return f"{np.nanmin(values):g} to {np.nanmax(values):g}"
 
 
 def _counts(column: "pd.Series") -> str:
@@ -78,8 +83,9 @@ def _inputs(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[st
     plain = [column for column in encoder.columns if not column.values]
     for kind, yes_no in ((Kind.NUMBER, False), (Kind.YES_NO, True)):
         names = [column.name for column in plain if column.yes_no == yes_no]
+        said = names if yes_no else [f"{name} {_range(columns[name])}" for name in names]
         if names:
-            yield f"{listed(names, MOST_NAMES)} ({kind})"
+            yield f"{listed(said, MOST_NAMES)} ({kind})"
     found = [column for column in encoder.columns if column.values]
     for column in found[:MOST_NAMES]:
         counts = _counts(columns[column.name])
@@ -108,4 +114,5 @@ def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str
             means = f"data.missing_words=[{spelt.replace(', ', ',')}] takes it for missing"
             yield f"note: {spelt} is a {kind} of {name}, like any other; {means}"
         elif name != encoder.label and known.nunique() == 1:
-            yield f"note: {name} is {known.iloc[0]} in every row that has a value"
+            only = categories(known, in_order=False)[1][0]
+            yield f"note: {name} is {only} in every row that has a value"

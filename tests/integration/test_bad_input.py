@@ -51,7 +51,10 @@ CASES = {
     "unknown gate": (["data=gate", "data.gate=xnro"], "did you mean 'xnor'?"),
     "unknown coordinate": (["features.terms=[x,z]"], "'z' is not an input of the data"),
     "no product": (["features.terms=[x,x+y]"], "must be a product of inputs"),
-    "sine without quotes": (["features.terms=[sin(x)]"], "as in 'features.terms=[x,\"sin(x)\"]'"),
+    "sine without quotes": (
+        ["features.terms=[sin(x)]"],
+        "for Hydra: 'features.terms=[\"sin(x)\"]'",
+    ),
     "too many features": (
         ["data=digits", "features=polynomial", "features.degree=3"],
         "features.degree=3: makes 47,904 features of 64 inputs; at most 10,000",

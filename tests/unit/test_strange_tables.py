@@ -120,12 +120,12 @@ READ = {
     "yes and no": ({"z": ["yes", "no"]}, {}, "z (2 categories: no 12, yes 12)"),
     "ranges": ({"age": ["18-25", "26-40"]}, {}, "age (2 categories: 18-25 12, 26-40 12)"),
     "names of drives": ({"z": ["4WD", "FWD", "RWD"]}, {}, "z (3 categories: 4WD 8, FWD 8, RWD 8)"),
-    "quoted lines": ({"z": ['"a\nb"', "c"]}, {}, "z (2 categories: a\nb 12, c 12)"),
+    "quoted lines": ({"z": ['"a\nb"', "c"]}, {}, "z (2 categories: a b 12, c 12)"),
     "a quoted separator": ({"z": ['"a, b"', "c"]}, {}, "z (2 categories: a, b 12, c 12)"),
     "any script": ({"長さ": ["阳", "阴"]}, {}, "長さ (2 categories: 阳 12, 阴 12)"),
-    "names that are numbers": ({"2020": ["1", "2"]}, {}, "inputs: x, 2020 (numbers)"),
-    "names with operators": ({"a*b": ["1", "2"]}, {}, "inputs: x, a*b (numbers)"),
-    "a constant": ({"z": ["3"]}, {}, "note: z is 3.0 in every row that has a value"),
+    "names that are numbers": ({"2020": ["1", "2"]}, {}, "x 0 to 23, 2020 1 to 2 (numbers)"),
+    "names with operators": ({"a*b": ["1", "2"]}, {}, "inputs: x 0 to 23, a*b 1 to 2 (numbers)"),
+    "a constant": ({"z": ["3"]}, {}, "note: z is 3 in every row that has a value"),
     "numbers declared categories": (
         {"z": ["1", "10", "2.0"]}, {"categorical": ("z",)}, "z (3 categories: 1 8, 2 8, 10 8)",
     ),
@@ -279,13 +279,13 @@ def test_the_plan_shows_what_was_read_once_for_equal_data(table, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "table t.csv: 24 rows, 18 to train on, 6 held out",
         "label kind: 2 classes: ja 12, nein 12",
-        "inputs: x (numbers); wall (2 categories: None 12, brick 12)",
+        "inputs: x 0 to 23 (numbers); wall (2 categories: None 12, brick 12)",
         "missing: none",
         "note: 'None' is a category of wall, like any other; data.missing_words=['None'] takes it "
         "for missing",
         "table other.csv: 24 rows, 18 to train on, 6 held out",
         "label kind: 2 classes: ja 12, nein 12",
-        "inputs: x (numbers)",
+        "inputs: x 0 to 23 (numbers)",
         "missing: none",
     ]
     assert one == other
