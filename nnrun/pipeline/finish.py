@@ -25,7 +25,6 @@ from nnrun.report.waiting import waiting
 from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, tabulate
-from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, together, write_text
 
@@ -129,6 +128,9 @@ def finish(
         write_sweep(new, facts, clock)
     if not heads:
         return Finished(facts, None)
+    if runs:
+        with clock("mlflow"):
+            runs.add_settings(records_of(heads), facts)
     undrawn = False
     if heads[0].meta["report"] != "off":
         with clock("report"):
@@ -196,18 +198,12 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
             sweep.folder.rmdir()
         return 0
     runs = sweep.runs
-    if records:
+    if records and runs is None:
         first = records[0].meta
         with clock("mlflow"):
-            if runs is None:
-                tracking = Tracking(**first["tracking"])
-                tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
-                runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
-            heads = read_heads(paths)
-            facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
-            for setting, found in records_of(heads).items():
-                if runs:
-                    runs.add_setting(found, facts, setting)
+            tracking = Tracking(**first["tracking"])
+            tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
+            runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
     ended_early = len(records) < len(sweep.plan)
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
     finished = finish(ending, clock, Tally(), runs, ended_early)

@@ -89,27 +89,9 @@ class Launch:
         continued = self.claim is not None and self.claim.continued
         return f"{'Going on in' if continued else 'Into'} {self.folder}"
 
-    def describe(self, jobs: Sequence[Job], plan: Sequence[Planned]) -> dict[str, Any]:
-        """Say what varies between the settings, and what each is called.
-
-        Where not all jobs are known, what varies is not either: then a job's own words tell it
-        from the others.
-
-        Args:
-            jobs: A batch of the launch.
-            plan: The same jobs, as planned.
-        """
-        known = self.jobs or jobs
-        facts = describe({job.setting.id: job.setting.flat for job in known})
-        if self.jobs is None:
-            common = set(self.overrides)
-            words = {
-                job.setting: " ".join(o for o in job.overrides if o not in common) for job in plan
-            }
-            facts["settings"] = [
-                {**s, "label": words[s["id"]] or s["label"]} for s in facts["settings"]
-            ]
-        return facts
+    def describe(self) -> dict[str, Any]:
+        """Say what varies between the settings, and what each is called; of known jobs only."""
+        return describe({job.setting.id: job.setting.flat for job in self.jobs or ()})
 
     def begin(self, name: str) -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
@@ -184,18 +166,18 @@ class Launch:
             if self.claim is not None:
                 self.claim.release(finished=False)
 
-    def gathered(self, setting: str, jobs: int) -> list[Path]:
+    def gathered(self, setting: str) -> list[Path]:
         """Return the records of a setting once there is one for each of its jobs, else none.
+
+        Where not all jobs are known there is none: what varies, and how far all settings can be
+        compared, is known at the end of the sweep.
 
         Args:
             setting: Of the record that was written last.
-            jobs: Of the setting, as far as they are known.
         """
-        if self.jobs is not None:
-            jobs = self._jobs_of[setting]
         found = self._waiting.setdefault(setting, [])
         found.append(self.written[-1])
-        return self._waiting.pop(setting) if len(found) == jobs else []
+        return self._waiting.pop(setting) if len(found) == self._jobs_of[setting] else []
 
     def finish(self) -> int:
         """Make tables, report and the sweep's MLflow run of what was written; say how it ended.

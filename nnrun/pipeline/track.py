@@ -73,6 +73,7 @@ class Runs:
         self._earlier = Earlier()
         self._sums: Sums | None = None
         self._broken = False
+        self._queued: set[str] = set()
         self._refused: set[str] = set()
         self._closed = False
         self.facts = facts
@@ -143,9 +144,21 @@ class Runs:
         self._collect()
         if self._sums is None or self._sums.facts is not facts:
             self._sums = Sums(facts)
+        self._queued.add(setting)
         places = [path.absolute() for path in paths]
         self._sums.expect(setting, places)
         self._writer.add(setting, partial(self._log_setting, setting, places, self._sums))
+
+    def add_settings(self, records: Mapping[str, Sequence[Path]], facts: Mapping[str, Any]) -> None:
+        """Queue the settings of a whole sweep that were not queued before, one after the other.
+
+        Args:
+            records: The paths of each setting's records, by its id.
+            facts: Of the sweep.
+        """
+        for setting, paths in records.items():
+            if setting not in self._queued:
+                self.add_setting(paths, facts, setting)
 
     def add_sweep(self, facts: Mapping[str, Any], results: Summarised, folder: Path) -> None:
         """Log the sweep itself, after its settings: verdict, tables and report."""

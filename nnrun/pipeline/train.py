@@ -44,13 +44,13 @@ def train_and_publish(
     with clock("train"):
         todo = wanted(jobs)
         announce(todo, cache, jobs[0].executor, launch.where)
-        facts = launch.describe(jobs, plan)
+        facts = launch.describe()
         with suppress(KeyboardInterrupt):
             check, given_up = launch.interrupt.check, launch.given_up
             for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
                 with clock("store"):
                     publish(index, record)
-                paths = launch.gathered(record.setting, jobs=len(todo[record.setting].jobs))
+                paths = launch.gathered(record.setting)
                 if paths and launch.runs:
                     with launch.clock("mlflow"):
                         launch.runs.add_setting(paths, facts, record.setting)

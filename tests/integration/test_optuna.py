@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 import nnrun as package
-from tests.integration.conftest import OFF
+from nnrun.plot.styles import LINE_STYLES
+from tests.integration.test_tracking import rows
 
 pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
 
@@ -20,15 +21,15 @@ def test_optuna_minimises_the_samples_to_the_target(nnrun):
         "batch_size=choice(1,2)",
         "target.metric=test_loss",
         "target.value=0.13",
-        "budget=4000",
+        "budget=choice(2000,4000)",
         "seeds=3",
-        *OFF,
+        "report=off",
     )
     (sweep,) = nnrun.outputs("sweeps")
     results = package.load(sweep)
     assert [job["number"] for job in results.sweep["jobs"]] == list(range(6))
     assert {job["status"] for job in results.sweep["jobs"]} == {"complete"}
-    assert results.varying == ["lr", "batch_size"]
+    assert results.varying == ["lr", "budget", "batch_size"]
     # what Optuna was told, from the tables: the mean samples to the target, else the budget
     times = results.trials["samples_to_target"].fillna(results.trials["budget"])
     objective = times.groupby(results.trials["setting"]).mean()
@@ -37,7 +38,23 @@ def test_optuna_minimises_the_samples_to_the_target(nnrun):
     said = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
     assert said["best_value"] == objective.min()
     if (objective == objective.min()).sum() == 1:
-        assert said["best_params"] == {"lr": best["lr"], "batch_size": best["batch_size"]}
+        assert said["best_params"] == {key: best[key] for key in results.varying}
     overrides = yaml.safe_load((sweep / "5/.hydra/overrides.yaml").read_text())
     assert overrides == results.sweep["jobs"][5]["overrides"]
     assert "Traceback" not in done.stderr
+    are_of_the_sweep(nnrun.folder / "outputs" / "mlflow.db", results)
+
+
+def are_of_the_sweep(database, results):
+    """MLflow's runs are called and drawn as the sweep's settings, and compared at one horizon."""
+    assert results.summary["label"].is_unique
+    assert results.trials["budget"].nunique() > 1
+    runs = """select s.value, r.name, c.value, m.value from runs r
+        join tags s on s.run_uuid = r.run_uuid and s.key = 'nnrun.setting'
+        join tags c on c.run_uuid = r.run_uuid and c.key = 'mlflow.runColor'
+        join latest_metrics m on m.run_uuid = r.run_uuid and m.key = 'rmst'"""
+    found = rows(runs, database=database)
+    colors = [LINE_STYLES[i % len(LINE_STYLES)].color for i in range(len(results.summary))]
+    columns = (results.summary[key] for key in ("setting", "label", "rmst"))
+    wanted = {s: (label, c, rmst) for s, label, rmst, c in zip(*columns, colors, strict=True)}
+    assert {setting: tuple(about) for setting, *about in found} == wanted
