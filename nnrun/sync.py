@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.commands import exit_code
+from nnrun.errors import InputError
 
 KINDS = ("sweeps", "runs")
 
@@ -29,12 +30,19 @@ def _run(named: Sequence[Path], uri: str) -> int:
     folders = list(named) or pending(kept)
     if not folders:
         print(f"nothing to send: MLflow has every finished sweep in {outputs}")
-    code = 0
+    code, said = 0, set[str]()
     for folder in folders:
-        facts = resend(folder, uri)
+        try:
+            facts = resend(folder, uri)
+        except InputError as error:  # the others can be sent nevertheless
+            if str(error) not in said:
+                print(f"error: {error}", file=sys.stderr)
+            said.add(str(error))
+            code = 2
+            continue
         if facts["error"]:
             print(f"{folder}: {facts['error']}", file=sys.stderr)
-            code = 1
+            code = max(code, 1)
             continue
         runs = len(facts["settings"])
         print(f"{folder}: {runs:,} setting{'s'[: runs != 1]} and its own run are in {facts['uri']}")

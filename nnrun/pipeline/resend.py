@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from math import inf
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from nnrun import results
@@ -20,7 +21,8 @@ from nnrun.pipeline.claim import LOCK, MARKER
 from nnrun.pipeline.track import Runs
 from nnrun.places import STORE, located
 from nnrun.results import SWEEP
-from nnrun.statistics.tabulate import read_heads, records_of
+from nnrun.statistics.tabulate import Head, read_heads, records_of
+from nnrun.sweep.describe import describe
 from nnrun.sweep.store import write_text
 
 
@@ -84,14 +86,41 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     if not uri and told.get("uri"):
         runs.facts["uri"] = told["uri"]  # a relative path stays one: the folder may be moved
     try:
-        for setting, paths in records_of(heads).items():
-            runs.add_setting(paths, facts, setting)
-        runs.add_sweep(facts, found, folder)
+        declared = _declared(found.sweep, heads)
+        runs.add_settings(records_of(heads), declared)
+        runs.add_sweep(facts, replace(found, summary=_renamed(found, declared)), folder)
     finally:
         runs.close()
         # the id even where nothing could be sent: the next attempt must find what this one left
         _note(folder, facts, runs.facts)
     return runs.facts
+
+
+def _declared(facts: Mapping[str, Any], heads: Sequence[Head]) -> Mapping[str, Any]:
+    """Take the settings as they were trained, where a report judged them by another target.
+
+    MLflow has them so, with the records: what was chosen afterwards is in the sweep's own run.
+    """
+    configs = {str(head.meta["setting"]): head.meta["config"] for head in heads}
+    if configs.keys() <= {about["id"] for about in facts["settings"]}:
+        return facts
+    return {**facts, **describe(configs)}
+
+
+def _renamed(found: results.Results, declared: Mapping[str, Any]) -> pd.DataFrame:
+    """Call the settings of a summary by the ids that they were trained under."""
+    if declared is found.sweep:
+        return found.summary
+    ids: dict[str, str] = {}
+    for about in declared["settings"]:
+        ids.setdefault(_without_target(about["config"]), about["id"])
+    now = {s["id"]: ids.get(_without_target(s["config"])) for s in found.sweep["settings"]}
+    return found.summary.assign(setting=found.summary["setting"].map(now))
+
+
+def _without_target(config: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in config.items() if not key.startswith("target.")}
+    return json.dumps(kept, sort_keys=True)
 
 
 def _note(folder: Path, facts: Mapping[str, Any], found: dict[str, Any]) -> None:

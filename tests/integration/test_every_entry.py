@@ -56,23 +56,23 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     entries = [(group, name) for group, registry in REGISTRIES.items() for name in registry]
     with chdir(folder):
         Path("table.csv").write_text("a,kind\n" + "1,yes\n2,no\n" * 8, encoding="utf-8")
-        _train([read(config(**USUAL))], Path("first"))
-        jobs = [_job(*entry) for entry in entries]
+        train_into([read(config(**USUAL))], Path("first"))
+        jobs = [job_of(*entry) for entry in entries]
         network = {"hidden": [2, 1], "output": "auto"}
         for name in ACTIVATIONS:
             entries.append(("activation", name))
             jobs.append(read(config(**USUAL, network={**network, "activation": name})))
-        _train(jobs, Path("sweep"))
+        train_into(jobs, Path("sweep"))
     settings = [job.setting.id for job in jobs]
     # several entries are the usual ones: one setting
     return Trained(folder / "sweep", dict(zip(settings, entries, strict=True)))
 
 
-def _job(group: str, name: str) -> Job:
+def job_of(group: str, name: str) -> Job:
     return read(config(**{**USUAL, group: {"name": name}, **NEEDS.get((group, name), {})}))
 
 
-def _train(jobs: list[Job], folder: Path) -> None:
+def train_into(jobs: list[Job], folder: Path) -> None:
     launch = Launch(folder, [], jobs=jobs)
 
     def publish(number: int, record: Record) -> None:
@@ -122,8 +122,8 @@ def test_a_run_that_breaks_a_rule_of_the_store_is_refused_alone_and_sent_later(
         return dataset_inputs(datasets) * (2 if datasets[0].name == "gate" else 1)
 
     monkeypatch.chdir(tmp_path)
-    jobs, folder = [_job("data", name) for name in ("xor", "gate", "iris")], Path("sweep")
-    _train(jobs, folder)
+    jobs, folder = [job_of("data", name) for name in ("xor", "gate", "iris")], Path("sweep")
+    train_into(jobs, folder)
     with monkeypatch.context() as patch:
         patch.setattr(tracker, "dataset_inputs", doubled)
         told = resend(folder, "sqlite:///m.db")

@@ -4,14 +4,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import nnrun as package
-from nnrun.errors import InputError
+from nnrun.config import Tracking
+from nnrun.errors import InputError, Issue
+from nnrun.pipeline import resend as resending
+from nnrun.pipeline.resend import resend
+from nnrun.report.rebuild import Choices, rebuild
+from nnrun.sync import main
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
+from tests.integration.test_every_entry import job_of, train_into
 from tests.integration.test_tracking import clear_environment, rows
 from tests.integration.test_tracking_faults import start_server, stop_group
 
@@ -129,6 +136,48 @@ def test_a_sweep_without_tracking_can_be_sent_to_any_store(nnrun: CommandLine) -
     assert "nothing to send" in sync(nnrun)
     sync(nnrun, str(sweep), "--uri", "sqlite:///other.db")
     assert len(rows(RUNS, "setting", database=nnrun.folder / "other.db")) == 2
+
+
+@reads_mlflow
+@pytest.mark.parametrize("logged_before", [False, True])
+def test_a_sweep_whose_report_has_another_target_is_sent_as_it_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged_before: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jobs, folder = [job_of("data", name) for name in ("xor", "moons")], Path("sweep")
+    train_into(jobs, folder)
+    declared = {job.setting.id for job in jobs}
+    uri = "sqlite:///m.db"
+    if logged_before:
+        assert resend(folder, uri)["settings"].keys() == declared
+    rebuild([folder], Choices(target="test_loss:0.2:1"))
+    assert declared.isdisjoint(s["id"] for s in package.load(folder).sweep["settings"])
+    registering = replace(Tracking(uri=uri), register="best")
+    monkeypatch.setattr(resending, "_tracking", lambda *_: registering)
+    told = resend(folder, uri)
+    assert (told["error"], told["settings"].keys()) == (None, declared)
+    assert told["model"] == "models:/best/1"
+    assert rows(RUNS, "setting", database=Path("m.db")) == [
+        (s, "FINISHED") for s in sorted(declared)
+    ]
+    assert rows(RUNS, "sweep", database=Path("m.db")) == [("", "FINISHED")]
+    target = "select distinct value from params where key = 'target.value'"
+    assert rows(target, database=Path("m.db")) == [("0.01",)]
+
+
+def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resent(folder: Path, uri: str) -> dict[str, object]:
+        if folder.name == "bad":
+            raise InputError(Issue("path", folder, "is being written by another process"))
+        return {"error": None, "settings": {"a": "b"}, "uri": "m.db"}
+
+    monkeypatch.setattr(resending, "resend", resent)
+    assert main(["bad", "good"]) == 2
+    out, err = capsys.readouterr()
+    assert err == "error: path=bad: is being written by another process\n"
+    assert out == "good: 1 setting and its own run are in m.db\n"
 
 
 @pytest.mark.parametrize("named", ["nowhere", "."])
