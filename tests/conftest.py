@@ -1,6 +1,12 @@
 """Fixtures and factories that several test files share."""
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +23,7 @@ from nnrun.sweep.executors import workers
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Trained, train
+from tests.forked import share_schema
 
 
 def make_setting(**changes: Any) -> Setting:
@@ -45,13 +52,62 @@ def run(stack: Stack, engine: str = "auto") -> Trained:
     return train(Stack(asked), choose_engine(Stack(asked)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make the tables of MLflow's databases once, for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["NNRUN_TEST_SCHEMA"] = str(folder / "schema.db")
+    share_schema()
+    yield
+    del os.environ["NNRUN_TEST_SCHEMA"]
+
+
+def slowness() -> float:
+    """Return how much longer than its processor time a process takes now, at least 1.
+
+    What must be quick is held to its bound times this, on a machine that others use, too.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    while time.process_time() - cpu < 0.2:
+        pass
+    return max((time.perf_counter() - wall) / 0.2, 1.0)
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Give the whole suite every processor, and a part of it none but this process."""
     if any(not str(argument).startswith("-") for argument in config.invocation_params.args):
         return 0
-    # the slow tests stand together: whoever is done takes some of the other's
-    config.option.dist = "worksteal"
+    _compile_kernels()
     return workers(Executor())
+
+
+def _compile_kernels() -> None:
+    """Compile both kernels side by side, or find them compiled, before two workers do it twice."""
+    code = "import sys; from nnrun.training.lanes import compiled as c; "
+    code += "c.lanes_engine(); c.kernel(sys.argv[1])"
+    for compiling in [
+        subprocess.Popen([sys.executable, "-c", code, name], stderr=subprocess.DEVNULL)
+        for name in ("common", "general")
+    ]:
+        compiling.wait()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what was skipped in the file that NNRUN_SKIPPED names: another run may do it."""
+    _note_skipped(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skipped(report)
+
+
+def _note_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    path = os.environ.get("NNRUN_SKIPPED")
+    if path and report.skipped and "PYTEST_XDIST_WORKER" not in os.environ:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid}\n")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -309,6 +310,30 @@ def _become(request: dict[str, Any]) -> None:
     exec(compile(request["code"], "<string>", "exec"), main.__dict__)
 
 
+def share_schema() -> None:
+    """Let MLflow make the tables of a new database once a test run: it takes a second or two.
+
+    The first database goes to the file that NNRUN_TEST_SCHEMA names, and others start from a copy.
+    Tests of how databases are made take the name from the environment.
+    """
+    from nnrun.tracking import sqlite
+
+    create = sqlite.create
+
+    def created(path: Path, make: Callable[[str], object]) -> None:
+        kept = os.environ.get("NNRUN_TEST_SCHEMA")
+        if kept and Path(kept).exists():
+            shutil.copyfile(kept, path)
+            return
+        create(path, make)
+        if kept:
+            draft = f"{kept}.{os.getpid()}"
+            shutil.copyfile(path, draft)
+            os.replace(draft, kept)
+
+    sqlite.create = created
+
+
 def _end(run: Callable[[], None]) -> NoReturn:
     """Run something and end as the interpreter would, but for taking its modules apart.
 
@@ -343,6 +368,7 @@ def _warm_up() -> None:
 
     for name in WARM:
         import_module(name)
+    share_schema()
     lanes_engine()
     kernel("common")
     kernel("general")

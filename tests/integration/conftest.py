@@ -30,14 +30,7 @@ class CommandLine:
         self, *arguments: str, code: int = 0, patch: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run ``python -m nnrun``, after some code that breaks it, and check its exit code."""
-        process = self.start(*arguments, patch=patch)
-        try:
-            out, err = process.communicate(timeout=300)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        assert process.returncode == code, f"{process.args}: {process.returncode}\n{out}{err}"
-        return subprocess.CompletedProcess(process.args, code, out, err)
+        return ended(self.start(*arguments, patch=patch), code)
 
     def start(self, *arguments: str, patch: str = "") -> Forked | subprocess.Popen[str]:
         """Start ``python -m nnrun`` without waiting for it."""
@@ -57,6 +50,19 @@ class CommandLine:
     def outputs(self, kind: str) -> list[Path]:
         """Return the folders of runs or sweeps, oldest first."""
         return sorted((self.folder / "outputs" / kind).glob("*"))
+
+
+def ended(
+    process: Forked | subprocess.Popen[str], code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Wait for a command to end, and check its exit code."""
+    try:
+        out, err = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == code, f"{process.args}: {process.returncode}\n{out}{err}"
+    return subprocess.CompletedProcess(process.args, code, out, err)
 
 
 # what mlflow itself imports and calls warns of things that are not ours to mend

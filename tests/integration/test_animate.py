@@ -1,15 +1,14 @@
 """``animate=true``, and pictures of what was trained before."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import nnrun as package
-from tests.integration.conftest import OFF, QUICK
+from tests.forked import SERVER
+from tests.integration.conftest import OFF, QUICK, ended
 
 STILLS = ["surface.png", "surface3d.png", "neurons.png", "network.png", "curves.png"]
 MOVING = ["animation.html", "animation.gif"]
@@ -18,12 +17,8 @@ ANIMATED = [*QUICK, *OFF, "animate=true"]
 
 def pictures(nnrun, *arguments, code=0):
     """Run ``python -m nnrun.pictures``."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "nnrun.pictures", *arguments],
-        cwd=nnrun.folder, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done
+    how = {"module": "nnrun.pictures", "warnings": "error"}
+    return ended(SERVER.start(*arguments, cwd=nnrun.folder, **how), code)
 
 
 def sweep_facts(folder):

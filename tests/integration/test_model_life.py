@@ -2,16 +2,14 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import nnrun as package
-from tests.integration.conftest import OFF, QUICK
+from tests.forked import SERVER
+from tests.integration.conftest import OFF, QUICK, ended
 
 XOR = [*QUICK, *OFF]
 
@@ -23,15 +21,14 @@ if sys.argv[3].endswith(".csv"):
     X = read_file(sys.argv[3]).frame
 else:
     X = numpy.load(sys.argv[3])
-sys.stdout.buffer.write(model.predict(X).tobytes())
+print(model.predict(X).tobytes().hex())
 """
 
 
 def predicted_elsewhere(folder, *arguments):
     """Load a network in a new process and return the bytes of what it predicts."""
-    command = [sys.executable, "-c", LOAD, *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=True, env=os.environ)
-    return done.stdout
+    done = ended(SERVER.start(*map(str, arguments), cwd=folder, code=LOAD))
+    return bytes.fromhex(done.stdout)
 
 
 def test_a_trained_network_predicts_the_same_in_every_process(nnrun):
@@ -87,14 +84,10 @@ def test_a_network_of_a_table_takes_the_table(nnrun, table):
 def test_the_command(nnrun, table):
     nnrun(*TABLE, *LEARN, "budget=300", "seeds=2", *OFF)
     (run,) = nnrun.outputs("runs")
-    ask = [sys.executable, "-m", "nnrun.model", str(run)]
 
     def asked(*arguments, code=0):
-        done = subprocess.run(
-            [*ask, *arguments], cwd=nnrun.folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stderr
-        return done
+        how = {"cwd": nnrun.folder, "module": "nnrun.model"}
+        return ended(SERVER.start(str(run), *arguments, **how), code)
 
     told = asked().stdout
     assert "inputs    size, colour\n" in told

@@ -23,7 +23,8 @@ from nnrun.model import Model, load_network
 from nnrun.tracking import TrackingError
 from nnrun.tracking.models import example_rows, register, write_model
 from nnrun.tracking.pyfunc import Network, answers
-from tests.integration.conftest import OFF, QUICK, CommandLine, reads_mlflow
+from tests.forked import SERVER
+from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
 
 pytestmark = reads_mlflow
 
@@ -93,9 +94,7 @@ def samples(home: Path, name: str) -> pd.DataFrame:
 
 def elsewhere(code: str, folder: Path, *arguments: str) -> None:
     """Run code in a new process that finds nnrun where this one does."""
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stderr
+    ended(SERVER.start(*arguments, cwd=folder, code=code, env=environment()))
 
 
 def environment() -> dict[str, str]:

@@ -1,31 +1,21 @@
 """``python -m nnrun.report``, as a user calls it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from tests.integration.conftest import OFF, QUICK
+from tests.forked import SERVER
+from tests.integration.conftest import OFF, QUICK, ended
 
 REBUILT = ("report.html", "report.md", "trials.parquet", "curves.parquet", "ladder.parquet")
 REBUILT = (*REBUILT, "summary.csv", "sweep.json")
 
 
 def report(folder, *arguments, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "nnrun.report", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+    return ended(SERVER.start(*arguments, cwd=folder, module="nnrun.report"), code)
 
 
 def contents(folder):

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from nnrun.pipeline import resend as resending
 from nnrun.pipeline.resend import resend
 from nnrun.report.rebuild import Choices, rebuild
 from nnrun.sync import main
-from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
+from tests.forked import SERVER
+from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_every_entry import job_of, train_into
 from tests.integration.test_tracking import clear_environment, rows
 from tests.integration.test_tracking_faults import start_server, stop_group
@@ -34,16 +33,8 @@ RUNS = """
 
 
 def sync(nnrun: CommandLine, *words: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "nnrun.sync", *words],
-        cwd=nnrun.folder,
-        env=clear_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
+    how = {"cwd": nnrun.folder, "env": clear_environment()}
+    done = ended(SERVER.start(*words, module="nnrun.sync", **how), code)
     return done.stdout + done.stderr
 
 

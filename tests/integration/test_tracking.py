@@ -20,6 +20,7 @@ from nnrun.errors import InputError
 from nnrun.tracking import Artifact, SettingRun, SweepRun, Tracker, TrackingError
 from nnrun.tracking.entities import curve_points
 from nnrun.tracking.limits import CURVE_POINTS
+from tests.forked import SERVER, Forked
 
 URI = "sqlite:///outputs/mlflow.db"
 DATABASE = Path("outputs/mlflow.db")
@@ -48,11 +49,9 @@ def setting(**changes: object) -> SettingRun:
     return SettingRun(**(given | changes))  # type: ignore[arg-type]
 
 
-def python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clear_environment()
-    )
+def python(code: str, *arguments: str) -> Forked:
+    how = {"cwd": Path.cwd(), "env": clear_environment(), "warnings": "error"}
+    return SERVER.start(*arguments, code=textwrap.dedent(code), **how)  # type: ignore[arg-type]
 
 
 def clear_environment() -> dict[str, str]:

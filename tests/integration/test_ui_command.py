@@ -11,19 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import SERVER, Forked
 from tests.integration.conftest import QUICK, CommandLine
 from tests.integration.test_tracking import clear_environment
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "nnrun.ui", "--no-browser", *words],
-        cwd=folder,
-        env=clear_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, *words: str) -> Forked:
+    environment = clear_environment()
+    return SERVER.start("--no-browser", *words, cwd=folder, module="nnrun.ui", env=environment)
 
 
 def below(process: int) -> list[int]:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-import torch
+import pytest
 
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer
 from nnrun.network.schedules import SCHEDULES, Schedule
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 
 class DoubleNadam(torch.optim.NAdam):

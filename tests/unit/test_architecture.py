@@ -1,8 +1,11 @@
 """The walls of the house: imports point backwards along the flow, and start-up stays light."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,38 @@ def test_imports_point_backwards_along_the_flow(path):
                 assert other == here or LEVEL[other] < LEVEL[here] or LEVEL[here] in (0, 3)
         elif top in ALLOWED:
             assert here in ALLOWED[top], f"{here} imports {name}"
+
+
+def declared(*extras: str) -> set[str]:
+    """Return the distributions that pyproject.toml names, for use and in some extras."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"]]
+    for extra in extras:
+        named += project["optional-dependencies"][extra]
+    return {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in named}
+
+
+def unguarded(path: Path):
+    """Yield the packages of others that a file needs as soon as it is imported."""
+    body = ast.parse(path.read_text()).body
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize("folder", ["nnrun", "tests"])
+def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folder):
+    extras = ["test"] if folder == "tests" else []
+    available = declared(*extras)
+    owners = packages_distributions()
+    ours = {"nnrun", "tests", "my_rules", "hydra_plugins", *sys.stdlib_module_names}
+    for path in (PACKAGE.parent / folder).rglob("*.py"):
+        if "benchmarks" not in path.parts and "examples" not in path.parts:
+            for name in set(unguarded(path)) - ours:
+                known = {owner.lower().replace("_", "-") for owner in owners.get(name, [name])}
+                assert known & available, f"{path.name} imports {name}, which is declared nowhere"
 
 
 def test_every_part_has_its_place_in_the_flow():

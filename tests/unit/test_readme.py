@@ -1,6 +1,7 @@
 """What the README shows works as it stands there."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,3 +86,21 @@ def test_the_help_lists_every_activation():
     text = (Path(__file__).parents[2] / "conf/hydra/help/nnrun.yaml").read_text()
     (told,) = re.findall(r"Activations: (.*?);", text, re.DOTALL)
     assert set(told.replace("\n", " ").replace(" ", "").split(",")) == set(ACTIVATIONS)
+
+
+def section(title):
+    """Return the first shell block below a heading."""
+    return re.search(rf"^## {title}$.*?```bash\n(.*?)\n```", README, re.DOTALL | re.MULTILINE)[1]
+
+
+def test_ci_runs_the_two_commands_as_they_stand_here():
+    script = Path(__file__).parents[2] / ".ci" / "run"
+    if not script.is_file():
+        pytest.skip("this is no checkout: .ci/run is not part of the source distribution")
+    printed = subprocess.run([script, "--commands"], capture_output=True, text=True, check=True)
+    commands = [section("Run it"), section("Test it")]
+    assert printed.stdout.splitlines() == commands
+    assert commands == [
+        "pip install -e . && python -m nnrun -m lr=0.01,0.03,0.1",
+        "pip install -e '.[test]' && pytest",
+    ]
