@@ -329,7 +329,7 @@ def share_schema() -> None:
         if kept:
             draft = f"{kept}.{os.getpid()}"
             shutil.copyfile(path, draft)
-            os.replace(draft, kept)
+            Path(draft).replace(kept)
 
     sqlite.create = created
 

@@ -25,6 +25,7 @@ from nnrun.tracking.models import example_rows, register, write_model
 from nnrun.tracking.pyfunc import Network, answers
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
+from tests.integration.test_tracking import clear_environment
 
 pytestmark = reads_mlflow
 
@@ -98,10 +99,8 @@ def elsewhere(code: str, folder: Path, *arguments: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "PYTEST"))}
     commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    paths = {"PATH": commands, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return kept | paths | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    return clear_environment() | {"PATH": commands, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 @pytest.mark.parametrize("name", ["xor", "price", "sold", "iris"])
