@@ -116,7 +116,7 @@ def _complain(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
-        print(f"error: {refused}", file=sys.stderr)
+        print(f"error: {refused}{folders.advice(refused)}", file=sys.stderr)
         return 1
     if not isinstance(error, (InputError, *READING)):
         error = refusal(error, sys.argv[1:])

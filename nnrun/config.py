@@ -253,7 +253,7 @@ class Tracking:
     models: Literal["median", "best", "off"] = "median"
     register: Annotated[str, MinLen(1)] | None = None
     bulk: bool = True
-    wait: Annotated[float, Ge(0)] = 120.0
+    wait: Annotated[float, Ge(0), Le(10**9)] = 120.0
 
     def __post_init__(self) -> None:
         name = self.register

@@ -102,7 +102,10 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         issues.append(Issue(key, value, "must be a finite number"))
         return None
     try:
-        return _adapter(hint).validate_python(value, strict=True)
+        checked = _adapter(hint).validate_python(value, strict=True)
+        if not _is_none_in_words(hint, value):
+            return checked
+        rule, advice = "is a word here, not the absence of one", "did you mean null?"
     except ValidationError as error:
         rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
         advice = _near(hint, value) or _otherwise(hint, value)
@@ -152,6 +155,16 @@ WORDS: dict[str, bool | None] = {
 """What stands for nothing, yes and no elsewhere."""
 
 SUFFIXES = {"k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
+
+
+def _is_none_in_words(hint: Any, value: Any) -> bool:
+    """Say whether an optional text is one that stands for none elsewhere."""
+    if not isinstance(value, str) or value.casefold() not in ("none", "nil"):
+        return False
+    try:
+        return _adapter(hint).validate_python(None, strict=True) is None
+    except ValidationError:
+        return False
 
 
 def _otherwise(hint: Any, value: Any) -> str:

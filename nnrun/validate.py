@@ -80,7 +80,14 @@ def read(config: Mapping[str, Any]) -> Job:
     Raises:
         InputError: With every rule that is broken.
     """
-    values = plain(config)
+    try:
+        return _read(plain(config))
+    except OSError as error:
+        rule = f"a file that it names cannot be read: {error.strerror}"
+        raise InputError(Issue("configuration", error.filename, rule)) from error
+
+
+def _read(values: Mapping[str, Any]) -> Job:
     issues: list[Issue] = []
     groups = [*SECTIONS, *REGISTRIES]
     others = {k: v for k, v in values.items() if k not in (*groups, SWEEP, STUDIES)}

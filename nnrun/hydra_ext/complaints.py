@@ -153,6 +153,8 @@ def _not_read(error: OverrideParseException, text: str) -> Issue:
     reason = text.split(" See https", 1)[0]
     hint = BY_SHELL.format('[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]")
     meant = readable(error.override)
+    if "LexerNoViableAlt" in reason:
+        reason = "it has characters that Hydra takes only in quotes"
     if meant is not None:
         hint = f"quote it for the shell and for Hydra: {quote(meant)}"
     return Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint)

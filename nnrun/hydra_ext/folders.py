@@ -1,5 +1,6 @@
 """Where plugins and a user's modules are found, and where a sweep writes."""
 
+import errno
 import shutil
 import sys
 from contextlib import suppress
@@ -9,6 +10,16 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from nnrun.places import PACKAGE, new_folder
+
+REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+)
+"""How the system says that a folder cannot be made or written."""
 
 
 def add_plugins() -> None:
@@ -106,3 +117,10 @@ def take_back() -> None:
 def _remove_if_empty(folder: Path) -> None:
     with suppress(OSError):  # another process may have put something there
         folder.rmdir()
+
+
+def advice(error: OSError) -> str:
+    """Say where else results can go, if the system refused a folder; else nothing."""
+    if error.errno not in REFUSED or error.filename is None:
+        return ""
+    return " (choose another folder: hydra.run.dir=FOLDER, for a sweep hydra.sweep.dir=FOLDER)"

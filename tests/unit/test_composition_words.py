@@ -5,8 +5,10 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from omegaconf.errors import InterpolationResolutionError
 
 from nnrun import places
+from nnrun.__main__ import _complain
 from nnrun.errors import InputError, did_you_mean
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.check import check_jobs
@@ -14,6 +16,8 @@ from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.loader import Loader
 from nnrun.hydra_ext.planning import plan_sweep
+from nnrun.pipeline.terminal import announce
+from nnrun.sweep.todo import Forecast, wanted
 from nnrun.validate import known_keys
 from tests.hydra_app import hydra_app
 
@@ -339,6 +343,41 @@ def test_grids_without_end_or_values_are_refused(loader, overrides, said):
     assert said in refusal(settings, loader, *overrides)
 
 
+def test_what_needs_quotes_is_shown_in_quotes(loader):
+    assert refusal(composed, loader, "data.path=größe.csv") == (
+        "'data.path=größe.csv': cannot be read: it has characters that Hydra takes only in quotes "
+        """(quote it for the shell and for Hydra: 'data.path="größe.csv"')"""
+    )
+
+
 def test_a_decimal_comma_is_told_from_a_sweep(loader):
     assert "; a decimal number has a point: lr=0.03)" in refusal(composed, loader, "lr=0,03")
     assert "decimal" not in refusal(composed, loader, "lr=0.1,0.2")
+
+
+@pytest.mark.parametrize("raised", [PermissionError(13, "Permission denied", "outputs"),
+                                    OSError(30, "Read-only file system", "outputs")])  # fmt: skip
+def test_a_folder_that_cannot_be_written_has_a_way_round(capsys, raised):
+    wrapped = InterpolationResolutionError("while resolving")
+    wrapped.__cause__ = raised
+    for error in (raised, wrapped):
+        assert _complain(error) == 1
+        said = capsys.readouterr().err
+        assert said == (
+            f"error: {raised} (choose another folder: hydra.run.dir=FOLDER, "
+            "for a sweep hydra.sweep.dir=FOLDER)\n"
+        )
+    assert _complain(OSError(28, "No space left on device")) == 1
+    assert "hydra" not in capsys.readouterr().err
+
+
+def test_equal_settings_are_told_in_the_plan(loader, capsys):
+    master, plan = planned(loader, "lr=0.1,0.10,1e-1", "budget=100", "seeds=2", "cache=off")
+    jobs = check_jobs(Composer(loader, master), master, plan.jobs, first=0)
+    todo = wanted(jobs)
+    announce(list(todo.values()), Forecast(2, 0, 1.0, False), 1, "Into x")
+    said = capsys.readouterr().out
+    assert said.startswith("1 setting × 2 seeds = 2 trials")
+    assert "3 jobs ask for them: equal settings are trained once." in said
+    announce(list(wanted(jobs[:1]).values()), Forecast(2, 0, 1.0, False), 1, "Into x")
+    assert "jobs" not in capsys.readouterr().out
