@@ -89,12 +89,13 @@ class Clipping:
             return map_params(lambda g: np.clip(g, -bound, bound), grads)
         if self.norm is None:
             return grads
-        squares = _squares(grads)
-        # of lengths above 1e154 the square is no number, and is taken of shorter ones
-        unit = np.where(np.isinf(squares), SMALL, 1.0)
-        if np.isinf(squares).any():
+        squares, norm = _squares(grads), np.asarray(self.norm, dtype=np.float64)
+        over = np.isinf(squares)
+        if over.any():  # where the length is above 1e154, which is then taken in another unit
+            unit = np.where(over, SMALL, 1.0)
             squares = _squares(map_params(lambda g: g * unit[:, None, None], grads))
-        length, norm = np.sqrt(squares), self.norm * unit
+            norm = norm * unit
+        length = np.sqrt(squares)
         # not a number, or none above the norm: left as it is
         factor = np.where(length > norm, norm / length, 1.0)[:, None, None]
         return map_params(lambda g: g * factor, grads)

@@ -17,8 +17,8 @@ NUMERICS_VERSION = 1
 
 SHAPES_NUMBERS = (
     "components.py", "config.py", "custom", "evaluations.py", "fit.py", "flat.py", "network",
-    "problem", "registry.py", "resume.py", "schema.py", "seeds.py", "sweep/block.py", "training",
-    "validate.py",
+    "problem", "registry.py", "resume.py", "schema.py", "seeds.py", "sweep/block.py",
+    "sweep/gather.py", "training", "validate.py",
 )  # fmt: skip
 """The parts of the package that a trial's numbers come from, or the setting that it is kept by."""
 

@@ -1,11 +1,15 @@
 """The compiled engine: its forms of the registries' entries, and its agreement with NumPy's."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+import nnrun
 from nnrun.config import Network
 from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
 from nnrun.network.losses import LOSSES, Huber
@@ -203,3 +207,13 @@ def test_kernels_are_cached_where_this_user_may_write(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled, "user_cache_path", lambda name: tmp_path / "file" / name)
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert compiled.cache_folder().is_relative_to(tmp_path / "temporary")
+
+
+def test_kernels_are_compiled_anew_where_a_constant_of_theirs_was_changed():
+    package = Path(nnrun.__file__).parent
+    for path in (package / "training" / "lanes").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("nnrun."):
+                home = package.joinpath(*node.module.split(".")[1:]).with_suffix(".py")
+                constants = {a.name for a in node.names if a.name.isupper()} - {"ACTIVATIONS"}
+                assert not constants or home in compiled.sources(), f"{path.name}: {constants}"

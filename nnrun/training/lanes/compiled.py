@@ -55,8 +55,7 @@ def cache_folder() -> Path:
 
     Numba itself only notices changes of the file that a kernel stands in, not of those it calls.
     """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources())).hexdigest()[:12]
     for home in (user_cache_path("nnrun"), Path(tempfile.gettempdir()) / "nnrun"):
         folder = home / f"lanes-{digest}"
         try:
@@ -66,6 +65,14 @@ def cache_folder() -> Path:
         except OSError:
             continue
     return Path(tempfile.mkdtemp(prefix="nnrun-"))
+
+
+def sources() -> list[Path]:
+    """List the files whose code or constants are compiled into the kernels."""
+    lanes = Path(__file__).parent
+    network = lanes.parents[1] / "network"
+    elsewhere = [*network.glob("activations/*.py"), network / "penalties.py"]
+    return [*sorted(lanes.glob("*.py")), *sorted(elsewhere)]
 
 
 @contextmanager
