@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from nnrun.tracking.limits import (
     CURVE_POINTS,
+    DATASET_LENGTH,
     KEY_LENGTH,
     METRICS_PER_CALL,
     PARAM_LENGTH,
     PARAMS_PER_CALL,
+    SCHEMA_LENGTH,
     SOURCE_LENGTH,
     cut,
 )
@@ -137,7 +139,10 @@ def dataset_inputs(datasets: Iterable[Dataset]) -> list["DatasetInput"]:
 
 
 def _dataset_input(dataset: Dataset) -> "DatasetInput":
-    """Say a dataset in MLflow's words; its pages read schema and profile."""
+    """Say a dataset in MLflow's words; its pages read schema and profile.
+
+    A schema of more columns than a store takes is left out.
+    """
     import mlflow.entities as entities
 
     columns = {
@@ -147,14 +152,15 @@ def _dataset_input(dataset: Dataset) -> "DatasetInput":
             for name in names
         ]
     }
+    schema = json.dumps(columns)
     profile = {"num_rows": dataset.samples} if dataset.samples else {"stream": "endless"}
     return entities.DatasetInput(
         entities.Dataset(
-            name=dataset.name,
+            name=cut(dataset.name, DATASET_LENGTH),
             digest=dataset.digest,
             source_type="nnrun",
             source=cut(json.dumps(dataset.source), SOURCE_LENGTH),
-            schema=json.dumps(columns),
+            schema=schema if len(schema) <= SCHEMA_LENGTH else None,
             profile=json.dumps(profile),
         ),
         tags=[entities.InputTag("mlflow.data.context", dataset.role)],

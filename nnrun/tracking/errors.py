@@ -89,7 +89,7 @@ def refusal(what: str, error: Exception) -> TrackingError:
     """Say that the store refused something, and whether it will go on doing so."""
     answered = getattr(error, "error_code", "") in OF_THE_RUN
     broken = any(type(e).__name__ in RULES for e in _causes(error))
-    text = f"MLflow refused {what}: {first_line(error)}"
+    text = f"MLflow refused {cut(what, 100)}: {first_line(error)}"
     lasting = not (answered or broken)
     return TrackingError(text, lasting, lost=isinstance(error, Vanished))
 

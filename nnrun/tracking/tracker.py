@@ -19,7 +19,7 @@ from nnrun.tracking.entities import (
     line_points,
 )
 from nnrun.tracking.errors import patiently, refusal, unreachable
-from nnrun.tracking.limits import TAG_LENGTH, cut
+from nnrun.tracking.limits import NAME_LENGTH, TAG_LENGTH, cut
 from nnrun.tracking.query import search, tag_filter
 from nnrun.tracking.run import FoundRun, SettingRun, Status, SweepRun, TrialRun
 from nnrun.tracking.store import open_store, unusable
@@ -263,7 +263,7 @@ class Tracker:
 
         def create() -> "RunInfo | Info":
             experiment, all_tags = self._store.experiment, self._origin | sent
-            return runs.create_run(experiment, tags=all_tags, run_name=name).info
+            return runs.create_run(experiment, tags=all_tags, run_name=cut(name, NAME_LENGTH)).info
 
         def take_or_create() -> "RunInfo | Info":
             found = self._begun(tags)

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.tracking import Artifact, SettingRun, SweepRun, Tracker, TrackingError
+from nnrun.tracking import Artifact, Dataset, SettingRun, SweepRun, Tracker, TrackingError
 from nnrun.tracking.entities import curve_points
 from nnrun.tracking.limits import CURVE_POINTS
 from tests.forked import SERVER, Forked
@@ -161,7 +161,14 @@ def test_keys_and_values_mlflow_refuses_are_made_acceptable(tracker: Tracker) ->
         "loss: ü": 7,
     }
     summary = {"x*y": 1.0, "x_y": 2.0}
-    run = tracker.log_setting(setting(params=params, summary=summary, tags={"a*b": "t" * 9999}))
+    columns = {"inputs": [f"input number {i}" for i in range(20_000)], "outputs": ["z"]}
+    data = Dataset("d" * 600, "training", "d1", {"data.path": "p" * 99_999}, columns, 9)
+    given = {"params": params, "summary": summary, "tags": {"a*b": "t" * 9999}}
+    run = tracker.log_setting(setting(**given, name="n" * 400, datasets=[data]))
+    # a SQLite file takes a name of any length, PostgreSQL does not
+    assert rows("select name from runs where run_uuid = ?", run) == [("n" * 247 + "...",)]
+    (kept,) = rows("select name, dataset_schema from datasets where digest = 'd1'")
+    assert kept == ("d" * 497 + "...", None)
     logged = pairs("params", run)
     assert {k: v for k, v in logged.items() if len(k) < 250 and k != "long"} == {
         "features.x_y": "1",
