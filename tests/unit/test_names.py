@@ -30,6 +30,7 @@ from nnrun.report.pictures import _heatmap, panels
 from tests.conftest import make_setting
 from tests.unit.grids import a_grid
 
+SHORT = {"budget": 40, "evals": 3, "engine": "reference"}
 TERMS = ["x", "y", "x*y", "x**2", "y**2", "sin(x)", "sin(y)", "cos(x)"]
 WITHOUT_ONE = [[t for t in TERMS if t != left_out] for left_out in TERMS[2:]]
 PATHS = [f"/home/someone/data/november/{d}/train_{k}.csv" for d in ("a", "b") for k in (1, 2)]
@@ -213,15 +214,16 @@ def test_letters_are_drawn_by_a_font_that_has_them(capsys):
 
 
 def test_pictures_and_animations_of_a_table_in_any_script_warn_of_nothing(
-    no_other_fonts, tmp_path, capsys
+    no_other_fonts, tmp_path, capsys, monkeypatch
 ):
     path = tmp_path / "cjk.csv"
     rows = [f"{i % 7},{i % 5},{'林檎' if i % 2 else '蜜柑'}\n" for i in range(40)]
     path.write_text("重さ,大きさ,種類\n" + "".join(rows))
     data = DATA["table"](path=str(path), label="種類")
-    film = shoot(make_setting(data=data, features=Terms(), budget=20, evals=2), 0)
+    film = shoot(make_setting(data=data, features=Terms(), **SHORT), 0)
     capsys.readouterr()
     assert next(images(film, scene_of(film)))
+    monkeypatch.setattr(canvas, "DOTS", 50)
     draw_stills(film.subject, tmp_path)
     assert capsys.readouterr().err == f"{fonts.NOTE}\n"
 
@@ -229,7 +231,7 @@ def test_pictures_and_animations_of_a_table_in_any_script_warn_of_nothing(
 def test_inputs_of_long_names_are_told_apart_in_a_diagram():
     terms = Terms(("x*y*sin(x)*cos(y)*x**2*y**2", "x*y*sin(x)*cos(y)*x**2*y**3"))
     setting = make_setting(features=terms)
-    params = shoot(make_setting(features=terms, budget=20, evals=2), 0).subject.params
+    params = shoot(make_setting(features=terms, **SHORT), 0).subject.params
     ax = diagram(Figure().add_subplot(), wiring_of(setting), weights(params), biases(params))
     names = [t.get_text() for t in ax.texts if "sin" in t.get_text()]
     assert len(names) == len(set(names)) == 2

@@ -15,7 +15,7 @@ from PIL import Image
 from nnrun.config import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
-from nnrun.pictures import progress
+from nnrun.pictures import progress, stills
 from nnrun.pictures.animate import animate
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, diagram
 from nnrun.pictures.film import chosen, percent, shoot
@@ -41,6 +41,7 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.problem.terms import Terms
@@ -48,6 +49,16 @@ from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 
 PLAIN = Terms(("x", "y"))
+SHORT = {"budget": 40, "evals": 4, "engine": "reference"}
+"""A trial that is trained for its shape, not for what it learns."""
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Stills of few dots and cells: what is on them does not depend on how fine they are."""
+    monkeypatch.setattr(canvas, "DOTS", 50)
+    for name, cells in (("FINE", 40), ("COARSE", 16), ("SMALL", 12)):
+        monkeypatch.setattr(stills, name, cells)
 
 
 def a_perceptron(**changes):
@@ -221,7 +232,7 @@ def test_classes_of_a_single_input_are_at_the_output_that_is_asked_for(tmp_path)
         path.write_text("size,kind\n" + "".join(rows))
         data = DATA["table"](path=str(path), label="kind")
         setting = make_setting(
-            data=data, features=Terms(), network=Network(hidden=(), output="sigmoid")
+            data=data, features=Terms(), network=Network(hidden=(), output="sigmoid"), **SHORT
         )
         params = shoot(setting, 0).subject.params
         response, points = response_of(setting, params, 20), shown_points(setting)
@@ -235,8 +246,8 @@ def test_classes_of_a_single_input_are_at_the_output_that_is_asked_for(tmp_path)
         assert len(ax.lines) == (2 if names == "ab" else 3), "an output each, or one and its level"
 
 
-def test_the_animation_of_a_single_input_shows_its_graph(tmp_path):
-    setting = a_line(budget=30, evals=3)
+def test_the_animation_of_a_single_input_shows_its_graph(coarse, tmp_path):
+    setting = a_line(**SHORT)
     assert has_one_input(setting)
     written = animate(setting, 0, tmp_path)
     assert [path.name for path in written] == [
@@ -297,7 +308,7 @@ def test_every_unit_has_a_heatmap_and_the_inputs_come_first():
 
 def test_a_wide_layer_shows_its_first_twelve_units_and_has_no_diagram():
     setting = make_setting(network=Network(hidden=(30,), output="sigmoid"))
-    params = shoot(setting, 0).subject.params
+    params = shoot(replace(setting, **SHORT), 0).subject.params
     hidden = rows_of(plane_of(setting, 5), params, setting)[1]
     assert (len(hidden.names), hidden.more) == (12, 18)
     shown = neurons(an_axis(), [hidden])
@@ -398,7 +409,7 @@ def test_a_film_shows_the_very_trial_that_was_trained_among_others(engine):
 
 
 def test_the_gif_has_every_frame_and_the_colours_of_the_house():
-    film = shoot(make_setting(), 0)
+    film = shoot(make_setting(evals=4), 0)
     drawn = []
     written = gif(film, scene_of(film), drawn.append)
     assert sum(drawn) == len(film.params)
@@ -446,7 +457,9 @@ def test_the_page_holds_all_frames_and_loads_nothing():
 def test_units_of_a_wide_network_fill_a_broad_picture():
     names = ("x", "y", "x*y", "x**2", "y**2", "sin(x)", "sin(y)")
     setting = make_setting(features=Terms(names), network=Network(hidden=(8, 8), output="sigmoid"))
-    layers = rows_of(plane_of(setting, 5), shoot(setting, 0).subject.params, setting)
+    layers = rows_of(
+        plane_of(setting, 5), shoot(replace(setting, **SHORT), 0).subject.params, setting
+    )
     width, height = size_of(layers)
     ax = neurons(an_axis(), layers)
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
@@ -459,13 +472,15 @@ def test_accuracy_is_100_percent_only_if_all_are_right():
     assert [percent(v) for v in (0.996, 0.9999999, 0.29, 1.0)] == ["99.6%", "99.9%", "29%", "100%"]
 
 
-def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(tmp_path, capsys):
+def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(
+    coarse, tmp_path, capsys
+):
     progress.say.cache_clear()
     setting = make_setting(
         data=DATA["iris"](),
         features=Terms(),
         network=Network(hidden=(3,), output="sigmoid"),
-        budget=60,
+        **SHORT,
     )
     assert not is_planar(setting)
     written = animate(setting, 0, tmp_path)
@@ -486,8 +501,8 @@ def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(tmp
     assert held["network"]["names"][0].startswith("sepal")
 
 
-def test_a_planar_problem_has_five_pictures_that_differ_by_trial(tmp_path):
-    setting = make_setting()
+def test_a_planar_problem_has_five_pictures_that_differ_by_trial(coarse, tmp_path):
+    setting = make_setting(**SHORT)
     for seed in (0, 1):
         names = [
             path.name for path in draw_stills(shoot(setting, seed).subject, tmp_path / str(seed))
@@ -505,10 +520,9 @@ def planar_names():
 
 
 @pytest.mark.parametrize("name", planar_names())
-def test_every_planar_problem_can_be_drawn(name, tmp_path):
-    setting = a_perceptron(
-        data=DATA[name](), budget=20, network=Network(hidden=(2,), output="sigmoid")
-    )
+def test_every_planar_problem_can_be_drawn(name, coarse, tmp_path):
+    network = Network(hidden=(2,), output="sigmoid")
+    setting = a_perceptron(data=DATA[name](), network=network, **SHORT)
     assert is_planar(setting)
     assert len(draw_stills(shoot(setting, 0).subject, tmp_path)) == 5
 
@@ -524,8 +538,8 @@ def test_progress_is_said_only_of_what_takes_a_while(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "drawing 4 networks: 25%\ndrawing 4 networks: 100%\n")
 
 
-def test_an_animation_is_told_of_as_a_whole(tmp_path):
+def test_an_animation_is_told_of_as_a_whole(coarse, tmp_path):
     told = []
-    animate(make_setting(budget=20, evals=3), 0, tmp_path, told.append)
+    animate(make_setting(**SHORT), 0, tmp_path, told.append)
     assert sum(told) == pytest.approx(1)
     assert min(told) >= 0
