@@ -8,8 +8,13 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-APART = 0.1
-"""How far apart evaluations may be to count as one: a share of the way to the next point."""
+APART = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
+"""How far apart evaluations may be to count as one: shares of the way to the next point, by ratio;
+the first that leaves enough points, else the last."""
+
+POINTS, STEP, REACH = 10, 2.5, 0.5
+"""Enough points: so many, in the last two decades none with more than so many times the samples of
+the one before, and the last at no less than this share of the smallest budget."""
 
 
 class CommonGrid(NamedTuple):
@@ -34,7 +39,7 @@ class CommonGrid(NamedTuple):
 
     @classmethod
     def from_facts(cls, sweep: Mapping[str, Any]) -> Self | None:
-        """Take it from the content of sweep.json; None where all settings share their grid."""
+        """Take it from the content of sweep.json; None where each setting is judged on its own."""
         found = sweep.get("common_grid")
         return found and cls(np.array(found["samples"], dtype=np.int64), float(found["apart"]))
 
@@ -72,10 +77,10 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
     Whoever is looked at more often seems to arrive sooner, and to hold a target more easily. So
     all are judged as if they had been evaluated at the same points and at no others: at those of
     the coarsest grid, up to the smallest budget, to which every other grid has an evaluation so
-    near that few trials can have arrived in between. Near is at most a tenth (`APART`) of the way,
-    by ratio, to the points before and after: of trials that are alike to the bit at most one in
-    ten is then taken for two, as a rule one in fifty, in either direction. What is left of it is
-    ``apart``, by which intervals are to be widened.
+    near that few trials can have arrived in between. Near is a small share (`APART`) of the way to
+    the points before and after, by ratio, and 0 where that leaves enough points. A share of 0.02
+    means that of a hundred trials, trained twice alike to the bit, up to two seem to arrive a point
+    apart, in either direction. What that can come to is ``apart``, by which intervals are widened.
 
     Args:
         grids: Samples seen at the evaluations of each setting, each increasing; empty ones (of
@@ -99,17 +104,29 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
         return CommonGrid(base, 0.0)
     matched = np.array([grid[_nearest(grid, base)] for grid in whole])
     apart = matched.max(axis=0) / matched.min(axis=0) - 1
-    chosen = _chosen(np.log(base), np.log1p(apart))
+    for share in APART:
+        chosen = _chosen(np.log(base), np.log1p(apart), share)
+        if _enough(base[chosen], end):
+            break
     return CommonGrid(base[chosen], float(apart[chosen].max(initial=0.0)))
 
 
-def _chosen(place: npt.NDArray[np.float64], apart: npt.NDArray[np.float64]) -> list[int]:
+def _enough(points: Ints, end: int) -> bool:
+    if len(points) < POINTS or points[-1] < REACH * end:
+        return False
+    late = points[points >= points[-1] / 100]
+    return bool((late[1:] <= STEP * late[:-1]).all())
+
+
+def _chosen(
+    place: npt.NDArray[np.float64], apart: npt.NDArray[np.float64], share: float
+) -> list[int]:
     """Choose points from the last to the first, each far enough from the one after it."""
     chosen: list[int] = []
     for i in reversed(range(len(place))):
         after = chosen[-1] if chosen else i
         way = place[after] - place[i] if chosen else place[i] - place[i - 1] if i else np.inf
-        if max(apart[i], apart[after]) <= APART * way:
+        if max(apart[i], apart[after]) <= share * way:
             chosen.append(i)
     return chosen[::-1]
 

@@ -30,7 +30,8 @@ class Results:
             for each varying key (dotted name), ``seed``, ``status`` (reached, exhausted, diverged
             or failed), ``plateaued``, ``samples_to_target`` (training samples; NaN where
             censored), ``first_hit`` (likewise, without the hold), ``task`` (binary, multiclass or
-            regression), ``budget`` (samples the trial could see), ``final_train_loss``,
+            regression), ``budget`` (samples the trial could see), ``horizon`` (samples up to which
+            it is judged: the last evaluation that all settings share), ``final_train_loss``,
             ``final_test_loss``, ``final_accuracy`` (a share; NaN for regression), ``ns_per_sample``
             (training cost in nanoseconds, a mean over the trials that were trained together).
         curves: A row an evaluation: ``setting``, ``seed``, ``samples`` (training samples seen),

@@ -33,6 +33,20 @@ def number(value: float, digits: int = 3) -> str:
     return f"{round(value, places):,.{max(places, 0)}f}".replace("-", "−")
 
 
+def ratio(value: float) -> str:
+    """Write a ratio with as many digits as tell it from 1, which is where a claim begins.
+
+    Example:
+        >>> ratio(1.0032), ratio(0.99996), ratio(1.0), ratio(0.5)
+        ('1.003', '0.99996', '1.00', '0.500')
+    """
+    digits = 3
+    # 0.99996 has its first digit a place behind that of 1.0003
+    while value != 1 and number(value, digits).rstrip("0") == "1." and digits < 9:
+        digits += 1
+    return number(value, digits)
+
+
 def count(value: float) -> str:
     """Write an exact number of things, such as a budget: ``200000`` as ``200,000``."""
     return f"{value:,.0f}" if math.isfinite(value) else number(value)

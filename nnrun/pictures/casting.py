@@ -99,14 +99,16 @@ def _case(row: Any) -> Case:
         int(row["seed"]),
         bool(arrived),
         _ending(row),
-        "no finite loss" if diverged else final,
+        "no finite loss" if diverged or np.isnan(row["final_test_loss"]) else final,
     )
 
 
 def _ending(row: Any) -> str:
     if row["status"] == "reached":
-        return f"reached the target after {count(float(row['samples_to_target']))} samples"
+        then = ", then diverged" if np.isnan(row["final_test_loss"]) else ""
+        return f"reached the target after {count(float(row['samples_to_target']))} samples{then}"
     if row["status"] == "diverged":
         return "diverged"
     still = ", and had stopped improving" if row["plateaued"] else ""
-    return f"did not reach the target in {count(float(row['budget']))} samples{still}"
+    seen = float(row["horizon"] if "horizon" in row else row["budget"])
+    return f"did not reach the target in {count(seen)} samples{still}"

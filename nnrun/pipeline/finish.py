@@ -24,7 +24,14 @@ from nnrun.report.verdict import verdict
 from nnrun.report.waiting import waiting
 from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import Head, by_setting, read_heads, records_of, tabulate
+from nnrun.statistics.tabulate import (
+    Head,
+    by_setting,
+    common_facts,
+    read_heads,
+    records_of,
+    tabulate,
+)
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records, together, write_text
 
@@ -123,6 +130,7 @@ def finish(
                 facts["status"] = "interrupted"
             facts["stacks"] = tally.stacks
             facts["tracking"] = runs and runs.facts
+            facts["common_grid"] = common_facts(heads)
             if heads:
                 findings = tabulate(by_setting(heads), facts, new)
         write_sweep(new, facts, clock)

@@ -15,6 +15,7 @@ import numpy as np
 
 from nnrun.config import Job
 from nnrun.errors import InputError, TrainingFailed, masked
+from nnrun.evaluations import common_grid
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
@@ -91,7 +92,10 @@ class Launch:
 
     def describe(self) -> dict[str, Any]:
         """Say what varies between the settings, and what each is called; of known jobs only."""
-        return describe({job.setting.id: job.setting.flat for job in self.jobs or ()})
+        known = self.jobs or ()
+        shared = common_grid([job.setting.grid for job in known])
+        facts = describe({job.setting.id: job.setting.flat for job in known})
+        return {**facts, "common_grid": shared and shared.to_facts()}
 
     def begin(self, name: str) -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""

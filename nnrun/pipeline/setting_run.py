@@ -16,7 +16,7 @@ from nnrun.flat import nested
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.statistics.bands import METRICS, SettingCurves, bands_table, setting_bands
-from nnrun.statistics.ladder import RUNGS, setting_ladder
+from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.store import Record
@@ -25,7 +25,10 @@ from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
 from nnrun.words import seeds
 
-COUNTS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
+COUNTS = (
+    *("seeds", "reached", "exhausted", "diverged", "failed", "plateaued"),
+    "reached_then_diverged",
+)
 
 SO_FAR = "success/so_far"
 """Curve of the share of seeds that have reached the target."""
@@ -71,7 +74,7 @@ def setting_run(
         params={key: shown(config[key]) for key in keys if key in config},
         bands=_bands(curves),
         lines={} if curves is None else {SO_FAR: _share_reached(trials, curves)},
-        summary={**_figures(row), **_ladder(curves, summed), **_cost(trials, records[0])},
+        summary={**_figures(row), **_ladder(summed.ladder), **_cost(trials, records[0])},
         tags={**tags, **ways},
         description=_described(row, config, facts, tags),
         datasets=_datasets(records[0].meta),
@@ -111,16 +114,15 @@ def _figures(row: Row) -> dict[str, float]:
         or key.startswith(("success_", "samples_", "final_", "rmst", "ert"))
     }
     first = RENAMED["samples_median"]
-    rest = {k: v for k, v in figures.items() if v or k not in ("plateaued", "failed")}
+    rest = {k: v for k, v in figures.items() if v or k not in COUNTS[4:]}
     return {first: figures[first], **rest}
 
 
-def _ladder(curves: SettingCurves | None, summed: Summed) -> dict[str, float]:
+def _ladder(found: SettingLadder | None) -> dict[str, float]:
     """Give the median time to every target of the ladder; inf where most seeds never reach it."""
-    if curves is None:
+    if found is None:
         return {}
-    times = setting_ladder(curves, summed.trials.meta["task"], summed.hold).times
-    medians = np.median(times, axis=0)
+    medians = np.median(found.times, axis=0)
     return {
         f"{UNTIL[rung.metric]}/{rung.value:g}": float(median)
         for rung, median in zip(RUNGS, medians, strict=True)
@@ -137,7 +139,10 @@ def _cost(trials: SettingTrials, record: Record) -> dict[str, float]:
 
 def _ended(row: Row) -> str:
     """Say how the trials ended, for instance ``16 reached, 4 exhausted``."""
-    return ", ".join(f"{row[status]} {status}" for status in STATUSES if row[status])
+    told = [f"{row[status]} {status}" for status in STATUSES if row[status]]
+    if row["reached_then_diverged"]:
+        told[0] += f" ({row['reached_then_diverged']} of them diverged then)"
+    return ", ".join(told)
 
 
 def _described(

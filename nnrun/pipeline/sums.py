@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +9,11 @@ import numpy as np
 
 from nnrun.errors import InputError
 from nnrun.plot.styles import LINE_STYLES
-from nnrun.statistics.ladder import holds
+from nnrun.statistics.ladder import SettingLadder, setting_ladder
 from nnrun.statistics.summary import summarise
+from nnrun.statistics.tabulate import curves_of
+from nnrun.statistics.targets import holds, judged_on
+from nnrun.sweep.judge import judged_at
 from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import SettingTrials, TrialRows, assemble, setting_trials, trial_rows
 
@@ -43,7 +45,7 @@ class Summed(NamedTuple):
         trials: Each seed once.
         part: The same as rows of the trials table.
         row: Its row of the summary.
-        hold: Evaluations in a row that count as holding a target.
+        ladder: When each trained trial reached each target of the ladder.
         color: That the report draws it in, if it draws all settings.
     """
 
@@ -52,7 +54,7 @@ class Summed(NamedTuple):
     trials: SettingTrials
     part: TrialRows
     row: Mapping[Any, Any]
-    hold: int
+    ladder: SettingLadder | None
     color: str
 
 
@@ -68,8 +70,7 @@ class Sums:
     def __init__(self, facts: Mapping[str, Any]) -> None:
         self.facts = facts
         self._place = {about["id"]: i for i, about in enumerate(facts["settings"])}
-        self._hold = holds(facts)
-        self._horizon = _horizon(about["config"] for about in facts["settings"])
+        self._hold, self._common = holds(facts), judged_on(facts)
         self._waiting: dict[str, Sequence[Path]] = {}
         self._ready: dict[str, Summed] = {}
 
@@ -102,7 +103,7 @@ class Sums:
             ValueError: If its records do not belong together.
         """
         if setting not in self._ready:
-            first = found, setting_trials([one.record for one in found])
+            first = found, self._trials(found)
             self._ready |= self._sum_up({setting: first, **dict(self._ahead(skip))})
         return self._ready.pop(setting)
 
@@ -119,7 +120,16 @@ class Sums:
                 if held > BYTES:
                     return
                 found = _read(paths)
-                yield key, (found, setting_trials([one.record for one in found]))
+                yield key, (found, self._trials(found))
+
+    def _trials(self, found: Sequence[Found]) -> SettingTrials:
+        return judged_at(setting_trials([one.record for one in found]), self._common)
+
+    def _ladder(self, trials: SettingTrials) -> SettingLadder | None:
+        if not trials.trained.any():
+            return None
+        curves, task = curves_of(trials), trials.meta["task"]
+        return setting_ladder(curves, task, self._hold[curves.setting], self._common)
 
     def _sum_up(
         self, many: Mapping[str, tuple[Sequence[Found], SettingTrials]]
@@ -133,23 +143,18 @@ class Sums:
                 trials=trials,
                 part=parts[key],
                 row=rows[key],
-                hold=self._hold[key],
+                ladder=self._ladder(trials),
                 color=LINE_STYLES[self._place[key] % len(LINE_STYLES)].color,
             )
             for key, (found, trials) in many.items()
         }
 
     def _summary_rows(self, parts: Iterable[TrialRows]) -> dict[str, Mapping[Any, Any]]:
-        """Summarise settings as the sweep's own summary does, at the budget that all have."""
-        alike: dict[float, list[TrialRows]] = {}
-        for part in parts:
-            alike.setdefault(min(part.columns["budget"], self._horizon), []).append(part)
-        rows: dict[str, Mapping[Any, Any]] = {}
-        for horizon, some in alike.items():
-            facts = {**self.facts, "settings": [self._about(part.setting) for part in some]}
-            summary = summarise(assemble(some, facts), self.facts["varying"], horizon)
-            rows |= {row["setting"]: row for row in summary.to_dict("records")}
-        return rows
+        """Summarise settings as the sweep's own summary does, up to the horizon that all share."""
+        several = list(parts)
+        facts = {**self.facts, "settings": [self._about(part.setting) for part in several]}
+        summary = summarise(assemble(several, facts), self.facts["varying"])
+        return {row["setting"]: row for row in summary.to_dict("records")}
 
     def _about(self, setting: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.facts["settings"][self._place[setting]]
@@ -161,12 +166,6 @@ def spans(records: Sequence[Record]) -> str:
     seeds = np.unique(np.concatenate([record.seeds for record in records]))
     pieces = np.split(seeds, np.flatnonzero(np.diff(seeds) > 1) + 1)
     return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in pieces)
-
-
-def _horizon(configs: Iterable[Mapping[str, Any]]) -> float:
-    """Find the samples that trials of all settings see; inf where no configuration says it."""
-    sizes = ((c["budget"], c["batch_size"]) for c in configs if {"budget", "batch_size"} <= {*c})
-    return min((budget // batch * batch for budget, batch in sizes), default=inf)
 
 
 def _read(paths: Sequence[Path]) -> list[Found]:

@@ -179,6 +179,8 @@ def _table(results: Findings, columns: int) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in results.summary.head(ROWS).to_dict("records"):
         diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
+        if row["reached_then_diverged"]:
+            diverged += f", {row['reached_then_diverged']} then diverged"
         cells = (
             f"{row['reached']}/{row['seeds']}{diverged}",
             _samples(row["samples_median"]),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import ratio_limits, ratio_ticks, ticks, width, write
 from nnrun.plot.names import in_lines, one_line, wrapped
 from nnrun.plot.styles import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
-from nnrun.words import number
+from nnrun.words import ratio
 
 NARROW = 3.6
 """Inches of an axis up to which names stand above their rows instead of beside them."""
@@ -142,7 +142,7 @@ def _interval(ax: Axes, row: Any, y: float) -> None:
 def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
     """Write the ratio, its interval and the number of pairs at the right of a row."""
     vague = row.verdict in ("few", "incomparable")
-    text = f"{number(row.ratio)} ({number(row.ratio_low)} – {number(row.ratio_high)})"
+    text = f"{ratio(row.ratio)} ({ratio(row.ratio_low)} – {ratio(row.ratio_high)})"
     text = text if np.isfinite(row.ratio) else "no ratio"
     text += f" · {row.pairs:,}"
     at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": 8.5}

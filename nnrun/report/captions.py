@@ -12,7 +12,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
 from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import shared_target, target_text
+from nnrun.statistics.targets import judged_on, shared_target, target_text
 from nnrun.words import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
@@ -29,7 +29,7 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
     horizon = common_budget(trials)
     curve = (
         "with one budget for all, 1 − Kaplan–Meier, which here equals the empirical distribution"
-        if trials["budget"].min() == trials["budget"].max()
+        if trials["budget"].min() == trials["budget"].max() == horizon
         else f"1 − Kaplan–Meier, each trial followed to the common budget of {count(horizon)}"
     )
     target = target_text(shared_target(sweep))
@@ -79,10 +79,11 @@ def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
         f"and 10–90% range of samples to target; ∞ where that share of seeds did not arrive. "
         f"Restricted mean: mean samples to target, a seed not there by {count(horizon)} samples "
         f"(the common budget) counting with exactly that. Running time (ERT): samples spent by all "
-        f"seeds (its whole budget by one that did not arrive) for each one that did. Both with "
+        f"seeds (the common budget by one that did not arrive) for each one that did. Both with "
         f"95% BCa intervals from {BOOTSTRAP}, none where no seed arrived. Loss and "
         f"accuracy at the end: median and interquartile mean over seeds, a diverged seed counting "
-        f"as ∞ and 0. Lost: how many seeds diverged, and how many ended on a plateau. Cost: median "
+        f"as ∞ and 0. Lost: how many seeds diverged, before or after they had reached the target, "
+        f"and how many ended on a plateau. Cost: median "
         f"nanoseconds of training a sample."
     )
 
@@ -97,18 +98,26 @@ def contrasts_caption(findings: Findings) -> str:
         if (table["family"] == "factor").any()
         else ""
     )
+    common = judged_on(findings.sweep)
+    near = (
+        f" Evaluations differ: all are judged at {len(common.samples)} points that the settings "
+        f"share; intervals are widened by how far these may lie apart."
+        if common is not None
+        else ""
+    )
     return (
         f"Ratio and difference of the mean samples to target, restricted to {count(horizon)} "
         f"samples (a seed not there by then counts with exactly that); below 1 the first arm is "
         f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; 95% percentile "
         f"intervals, widened for few seeds, from {BOOTSTRAP}, each for its own contrast. First in "
-        f"pairs: share of pairs in which the first arm arrives sooner, ties counting one half, "
-        f"with a 95% score interval. p: {RESAMPLES:,} random swaps of the arms within seeds (all "
-        f"of them, where there are fewer), on the log ratio; beside it the log-rank test; below "
-        f"each, adjusted for the number of comparisons of its kind (Holm). A verdict needs "
-        f"{ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05.{pooled} Ratio of "
-        f"medians: only where every seed of the pairs arrived. Could have shown: the smallest "
-        f"ratio, either way, that this spread and so many seeds show four times in five."
+        f"pairs: share of pairs in which the first arm arrives sooner, ties counting one half "
+        f"(also where neither arrives), with a 95% score interval. p: {RESAMPLES:,} random swaps "
+        f"of the arms within seeds (all of them, where there are fewer), on the log ratio; beside "
+        f"it the log-rank test; below each, adjusted for the number of comparisons of its kind "
+        f"that can make a claim (Holm). A verdict needs {ENOUGH} pairs, an interval without 1, and "
+        f"an adjusted p below 0.05.{pooled}{near} Ratio of medians: only where every seed of the "
+        f"pairs arrived. Could have shown: the smallest ratio, either way, that this spread and so "
+        f"many seeds show four times in five beside the other comparisons."
     )
 
 

@@ -51,7 +51,7 @@ def retargeted(head: Head, wanted: Mapping[str, Any]) -> Head:
     config = {**head.meta["config"], **own}
     if config == head.meta["config"]:
         return head
-    return Head(head.path, {**head.meta, "config": config, "setting": setting_id(config)})
+    return head._replace(meta={**head.meta, "config": config, "setting": setting_id(config)})
 
 
 def setting_id(config: Mapping[str, Any]) -> str:

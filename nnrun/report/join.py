@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnrun.config import Target
 from nnrun.errors import InputError
 from nnrun.report.sources import none_left, unread
 from nnrun.statistics.tabulate import Head
+from nnrun.sweep.judge import judged
 from nnrun.sweep.store import Record, read_record
-from nnrun.training.convergence import Status, outcomes
+from nnrun.training.convergence import Status
 from nnrun.words import setting_name
 
 
@@ -79,15 +79,6 @@ class Joiner:
                     )
             kept.append((where, record))
         return [record for _, record in kept]
-
-
-def judged(record: Record) -> Record:
-    """Judge a record's trials by the target in its configuration; failed ones stay failed."""
-    if not record.curves.samples.size:
-        return record
-    config = record.meta["config"]
-    target = Target(**{key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
-    return replace(record, outcomes=outcomes(record.curves, target))
 
 
 def differing(first: Record, second: Record) -> list[int]:

@@ -8,8 +8,9 @@ import numpy as np
 
 from nnrun.report.verdict import headline
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.survival import trained
-from nnrun.words import count, number, share
+from nnrun.statistics.survival import common_budget, trained
+from nnrun.statistics.targets import judged_on
+from nnrun.words import count, number, ratio, share
 
 RARE = 5
 """Arrivals, or failures, under which a bootstrap has too little to resample."""
@@ -26,16 +27,15 @@ def reading_limits(findings: Findings) -> list[str]:
     if not n:
         return []
     late, lost = int(status.get("exhausted", 0)), int(status.get("diverged", 0))
+    then = int(findings.summary["reached_then_diverged"].sum())
+    after = f" {then:,} reached it and diverged afterwards: reached, with accuracy 0 at the end."
     limits = [
         f"Censoring: {late + lost:,} of {n:,} trained seeds ({share((late + lost) / n)}) "
         f"did not reach the target; in {late:,} the budget ended first "
         f"({int(ran['plateaued'].eq(True).sum()):,} of them on a plateau), {lost:,} diverged."
+        f"{after if then else ''}"
     ]
-    if ran["budget"].min() < ran["budget"].max():
-        limits.append(
-            "Budgets differ: success rates are taken at each setting's own budget, the figure and "
-            f"the restricted mean at the smallest, {count(ran['budget'].min())} samples."
-        )
+    limits += _common(findings)
     grids = [bands.samples for bands in findings.bands.values()]
     grid = np.unique(np.concatenate([*grids, []])).astype(np.float64)
     steps = grid[1:] / grid[:-1] if (grid > 0).all() else np.array([])
@@ -47,6 +47,30 @@ def reading_limits(findings: Findings) -> list[str]:
         )
     several = (_rare(findings), _power(findings), _tuned(findings.sweep), _scope(findings))
     return [*limits, *chain.from_iterable(several)]
+
+
+def _common(findings: Findings) -> list[str]:
+    """Say how settings are judged that were not evaluated alike."""
+    ran, common = trained(findings.trials), judged_on(findings.sweep)
+    own = "Losses and accuracies at the end are those at each setting's own end."
+    if common is None:
+        if ran["budget"].min() == ran["budget"].max():
+            return []
+        horizon = count(common_budget(ran))
+        return [f"Budgets differ: all settings are judged up to {horizon} samples. {own}"]
+    n, last = len(common.samples), count(float(common.samples[-1]))
+    near = ""
+    if common.apart:
+        near = (
+            f" Evaluations up to {number(100 * common.apart, 2)}% apart count as one, and "
+            "intervals of ratios are wider by as much on either side."
+        )
+    return [
+        "Evaluations differ: whoever is looked at more often seems to arrive sooner. So all "
+        f"settings are judged as if they had been evaluated at the {n} points up to {last} samples "
+        f"that they share, and at no others; a target must hold at these.{near} {own} The same "
+        "budget, batch_size and evals for all give finer times."
+    ]
 
 
 def _rare(findings: Findings) -> list[str]:
@@ -69,7 +93,7 @@ def _power(findings: Findings) -> list[str]:
     least = table["detectable"][np.isfinite(table["detectable"])]
     if least.empty:
         return []
-    spread = number(float(least.median()))
+    spread = ratio(float(least.median()))
     return [
         f"Power: with these seeds, this spread and this many contrasts a ratio of {spread} "
         f"(median over {len(least):,} of them), or one in {spread}, is shown four times in five; "

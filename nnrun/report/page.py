@@ -138,7 +138,16 @@ def _untold(about: Mapping[str, Any]) -> str:
 def _language() -> Environment:
     """The templates' language: escapes all text, and knows the filters for numbers."""
     language = environment(TEMPLATES)
-    for name in ("number", "count", "share", "seeds", "setting_name", "probability", "sortable"):
+    for name in (
+        "number",
+        "ratio",
+        "count",
+        "share",
+        "seeds",
+        "setting_name",
+        "probability",
+        "sortable",
+    ):
         language.filters[name] = getattr(words, name)
     language.filters["target_text"] = target_text
     language.filters["md"] = md

@@ -21,7 +21,7 @@ from nnrun.report.sources import Source, read_sources
 from nnrun.report.verdict import verdict
 from nnrun.results import MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import Head, records_of, tabulate
+from nnrun.statistics.tabulate import Head, common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
 from nnrun.sweep.store import together, write_text
 
@@ -126,6 +126,7 @@ def rebuild(
     folder = folder or new_folder(REPORTS)
     folder.mkdir(parents=True, exist_ok=True)
     named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
+    facts["common_grid"] = common_facts(head for _, head in named)
     joiner = Joiner(facts, named, wanted is not None, notes)
     say(f"reading {len(facts['settings']):,} settings")
     with together(folder) as new:

@@ -10,9 +10,19 @@ from nnrun.report.jobs import incomplete
 from nnrun.statistics.contrasts import ENOUGH, LEVEL
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import SHOWN, shown
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import one_target, target_text, targets
-from nnrun.words import count, listing, number, p_value, seeds, seeds_range, setting_name, share
+from nnrun.statistics.survival import common_budget
+from nnrun.statistics.targets import not_comparable, one_target, target_text, targets
+from nnrun.words import (
+    count,
+    listing,
+    number,
+    p_value,
+    ratio,
+    seeds,
+    seeds_range,
+    setting_name,
+    share,
+)
 
 CLAIMS = {
     "sooner": "sooner",
@@ -114,14 +124,13 @@ def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
     summary, sweep = findings.summary, findings.sweep
     if len(summary) > SHOWN:
         summary = summary[summary["setting"].isin(shown(summary))]
-    budgets = trained(findings.trials).groupby("setting", sort=False)["budget"].max()
     against = {row["a"]: row for row in table.to_dict("records")}
     target, told = targets(sweep), []
     horizon = common_budget(findings.trials)
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         setting = row["setting"]
-        text = outcome(row, budgets.get(setting, math.nan), target.get(setting))
+        text = outcome(row, horizon, target.get(setting))
         found = against.get(setting)
         is_baseline = len(sweep["settings"]) > 1 and setting == sweep["settings"][0]["id"]
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
@@ -131,8 +140,8 @@ def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
     return told
 
 
-def outcome(row: Mapping[str, Any], budget: float, target: Any) -> str:
-    """Say how one setting did, from its row of the summary."""
+def outcome(row: Mapping[str, Any], horizon: float, target: Any) -> str:
+    """Say how one setting did up to the common budget, from its row of the summary."""
     if not row["seeds"]:
         return f"not trained: {seeds(row['failed'])} failed with an error."
     median = f"median {number(row['samples_median'])} samples"
@@ -140,8 +149,11 @@ def outcome(row: Mapping[str, Any], budget: float, target: Any) -> str:
         median = "the median lies beyond the budget" if row["reached"] else "no time to report"
     text = (
         f"{row['reached']} of {seeds(row['seeds'])} reached {target_text(target)} "
-        f"within {count(budget)} samples; {median}."
+        f"within {count(horizon)} samples; {median}."
     )
+    if row["reached_then_diverged"]:
+        then = row["reached_then_diverged"]
+        text += f" {then:,} of them diverged afterwards."
     if row["diverged"]:
         text += f" {row['diverged']:,} diverged."
     if row["failed"]:
@@ -157,13 +169,14 @@ def compared(row: Mapping[Any, Any], horizon: float) -> str:
     if row["verdict"] == "few":
         return (
             f"No verdict against {row['name_b']}: {seeds(row['pairs'])} in common, and it takes "
-            f"{ENOUGH}. Observed: {number(row['ratio'])} times its samples{within}."
+            f"{ENOUGH}. Observed: {ratio(row['ratio'])} times its samples{within}."
         )
-    interval = f"95% interval {number(row['ratio_low'])} to {number(row['ratio_high'])}"
+    interval = f"95% interval {ratio(row['ratio_low'])} to {ratio(row['ratio_high'])}"
+    tied = f" ({share(row['tied'])} tie, which counts one half)" if row["tied"] else ""
     found = (
-        f"{number(row['ratio'])} times the samples of {row['name_b']} ({interval}; means "
+        f"{ratio(row['ratio'])} times the samples of {row['name_b']} ({interval}; means "
         f"restricted to {count(horizon)} samples{within}), first in {share(row['sooner'])} of "
-        f"{count(row['pairs'])} pairs of seeds; {p_value(row['p_holm'])}."
+        f"{count(row['pairs'])} pairs of seeds{tied}; {p_value(row['p_holm'])}."
     )
     if row["verdict"] != "none":
         return f"Converges {row['verdict']}: {found}{_never(row)}"
@@ -196,7 +209,7 @@ def _why_not(row: Mapping[Any, Any]) -> str:
         return " The interval leaves 1 out, but not so that it outlasts the correction for many."
     if not math.isfinite(row["detectable"]):
         return ""
-    least = number(row["detectable"])
+    least = ratio(row["detectable"])
     return f" A ratio of {least}, or one in {least}, would have been shown four times in five."
 
 
@@ -216,6 +229,8 @@ def cautions(findings: Findings) -> list[str]:
         )
     if len(summary) > 1 and not one_target(sweep):
         notes.append("The settings have different targets, so their times are not compared.")
+    elif len(summary) > 1 and (why := not_comparable(sweep)):
+        notes.append(f"The times of the settings are not compared: {why}.")
     tested = int(_tested(headline(findings)).sum())
     if tested > 1:
         notes.append(
@@ -228,8 +243,7 @@ def cautions(findings: Findings) -> list[str]:
 def _alone(findings: Findings) -> str:
     """Answer for a sweep that compares nothing."""
     row: dict[Any, Any] = findings.summary.iloc[0].to_dict()
-    budget = float(trained(findings.trials)["budget"].max())
-    text = outcome(row, budget, targets(findings.sweep).get(row["setting"]))
+    text = outcome(row, common_budget(findings.trials), targets(findings.sweep).get(row["setting"]))
     low, high = share(row["success_low"]), share(row["success_high"])
     return f"{text} Success rate {share(row['success_rate'])} (95% interval {low} to {high})."
 

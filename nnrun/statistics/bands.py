@@ -1,12 +1,13 @@
 """Learning curves of each setting as median and quartiles over its seeds."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from nnrun.evaluations import CommonGrid
 from nnrun.statistics.quantiles import sorted_quantiles
 
 Floats = NDArray[np.float64]
@@ -56,6 +57,12 @@ class SettingCurves(NamedTuple):
     seeds: Ints
     samples: Ints
     metrics: dict[str, Floats]
+
+    def at(self, common: CommonGrid) -> Self:
+        """Take what was measured at common points, and nothing else."""
+        places = common.places(self.samples)
+        metrics = {name: values[:, places] for name, values in self.metrics.items()}
+        return self._replace(samples=common.samples, metrics=metrics)
 
 
 def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> SettingBands:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.statistics.contrasts import LEVEL, contrasts
+from nnrun.statistics.contrasts import LEVEL, compared, judged
+from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.simulated import Cell, draw, sweep_of
 from nnrun.statistics.summary import summarise
 from nnrun.words import share
@@ -47,12 +48,7 @@ def calibrate(cell: Cell, repeats: int) -> Calibration:
     """
     rng = np.random.default_rng([STREAM, *repr(cell).encode()])
     trials = draw(cell, repeats, rng)
-    size = cell.arms * cell.seeds
-    found = [
-        contrasts(trials.iloc[i * size : (i + 1) * size], sweep_of(cell, i)) for i in range(repeats)
-    ]
-    table = pd.concat(found, ignore_index=True)
-    summary = summarise(trials, [])
+    table, summary = contrasts_of(cell, trials, repeats), summarise(trials, [])
     true = "none" if cell.ratio == 1 else "sooner" if cell.ratio > 1 else "later"
     verdicts = table["verdict"].to_numpy().reshape(repeats, -1)
     claimed = np.isin(verdicts, ("sooner", "later"))
@@ -61,6 +57,28 @@ def calibrate(cell: Cell, repeats: int) -> Calibration:
         wrong=float((claimed & (verdicts != true)).any(axis=1).mean()),
         coverage={**_of_contrasts(cell, table), **_of_settings(cell, summary)},
     )
+
+
+def contrasts_of(cell: Cell, trials: pd.DataFrame, repeats: int) -> pd.DataFrame:
+    """Compare the arms of every sweep with its baseline, all sweeps at once.
+
+    Each sweep is a family of its own, as its contrasts are when it is analysed alone.
+
+    Args:
+        cell: Whose sweeps they are.
+        trials: As `nnrun.statistics.simulated.draw`.
+        repeats: Sweeps.
+
+    Returns:
+        As `nnrun.statistics.contrasts.contrasts`, sweep by sweep; ``key`` is the sweep's number.
+    """
+    asked = [
+        Question("setting", str(r), a, f"{r}/0", a, f"{r}/0", [(a, f"{r}/0")])
+        for r in range(repeats)
+        for a in (f"{r}/{arm}" for arm in range(1, cell.arms))
+    ]
+    table = compared(asked, clock(trials, sweep_of(cell, repeats)))
+    return judged(table.assign(family=table["key"]))
 
 
 def cells(seeds: Sequence[int]) -> dict[str, Cell]:

@@ -10,7 +10,7 @@ from nnrun.statistics.logrank import LogRank, logrank
 from nnrun.statistics.multiplicity import holm
 from nnrun.statistics.paired import MEASURES, detectable, measure
 from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
-from nnrun.statistics.targets import one_target
+from nnrun.statistics.targets import judged_on, not_comparable
 
 ENOUGH = 20
 """Pairs of seeds that a claim needs."""
@@ -22,8 +22,9 @@ COLUMNS = (
     *("family", "key", "a", "b", "name_a", "name_b", "blocks", "blocks_left_out", "pairs"),
     *("n_a", "n_b", "reached_a", "reached_b"),
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
-    *("sooner", "sooner_low", "sooner_high", "logrank", "p_logrank", "p_logrank_holm"),
-    *("p", "p_holm", "median_ratio", "error", "discordant", "detectable", "verdict", "why"),
+    *("sooner", "sooner_low", "sooner_high", "tied", "logrank", "p_logrank", "p_logrank_holm"),
+    *("p", "p_holm", "median_ratio", "error", "discordant", "apart", "detectable"),
+    *("verdict", "why"),
 )
 
 
@@ -31,8 +32,11 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
     """Compare what a sweep varied, paired by seed.
 
     Times are restricted to the common budget of all settings: a trial that had not arrived by then
-    counts with that budget, diverged or not. A claim needs 20 pairs, an interval of the ratio
-    without 1, and a swap test with p below 5% after Holm's correction within its family.
+    counts with that budget, diverged or not. Settings whose evaluations differ are judged at the
+    points that they share (`nnrun.evaluations.common_grid`), and intervals are wider on both sides
+    by how far apart what counts as one point may lie. A claim needs 20 pairs, an interval of the
+    ratio without 1, and a swap test with p below 5% after Holm's correction within its family, in
+    which those count that can make a claim at all.
 
     Args:
         trials: As `nnrun.results.Results.trials`; trials stopped by an error are left out.
@@ -46,22 +50,41 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
         ``reached_a``, ``reached_b`` (by the common budget), the measures of
         `nnrun.statistics.paired.measure`, ``logrank``, ``p_logrank`` (settings only, over all
         trials of both), ``median_ratio`` (of the paired times; NaN where any is censored),
-        ``p_holm``, ``p_logrank_holm``, ``detectable`` (the smallest ratio, either way, that this
-        spread would have shown with 80% power beside the others of its family), ``verdict``
+        ``p_holm``, ``p_logrank_holm`` (NaN where no claim can be made), ``detectable`` (the
+        smallest ratio, either way, that this spread would have shown with 80% power beside the
+        others of its family), ``verdict``
         (``sooner``, ``later``, ``none``, ``few``,
         ``incomparable``) and ``why`` (for the last two). NaN where there is nothing to compare.
     """
-    asked = questions(sweep)
-    on = clock(trials, sweep)
+    common = judged_on(sweep)
+    apart = 0.0 if common is None else common.apart
+    on, why = clock(trials, sweep), not_comparable(sweep)
+    return judged(compared(questions(sweep), on, why, apart))
+
+
+def compared(
+    asked: Sequence[Question], on: Clock, why: str = "", apart: float = 0.0
+) -> pd.DataFrame:
+    """Measure contrasts, before they are judged.
+
+    Args:
+        asked: What is compared.
+        on: All trials.
+        why: Why nothing can be compared at all; empty if it can.
+        apart: How far apart evaluations may lie that count as one, as a share of their samples.
+
+    Returns:
+        A row a contrast, as `contrasts`, without what depends on the others of its family.
+    """
     found = [pairs(question, on) for question in asked]
-    if not one_target(sweep):
-        found = [one._replace(why="the settings have different targets") for one in found]
+    if why:
+        found = [one._replace(why=why) for one in found]
     table = pd.DataFrame(
         [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
-    table = table.assign(**_measures(found))
-    return judged(table)
+    table = table.assign(**_measures(found), apart=apart)
+    return table if not apart else _widened(table, found)
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +100,10 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     if "verdict" in table:
         table.loc[table["verdict"] == "few", "why"] = ""
+    # a comparison that can make no claim cannot make a false one
+    able = (table["why"] == "") & (table["pairs"] >= ENOUGH)
     for name in ("p", "p_logrank"):
-        corrected = table.groupby("family", sort=False)[name].transform(holm)
+        corrected = table[name].where(able).groupby(table["family"], sort=False).transform(holm)
         table[f"{name}_holm"] = corrected.astype(np.float64)
     table["verdict"] = _verdicts(table)
     table["detectable"] = _detectable(table)
@@ -87,7 +112,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
-_LATER = (*MEASURES, "p_holm", "p_logrank_holm", "detectable", "verdict")
+_LATER = (*MEASURES, "apart", "p_holm", "p_logrank_holm", "detectable", "verdict")
 
 
 def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
@@ -136,14 +161,30 @@ def _measures(found: Sequence[Pairs]) -> dict[str, Any]:
     return out
 
 
+def _widened(table: pd.DataFrame, found: Sequence[Pairs]) -> pd.DataFrame:
+    """Widen intervals by how far apart evaluations may lie that count as one."""
+    apart = table["apart"]
+    times = [0.0 if one.why else max(one.a.mean(), one.b.mean()) for one in found]
+    away = apart * np.array(times)
+    return table.assign(
+        ratio_low=table["ratio_low"] / (1 + apart),
+        ratio_high=table["ratio_high"] * (1 + apart),
+        difference_low=table["difference_low"] - away,
+        difference_high=table["difference_high"] + away,
+    )
+
+
 def _detectable(table: pd.DataFrame) -> list[float]:
     """How small a ratio each contrast would have shown beside the others of its family."""
     tested = table["verdict"].isin(["sooner", "later", "none"])
     together = tested.groupby(table["family"], sort=False).transform("sum")
-    columns = (table[name] for name in ("error", "pairs", "discordant"))
+    trials = (table["n_a"] + table["n_b"]).clip(lower=1)
+    censored = 1 - (table["reached_a"] + table["reached_b"]) / trials
+    columns = (table[name] for name in ("error", "pairs", "discordant", "apart"))
+    several = zip(*columns, LEVEL / together.clip(lower=1), censored, tested, strict=True)
     return [
-        detectable(error, pairs, discordant, LEVEL / m) if one else np.nan
-        for error, pairs, discordant, m, one in zip(*columns, together, tested, strict=True)
+        detectable(error, pairs, discordant, level, lost) * (1 + apart) if one else np.nan
+        for error, pairs, discordant, apart, level, lost, one in several
     ]
 
 

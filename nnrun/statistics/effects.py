@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnrun.statistics.factors import factors, is_full_grid, levels, names
 from nnrun.statistics.pairs import clock
-from nnrun.statistics.targets import one_target
+from nnrun.statistics.targets import not_comparable
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def effects(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
         R. A. Fisher: The Design of Experiments, 1935 (randomised blocks: a block is a seed here).
     """
     nothing = pd.DataFrame(columns=list(COLUMNS))
-    if not (is_full_grid(sweep) and one_target(sweep)):
+    if not is_full_grid(sweep) or not_comparable(sweep):
         return nothing
     grid = _grid(trials, sweep)
     if grid.size == 0 or np.ptp(grid) == 0:

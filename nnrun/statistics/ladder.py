@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.config import Target
+from nnrun.evaluations import CommonGrid
 from nnrun.statistics.bands import SettingCurves, curves_by_setting
-from nnrun.statistics.targets import targets
+from nnrun.statistics.targets import holds, judged_on
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -98,14 +98,18 @@ class SettingLadder(NamedTuple):
     times: Floats
 
 
-def setting_ladder(curves: SettingCurves, task: str, hold: int) -> SettingLadder:
+def setting_ladder(
+    curves: SettingCurves, task: str, hold: int, common: CommonGrid | None = None
+) -> SettingLadder:
     """Find when each trial of a setting reaches each rung.
 
     Args:
         curves: Of its trained trials.
         task: As in the trials table: a regression has no accuracy.
         hold: Evaluations in a row.
+        common: Points at which it is judged; None for its own evaluations.
     """
+    curves = curves if common is None else curves.at(common)
     kept = {m: v for m, v in curves.metrics.items() if m != RISING or task != "regression"}
     return SettingLadder(curves.setting, curves.seeds, ladder_times(curves.samples, kept, hold))
 
@@ -120,10 +124,10 @@ def ladder_of_curves(
         trials: As `nnrun.results.Results.trials`.
         sweep: The content of sweep.json.
     """
-    hold = holds(sweep)
+    hold, common = holds(sweep), judged_on(sweep)
     tasks = dict(zip(trials["setting"], trials["task"], strict=True))
     return [
-        setting_ladder(one, tasks[one.setting], hold[one.setting])
+        setting_ladder(one, tasks[one.setting], hold[one.setting], common)
         for one in curves_by_setting(curves)
     ]
 
@@ -147,15 +151,6 @@ def align(trials: pd.DataFrame, parts: Sequence[SettingLadder]) -> pd.DataFrame:
         times = np.concatenate([part.times for part in parts])
         values[place >= 0] = times[place[place >= 0]]
     return pd.DataFrame(values, index=trials.index, columns=list(NAMES))
-
-
-def holds(sweep: Mapping[str, Any]) -> dict[str, int]:
-    """Find how many evaluations in a row count as holding, by setting."""
-    found = {}
-    for setting, target in targets(sweep).items():
-        own = target.get("hold") if isinstance(target, Mapping) else None
-        found[setting] = int(own or Target.hold)
-    return found
 
 
 def _times(grid: Floats, values: Floats, goals: Floats, hold: int) -> Floats:

@@ -19,7 +19,7 @@ TOGETHER = 64
 
 MEASURES = (
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
-    *("sooner", "sooner_low", "sooner_high", "p", "error", "discordant"),
+    *("sooner", "sooner_low", "sooner_high", "tied", "p", "error", "discordant"),
 )
 
 
@@ -35,7 +35,8 @@ def measure(a: Floats, b: Floats) -> dict[str, Floats]:
     Returns:
         ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
         over blocks), their difference in samples (mean over blocks), the share of seeds in which
-        ``a`` is sooner, each with its 95% interval (NaN with a single seed); ``p`` as
+        ``a`` is sooner (ties count one half), each with its 95% interval (NaN with a single seed);
+        ``tied``, the share of ties, in which often neither arrives; ``p`` as
         `nnrun.statistics.swaps.swap_test`; ``error`` of the log ratio; ``discordant`` pairs.
     """
     parts = [
@@ -88,16 +89,21 @@ def log_ratio_error(a: Floats, b: Floats) -> Floats:
     return influence.std(axis=0, ddof=1) / np.sqrt(n)
 
 
-def detectable(error: float, pairs: int, discordant: float, level: float) -> float:
+def detectable(
+    error: float, pairs: int, discordant: float, level: float, censored: float = 0.0
+) -> float:
     """Find the smallest ratio above 1 that this spread and so many seeds would likely show.
 
-    That is with 80% power in a two-sided t-test of the log ratio.
+    That is with 80% power: by a two-sided t-test of the log ratio, corrected by what simulated
+    sweeps found missing (`nnrun.statistics.calibration`). With few seeds the error is known
+    badly, and an arm that is sooner is censored less, so that its times spread more than was seen.
 
     Args:
         error: Standard error of the log ratio, as seen between the arms.
         pairs: Of seeds.
         discordant: Pairs whose times differ.
         level: Of the test, corrected for the number of contrasts.
+        censored: Share of the times that are censored.
 
     Returns:
         The ratio; NaN where fewer than ``DISCORDANT`` pairs differ: then the spread says nothing.
@@ -105,7 +111,8 @@ def detectable(error: float, pairs: int, discordant: float, level: float) -> flo
     if not discordant >= DISCORDANT or not error > 0:
         return float("nan")
     errors = t_quantile(1 - level / 2, pairs - 1) + t_quantile(0.8, pairs - 1)
-    return float(np.exp(errors * error))
+    missing = (1 + 0.5 / pairs**0.5) * (1 + 0.7 * censored)
+    return float(np.exp(errors * error * missing))
 
 
 def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
@@ -127,6 +134,7 @@ def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
         "sooner": scores.mean(axis=0),
         "sooner_low": sooner_low,
         "sooner_high": sooner_high,
+        "tied": (a == b).mean(axis=(0, 2)),
         "p": swap_test(a, b),
         "error": log_ratio_error(a, b),
         "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),

@@ -1,35 +1,17 @@
 """Expected running time: what an arrival costs, the seeds that never arrive included."""
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.statistics.survival import samples_to_target
-
 Floats = NDArray[np.float64]
-
-
-def samples_spent(trials: pd.DataFrame) -> Floats:
-    """Count what each trained trial spent: its time to target, or its budget where not reached.
-
-    A diverged trial counts with its whole budget too. Stopped at its divergence it would be cheap,
-    and a setting that diverges early would look the better for it.
-
-    Args:
-        trials: Trained trials, with ``status``, ``samples_to_target`` and ``budget``.
-
-    Returns:
-        Samples, shape (n_trials,).
-    """
-    times = samples_to_target(trials)
-    budget = trials["budget"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.isfinite(times), times, budget)
 
 
 def expected_running_time(spent: ArrayLike, arrived: ArrayLike) -> Floats:
     """Divide the samples spent by all trials by the number that arrived.
 
-    It is what one arrival costs if a failed trial is started again from another seed.
+    It is what one arrival costs if a failed trial is started again from another seed. A trial that
+    did not arrive has spent the whole common budget, a diverged one too: stopped at its divergence
+    it would be cheap, and a setting that diverges early would look the better for it.
 
     Args:
         spent: Samples, the trials first, shape (n_trials, ...); sums or means do as well.

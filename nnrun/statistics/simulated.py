@@ -103,9 +103,9 @@ def draw(cell: Cell, repeats: int, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def sweep_of(cell: Cell, repeat: int) -> Mapping[str, Any]:
-    """Describe one drawn sweep, as sweep.json does."""
-    ids = [f"{repeat}/{arm}" for arm in range(cell.arms)]
+def sweep_of(cell: Cell, repeats: int) -> Mapping[str, Any]:
+    """Describe drawn sweeps as sweep.json does, as if all their arms were settings of one."""
+    ids = [f"{repeat}/{arm}" for repeat in range(repeats) for arm in range(cell.arms)]
     settings = [{"id": i, "label": f"arm={i}", "config": {"arm": i}} for i in ids]
     target = {"metric": "accuracy", "value": 0.95, "hold": 3}
     return {"settings": settings, "varying": ["arm"], "target": target}

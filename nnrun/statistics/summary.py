@@ -10,7 +10,7 @@ from nnrun.statistics.bands import LOSSES
 from nnrun.statistics.middle import interquartile_means
 from nnrun.statistics.quantiles import group_quantiles
 from nnrun.statistics.resampling import bca, leave_one_out_means, seed_weights
-from nnrun.statistics.running_time import running_time_of, samples_spent
+from nnrun.statistics.running_time import running_time_of
 from nnrun.statistics.survival import (
     censored,
     common_budget,
@@ -30,24 +30,26 @@ TOGETHER = 64
 """Settings whose resamples are held at once."""
 
 
-def summarise(
-    trials: pd.DataFrame, varying: Sequence[str], horizon: float | None = None
-) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
     """Summarise each setting in one row, in order of first appearance.
+
+    All is judged up to the common budget: what a trial reached later, on a larger budget of its
+    own, counts as not reached. Only final losses and accuracies are those at a trial's own end.
 
     Args:
         trials: As `nnrun.results.Results.trials`.
         varying: Columns of ``trials`` that tell the settings apart; passed through.
-        horizon: Samples at which ``rmst`` stops; None for the common budget of these settings.
 
     Returns:
         ``setting``, ``label``, the varying columns, then ``seeds`` (trained trials, the denominator
-        of every rate), ``reached``, ``exhausted``, ``diverged``, ``failed`` (errors, apart from
-        the rest), ``plateaued``, ``success_rate`` with ``success_low`` and ``success_high``
-        (Wilson 95%), ``samples_median``, ``samples_q10``, ``samples_q90`` (inf where unreached),
-        ``rmst`` (samples, up to the horizon) with ``rmst_low`` and
-        ``rmst_high``, ``ert`` (expected running time: samples spent by all, each at its own
-        budget, for one that arrives; inf where none does) with ``ert_low`` and ``ert_high``,
+        of every rate), ``reached``, ``exhausted``, ``diverged`` (without having reached the
+        target), ``failed`` (errors, apart from the rest), ``plateaued``, ``reached_then_diverged``
+        (of ``reached``, those whose loss was not finite at their end), ``success_rate`` with
+        ``success_low`` and ``success_high`` (Wilson 95%), ``samples_median``, ``samples_q10``,
+        ``samples_q90`` (inf where unreached), ``rmst`` (samples, up to the common budget) with
+        ``rmst_low`` and ``rmst_high``, ``ert`` (expected running time: samples spent by all, up to
+        the common budget, for one that arrives; inf where none does) with ``ert_low`` and
+        ``ert_high``,
         ``final_train_loss_median``, ``final_test_loss_median``, ``final_test_loss_iqm``
         (interquartile mean; diverged is inf), ``final_accuracy_median``, ``final_accuracy_iqm``
         (diverged is 0; NaN for regression), ``ns_per_sample`` (median). The bounds of ``rmst`` and
@@ -58,11 +60,14 @@ def summarise(
     n = len(settings)
     _, first = np.unique(group, return_index=True)
     about = {key: trials[key].iloc[first].reset_index(drop=True) for key in ("label", *varying)}
+    until = common_budget(trials)
     status = trials["status"].to_numpy()
+    late = (status == "reached") & ~(samples_to_target(trials) <= until)
+    status = np.where(late, "exhausted", status)
+    lost = _lost(trials)
     ran = status != "failed"
     tally = {name: _count(group, status == name, n) for name in STATUSES}
     seeds = _count(group, ran, n)
-    until = common_budget(trials) if horizon is None else horizon
     measured = _measured(trials[ran], group[ran], n, until)
     counts = zip(tally["reached"].tolist(), seeds.tolist(), strict=True)
     low, high = np.array([wilson_interval(*k) for k in counts], dtype=np.float64).reshape(n, 2).T
@@ -72,6 +77,7 @@ def summarise(
         "seeds": seeds,
         **tally,
         "plateaued": _count(group, ran & trials["plateaued"].eq(True).to_numpy(), n),
+        "reached_then_diverged": _count(group, (status == "reached") & lost, n),
         "success_rate": tally["reached"] / np.where(seeds > 0, seeds, np.nan),
         "success_low": low,
         "success_high": high,
@@ -105,14 +111,16 @@ def _measured(
     ran: pd.DataFrame, group: NDArray[np.intp], n: int, horizon: float
 ) -> dict[str, Floats]:
     """Times and final values of the trained trials, shape (n,) each; NaN without a trial."""
-    median, q10, q90 = group_quantiles(samples_to_target(ran), group, n, (0.5, 0.1, 0.9))
+    times, arrived = censored(ran, horizon)
+    seen = np.where(arrived, times, np.inf)
+    median, q10, q90 = group_quantiles(seen, group, n, (0.5, 0.1, 0.9))
     cost = ran["ns_per_sample"].to_numpy(dtype=np.float64, na_value=np.nan)
     timed = ~np.isnan(cost)
     return {
         "samples_median": median,
         "samples_q10": q10,
         "samples_q90": q90,
-        **_mean_times(ran, group, n, horizon),
+        **_mean_times(times, arrived, group, n),
         **_final_values(ran, group, n),
         "ns_per_sample": _medians(cost[timed], group[timed], n),
     }
@@ -120,7 +128,7 @@ def _measured(
 
 def _final_values(ran: pd.DataFrame, group: NDArray[np.intp], n: int) -> dict[str, Floats]:
     """Medians and interquartile means of the final losses and accuracies."""
-    diverged = (ran["status"] == "diverged").to_numpy()
+    diverged = _lost(ran)
     train, test = (np.where(diverged, np.inf, _final(ran, name)) for name in LOSSES)
     # A regression has no accuracy: NaN there is an absence, not a failure.
     classifies = (ran["task"] != "regression").to_numpy()
@@ -135,15 +143,19 @@ def _final_values(ran: pd.DataFrame, group: NDArray[np.intp], n: int) -> dict[st
     }
 
 
+def _lost(trials: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mark trials without a finite loss at their end, whatever they had reached before."""
+    return (trials["status"] == "diverged").to_numpy() | np.isnan(_final(trials, "test_loss"))
+
+
 def _mean_times(
-    ran: pd.DataFrame, group: NDArray[np.intp], n: int, horizon: float
+    times: Floats, reached: NDArray[np.bool_], group: NDArray[np.intp], n: int
 ) -> dict[str, Floats]:
     """Restricted mean and expected running time with their bounds."""
     names = [f"{mean}{bound}" for mean in ("rmst", "ert") for bound in ("", "_low", "_high")]
     out = np.full((len(names), n), np.nan)
-    times, _ = censored(ran, horizon)
-    arrived = np.isfinite(samples_to_target(ran)).astype(np.float64)
-    values = np.stack([times, samples_spent(ran), arrived], axis=1)
+    arrived = reached.astype(np.float64)
+    values = np.stack([times, arrived], axis=1)
     values = values[np.argsort(group, kind="stable")]
     counts = np.bincount(group, minlength=n)
     first = np.cumsum(counts) - counts
@@ -161,12 +173,12 @@ def _mean_times(
 
 
 def _bounded_means(values: Floats) -> Floats:
-    """Bound both means; values (seed, setting, [time, spent, arrived]) to shape (6, setting)."""
+    """Bound both means; values (seed, setting, [time, arrived]) to shape (6, setting)."""
     seeds, settings, _ = values.shape
     means, left_out = values.mean(axis=0), leave_one_out_means(values)
     drawn: Floats | None = None
     if seeds > 1:
-        drawn = (seed_weights(seeds) @ values.reshape(seeds, -1)).reshape(-1, settings, 3)
+        drawn = (seed_weights(seeds) @ values.reshape(seeds, -1)).reshape(-1, settings, 2)
     out = []
     for mean in (_restricted, _running):
         low = high = np.full(settings, np.nan)
@@ -181,7 +193,7 @@ def _restricted(means: Floats) -> Floats:
 
 
 def _running(means: Floats) -> Floats:
-    return running_time_of(means[..., 1], means[..., 2])
+    return running_time_of(means[..., 0], means[..., 1])
 
 
 def _final(ran: pd.DataFrame, metric: str) -> Floats:

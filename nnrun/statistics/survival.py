@@ -123,8 +123,12 @@ def trained(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def common_budget(trials: pd.DataFrame) -> float:
-    """Find the samples that every trained trial could see; NaN if none was trained."""
-    return float(trained(trials)["budget"].min())
+    """Find the samples up to which every trained trial is judged; NaN if none was trained.
+
+    It is the smallest budget or, where evaluations differ, the last point that all settings share.
+    """
+    ran = trained(trials)
+    return float(ran["horizon" if "horizon" in ran else "budget"].min())
 
 
 def samples_to_target(trials: pd.DataFrame) -> Floats:

@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from nnrun.evaluations import common_grid
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS
 from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.ladder import SettingLadder, align, holds, setting_ladder
+from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
+from nnrun.statistics.targets import holds, judged_on
+from nnrun.sweep.judge import judged_at
 from nnrun.sweep.store import (
     SCHEMA_VERSION,
     Record,
@@ -45,10 +49,12 @@ class Head(NamedTuple):
     Attributes:
         path: Of the record.
         meta: As `nnrun.sweep.store.Record.meta`.
+        samples: Training samples seen at the evaluations, shape (n_evals,); none if it failed.
     """
 
     path: Path
     meta: Mapping[str, Any]
+    samples: NDArray[np.int64]
 
 
 def read_heads(paths: Iterable[Path]) -> list[Head]:
@@ -77,6 +83,16 @@ def records_of(heads: Iterable[Head]) -> dict[str, list[Path]]:
     return paths
 
 
+def common_facts(heads: Iterable[Head]) -> dict[str, Any] | None:
+    """Say at which points the settings of some records are judged, if their evaluations differ.
+
+    Returns:
+        As `nnrun.evaluations.CommonGrid.to_facts`; None where all were evaluated alike.
+    """
+    found = common_grid([head.samples for head in heads])
+    return found and found.to_facts()
+
+
 def tabulate(
     settings: Iterable[Sequence[Record]], facts: Mapping[str, Any], folder: Path
 ) -> Findings:
@@ -85,7 +101,8 @@ def tabulate(
     Args:
         settings: The records of each setting, in the sweep's order of settings, at least one; read
             once, and no record is held after its turn.
-        facts: Of the sweep, for its varying keys and labels.
+        facts: Of the sweep, for its varying keys and labels, and for the points (``common_grid``)
+            at which its settings are judged if their evaluations differ.
         folder: Where to.
 
     Returns:
@@ -94,17 +111,17 @@ def tabulate(
     rows: list[TrialRows] = []
     bands: dict[str, SettingBands] = {}
     rungs: list[SettingLadder] = []
-    hold = holds(facts)
+    hold, common = holds(facts), judged_on(facts)
 
     def curves() -> Iterator[pa.Table]:
         for records in settings:
-            trials = setting_trials(records)
+            trials = judged_at(setting_trials(records), common)
             part = trial_rows(trials)
             rows.append(part)
             if trials.trained.any():
                 one = curves_of(trials)
                 bands[one.setting] = setting_bands(one.samples, one.metrics)
-                rungs.append(setting_ladder(one, trials.meta["task"], hold[one.setting]))
+                rungs.append(setting_ladder(one, trials.meta["task"], hold[one.setting], common))
             yield curve_rows(trials)
 
     write_curves(curves(), folder / CURVES)
@@ -162,6 +179,8 @@ def _read_head(path: Path) -> Head:
     with suppress(Exception):  # what is wrong with it, read_record says
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             meta = json.loads(file["meta"].tobytes())
+            samples = file["curves/samples"]
         if meta["schema"] == SCHEMA_VERSION:
-            return Head(path, meta)
-    return Head(path, read_record(path).meta)
+            return Head(path, meta, samples)
+    record = read_record(path)
+    return Head(path, record.meta, record.curves.samples)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nnrun.config import Target
+from nnrun.evaluations import CommonGrid
 from nnrun.words import METRIC_NAMES
 
 
@@ -30,6 +32,44 @@ def targets(sweep: Mapping[str, Any]) -> dict[str, Any]:
         own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
         found[setting["id"]] = own if is_target(own) else sweep.get("target")
     return found
+
+
+def holds(sweep: Mapping[str, Any]) -> dict[str, int]:
+    """Find how many evaluations in a row count as holding, by setting."""
+    found = {}
+    for setting, target in targets(sweep).items():
+        own = target.get("hold") if isinstance(target, Mapping) else None
+        found[setting] = int(own or Target.hold)
+    return found
+
+
+def judged_on(sweep: Mapping[str, Any]) -> CommonGrid | None:
+    """Find the points at which settings of differing evaluations are judged.
+
+    Returns:
+        None where each setting is judged on its own grid: because all share one, or because they
+        share so few points that a target could not be seen to hold there.
+    """
+    common = CommonGrid.from_facts(sweep)
+    return None if common is None or _too_few(common, sweep) else common
+
+
+def not_comparable(sweep: Mapping[str, Any]) -> str:
+    """Say why the times of a sweep's settings cannot be compared; empty if they can."""
+    if not one_target(sweep):
+        return "the settings have different targets"
+    common = CommonGrid.from_facts(sweep)
+    if common is not None and _too_few(common, sweep):
+        n = len(common.samples)
+        return (
+            f"their evaluations have {n} {'point' if n == 1 else 'points'} in common, and a target "
+            f"must hold at {max(holds(sweep).values())}"
+        )
+    return ""
+
+
+def _too_few(common: CommonGrid, sweep: Mapping[str, Any]) -> bool:
+    return len(common.samples) < max(holds(sweep).values(), default=1)
 
 
 def one_target(sweep: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from nnrun.sweep.gather import Failure, gathering, train_apart
 from nnrun.sweep.progress import meter
 from nnrun.sweep.store import Record
 from nnrun.sweep.todo import Wanted, missing, wanted
-from nnrun.training.convergence import Outcomes, Status, outcomes
+from nnrun.training.convergence import Outcomes, Status, loss_window, outcomes
 from nnrun.training.cost import shards
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group
@@ -139,7 +139,8 @@ def _records(jobs: Sequence[Job], want: Wanted, block: Block) -> Iterator[tuple[
     for index in want.jobs:
         job = jobs[index]
         mine = block.taken(job.trial_seeds)
-        judged = outcomes(mine.curves, job.setting.target)
+        window = loss_window(job.setting.problem.n_train)
+        judged = outcomes(mine.curves, job.setting.target, window)
         yield index, Record.of(_meta(job, engine=block.engine, error=None), mine, judged)
 
 

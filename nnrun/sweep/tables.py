@@ -40,6 +40,7 @@ class SettingTrials(NamedTuple):
         curves: Measurements of the trained trials only, with the trials as their first axis.
         outcomes: How each trial ended, shape (trial,).
         ns_per_sample: Training cost in nanoseconds, shape (trial,).
+        horizon: Samples up to which the trials are judged.
     """
 
     meta: Mapping[str, Any]
@@ -48,6 +49,7 @@ class SettingTrials(NamedTuple):
     curves: Curves
     outcomes: Outcomes
     ns_per_sample: npt.NDArray[np.float64]
+    horizon: int
 
 
 def setting_trials(records: Sequence[Record]) -> SettingTrials:
@@ -80,6 +82,7 @@ def setting_trials(records: Sequence[Record]) -> SettingTrials:
         curves=Curves(grid, *metrics),
         outcomes=Outcomes(*(np.concatenate(fate)[keep] for fate in fates)),
         ns_per_sample=np.concatenate([record.ns_per_sample for record in records])[keep],
+        horizon=int(records[0].meta["samples"]),
     )
 
 
@@ -122,6 +125,7 @@ def trial_rows(trials: SettingTrials) -> TrialRows:
         **trials.outcomes._asdict(),
         "task": trials.meta["task"],
         "budget": trials.meta["samples"],
+        "horizon": trials.horizon,
         **final,
         "ns_per_sample": trials.ns_per_sample,
     }

@@ -7,11 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.config import Target
+from nnrun.evaluations import CommonGrid
 from nnrun.network.activations import Array
 from nnrun.training.trainer import Curves
 
 PLATEAU_GAIN = 0.01
 """An exhausted trial plateaued if the second half of its budget won less than this share."""
+
+
+WINDOW = 100
+"""Samples over which a training loss is averaged at least before it is held against a target."""
 
 
 class Status(StrEnum):
@@ -42,20 +47,25 @@ class Outcomes(NamedTuple):
     first_hit: Array
 
 
-def outcomes(curves: Curves, target: Target) -> Outcomes:
+def outcomes(curves: Curves, target: Target, window: int = WINDOW) -> Outcomes:
     """Judge every trial against the target.
 
     The resolution is the evaluation grid: no interpolation is made. A target that is first met at
     one of the last ``hold - 1`` evaluations has not been seen to hold, and counts as not reached.
+    A training loss is averaged over a window first (`averaged`): the loss of a few samples that
+    were easy is not that of the network.
 
     Args:
         curves: Measurements over the grid.
         target: What counts as converged.
+        window: Samples of a training loss's window, as of `loss_window`.
 
     Returns:
         Status, plateau flag and times of every trial.
     """
     metric: Array = getattr(curves, target.metric)
+    if target.metric == "train_loss":
+        metric = averaged(metric, curves.samples, window)
     # NaN compares false, so nothing is met after divergence
     met = metric >= target.value if target.metric == "accuracy" else metric <= target.value
     sustained = held(met, target.hold)
@@ -66,6 +76,58 @@ def outcomes(curves: Curves, target: Target) -> Outcomes:
     flat = plateaued(curves.samples, curves.test_loss) & (status == Status.EXHAUSTED)
     return Outcomes(
         status, flat, first_time(sustained, curves.samples), first_time(met, curves.samples)
+    )
+
+
+def loss_window(n_train: int | None) -> int:
+    """Return the samples of a training loss's window: a hundred, or all of a smaller set.
+
+    Args:
+        n_train: Training samples that there are; None for an endless stream.
+    """
+    return WINDOW if n_train is None else min(WINDOW, n_train)
+
+
+def averaged(train_loss: Array, samples: npt.NDArray[np.int64], window: int) -> Array:
+    """Average a training loss over the last so many samples, or since the evaluation before.
+
+    Args:
+        train_loss: Mean since the evaluation before, shape (trial, n_evals); NaN after divergence.
+        samples: Samples seen, shape (n_evals,).
+        window: Samples that a mean takes at least: as many evaluations back as that needs.
+
+    Returns:
+        Same shape; NaN where fewer samples were seen at all.
+
+    Example:
+        >>> averaged(np.array([[4.0, 2.0, 1.0]]), np.array([1, 3, 10]), 3)
+        array([[       nan, 2.66666667, 1.        ]])
+    """
+    ends = np.concatenate([[0], samples])
+    begin = np.searchsorted(ends, samples - window, side="right") - 1
+    total = np.cumsum(train_loss * np.diff(ends), axis=1)
+    total = np.concatenate([np.zeros((len(total), 1)), total], axis=1)
+    mean = (total[:, 1:] - total[:, begin]) / (samples - ends[begin])
+    alone = begin == np.arange(len(samples))
+    return np.where(begin < 0, np.nan, np.where(alone, train_loss, mean))
+
+
+def at_points(curves: Curves, common: CommonGrid) -> Curves:
+    """Take curves as if trials had been evaluated at common points and at no others.
+
+    Args:
+        curves: Measurements over a setting's own grid.
+        common: Points; the evaluation nearest to each stands for it.
+
+    Returns:
+        Measurements over ``common.samples``; the training loss is the mean since the point before.
+    """
+    places = common.places(curves.samples)
+    ends = np.concatenate([[0], curves.samples[places]])
+    total = np.cumsum(curves.train_loss * np.diff(curves.samples, prepend=0), axis=1)[:, places]
+    train_loss = np.diff(total, axis=1, prepend=0.0) / np.diff(ends)
+    return Curves(
+        common.samples, train_loss, curves.test_loss[:, places], curves.accuracy[:, places]
     )
 
 

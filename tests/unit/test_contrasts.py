@@ -5,9 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
+from nnrun.statistics.calibration import contrasts_of
 from nnrun.statistics.contrasts import COLUMNS, contrasts
-from nnrun.statistics.paired import detectable, log_ratio_error, measure, sooner_interval
+from nnrun.statistics.paired import detectable, measure, sooner_interval
+from nnrun.statistics.simulated import Cell, draw
 from nnrun.statistics.swaps import swap_test
 from tests.unit.test_summary import trial
 
@@ -262,14 +265,55 @@ def test_sooner_has_an_interval_at_either_end_and_shrinks_with_ties():
     assert untied[0] < low[2] < 0.5 < high[2] < untied[1]
 
 
-def test_what_is_called_detectable_is_found_in_four_of_five():
+@pytest.mark.parametrize(("together", "cell"), [(1, Cell(20)), (10, Cell(20, sigma=0.8))])
+def test_what_is_called_detectable_is_claimed_in_four_of_five(together, cell):
     rng = np.random.default_rng(10)
-    n, repeats = 30, 4_000
-    a, b = np.exp(0.3 * rng.standard_normal((2, n, repeats)))
-    errors = log_ratio_error(a[:, :, None], b[:, :, None])
-    ratio = float(np.median([detectable(error, n, n, 0.05) for error in errors]))
-    p = stats.ttest_1samp(np.log(a * ratio / b), 0.0, axis=0).pvalue
-    assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.04)
+    null = contrasts_of(cell, draw(cell, 150, rng), 150)
+    errors = zip(null["error"], null["discordant"], strict=True)
+    found = [detectable(error, 20, n, 0.05 / together) for error, n in errors]
+    if together == 1:
+        np.testing.assert_allclose(null["detectable"], found)
+    for ratio in (np.median(found), 1 / np.median(found)):
+        other = cell._replace(ratio=float(ratio))
+        table = contrasts_of(other, draw(other, 300, rng), 300)
+        apart = (table["ratio_low"] > 1) | (table["ratio_high"] < 1)
+        # the first step of Holm's correction: none of the others differs
+        assert 0.75 <= (apart & (table["p"] * together < 0.05)).mean() <= 0.93
+
+
+def test_what_can_make_no_claim_does_not_cost_the_others_power():
+    few = [np.nan] * 12 + list(spread(10, 250, seed=2))
+    none = [INF] * 22
+    arms = (spread(22), spread(22, 150, seed=1), few, none)
+    trials, sweep = trials_of(*arms), sweep_of(*({"lr": i} for i in range(len(arms))))
+    found = contrasts(trials, sweep)
+    assert found["verdict"].tolist()[1] == "few"
+    able = found["p_holm"].notna()
+    assert able.tolist() == [True, False, True]
+    np.testing.assert_allclose(
+        found["p_holm"][able], multipletests(found["p"][able], method="holm")[1]
+    )
+
+
+def test_ties_are_counted_apart():
+    found = compare([INF] * 10 + [100.0] * 10 + [70.0] * 5, [INF] * 10 + [100.0] * 10 + [50.0] * 5)
+    assert found["sooner"] == pytest.approx((10 + 5) / 25)
+    assert found["tied"] == pytest.approx(20 / 25)
+
+
+def test_intervals_are_wider_by_what_evaluations_that_count_as_one_are_apart():
+    trials, sweep = trials_of(spread(22), spread(22, 250, seed=1)), sweep_of({"lr": 0}, {"lr": 1})
+    exact = contrasts(trials, sweep).iloc[0]
+    shared = {"samples": [10, 100, 1000], "apart": 0.03}
+    wide = contrasts(trials, {**sweep, "common_grid": shared}).iloc[0]
+    assert wide["ratio"] == exact["ratio"]
+    assert wide["ratio_low"] == pytest.approx(exact["ratio_low"] / 1.03)
+    assert wide["ratio_high"] == pytest.approx(exact["ratio_high"] * 1.03)
+    assert wide["detectable"] == pytest.approx(exact["detectable"] * 1.03)
+    assert wide["difference_low"] < exact["difference_low"]
+    few = contrasts(trials, {**sweep, "common_grid": {"samples": [10, 1000], "apart": 0.0}}).iloc[0]
+    assert few["verdict"] == "incomparable"
+    assert few["why"] == ("their evaluations have 2 points in common, and a target must hold at 3")
 
 
 def test_a_single_pair_has_no_intervals():

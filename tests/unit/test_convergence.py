@@ -5,8 +5,11 @@ import pytest
 
 from nnrun.config import Target
 from nnrun.errors import InputError
-from nnrun.training.convergence import held, outcomes
+from nnrun.evaluations import CommonGrid
+from nnrun.training.convergence import WINDOW, at_points, averaged, held, loss_window, outcomes
+from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Curves, end_at_divergence
+from tests.conftest import make_setting, run
 
 SAMPLES = np.array([1, 10, 100, 500, 1000, 2000])
 NAN = np.nan
@@ -51,6 +54,52 @@ def test_divergence_is_a_status_unless_the_target_came_first():
     kept = end_at_divergence(curves([[0.99, 0.99, 0.99, 0.5, NAN, NAN]]))
     found = outcomes(kept, Target())
     assert (found.status[0], found.samples_to_target[0]) == ("reached", 1)
+
+
+def test_a_training_loss_is_averaged_over_as_many_samples_as_a_window_has(rng):
+    samples = np.array([1, 2, 3, 5, 8, 20, 60])
+    each = rng.random((2, 60))  # the loss of every sample
+    starts = [0, *samples[:-1]]
+    ends = zip(starts, samples, strict=True)
+    loss = np.stack([each[:, start:end].mean(axis=1) for start, end in ends], axis=1)
+    found = averaged(loss, samples, 5)
+    assert np.isnan(found[:, :3]).all()  # fewer than five samples seen
+    np.testing.assert_allclose(found[:, 3], each[:, :5].mean(axis=1))
+    np.testing.assert_allclose(found[:, 4], each[:, 3:8].mean(axis=1))
+    np.testing.assert_array_equal(found[:, 5:], loss[:, 5:])  # a window of their own
+    loss[1, 4:] = NAN
+    assert np.isnan(averaged(loss, samples, 5)[1, 4:]).all()
+    assert (loss_window(None), loss_window(4), loss_window(10**6)) == (WINDOW, 4, WINDOW)
+
+
+def test_a_few_lucky_samples_are_no_convergence():
+    setting = make_setting(budget=1000, evals=100, lr=0.01)
+    found = run(Stack(tuple(Trial(setting, seed) for seed in range(100)))).curves
+    middle = float(np.median(found.train_loss[:, -10:].mean(axis=1)))
+    target = Target("train_loss", 0.9 * middle, 3)
+    every = held(found.train_loss <= target.value, 3)[:, found.samples < WINDOW].any(axis=1)
+    assert every.sum() >= 10  # so many seeds have three lucky samples at the beginning
+    judged = outcomes(found, target)
+    times = judged.samples_to_target
+    assert np.nansum(times < WINDOW) == 0
+    assert (judged.status == "reached").sum() < every.sum() / 2
+    # and what has arrived stays there
+    at_end = averaged(found.train_loss, found.samples, WINDOW)
+    assert (judged.status == "reached").sum() <= 2 + (at_end <= target.value)[:, -10:].any(1).sum()
+
+
+def test_curves_at_common_points_are_as_if_evaluated_there_alone(rng):
+    each = rng.random((3, 40))
+    fine, coarse = np.arange(4, 41, 4), np.array([4, 12, 40])
+
+    def evaluated(grid):
+        ends = zip([0, *grid[:-1]], grid, strict=True)
+        loss = np.stack([each[:, start:end].mean(axis=1) for start, end in ends], axis=1)
+        return Curves(grid, loss, each[:, grid - 1], 1 - each[:, grid - 1])
+
+    found = at_points(evaluated(fine), CommonGrid(coarse, 0.0))
+    for value, truth in zip(found, evaluated(coarse), strict=True):
+        np.testing.assert_allclose(value, truth)
 
 
 def test_an_infinite_loss_blanks_all_that_follows():

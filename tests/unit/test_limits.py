@@ -83,6 +83,16 @@ def test_different_budgets_are_told():
     assert any(line.startswith("Budgets differ: ") and "1,000 samples" in line for line in lines)
 
 
+def test_evaluations_that_differ_are_told():
+    shared = {"samples": [10, 100, 1000], "apart": 0.0137}
+    found = limit(a_sweep(["evals=30", "evals=100"], common_grid=shared), "Evaluations differ")
+    assert "evaluated at the 3 points up to 1,000 samples that they share" in found
+    assert "Evaluations up to 1.4% apart count as one" in found
+    exact = {**shared, "apart": 0.0}
+    found = limit(a_sweep(["evals=30", "evals=100"], common_grid=exact), "Evaluations differ")
+    assert "count as one" not in found
+
+
 def test_nothing_trained_has_no_limits():
     results = a_sweep(["lr=0.1"])
     failed = results.trials.assign(status="failed", samples_to_target=np.nan)

@@ -56,12 +56,12 @@ def test_summarise_by_hand(trials):
     assert b["label"] == "lr=b"
     assert b["optimizer.lr"] == 98.0
     counts = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
-    assert [b[c] for c in counts] == [4, 2, 1, 1, 1, 1]
-    assert b["success_rate"] == 0.5  # of 4: the failed one is in no denominator
-    truth = stats.binomtest(2, 4).proportion_ci(method="wilson")
+    # by the common budget of 1,000: who had twice as many samples gains nothing by it
+    assert [b[c] for c in counts] == [4, 1, 2, 1, 1, 1]
+    assert b["success_rate"] == 0.25  # of 4: the failed one is in no denominator
+    truth = stats.binomtest(1, 4).proportion_ci(method="wilson")
     assert (b["success_low"], b["success_high"]) == pytest.approx((truth.low, truth.high))
-    assert b["samples_median"] == INF  # half way between 1,500 and never
-    assert b["samples_q10"] == pytest.approx(100 + 0.3 * 1400)
+    assert b["samples_median"] == INF
     assert b["samples_q90"] == INF
     # At the common budget of 1,000: 100 and three that count as 1,000.
     assert b["rmst"] == pytest.approx(775.0)
@@ -75,8 +75,8 @@ def test_summarise_by_hand(trials):
 
 def test_mean_times_by_hand(trials):
     b, a = summarise(trials, []).to_dict("records")
-    # b spent 100 and 1,500 to arrive, and its whole budget of 2,000 twice: diverged counts as late
-    assert b["ert"] == pytest.approx(5600 / 2)
+    # b spent 100 to arrive, and the common budget three times: diverged counts as late
+    assert b["ert"] == pytest.approx(3100 / 1)
     assert a["ert"] == pytest.approx(300)
     assert b["final_test_loss_iqm"] == pytest.approx(0.5)  # the middle two of 0.1 0.3 0.7 inf
     assert b["final_accuracy_iqm"] == pytest.approx(0.9)
@@ -94,6 +94,27 @@ def test_a_setting_that_never_arrives_runs_for_ever():
     assert row[["ert", "rmst"]].tolist() == [INF, 1000.0]
     # twenty equal failures are not certainty: there is nothing to resample
     assert row[["ert_low", "ert_high", "rmst_low", "rmst_high"]].isna().all()
+
+
+def test_no_arrival_by_the_common_budget_is_none_at_all():
+    rows = [trial("a", seed, "reached", 1500.0 + seed, budget=2000) for seed in range(20)]
+    rows += [trial("b", seed, "reached", 500.0 + seed) for seed in range(20)]
+    row = summarise(pd.DataFrame(rows), []).iloc[0]
+    assert row[["reached", "exhausted", "success_rate", "ert"]].tolist() == [0, 20, 0.0, INF]
+    assert row[["rmst_low", "rmst_high"]].isna().all()
+    # a point that all settings share may come before the smallest budget
+    whole = pd.DataFrame(rows).assign(horizon=510)
+    assert summarise(whole, [])["reached"].tolist() == [0, 11]
+
+
+def test_a_network_that_arrives_and_diverges_has_arrived_and_ends_as_a_failure():
+    lost = {"final_train_loss": NAN, "final_test_loss": NAN, "final_accuracy": NAN}
+    rows = [trial("a", seed, "reached", 500.0, **(lost if seed < 3 else {})) for seed in range(5)]
+    row = summarise(pd.DataFrame(rows), []).iloc[0]
+    assert row[["reached", "diverged", "reached_then_diverged"]].tolist() == [5, 0, 3]
+    assert row["final_accuracy_median"] == 0.0
+    assert row["final_accuracy_iqm"] == pytest.approx(0.3)  # the middle three, as SciPy trims
+    assert row["final_test_loss_median"] == INF
 
 
 def test_a_single_seed_has_means_without_bounds():
@@ -138,7 +159,7 @@ def test_summarise_of_many_settings_agrees_with_pandas():
     rng = np.random.default_rng(2)
     names = rng.permutation(np.repeat([f"s{i:02d}" for i in range(40)], rng.integers(1, 9, 40)))
     rows = [
-        trial(name, i, "reached", x)
+        trial(name, i, "reached", x, budget=2000)
         for i, (name, x) in enumerate(zip(names, rng.integers(1, 1500, len(names)), strict=True))
     ]
     trials = pd.DataFrame(rows)
@@ -150,7 +171,7 @@ def test_summarise_of_many_settings_agrees_with_pandas():
         "samples_median": groups["samples_to_target"].median(),
         "samples_q10": groups["samples_to_target"].quantile(0.1),
         "samples_q90": groups["samples_to_target"].quantile(0.9),
-        "rmst": trials["samples_to_target"].clip(upper=1000).groupby(names, sort=False).mean(),
+        "rmst": trials["samples_to_target"].clip(upper=2000).groupby(names, sort=False).mean(),
         "final_test_loss_median": groups["final_test_loss"].median(),
         "final_accuracy_median": groups["final_accuracy"].median(),
         "seeds": groups.size(),

@@ -13,6 +13,7 @@ import pytest
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue
+from nnrun.evaluations import common_grid
 from nnrun.pipeline import sums, track
 from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans
@@ -20,10 +21,12 @@ from nnrun.pipeline.sweep_run import best_setting
 from nnrun.pipeline.track import Runs
 from nnrun.statistics.summary import summarise
 from nnrun.sweep.describe import describe
+from nnrun.sweep.judge import judged_at
 from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
 from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
-from tests.records import a_record, on_disk
+from nnrun.training.trainer import Curves
+from tests.records import GRID, a_record, on_disk
 
 
 class Store:
@@ -219,25 +222,21 @@ def test_settings_summed_up_together_are_what_they_are_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    times = {"s0": (100.0, 1000.0, np.nan), "s1": (10.0, 100.0, 1500.0), "s2": (np.nan,) * 3}
-    # of different budgets, and one that never trained
-    budgets = {"s0": 1000, "s1": 2000, "s2": 1000, "s3": 1000}
+    # of different budgets and evaluations, and one that never trained
+    grids = {"s0": GRID, "s1": np.array([10, 100, 1000, 2000]), "s2": GRID, "s3": GRID}
+    target = {"target.metric": "accuracy", "target.value": 0.95, "target.hold": 1}
     records = {}
-    for key, budget in budgets.items():
-        record = a_record(key, lr=0.1, samples=budget, failed=key == "s3")
-        if key in times:
-            status = np.where(np.isnan(times[key]), "exhausted", "reached")
-            reached = record.outcomes._replace(
-                samples_to_target=np.array(times[key]), status=status
-            )
-            record = replace(record, outcomes=reached)
-        records[key] = record
-    configs = {
-        key: {**r.meta["config"], "k": key, "budget": budgets[key] + 3, "batch_size": 10}
-        for key, r in records.items()
-    }
-    facts = describe(configs)
-    parts = [trial_rows(setting_trials([record])) for record in records.values()]
+    for key, grid in grids.items():
+        record = a_record(key, lr=0.1, samples=int(grid[-1]), failed=key == "s3")
+        curve = np.linspace(0.2, 1, 3 * len(grid)).reshape(3, -1)
+        if key != "s3":
+            record = replace(record, curves=Curves(grid, 1 - curve, 1 - curve, curve))
+        config = {**record.meta["config"], **target, "k": key}
+        records[key] = replace(record, meta={**record.meta, "config": config})
+    shared = common_grid(list(grids.values()))
+    facts = describe({key: r.meta["config"] for key, r in records.items()})
+    facts["common_grid"] = shared.to_facts()
+    parts = [trial_rows(judged_at(setting_trials([record]), shared)) for record in records.values()]
     whole = summarise(assemble(parts, facts), facts["varying"]).set_index("setting")
     together = Sums(facts)
     places = {key: [on_disk(record)] for key, record in records.items()}
@@ -254,7 +253,7 @@ def test_settings_summed_up_together_are_what_they_are_alone(
         two = alone.take(key, alone.read(key, paths))
         np.testing.assert_equal(dict(one.row), dict(two.row))
         np.testing.assert_equal(one.part.columns, two.part.columns)
-        # the sweep's summary takes the times up to the budget that all settings have
+        # the sweep's summary judges at the points that all settings share
         of_sweep = whole.loc[key].to_dict()
         np.testing.assert_equal({name: one.row[name] for name in of_sweep}, of_sweep)
     assert len(read) == 2 * len(places) + 1

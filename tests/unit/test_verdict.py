@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
-from nnrun.report.verdict import verdict
+from nnrun.report.limits import reading_limits
+from nnrun.report.verdict import compared, verdict
 from nnrun.statistics.bands import bands
 from nnrun.statistics.findings import Findings
 from tests.unit.sweeps import NAN, a_sweep
@@ -22,7 +23,8 @@ def test_verdict_answers_first_and_then_says_how_sure_it_is():
         # it is first and in 4 neither arrives
         "lr=0.3: 16 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples; median 150 samples. "
         "2 diverged. Converges sooner: 0.727 times the samples of lr=0.1 (95% interval 0.575 to "
-        "0.845; means restricted to 1,000 samples), first in 90% of 20 pairs of seeds; p < 0.001.",
+        "0.845; means restricted to 1,000 samples), first in 90% of 20 pairs of seeds "
+        "(20% tie, which counts one half); p < 0.001.",
     ]
 
 
@@ -129,3 +131,36 @@ def test_captions_name_n_method_budget_and_units(tmp_path):
     assert "interquartile range" in curve
     assert "A line ends" not in curve
     assert "Wilson 95%" in summary_caption(results.summary, 1000)
+
+
+def test_a_bound_beside_one_is_told_from_it():
+    row = {"verdict": "later", "name_b": "b", "blocks": 1, "blocks_left_out": 0, "pairs": 31}
+    row |= {"ratio": 1.0321, "ratio_low": 1.0032, "ratio_high": 1.07, "sooner": 0.19}
+    row |= {"tied": 0.38, "p_holm": 0.01, "reached_a": 0, "reached_b": 12, "name_a": "a"}
+    text = compared(row, 1000)
+    assert "1.03 times the samples of b (95% interval 1.003 to 1.07;" in text
+    assert "first in 19% of 31 pairs of seeds (38% tie, which counts one half)" in text
+    assert text.endswith("No seed of a arrives: it has no time, and the ratio goes by the budget.")
+
+
+def test_an_arm_is_not_said_to_reach_and_never_to_arrive():
+    results = a_sweep(["budget=1000", "budget=4000"], arrives=1.0)
+    mine = results.trials["setting"] == "s1"
+    results.trials.loc[mine, ["budget", "samples_to_target"]] = [4000, 2500.0]
+    lines = verdict(Findings.of(results))
+    (line,) = (line for line in lines if line.startswith("budget=4000"))
+    assert "0 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples" in line
+    assert "No seed of budget=4000 arrives" in line
+
+
+def test_who_reaches_the_target_and_diverges_is_told():
+    results = a_sweep(["a", "b"], arrives=1.0)
+    lost = (results.trials["setting"] == "s1") & (results.trials["seed"] < 3)
+    final = ["final_train_loss", "final_test_loss", "final_accuracy"]
+    results.trials.loc[lost, final] = np.nan
+    found = Findings.of(results)
+    (line,) = (line for line in verdict(found) if line.startswith("b:"))
+    assert "20 of 20 seeds reached accuracy ≥ 0.95" in line
+    assert "3 of them diverged afterwards." in line
+    assert "3 reached it and diverged afterwards" in reading_limits(found)[0]
+    assert found.summary["final_accuracy_median"].notna().all()

@@ -1,0 +1,169 @@
+"""Settings whose evaluations differ: the same trainings looked at more or less often."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nnrun.config import Network, Setting, Target
+from nnrun.evaluations import common_grid, evaluation_grid
+from nnrun.network.optimizers import Momentum
+from nnrun.problem.problem import DATA
+from nnrun.problem.terms import Terms
+from nnrun.results import SWEEP, load
+from nnrun.statistics.contrasts import compared, judged
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.pairs import Question, clock
+from nnrun.statistics.tabulate import Head, common_facts, tabulate
+from nnrun.sweep.describe import describe
+from nnrun.sweep.store import write_text
+from nnrun.training.convergence import at_points, outcomes
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import Curves
+from tests.conftest import make_setting, run
+from tests.records import a_record
+
+GATE = make_setting(
+    data=DATA["gate"](),
+    features=Terms(("x", "y")),
+    network=Network((4,), output="sigmoid"),
+    optimizer=Momentum(),
+    lr=1.0,
+    batch_size=4,
+    budget=16_000,
+    evals=100_000,
+    target=Target("accuracy", 1.0, 3),
+)
+SEEDS, BLOCKS = 300, 200
+
+
+@pytest.fixture(scope="module")
+def curves():
+    """Of many seeds, evaluated wherever one of the settings below is."""
+    every = [evaluation_grid(*one) for asked in GRIDS.values() for one in asked]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Setting, "grid", np.unique(np.concatenate(every)))
+        return run(Stack(tuple(Trial(GATE, seed) for seed in range(SEEDS)))).curves
+
+
+def looked_at(curves, grid):
+    """What a setting with these evaluations would have measured of the same trainings."""
+    places = np.searchsorted(curves.samples, grid)
+    np.testing.assert_array_equal(curves.samples[places], grid)
+    return Curves(grid, *(metric[:, places] for metric in curves[1:]))
+
+
+def claims(curves, grids, shared, draws):
+    """In what share of blocks of seeds one of two arms with other evaluations is claimed sooner."""
+    parts = []
+    names = [f"{block}/" for block in range(len(draws))]
+    for arm, grid in enumerate(grids):
+        seen = looked_at(curves, grid)
+        found = outcomes(at_points(seen, shared) if shared else seen, GATE.target)
+        arms = {
+            "setting": np.repeat([f"{name}{arm}" for name in names], draws.shape[1]),
+            "seed": np.tile(np.arange(draws.shape[1]), len(draws)),
+            "status": found.status[draws.ravel()],
+            "samples_to_target": found.samples_to_target[draws.ravel()],
+            "horizon": shared.samples[-1] if shared else min(g[-1] for g in grids),
+        }
+        parts.append(pd.DataFrame(arms))
+    sweep = {"settings": [{"id": f"{name}{arm}"} for name in names for arm in (0, 1)]}
+    pairs = [(f"{name}1", f"{name}0") for name in names]
+    asked = [Question("setting", "", *pair, "", "", [pair]) for pair in pairs]
+    on = clock(pd.concat(parts, ignore_index=True), sweep)
+    table = compared(asked, on, apart=shared.apart if shared else 0.0)
+    table = judged(table.assign(family=names))
+    return table["verdict"].isin(["sooner", "later"]).mean(), table["ratio"].median()
+
+
+GRIDS = {
+    "evals": [(8000, 4, 30), (8000, 4, 100)],
+    "budget": [(4000, 4, 100), (16_000, 4, 100)],
+    "few evaluations": [(4000, 4, 30), (16_000, 4, 30)],
+    "batch_size": [(8000, 4, 100), (8000, 16, 100)],
+    "large batches": [(8000, 4, 30), (8000, 400, 30)],
+}
+
+
+@pytest.mark.parametrize("asked", GRIDS.values(), ids=GRIDS)
+def test_the_same_trainings_looked_at_otherwise_are_the_same(curves, asked):
+    grids = [evaluation_grid(*one) for one in asked]
+    draws = np.random.default_rng(0).integers(SEEDS, size=(BLOCKS, 20))
+    shared = common_grid(grids)
+    share, ratio = claims(curves, grids, shared, draws)
+    assert share <= 0.05
+    assert ratio == pytest.approx(1, abs=0.001 + shared.apart)
+
+
+def test_each_on_its_own_evaluations_they_would_not_be(curves):
+    grids = [evaluation_grid(*one) for one in GRIDS["evals"]]
+    draws = np.random.default_rng(0).integers(SEEDS, size=(BLOCKS, 20))
+    share, ratio = claims(curves, grids, None, draws)
+    assert share > 0.9
+    assert ratio < 0.95
+
+
+@pytest.fixture
+def records(curves):
+    """Two settings that differ in their budgets and evaluations alone."""
+    found = []
+    for number, (budget, batch, evals) in enumerate([(4000, 4, 100), (16_000, 4, 100)]):
+        seen = looked_at(curves, evaluation_grid(budget, batch, evals))
+        seen = Curves(seen.samples, *(metric[:24] for metric in seen[1:]))
+        config = replace(GATE, budget=budget, evals=evals).flat
+        record = a_record(f"s{number}", seeds=range(24), config=config, samples=budget)
+        fate = outcomes(seen, GATE.target)
+        record = replace(record, curves=seen, outcomes=fate)
+        found.append(replace(record, meta={**record.meta, "number": number}))
+    return found
+
+
+def test_all_tables_tell_the_same_story(records, tmp_path):
+    facts = describe({record.setting: record.meta["config"] for record in records})
+    heads = [Head(tmp_path, record.meta, record.curves.samples) for record in records]
+    facts["common_grid"] = common_facts(heads)
+    found = tabulate([[record] for record in records], facts, tmp_path)
+    ends = facts["common_grid"]["samples"][-1]
+    assert ends <= 4000
+    assert set(found.trials["horizon"]) == {ends}
+    assert found.trials.groupby("setting")["budget"].first().tolist() == [4000, 16_000]
+    times = found.trials["samples_to_target"].dropna()
+    assert set(times) <= set(facts["common_grid"]["samples"])
+    first, second = found.summary.to_dict("records")
+    assert first["reached"] == second["reached"]
+    assert first["rmst"] == pytest.approx(second["rmst"], rel=0.03)
+    contrast = found.contrasts.iloc[0]
+    assert contrast["verdict"] == "none"
+    assert contrast["ratio"] == pytest.approx(1, abs=0.03)
+    assert (contrast["reached_a"], contrast["reached_b"]) == (first["reached"], second["reached"])
+    one, two = (found.ladder[found.trials["setting"] == key] for key in ("s0", "s1"))
+    reached = np.isfinite(one["accuracy>=1"])
+    same = one["accuracy>=1"].to_numpy() == two["accuracy>=1"].to_numpy()
+    assert same[reached].mean() > 0.85
+    ladder = one["accuracy>=1"].replace(np.inf, np.nan).to_numpy()
+    np.testing.assert_array_equal(ladder, found.trials["samples_to_target"][:24])
+    last = found.sensitivity(["s1"]).groupby("kind").last()["ratio"]
+    assert last[["budget", "seeds"]].tolist() == pytest.approx([contrast["ratio"]] * 2)
+    (part,) = found.effects.loc[found.effects["term"] == "budget", "share"].tolist()
+    assert part < 0.02
+    # and so do those that are read back
+    write_text(tmp_path / SWEEP, json.dumps(facts))
+    again = Findings.of(load(tmp_path))
+    pd.testing.assert_frame_equal(again.ladder, found.ladder)
+    pd.testing.assert_frame_equal(again.contrasts, found.contrasts)
+
+
+def test_settings_that_share_too_few_evaluations_are_not_compared(records, tmp_path):
+    few = [np.array([16, 100, 1000]), np.array([16, 50, 600])]
+    facts = describe({record.setting: record.meta["config"] for record in records})
+    facts["common_grid"] = common_facts([Head(tmp_path, {}, grid) for grid in few])
+    assert facts["common_grid"]["samples"] == [16]
+    found = tabulate([[record] for record in records], facts, tmp_path)
+    row = found.contrasts.iloc[0]
+    assert row["verdict"] == "incomparable"
+    assert row["why"] == "their evaluations have 1 point in common, and a target must hold at 3"
+    assert found.effects.empty
+    assert found.summary["reached"].min() > 0  # each on its own evaluations
