@@ -8,6 +8,9 @@ from nnrun.errors import InputError, Issue
 OWN = {"hydra", "omegaconf", "antlr4", "yaml"}
 """Packages that read, compose and use the configuration, and nothing else."""
 
+ADDED = ("hydra.mode=RUN", "hydra.mode=MULTIRUN")
+"""Overrides that Hydra adds to those that were given."""
+
 MOST_SHOWN = 300
 """Characters of an error's text."""
 
@@ -31,7 +34,9 @@ def refusal(error: BaseException, arguments: Sequence[str]) -> InputError:
         arguments: The command line, without the program.
     """
     reason = _reason(error)
-    given = [text for text in arguments if text.lstrip("+~").startswith("hydra")]
+    given = [
+        text for text in arguments if text.lstrip("+~").startswith("hydra") and text not in ADDED
+    ]
     if not given:
         return InputError(Issue("command line", None, reason))
     rule, hint = f"cannot be used by Hydra ({reason})", "Hydra's keys are in --hydra-help"

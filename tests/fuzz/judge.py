@@ -1,0 +1,58 @@
+"""What no command line may do, whatever is in it."""
+
+import re
+
+from tests.fuzz.start import Outcome
+
+CODES = (0, 1, 2)
+TRACEBACK = "Traceback (most recent call last)"
+SAME = re.compile(r"(\S+?)(?:=\S*)?: .*\(did you mean '(\S+)'\?\)")
+SYSTEMS = ("Errno", "training failed", "failed", "cannot be written", "refused", "warning:")
+"""Words that say why an exit code is 1."""
+
+
+def fault(outcome: Outcome) -> str:
+    """Return what is wrong with how a line ended, as a kind that others may share; else nothing."""
+    if outcome.code is None:
+        return "hang"
+    if TRACEBACK in outcome.output or "Exception ignored" in outcome.output:
+        return f"traceback: {_innermost(outcome.output)}"
+    if outcome.code not in CODES:
+        return f"exit code {outcome.code}"
+    if outcome.code == 2:
+        return _left(outcome) or _words(outcome)
+    if outcome.code == 1 and not any(word in outcome.output for word in SYSTEMS):
+        return f"exit code 1 without a reason: {_last_line(outcome.output)}"
+    return ""
+
+
+def _left(outcome: Outcome) -> str:
+    tops = sorted({re.sub(r"\d+", "0", path.split("/")[0]) for path in outcome.left})
+    return f"left behind: {' '.join(tops)}" if tops else ""
+
+
+def _words(outcome: Outcome) -> str:
+    told = ("error: ", "jobs cannot run", "not found in config")  # the last are Hydra's own words
+    if not any(words in outcome.output for words in told):
+        return "exit code 2 without an error"
+    if "usage:" in outcome.output:
+        return "a page of usage"
+    for text in outcome.output.splitlines():
+        found = SAME.search(text.removeprefix("error: ").strip())
+        if found and found[1] == found[2]:
+            return "a suggestion of what was typed"
+    return ""
+
+
+def _innermost(output: str) -> str:
+    """Return where the last traceback was raised, and what."""
+    last = output.rpartition(TRACEBACK)[2] if TRACEBACK in output else output
+    places = re.findall(r'File "(?:.*/)?((?:nnrun|hydra|omegaconf)/[^"]+)", line (\d+)', last)
+    errors = re.findall(r"^(\w[\w.]*(?:Error|Exception|Warning|Interrupt|\w+))(?::|$)", last, re.M)
+    place = ":".join(places[-1]) if places else "?"
+    return f"{errors[0] if errors else '?'} at {place}"
+
+
+def _last_line(output: str) -> str:
+    lines = output.strip().splitlines()
+    return re.sub(r"\d+", "0", lines[-1][:60]) if lines else "(no output)"
