@@ -6,7 +6,8 @@ is missing. Words that are named as such are missing in every column.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -26,6 +27,9 @@ WHITE += "".join(map(chr, [*range(9, 14), *range(28, 33), *range(0x2000, 0x2010)
 
 MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".")
 """What programs write for a missing number, in whatever case."""
+
+PLAIN = frozenset("0123456789.+-eE")
+"""What most numbers are made of: if a text is, float says quickly whether it is a number."""
 
 MINUS = "\u2212"
 EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -74,6 +78,13 @@ class Rules:
         """Read a number; None if the text is none."""
         return number_of(text, self.decimal)
 
+    def numbers(self, texts: list[str]) -> list[float | None]:
+        """Read texts as ``number`` does, quickly where all of them are plain numbers."""
+        if self.decimal == "point" and PLAIN.issuperset("".join(texts)):
+            with suppress(ValueError):
+                return list(map(float, texts))
+        return [self.number(text) for text in texts]
+
     def is_missing(self, text: str, usual: bool) -> bool:
         """Say whether a cell has no value.
 
@@ -96,6 +107,11 @@ def number_of(text: str, decimal: Decimal = "point") -> float | None:
         >>> number_of("-1.5e3"), number_of("1,5"), number_of("1,5", "comma"), number_of("1_000")
         (-1500.0, None, 1.5, None)
     """
+    if decimal == "point" and PLAIN.issuperset(text):
+        try:
+            return float(text)
+        except ValueError:
+            return None
     text = text.replace(MINUS, "-")
     if not NUMBERS[decimal].fullmatch(text):
         return None
@@ -144,43 +160,45 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
     if column.dtype == "category" or kind_of(column) is not Kind.TEXT:
         return _typed(column, rules)
     codes, distinct = pd.factorize(column)
-    texts = [clean(str(text)) for text in distinct]
-    read, usual = _reading(texts, rules, use, is_text)
-    values = [np.nan if rules.is_missing(t, usual) else read(t) for t in texts]
-    cells = np.array([*values, np.nan], dtype=object)[codes]
+    texts = [clean(str(text)) for text in distinct.tolist()]
+    values = _meanings(texts, rules, use, is_text)
     as_numbers = all(isinstance(value, float) for value in values)
-    found = pd.Series(cells, column.index, np.float64 if as_numbers else object, column.name)
+    kind = np.float64 if as_numbers else object
+    cells = np.array([*values, np.nan], dtype=kind)[codes]
     missing = _empty(column)
     for text, value, n in zip(texts, values, np.bincount(codes[codes >= 0]), strict=True):
         if value is np.nan:
             missing[text] = missing.get(text, 0) + int(n)
-    return Cells(found, missing)
+    return Cells(pd.Series(cells, column.index, kind, column.name), missing)
 
 
-def _reading(
-    texts: list[str], rules: Rules, use: Use, is_text: bool
-) -> tuple[Callable[[str], Any], bool]:
-    """Choose how all texts of a column are read, and whether the usual words mean 'missing'."""
-    known = [t for t in texts if not rules.is_missing(t, usual=True)]
-    words = len(known) < sum(not rules.is_missing(t, usual=False) for t in texts)
-    if not is_text or (words and use is Use.CATEGORIES):
-        return str, False
-    if all(truth_of(t) is not None for t in known):
-        return truth_of, True  # also where no value is left
-    if all(rules.number(t) is not None for t in known) and not _are_codes(known, rules, use):
-        return rules.number, True
-    return str, False
+def _meanings(texts: list[str], rules: Rules, use: Use, is_text: bool) -> list[Any]:
+    """Say what each of a column's distinct texts means: a number, a boolean, itself, or NaN."""
+    numbers = rules.numbers(texts)
+    pairs = list(zip(texts, numbers, strict=True))
+    look = rules.missing_words or "" in texts
+    given = {t for t in texts if rules.is_missing(t, usual=False)} if look else set()
+    words = {t for t, number in pairs if number is None and rules.is_missing(t, usual=True)}
+    words -= given
+    if is_text and not (words and use is Use.CATEGORIES):
+        gone = given | words
+        known = [(t, number) for t, number in pairs if t not in gone]
+        if all(truth_of(t) is not None for t, _ in known):  # also where no value is left
+            return [np.nan if t in gone else truth_of(t) for t in texts]
+        if all(number is not None for _, number in known) and not _are_codes(known, use):
+            return [np.nan if t in gone else number for t, number in pairs]
+    return [np.nan if t in given else t for t in texts]
 
 
-def _are_codes(texts: list[str], rules: Rules, use: Use) -> bool:
+def _are_codes(known: list[tuple[str, float | None]], use: Use) -> bool:
     """Say whether numbers are rather names: with leading zeros, or too long to be told apart."""
-    whole = [t for t in texts if t.isdecimal()]
+    whole = [(text, number) for text, number in known if text.isdecimal()]
     if use is Use.QUANTITY or not whole:
         return False
-    if len(whole) == len(texts) and any(map(CODE.fullmatch, whole)):
+    if len(whole) == len(known) and any(CODE.fullmatch(text) for text, _ in whole):
         return True
     # as numbers, 9007199254740993 and ...992 would be one
-    return use is not Use.INPUT and len(set(map(rules.number, whole))) < len(whole)
+    return use is not Use.INPUT and len({number for _, number in whole}) < len(whole)
 
 
 def _typed(column: "pd.Series", rules: Rules) -> Cells:

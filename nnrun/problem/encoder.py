@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.cells import CODE, USUAL, Rules, clean, truth_of
+from nnrun.problem.cells import CODE, USUAL, Rules, clean, one_line, truth_of
 from nnrun.problem.columns import (
     Codes,
     Kind,
@@ -137,7 +137,9 @@ class Column:
             meaning[text] = None if rules.is_missing(cell, usual=True) else read(cell)
             if meaning[text] is None and not rules.is_missing(cell, usual=True):
                 row = column.index[column == text][0]
-                raise self._error(f"must be {wanted}, and holds '{cell:.40}' in row {row}")
+                hint = "it was trained with data.decimal=comma" if rules.decimal == "comma" else ""
+                rule = f"must be {wanted}, and holds '{one_line(cell, 40)}' in row {row}"
+                raise self._error(rule, hint)
         return column.map(lambda value: meaning.get(value, value) if meaning else value)
 
     def _missing(self, column: "pd.Series", missing: Mask) -> InputError:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.problem.cells import number_of
 from nnrun.problem.products import WAVES, Factors, Wave
 
 HIGHEST_POWER = 16
@@ -107,7 +108,7 @@ class _Reader:
             case ast.Name(id=name):
                 return self._named(name)
             case ast.Constant(value=int() | float() as number) if type(number) is not bool:
-                return Factors(float(number), 0, (0,) * len(self._inputs))
+                return self._number(number)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._product(ast.Constant(-1)) * self._product(operand)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
@@ -121,6 +122,14 @@ class _Reader:
             ):
                 return self._wave(function, self._product(argument))
         raise self._not_a_term()
+
+    def _number(self, number: float) -> Factors:
+        names = [name for name in self._inputs if number_of(name) == number]
+        if names:
+            rule = f"has {number:g} as a factor, which is the name of an input, too"
+            hint = f"'{names[0]}' can only stand alone; features=polynomial multiplies any inputs"
+            raise self._error(rule, hint)
+        return Factors(float(number), 0, (0,) * len(self._inputs))
 
     def _named(self, name: str) -> Factors:
         if name in self._inputs:

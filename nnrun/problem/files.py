@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.cells import clean, number_of
+from nnrun.problem.cells import WHITE, clean, number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +26,8 @@ FOUND = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 ENDINGS = (*SEPARATORS, ".parquet", ".pq")
 UNNAMED = ("Unnamed: ", "__index_level_")  # what pandas calls an index without a name
 FEWEST_ROWS = 4
-TRIED = 20
-"""Rows by which a separator is found."""
+TRIED, BEGINNING = 20, 1 << 20
+"""Rows by which a separator is found, and characters among which they are looked for."""
 
 
 class TableFile(NamedTuple):
@@ -180,7 +180,8 @@ def _separator(text: str, own: str) -> str:
 
 
 def _first_rows(text: str, separator: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    lines = io.StringIO(text[:BEGINNING], newline="")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     try:
         return [row for row in islice(reader, TRIED) if any(map(clean, row))]
     except csv.Error:
@@ -200,7 +201,7 @@ def _cells(text: str, separator: str, first: int) -> Iterator[tuple[int, list[st
     number = first - 1
     try:
         for number, row in enumerate(reader, first):
-            cells = [clean(cell) for cell in row]
+            cells = [cell.strip(WHITE) for cell in row]
             if any(cells):
                 yield number, cells
     except csv.Error as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnrun.errors import listed
 from nnrun.problem.cells import MISSING, Cells, one_line
-from nnrun.problem.columns import Kind, categories, numbers
+from nnrun.problem.columns import Kind, categories, kind_of, numbers
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import TableFile
 from nnrun.problem.problem import Problem
@@ -107,7 +107,8 @@ def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str
     """Yield what may be otherwise than the user believes."""
     for name, column in columns.items():
         known = column.dropna()
-        words = dict.fromkeys(w for w in known if isinstance(w, str) and w.lower() in MISSING)
+        texts = known.unique() if kind_of(known) is Kind.TEXT else ()
+        words = [text for text in texts if str(text).lower() in MISSING]
         if words:
             spelt = ", ".join(f"'{word}'" for word in words)
             kind = "class" if name == encoder.label else "category"

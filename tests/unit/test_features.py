@@ -149,6 +149,14 @@ def test_columns_of_a_table_are_combined_by_their_names():
         Terms(("class*age",)).names(columns)
 
 
+def test_a_number_that_is_an_inputs_name_is_never_taken_for_its_value():
+    assert parse("2019", ("2019", "x")).factors.powers == (1, 0)
+    for term in ("2019*x", "2019*2020", "sin(2019*x)", "x*2019.0"):
+        with pytest.raises(InputError, match="has 2019 as a factor, which is the name of an input"):
+            parse(term, ("2019", "x"))
+    assert parse("2*x", ("2019", "x")).name == "2*x"
+
+
 def test_all_bad_terms_are_told_each_fault_once():
     with pytest.raises(InputError) as caught:
         Terms(("x", "a", "a*b", "x+y", "b*x")).names(XY)
