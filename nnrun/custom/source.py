@@ -28,7 +28,8 @@ def _digest(kind: type) -> str:
     found: set[Path] = set()
     for cls in kind.__mro__:
         module = sys.modules.get(cls.__module__)
-        if module is not None and not cls.__module__.startswith(("nnrun.", "builtins")):
+        home = cls.__module__.partition(".")[0]
+        if module is not None and home != "nnrun" and home not in sys.stdlib_module_names:
             _collect(module, found)
     content = b"".join(path.read_bytes() for path in sorted(found))
     return hashlib.sha256(content).hexdigest()

@@ -146,7 +146,7 @@ def compare(app: App, overrides: list[str], number: int) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # an example takes too long to be made smaller
