@@ -108,7 +108,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         rule, advice = "is a word here, not the absence of one", "did you mean null?"
     except ValidationError as error:
         rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
-        advice = _near(hint, value) or _otherwise(hint, value)
+        advice = _near(hint, value) or _otherwise(hint, value, key)
         if isinstance(value, tuple) and any(e["type"] in COLLECTIONS for e in error.errors()):
             rule, advice = _unfit(hint)
     except PydanticSchemaGenerationError:
@@ -161,23 +161,28 @@ def _is_none_in_words(hint: Any, value: Any) -> bool:
     """Say whether an optional text is one that stands for none elsewhere."""
     if not isinstance(value, str) or value.casefold() not in ("none", "nil"):
         return False
-    try:
-        return _adapter(hint).validate_python(None, strict=True) is None
-    except ValidationError:
-        return False
+    return _fits(hint, None)
 
 
-def _otherwise(hint: Any, value: Any) -> str:
-    """Suggest the value that fits a field, of those that the given one may be meant as."""
+def _otherwise(hint: Any, value: Any, key: str) -> str:
+    """Suggest the value that fits a field, or the sweep, that the given value may be meant as."""
     readings = list(_readings(value))
     lists = ((one,) for one in [value, *readings] if not isinstance(one, tuple))
     for reading in chain(readings, lists):
-        try:
-            _adapter(hint).validate_python(reading, strict=True)
-        except ValidationError:
-            continue
-        return f"did you mean {shown(reading)}?"
+        if _fits(hint, reading):
+            return f"did you mean {shown(reading)}?"
+    for several in (value, *readings):
+        if isinstance(several, tuple) and several and all(_fits(hint, one) for one in several):
+            return f"for a sweep: -m {key}={','.join(map(shown, several))}"
     return ""
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    try:
+        _adapter(hint).validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
 
 
 def _readings(value: Any) -> Iterator[Any]:

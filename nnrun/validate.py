@@ -91,6 +91,7 @@ def _read(values: Mapping[str, Any]) -> Job:
     issues: list[Issue] = []
     groups = [*SECTIONS, *REGISTRIES]
     others = {k: v for k, v in values.items() if k not in (*groups, SWEEP, STUDIES)}
+    issues += [_dotted(key, others.pop(key)) for key in list(others) if "." in key]
     if STUDIES in values:
         rule = "the keys of a study stand at the top, not below its group"
         issues.append(Issue(STUDIES, None, rule, "its file begins with '# @package _global_'"))
@@ -104,6 +105,13 @@ def _read(values: Mapping[str, Any]) -> Job:
     job = Job(setting=fitted(setting), **rest)
     _require_saved(job)
     return job
+
+
+def _dotted(key: str, value: Any) -> Issue:
+    """Say how a key of the command line is written in a file."""
+    group, _, name = key.partition(".")
+    rule = "has a dot, which stands for a group on the command line only"
+    return Issue(key, value, rule, f"in a file: '{group}: {{{name}: ...}}'")
 
 
 def _require_saved(job: Job) -> None:

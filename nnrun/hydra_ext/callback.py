@@ -6,12 +6,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext import folders
+from nnrun.places import STUDIES
 
 if TYPE_CHECKING:
     from nnrun.pipeline.finish import ForeignSweep
@@ -34,14 +36,13 @@ class Check(Callback):
 
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
-        from nnrun.hydra_ext.check import plain
         from nnrun.hydra_ext.own_keys import require_usable
         from nnrun.pipeline.claim import require_unused
         from nnrun.validate import read, require_no_grid
 
         with _refusing(), suppress(OmegaConfBaseException):
             # what is suppressed Hydra meets next, and raises it where it is no warning
-            values = plain(config)
+            values = _resolved(config)
             require_no_grid(values)
             _require_no_params(config)
             read(values)
@@ -61,6 +62,8 @@ class Check(Callback):
             require_usable(config)
         if config.hydra.sweeper._target_ != OWN_SWEEPER:
             _refuse_grid(config)
+            with _refusing():
+                _require_one_study(config)
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
             from nnrun.hydra_ext.ending import finish_later
             from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep, states
@@ -70,6 +73,24 @@ class Check(Callback):
             sweep = ForeignSweep(folder, overrides, states(folder))
             Check.foreign_sweep = sweep
             finish_later(lambda: finish_foreign_sweep(sweep))
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    from nnrun.hydra_ext.check import plain
+    from nnrun.hydra_ext.complaints import in_our_words
+
+    try:
+        return plain(config)
+    except OmegaConfBaseException as error:
+        raise in_our_words(error) from error
+
+
+def _require_one_study(config: DictConfig) -> None:
+    """Check that no other's sweeper is given several studies: their grids would be left aside."""
+    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+        if override.key_or_group == STUDIES and override.is_sweep_override():
+            rule, hint = "keep their grids in nnrun's sweeps alone", "leave hydra/sweeper as it is"
+            raise InputError(Issue(str(override.input_line), None, rule, hint))
 
 
 def _require_no_params(config: DictConfig) -> None:

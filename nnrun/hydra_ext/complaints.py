@@ -97,7 +97,7 @@ def _first_line(error: BaseException) -> str:
 
 def _one_line(error: Exception) -> str:
     text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return text.split(" Search path:", 1)[0]
+    return re.split(r" (?:Config search|Search) path:", text)[0]
 
 
 def _wrong_key(key: str, option: Any, loader: ConfigLoader) -> Issue:
@@ -117,6 +117,8 @@ def _unknown(key: str) -> Issue:
 def _wrong_package(group: str, package: str) -> Issue:
     """Say that a group stands nowhere else than under its own name."""
     hint = f"write {group}=..."
+    if group.startswith(f"{STUDIES}/"):
+        hint = f"in a study: 'override /{group.partition('/')[2]}: ...'"
     if package.split(".")[0] == STUDIES:
         hint = "a study's file begins with '# @package _global_'"
     return Issue(f"{group}@{package}", None, "is not a known key", hint)
@@ -163,6 +165,9 @@ def _not_read(error: OverrideParseException, text: str) -> Issue:
 def _missing(error: MissingConfigException, text: str) -> Issue:
     path = error.missing_cfg_file or ""
     group, _, option = str(path).rpartition("/")
+    if group.startswith(f"{STUDIES}/"):
+        hint = f"in a study: 'override /{group.partition('/')[2]}: {option}'"
+        return Issue(str(path), None, "is no file of options", hint)
     if not group or not error.options:
         return Issue(str(path) or "configuration", None, text)
     hint = did_you_mean(option, error.options)

@@ -16,6 +16,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext.refusals import refusal
@@ -50,10 +51,11 @@ class Loader(ConfigLoaderImpl):
             parsed, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
             self._require_options(parsed, repo)
             return self._composed(compose, parsed, repo, run_mode)
-        except (HydraException, OmegaConfBaseException, InputError, OSError, MemoryError):
+        except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
             raise
         except Exception as error:  # Hydra checks little of what it is given
-            raise refusal(error, overrides) from error
+            own = [text for text in overrides if not text.startswith("hydra.mode=")]
+            raise refusal(error, own) from error
 
     def _composed(
         self,

@@ -80,6 +80,9 @@ def grid_arguments(master: DictConfig) -> list[str]:
         InputError: If a key has no values.
     """
     params = _plain(OmegaConf.select(master, PARAMS))
+    if STUDIES in params:
+        rule, hint = "a study has no other studies in its grid", f"-m {STUDIES}=A,B"
+        raise InputError(Issue(f"{PARAMS}.{STUDIES}", params[STUDIES], rule, hint))
     for key, value in params.items():
         if value in ([], {}):
             raise InputError(Issue(f"{PARAMS}.{key}", value, "must be one value or several"))

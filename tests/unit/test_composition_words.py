@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError
+from yaml import YAMLError
 
 from nnrun import places
 from nnrun.__main__ import _complain
@@ -35,6 +36,12 @@ STUDIES = {
     "yamllists": "hydra: {sweeper: {params: {network.hidden: [[4], [8, 2], '[3]']}}}",
     "names": "hydra: {sweeper: {params: {optimizer: [adam, sgd], clip.value: [null, 1]}}}",
     "novalues": "hydra: {sweeper: {params: {lr: []}}}",
+    "nested": "hydra: {sweeper: {params: {experiments: 'small,big'}}}",
+    "interpolated": "lr: ${nothing}",
+    "tab": "\tlr: 0.1",
+    "relative": "defaults: [optimizer: adam]",
+    "noslash": "defaults: [override optimizer: adam]",
+    "number": "defaults: [override /optimizer: 4]",
     "string": "optimizer: adam\nlr: 0.1",
     "beta": "optimizer: {beta1: 0.8}",
 }
@@ -288,6 +295,7 @@ def test_a_grid_without_values_is_refused(loader):
         (["experiments=nohead"], "its file begins with '# @package _global_'"),
         (["experiments=string"], "optimizer=adam: must be an option of the group 'optimizer' "
          "(in a study: 'defaults: [override /optimizer: adam]')"),
+        (["experiments=interpolated"], "Interpolation key 'nothing' not found"),
         (["experiments=beta"], "optimizer.beta1=0.8: optimizer=sgd has no beta1 "
          "(adam, adamw, lion and nadam have)"),
     ],
@@ -298,6 +306,41 @@ def test_a_study_that_is_not_meant_so_is_refused(loader, capsys, overrides, said
         Check().on_run_start(config)
     assert left.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        ("relative", "experiments/optimizer/adam: is no file of options "
+         "(in a study: 'override /optimizer: adam')"),
+        ("noslash", "(in a study: 'override /optimizer: ...')"),
+        ("number", "Supported: string or list"),
+    ],
+)  # fmt: skip
+def test_a_studys_defaults_are_what_hydra_takes(loader, study, said):
+    found = refusal(composed, loader, f"experiments={study}", "hydra.mode=RUN")
+    assert said in found
+    assert "path" not in found
+    assert "hydra.mode" not in found
+
+
+def test_a_study_that_is_no_yaml_names_its_line(loader):
+    with pytest.raises(YAMLError, match=r"tab.yaml"):
+        composed(loader, "experiments=tab")
+
+
+def test_a_studys_grid_has_no_studies(loader):
+    assert refusal(settings, loader, "experiments=nested") == (
+        "hydra.sweeper.params.experiments=small,big: a study has no other studies in its grid "
+        "(-m experiments=A,B)"
+    )
+
+
+def test_anothers_sweeper_is_given_one_study(loader, capsys):
+    several = ["experiments=small,big", "hydra/sweeper=basic"]
+    with pytest.raises(SystemExit):
+        Check().on_multirun_start(composed(loader, *several, mode=RunMode.MULTIRUN))
+    assert "experiments=small,big: keep their grids in nnrun's" in capsys.readouterr().err
 
 
 def test_a_study_without_its_first_line_may_not_compose(loader):
