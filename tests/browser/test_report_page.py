@@ -1,9 +1,11 @@
 """The report in a real browser: sorting, the slider, sizes of screen, and what it never does."""
 
 import pytest
+from markupsafe import Markup
 
 from nnrun.report.index import write_index
 from nnrun.report.page import build
+from nnrun.report.pictures import Picture
 from nnrun.statistics.findings import Findings
 from tests.integration.conftest import CommandLine
 from tests.unit.sweeps import a_sweep
@@ -194,3 +196,20 @@ def test_printing_opens_what_is_folded_and_fits(report, watched, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 718
     assert page.locator("nav.contents").is_hidden()
     assert page.locator("#behaviour [data-moment]:visible").count() > 12
+
+
+SPILLS = """() => [...document.querySelectorAll("h1, h3, p, li, dd, figcaption")]
+    .filter(e => e.getClientRects().length && e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_long_names_stay_in_their_places(watched, width, tmp_path, monkeypatch):
+    def caption_only(name, title, caption, paint, folder):
+        return Picture(name, title, caption, Markup(""), Markup(""))
+
+    monkeypatch.setattr("nnrun.report.pictures._written", caption_only)
+    labels = [f"path=/home/someone/projects/2026/data/november/{i * 'x'}/train.csv" for i in (1, 9)]
+    page = watched(width).open(build(Findings.of(a_sweep(labels)), tmp_path))
+    assert page.evaluate(SPILLS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
