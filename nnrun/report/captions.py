@@ -8,6 +8,7 @@ import pandas as pd
 
 from nnrun.statistics.bands import LOSSES
 from nnrun.statistics.contrasts import ENOUGH
+from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
@@ -16,6 +17,9 @@ from nnrun.statistics.targets import judged_on, shared_target, target_text
 from nnrun.words import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
+
+ROOMY = 16
+"""Letters up to which a level is written whole in every figure."""
 
 
 def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str, Any]) -> str:
@@ -159,7 +163,8 @@ def heatmap_caption(findings: Findings, value: str) -> str:
         f"target, restricted to {horizon}; above 1 is sooner",
     }[value]
     sizes = seeds_range(findings.summary["seeds"])
-    return f"{shown}. n = {sizes} a cell; a hatched cell has no trained setting."
+    hatched = "a hatched cell has no trained setting"
+    return f"{shown}. n = {sizes} a cell; {hatched}.{_shortened(findings)}"
 
 
 def sensitivity_caption(findings: Findings, against: str) -> str:
@@ -195,7 +200,16 @@ def coordinates_caption(findings: Findings) -> str:
         f"One line a setting through the values of its varying keys, to its restricted mean "
         f"samples to target ({count(common_budget(findings.trials))} at most), which also colours "
         f"it. Grey: no seed arrived. n = {seeds_range(findings.summary['seeds'])} a setting."
+        f"{_shortened(findings)}"
     )
+
+
+def _shortened(findings: Findings) -> str:
+    """Say where the names are whole that a figure may have no room for."""
+    several = factors(findings.sweep).values()
+    longest = max((len(level) for levels in several for level in levels), default=0)
+    told = " Where … stands, a name is cut: the table of the settings has it whole."
+    return told if longest > ROOMY else ""
 
 
 def _held(sweep: Mapping[str, Any]) -> str:

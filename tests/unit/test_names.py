@@ -26,6 +26,7 @@ from nnrun.plot.names import cells, in_lines, one_line, told_apart, wrapped
 from nnrun.plot.parallel import coordinates, coordinates_height
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
+from nnrun.report.captions import coordinates_caption, heatmap_caption
 from nnrun.report.pictures import _heatmap, panels
 from tests.conftest import make_setting
 from tests.unit.grids import a_grid
@@ -178,6 +179,14 @@ def test_a_notebook_s_figure_shows_its_title_whole(two):
     ax = nnrun.plot.heatmap(two, "speedup", Figure((4.4, 3), layout="constrained").add_subplot())
     assert joined(ax.get_title(loc="left")).endswith("byrestrictedmean")
     read_whole(ax.figure)
+
+
+def test_a_caption_says_where_a_cut_name_is_whole_if_any_is_cut(two):
+    where = "Where … stands, a name is cut: the table of the settings has it whole."
+    plain = a_grid({"lr": [0.1, 0.3], "batch_size": [1, 4]}, seeds=2)
+    for caption in (coordinates_caption, partial(heatmap_caption, value="rmst")):
+        assert caption(two).endswith(where)
+        assert "…" not in caption(plain)
 
 
 @pytest.fixture
