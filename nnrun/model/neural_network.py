@@ -156,7 +156,11 @@ class NeuralNetwork:
     def _kept_waiting(self, x: Any, y: Any) -> bool:
         """Take one sample of plain numbers, quickly; False if it may be anything else."""
         place = self._n_waiting
+        if isinstance(y, int | float):
+            y = (y,)
         try:
+            # of Python's numbers, which are summed quicker, and without warnings
+            x, y = (v.tolist() if isinstance(v, np.ndarray) else v for v in (x, y))
             if len(x) != self._x.shape[1] or len(y) != self._y.shape[1]:
                 return False
             # of anything but finite numbers the sum is none, either
@@ -200,7 +204,8 @@ def _remade(made: Made, params: Params) -> NeuralNetwork:
 def _numbers(key: str, given: Any) -> Array:
     """Return finite numbers as an array."""
     try:
-        found = np.asarray(given, dtype=np.float64, order="C")
+        # compiled code takes no array that cannot be written to, as pandas hands out
+        found: Array = np.require(given, np.float64, ["C", "W"])
     except (TypeError, ValueError) as error:
         raise InputError(Issue(key, None, f"must hold numbers: {error}")) from None
     bad = ~np.isfinite(found)

@@ -114,7 +114,9 @@ class InputMap:
         Noise is that beside the held-out samples, unless ``new_rng`` says otherwise.
         """
         new_rng = new_rng or (lambda: _fixed(HELD_OUT))
-        computed = np.asarray(self.features.compute(values, self.inputs, new_rng), np.float64)
+        made = self.features.compute(values, self.inputs, new_rng)
+        # compiled code takes no array that cannot be written to
+        computed: Array = np.require(made, np.float64, ["W"])
         if self.shift is None or self.scale is None:
             return computed
         return (computed - self.shift) / self.scale

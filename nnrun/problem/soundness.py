@@ -32,7 +32,7 @@ def checked(problem: Any, data: Any) -> Problem:
         data: The entry.
 
     Returns:
-        The same problem. Arrays that were contiguous float64 are not copied.
+        The same problem. Arrays that were contiguous float64, and not read-only, are not copied.
 
     Raises:
         InputError: With the first rule that is broken, by the key that names the entry.
@@ -164,4 +164,5 @@ def _converting(draw: Draw) -> Draw:
 
 
 def _converted(part: Any) -> Array:
-    return np.ascontiguousarray(part, dtype=np.float64)
+    # compiled code takes no array that cannot be written to
+    return np.require(part, np.float64, ["C", "W"])

@@ -96,7 +96,7 @@ def rate_factors(setting: Setting, first: int, n_steps: int) -> Array:
     """
     steps = first + np.arange(n_steps)
     given = setting.schedule.factor(steps, setting.budget // setting.batch_size)
-    factors = np.ascontiguousarray(given, dtype=np.float64)
+    factors: Array = np.require(given, np.float64, ["C", "W"])  # read-only is not for compiled code
     if factors.shape != steps.shape:
         rule = f"gives factors of shape {factors.shape} for {n_steps} steps"
         raise ValueError(f"schedule={setting.schedule.name} {rule}")

@@ -15,12 +15,15 @@ from nnrun.network.initializers import Initializer
 from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
 from nnrun.network.schedules import Schedule
+from nnrun.problem.generators import Gate
+from nnrun.problem.problem import Problem, Samples, Task
+from nnrun.problem.terms import Terms
 from nnrun.sweep.todo import calibration
 from nnrun.training.engine import rate_factors, start_of
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
-from tests.conftest import make_setting
+from tests.conftest import make_setting, run
 
 RULE = """
 from dataclasses import dataclass
@@ -88,6 +91,43 @@ def test_samples_with_other_columns_than_names_are_refused_by_every_engine(engin
         wide = np.concatenate([getattr(batches, part)] * 2, axis=2)
         with pytest.raises(ValueError, match="samples of shapes"):
             chosen.train(state, batches._replace(**{part: wide}))
+
+
+def read_only(array):
+    array = np.array(array, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Data, features and a schedule whose arrays cannot be written to."""
+
+    name = "frozen"
+
+    def problem(self):
+        corners = read_only([[0, 0], [0, 1], [1, 0], [1, 1]])
+        samples = Samples(corners, read_only([[0], [1], [1], [0]]))
+        return Problem(Task.BINARY, ("x", "y"), ("label",), samples, pool=samples, n_train=4)
+
+    def names(self, inputs):
+        return inputs
+
+    def compute(self, values, inputs, new_rng):
+        return read_only(values)
+
+    def factor(self, steps, n_steps):
+        return read_only(np.ones(steps.shape))
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("features", [Terms(), Frozen()], ids=["data", "features"])
+def test_arrays_that_cannot_be_written_to_are_taken_by_every_engine(engine, features):
+    given = make_setting(data=Frozen(), features=features, schedule=Frozen(), budget=40)
+    usual = make_setting(data=Gate("xor"), features=Terms(), budget=40)
+    ours, theirs = (run(Stack((Trial(s, 0),)), engine) for s in (given, usual))
+    assert ours.engine == engine
+    np.testing.assert_array_equal(ours.curves.test_loss, theirs.curves.test_loss)
 
 
 def test_an_entry_of_ours_keeps_its_name_if_it_is_named_as_a_target():
