@@ -31,7 +31,7 @@ def one_line(text: str) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break a long name into lines: at spaces, else behind commas and slashes, else anywhere.
+    """Break a long name into lines: at spaces, else behind commas, slashes or underscores.
 
     Example:
         >>> print(wrapped("terms=[x,y,x*y,sin(x)] hidden=[4]", 16))
@@ -91,7 +91,7 @@ def in_lines(texts: Sequence[str], width: int, most: int) -> list[str]:
 def _pieces(text: str, width: int) -> Iterator[str]:
     """Split a name where it may be broken, into pieces that each fit into a line."""
     for word in re.findall("[^ ]+ *| +", text):
-        parts = [word] if cells(word.rstrip(" ")) <= width else re.split("(?<=[,/])", word)
+        parts = [word] if cells(word.rstrip(" ")) <= width else re.split("(?<=[,/_])", word)
         for part in parts:
             while cells(part.rstrip(" ")) > width:
                 head = _head(part, width)
@@ -119,6 +119,7 @@ def _around(group: Sequence[str], room: int) -> dict[str, str]:
     longest = max(cells(text[: len(text) - end]) for text in rest)
     spare = max(0, room - 2 - longest)
     before = min(start, (spare + 1) // 2)
+    before -= 0 < before < start and group[0][start - before] in ",/"
     behind = min(end, spare - before)
     shown = {n: n[start - before : len(n) - end + behind] for n in group}
     marks = CUT * (before < start), CUT * (behind < end)

@@ -117,9 +117,10 @@ def test_names_that_only_unseen_letters_tell_apart_do_not_look_alike():
     assert one_line("a\nb") == r"a\nb"
 
 
-def test_lines_break_at_spaces_then_behind_commas_and_slashes_then_anywhere():
+def test_lines_break_at_spaces_then_behind_commas_slashes_and_underscores_then_anywhere():
     assert wrapped("terms=[x,y] hidden=[2,1]", 12) == "terms=[x,y]\nhidden=[2,1]"
     assert wrapped("/home/me/data.csv", 9) == "/home/me/\ndata.csv"
+    assert wrapped("my_long_parameter", 10) == "my_long_\nparameter"
     assert wrapped("abcdefgh", 3) == "abc\ndef\ngh"
     assert wrapped("入力の表", 4) == "入力\nの表"
     assert wrapped("", 5) == " "
