@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from nnrun import results
 from nnrun.config import Tracking
-from nnrun.errors import InputError, Issue, unmasked
+from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.network.files import RECORD
 from nnrun.pipeline.claim import LOCK, MARKER
 from nnrun.pipeline.track import Runs
@@ -70,12 +70,16 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     if (folder / MARKER).exists() or facts.get("status") == "running":
         rule = "is not finished"
         raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
-    found = results.load(folder)
     heads = read_heads(folder.rglob(RECORD))
+    if heads and not (folder / SWEEP).exists():  # a sweeper that learns was killed
+        hint = f"first make its tables: python -m nnrun.report {folder}"
+        raise InputError(Issue("path", folder, "was not finished", hint))
+    found = results.load(folder)
     if not heads:
         raise InputError(Issue("path", folder, "holds no records"))
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
+    named = masked(tracking.uri)
     if not uri:
         tracking = replace(tracking, uri=located(tracking.uri, folder))
     identity = told.get("id") or uuid4().hex
@@ -83,8 +87,8 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
         tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
     )
     assert runs is not None
-    if not uri and told.get("uri"):
-        runs.facts["uri"] = told["uri"]  # a relative path stays one: the folder may be moved
+    if not uri:
+        runs.facts["uri"] = named  # a relative path stays one: the folder may be moved
     try:
         declared = _declared(found.sweep, heads)
         runs.add_settings(records_of(heads), declared)

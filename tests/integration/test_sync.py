@@ -156,6 +156,25 @@ def test_a_sweep_whose_report_has_another_target_is_sent_as_it_was_trained(
     assert rows(target, database=Path("m.db")) == [("0.01",)]
 
 
+@reads_mlflow
+def test_a_sweep_that_was_killed_before_its_tables_is_sent_once_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train_into([job_of("data", "xor"), job_of("data", "gate")], Path("sweep"))
+    kept = {path.name for path in Path("sweep").iterdir() if path.is_file()}
+    for name in kept:
+        (Path("sweep") / name).unlink()
+    told = r"sweep: was not finished \(first make its tables: python -m nnrun\.report sweep\)"
+    with pytest.raises(InputError, match=told):
+        resend(Path("sweep"))
+    assert [path.name for path in Path("sweep").iterdir() if path.is_file()] == []
+    rebuild([Path("sweep")])
+    told = resend(Path("sweep"))
+    assert (told["error"], len(told["settings"])) == (None, 2)
+    assert told["uri"] == "sqlite:///outputs/mlflow.db"
+
+
 def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
