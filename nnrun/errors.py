@@ -86,6 +86,15 @@ def _nearest(word: str, names: Sequence[str]) -> str | None:
         found = by_word.get(text) or next(iter(synonyms), None) or by_end.get(text)
         if text and found:
             return found
+    others = {
+        text: name
+        for text, meant in SYNONYMS.items()
+        if len(text) > 6 and (name := next((one for one in meant if one in names), None))
+    }
+    # a synonym is only misspelt where hardly anything is wrong with it
+    close = get_close_matches(_folded(word), others, n=1, cutoff=0.85)
+    if close:
+        return others[close[0]]
     close = get_close_matches(_folded(word), by_word, n=1, cutoff=0.55)
     return by_word[close[0]] if close else None
 

@@ -161,6 +161,7 @@ def test_each_swept_value_of_a_group_is_an_option(loader, override, said):
         ("target={valu:1}", "target.valu: is not a known key (did you mean 'target.value'?)"),
         ("random_state=1", "random_state: is not a known key (did you mean 'seed'?)"),
         ("learning_rate=1", "(did you mean 'lr'?)"),
+        ("learning_rat=1", "(did you mean 'lr'?)"),
         ("LR=1", "(did you mean 'lr'?)"),
         ("optimizer.lr=1", "(did you mean 'lr'?)"),
         ("trainer.max_epochs=3", "(did you mean 'budget'?)"),
