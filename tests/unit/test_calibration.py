@@ -2,12 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from nnrun.statistics import calibration, contrasts
 from nnrun.statistics.calibration import (
+    REPEATS,
     calibrate,
     cells,
+    contrasts_of,
     false_claim_limit,
     main,
     power_cells,
+    short_cells,
 )
 from nnrun.statistics.simulated import ENDLESS, Cell, draw
 
@@ -18,12 +22,39 @@ def least(share, n):
 
 
 def test_arms_alike_are_seldom_told_apart_and_intervals_hold_the_truth():
-    repeats = 150
-    found = calibrate(Cell(20, 0.3, 5, 0.5), repeats)
+    cell = short_cells()["A/A, 20 seeds, 30% censored, paired, coarse grid"]
+    found = calibrate(cell, 1000)
     assert found.claims == found.wrong
-    assert found.claims * repeats <= stats.binom.ppf(0.999, repeats, 0.05)
+    assert found.claims <= false_claim_limit(1000)
     for name, share in found.coverage.items():
-        assert share * repeats >= least(0.92, repeats), name
+        assert share * 1000 >= least(0.93, 1000), name
+
+
+def test_a_true_rate_of_eight_in_a_hundred_is_noticed(monkeypatch, capsys):
+    most = np.floor(false_claim_limit(REPEATS) * REPEATS)
+    assert stats.binom.sf(most, REPEATS, 0.08) > 0.99
+    assert stats.binom.sf(most, REPEATS, 0.05) < 0.002
+    # a rule that claims wherever the test alone says p < 0.08, which it does that often
+    monkeypatch.setattr(
+        contrasts, "_verdicts", lambda table: np.where(table["p"] < 0.08, "sooner", "none").tolist()
+    )
+    monkeypatch.setattr(calibration, "short_cells", lambda: {"A/A, 14 seeds": Cell(14)})
+    assert main(["--short"]) == 1
+    assert "1 of 1 is above" in capsys.readouterr().out
+
+
+def test_sweeps_analysed_together_are_what_they_are_alone():
+    cell = Cell(20, 0.3, 5, 0.5, arms=3)
+    trials = draw(cell, 4, np.random.default_rng(3))
+    together = contrasts_of(cell, trials, 4)
+    size = cell.arms * cell.seeds
+    for i in range(4):
+        mine = trials.iloc[i * size : (i + 1) * size]
+        settings = [{"id": f"{i}/{arm}", "label": "", "config": {"arm": arm}} for arm in range(3)]
+        alone = contrasts.contrasts(mine, {"settings": settings, "varying": ["arm"]})
+        for name in ("ratio", "ratio_low", "ratio_high", "p", "p_holm", "logrank", "detectable"):
+            found = together[name][2 * i : 2 * i + 2]
+            np.testing.assert_allclose(found, alone[name], rtol=1e-9, err_msg=name)
 
 
 def test_a_true_ratio_is_found():
@@ -60,7 +91,7 @@ def test_cells_cover_what_is_asked():
 
 
 def test_the_command_prints_a_table_and_says_how_to_be_called(capsys):
-    main(["--repeats", "2", "--seeds", "4"])
+    assert main(["--repeats", "2", "--seeds", "4"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
     n = len(cells([4])) + len(power_cells())
