@@ -34,9 +34,9 @@ def test_a_true_rate_of_eight_in_a_hundred_is_noticed(monkeypatch, capsys):
     most = np.floor(false_claim_limit(REPEATS) * REPEATS)
     assert stats.binom.sf(most, REPEATS, 0.08) > 0.99
     assert stats.binom.sf(most, REPEATS, 0.05) < 0.002
-    # a rule that claims wherever the test alone says p < 0.08, which it does that often
+    # a rule that claims too often: wherever the test alone says p < 0.1
     monkeypatch.setattr(
-        contrasts, "_verdicts", lambda table: np.where(table["p"] < 0.08, "sooner", "none").tolist()
+        contrasts, "_verdicts", lambda table: np.where(table["p"] < 0.1, "sooner", "none").tolist()
     )
     monkeypatch.setattr(calibration, "short_cells", lambda: {"A/A, 14 seeds": Cell(14)})
     assert main(["--short"]) == 1
