@@ -107,9 +107,15 @@ def forget(folder: Path, *names: str) -> None:
 
 
 def take_back() -> None:
-    """Remove what was made before the input turned out to be bad."""
+    """Remove what was made before the input turned out to be bad.
+
+    What was trained stays: a sweeper that learns may ask for a bad job after many good ones.
+    """
+    from nnrun.network.files import RECORD
+
     for folder in _own:
-        shutil.rmtree(folder, ignore_errors=True)
+        if next(folder.rglob(RECORD), None) is None:
+            shutil.rmtree(folder, ignore_errors=True)
     for folder in sorted(_missing, key=lambda place: -len(place.parts)):
         _remove_if_empty(folder)
 

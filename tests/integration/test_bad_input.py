@@ -2,6 +2,9 @@
 
 import pytest
 
+import nnrun as package
+from tests.integration.conftest import OFF, QUICK
+
 GOOD = "size,colour,kind\n1.5,red,a\n2.5,blue,b\n1.0,red,a\n3.5,blue,b\n2.0,red,a\n3.0,blue,b\n"
 FILES = {
     "good.csv": GOOD,
@@ -124,3 +127,12 @@ def test_every_bad_job_of_a_sweep_is_listed(nnrun):
     both = done.stderr.split("#5")[1]
     assert "lr=fast: must be a number" in both
     assert "batch_size=0: must be greater than or equal to 1" in both
+
+
+def test_what_another_s_sweeper_trained_stays_when_its_next_batch_is_bad(nnrun):
+    batches = ["hydra/sweeper=basic", "hydra.sweeper.max_batch_size=1"]
+    done = nnrun("-m", *batches, "lr=0.1,-1", *QUICK, *OFF, code=2)
+    assert "lr=-1: must be greater than 0" in done.stderr
+    (sweep,) = nnrun.outputs("sweeps")
+    assert f"results: outputs/sweeps/{sweep.name}" in done.stdout
+    assert package.load(sweep).trials["seed"].tolist() == [0, 1, 2]
