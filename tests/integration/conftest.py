@@ -70,11 +70,6 @@ reads_mlflow = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def nnrun(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
-
-
-@pytest.fixture
-def fresh_nnrun(tmp_path: Path) -> CommandLine:
-    """The command line as it is without a warmed process: for a few tests of true starts."""
-    return CommandLine(tmp_path, fresh=True)
+def nnrun(tmp_path: Path, request: pytest.FixtureRequest) -> CommandLine:
+    """The command line in an empty folder; a test marked ``fresh`` starts Python anew."""
+    return CommandLine(tmp_path, fresh=request.node.get_closest_marker("fresh") is not None)

@@ -15,6 +15,7 @@ from tests.conftest import slowness
 from tests.integration.conftest import OFF, QUICK, reads_mlflow
 
 
+@pytest.mark.fresh
 def test_a_sweep_leaves_everything_in_its_place(nnrun):
     done = nnrun("-m", "lr=0.03,0.1", *QUICK, "name=mine")
     (sweep,) = nnrun.outputs("sweeps")

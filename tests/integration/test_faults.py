@@ -90,6 +90,7 @@ def wait_for_records(
 
 
 @reads_mlflow
+@pytest.mark.fresh
 def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     began = time.time()
     process = nnrun.start("-m", "lr=0.1,0.2,0.3", "budget=2000,40000000", "seeds=4")
