@@ -371,6 +371,7 @@ class Summary:
         import pandas as pd
 
         names = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
+        names += ("reached_then_diverged",)
         self.summary = pd.DataFrame([dict.fromkeys(names, 1)])
 
 

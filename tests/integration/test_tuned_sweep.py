@@ -181,7 +181,10 @@ def test_under_hydras_own_launcher_it_is_the_same_sweep(nnrun):
             "4 of 8 jobs cannot run",
         ),
         (["-m", "sweep.tune={optimizer:[sgd,adm]}"], "(did you mean 'adam'?)"),
-        (["-m", "sweep.tune={budget:[1,2]}"], "changes 'budget', by which the values are judged"),
+        (
+            ["-m", "sweep.tune={budget:[300,400]}"],
+            "changes 'budget', by which the values are judged",
+        ),
         (["-m", "sweep.tune={name:[a,b]}"], "name: cannot vary within a sweep"),
         (["-m", "+sweep.tine=1", "lr=1,2"], "sweep.tine=1: is not a known key"),
         (
