@@ -6,6 +6,7 @@ folder holds a lock on it, which the system takes back however the process ends.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.network.files import RECORD
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
-from nnrun.sweep.store import write_text
+from nnrun.sweep.store import NEW, write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER)
@@ -164,3 +165,5 @@ def _remove_rests(folder: Path) -> None:
     for path in folder.rglob(".*.*"):
         if path.name.startswith(RESTS) and path.is_file():
             path.unlink(missing_ok=True)
+    for path in folder.glob(f"{NEW}*"):
+        shutil.rmtree(path, ignore_errors=True)

@@ -132,6 +132,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync: boo
         raise
 
 
+NEW = ".new-"
+"""How folders begin in which files wait for each other."""
+
+
 @contextmanager
 def together(folder: Path) -> Iterator[Path]:
     """Write several files that belong together: all take their places, or none does.
@@ -143,7 +147,7 @@ def together(folder: Path) -> Iterator[Path]:
         A folder to write them into. When the ``with`` block ends they take their places in
         ``folder``, each instead of an older one; if it ends in an error, nothing there changes.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as made:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=NEW) as made:
         yield Path(made)
         for path in sorted(Path(made).iterdir()):
             path.replace(folder / path.name)

@@ -72,11 +72,13 @@ def test_what_was_being_written_when_the_process_died_is_deleted(tmp_path, how):
     Claim.take(folder, "jobs").release(finished=False)
     (folder / "0").mkdir()
     rests = [folder / ".sweep.json.abc", folder / "0" / ".record.npz.xyz"]
+    waiting = folder / ".new-abc"
+    waiting.mkdir()
     mine = folder / ".notes"
-    for path in (*rests, mine):
+    for path in (*rests, waiting / "trials.parquet", mine):
         path.write_text("half")
     claim = Claim.unfinished(tmp_path, "jobs") if how == "found" else Claim.take(folder, "jobs")
-    assert not any(path.exists() for path in rests)
+    assert not any(path.exists() for path in (*rests, waiting))
     assert mine.exists()
     claim.release(finished=True)
 
