@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from itertools import chain
 from math import isfinite
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
@@ -96,7 +96,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         if isinstance(value, Mapping):
             return build(hint, value, issues, key + ".")  # type: ignore[arg-type]
         rule = f"must be a group of the keys {', '.join(f.name for f in fields(hint))}"
-        issues.append(Issue(key, "null" if value is None else value, rule))
+        issues.append(Issue(key, shown(value), rule))
         return None
     if isinstance(value, float) and not isfinite(value):
         issues.append(Issue(key, value, "must be a finite number"))
@@ -113,7 +113,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
             rule, advice = _unfit(hint)
     except PydanticSchemaGenerationError:
         rule, advice = _unfit(hint)
-    issues.append(Issue(key, "null" if value is None else value, rule, advice))
+    issues.append(Issue(key, shown(value), rule, advice))
     return None
 
 
@@ -167,6 +167,8 @@ def _is_none_in_words(hint: Any, value: Any) -> bool:
 def _otherwise(hint: Any, value: Any, key: str) -> str:
     """Suggest the value that fits a field, or the sweep, that the given value may be meant as."""
     readings = list(_readings(value))
+    if (value is False or value is None) and "off" in get_args(hint):
+        readings.append("off")
     lists = ((one,) for one in [value, *readings] if not isinstance(one, tuple))
     for reading in chain(readings, lists):
         if _fits(hint, reading):
@@ -193,8 +195,6 @@ def _readings(value: Any) -> Iterator[Any]:
         yield from _readings_of_text(value.strip())
     elif str(value) in WORDS:
         yield WORDS[str(value)]
-    if value is False or value is None:
-        yield "off"
 
 
 def _readings_of_text(text: str) -> Iterator[Any]:

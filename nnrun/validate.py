@@ -24,7 +24,7 @@ from nnrun.config import (
     Target,
     Tracking,
 )
-from nnrun.errors import InputError, Issue, listed
+from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.fit import fitted
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.places import STUDIES
@@ -129,7 +129,7 @@ def _group(key: str, section: Any, issues: list[Issue]) -> Any:
         rule = f"must be an option of the group '{key}'"
         hint = f"in a study: 'defaults: [override /{key}: {section}]'"
         hint = hint if isinstance(section, str) else ""
-        issues.append(Issue(key, "null" if section is None else section, rule, hint))
+        issues.append(Issue(key, shown(section), rule, hint))
         return None
     if key not in SECTIONS:
         return make(key, section, issues)

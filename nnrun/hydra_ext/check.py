@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config import Job
-from nnrun.errors import InputError, Issue, listed
+from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.hydra_ext.compose import Composer
 from nnrun.validate import SWEEP, SWEEP_KEYS, read, require_one_sweep
 
@@ -65,7 +65,7 @@ def grid_options(master: DictConfig) -> dict[str, Any]:
     section = master.get(SWEEP)
     if not isinstance(section, DictConfig):
         rule = f"must be a group of the keys {listed(SWEEP_KEYS)}"
-        raise InputError(Issue(SWEEP, "null" if section is None else section, rule))
+        raise InputError(Issue(SWEEP, shown(section), rule))
     size = master.hydra.sweeper.max_batch_size
     if size is not None and size < 1:
         raise InputError(Issue("hydra.sweeper.max_batch_size", size, "must be at least 1"))

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, shown
 
 GROUPS = ("run", "sweep", "job", "job_logging", "hydra_logging", "callbacks")
 PATHS = ("run.dir", "sweep.dir", "sweep.subdir")
@@ -34,7 +34,7 @@ def _no_groups(hydra: DictConfig) -> Iterator[Issue]:
         if not OmegaConf.is_dict(hydra[name]) and not (
             name.endswith("logging") and not hydra[name]
         ):
-            yield Issue(f"hydra.{name}", _shown(hydra[name]), "must be a group of keys")
+            yield Issue(f"hydra.{name}", shown(hydra[name]), "must be a group of keys")
 
 
 def _bad_values(hydra: DictConfig) -> Iterator[Issue]:
@@ -42,7 +42,7 @@ def _bad_values(hydra: DictConfig) -> Iterator[Issue]:
     names = [verbose] if isinstance(verbose, str) else verbose
     if not isinstance(verbose, bool) and not _is_texts(names):
         rule = "must be true, false, a logger's name or a list of names"
-        yield Issue("hydra.verbose", _shown(verbose), rule)
+        yield Issue("hydra.verbose", shown(verbose), rule)
     for key in PATHS:
         group, name = key.split(".")
         # unresolved: resolving makes the folder
@@ -88,7 +88,3 @@ def _on_null_device(wanted: dict[str, Any]) -> dict[str, Any]:
 def _is_texts(value: Any) -> bool:
     listed = isinstance(value, list) or OmegaConf.is_list(value)
     return listed and all(isinstance(name, str) for name in value)
-
-
-def _shown(value: Any) -> Any:
-    return "null" if value is None else value

@@ -209,7 +209,10 @@ def _cells(text: str, separator: str, first: int) -> Iterator[tuple[int, list[st
         if "expected after" in str(error):
             rule = f"has more than a quoted text in a cell of row {number + 1}"
             hint = "put the whole cell into quotes, and write quotes within it twice"
-        elif "end of data" in str(error) or "limit" in str(error):
+        elif "limit" in str(error):
+            rule = f"has more than {csv.field_size_limit():,} letters in a cell of row {number + 1}"
+            hint = "is a quote not closed?"
+        elif "end of data" in str(error):
             rule, hint = f"has a quote that is not closed, in row {number + 1}", "close it"
         raise _Unreadable(rule, hint) from None
 

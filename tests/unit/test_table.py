@@ -312,6 +312,10 @@ REFUSED_TEXT = {
     "open quote": (
         'x,y\n1,"a\n2,b\n', "has a quote that is not closed, in row 2 (close it)"
     ),
+    "a cell without end": (
+        f"x,y\n1,a\n2,{'b' * 200_000}\n",
+        "has more than 131,072 letters in a cell of row 3 (is a quote not closed?)",
+    ),
     "half a quote": (
         'x,y\n1,a\n2,"b" or c\n',
         "has more than a quoted text in a cell of row 3 (put the whole cell into quotes, and write "

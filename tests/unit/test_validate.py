@@ -143,6 +143,10 @@ def test_each_rule_names_the_key_the_value_and_the_remedy(changes, message):
     assert any(message in issue for issue in found), found
 
 
+def test_free_text_has_no_word_for_nothing():
+    assert issues(name=None) == ["name=null: must be text"]
+
+
 def test_a_target_that_cannot_hold_for_so_many_evaluations_is_refused():
     (issue,) = issues(batch_size=400)
     assert issue == (
