@@ -20,6 +20,7 @@ from nnrun.problem.features import FeatureSet, bare_problem
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.terms import Terms
 from nnrun.resume import SavedState
+from nnrun.words import things
 
 MOST_COMPARED = 4096
 """Steps at which the schedules of a run and of its continuation are compared."""
@@ -112,9 +113,7 @@ def _hold(s: Setting) -> Iterator[Issue]:
     if s.target.hold > n and s.continue_from is not None:
         n = len(s.grid)
     if s.target.hold > n:
-        steps = s.budget // s.batch_size
-        some = "1 evaluation" if n == 1 else f"{n:,} evaluations"
-        made = "1 update" if steps == 1 else f"{steps:,} updates"
+        some, made = things(n, "evaluation"), things(s.budget // s.batch_size, "update")
         rule = f"cannot be met with {some}, which is what evals={s.evals} gives over {made}"
         hint = "give evals more" if n == s.evals else "give a larger budget or a smaller batch_size"
         yield Issue("target.hold", s.target.hold, rule, f"{hint}, or target.hold={n}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnrun.commands import exit_code
 from nnrun.errors import InputError
+from nnrun.words import things
 
 KINDS = ("sweeps", "runs")
 
@@ -44,8 +45,8 @@ def _run(named: Sequence[Path], uri: str) -> int:
             print(f"{folder}: {facts['error']}", file=sys.stderr)
             code = max(code, 1)
             continue
-        runs = len(facts["settings"])
-        print(f"{folder}: {runs:,} setting{'s'[: runs != 1]} and its own run are in {facts['uri']}")
+        runs = things(len(facts["settings"]), "setting")
+        print(f"{folder}: {runs} and its own run are in {facts['uri']}")
     return code
 
 

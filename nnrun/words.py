@@ -70,9 +70,14 @@ def share(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.0f}%"
 
 
+def things(n: int, noun: str) -> str:
+    """Write a number of things: ``1 row``, ``2,000 rows``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def seeds(n: int) -> str:
     """Write a number of seeds: ``1 seed``, ``20 seeds``."""
-    return f"{n:,} seed" if n == 1 else f"{n:,} seeds"
+    return things(n, "seed")
 
 
 def seeds_range(sizes: Collection[int]) -> str:

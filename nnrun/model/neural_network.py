@@ -16,6 +16,7 @@ from nnrun.network.mlp import Layer, Params, forward
 from nnrun.training.engine import Batches, Start, first_params
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
+from nnrun.words import things
 
 WAITING = 1024
 """Most samples, given one at a time, that wait to be trained together."""
@@ -218,7 +219,7 @@ def _numbers(key: str, given: Any) -> Array:
 def _rows(key: str, values: Array, width: int, unit: str) -> Array:
     """Return samples, shape (n, width), from one or from rows."""
     if values.ndim not in (1, 2) or values.shape[-1] != width:
-        rule = f"has the shape {values.shape}, and the network {width} {unit}{'s'[: width > 1]}"
+        rule = f"has the shape {values.shape}, and the network {things(width, unit)}"
         hint = f"({width},) for one sample, (n, {width}) for rows"
         raise InputError(Issue(key, None, rule, hint))
     return values.reshape(-1, width)

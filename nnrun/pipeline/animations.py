@@ -6,6 +6,7 @@ from pathlib import Path
 from nnrun.pipeline import terminal
 from nnrun.statistics.tabulate import Head
 from nnrun.training.trainer import TrainingStopped
+from nnrun.words import things
 
 
 def draw_animations(
@@ -30,7 +31,7 @@ def draw_animations(
     todo = [head for head in heads if firsts.get(head.meta["setting"]) is head]
     pages: list[str] = []
     failed = False
-    what = f"animating {len(todo)} setting{'' if len(todo) == 1 else 's'}"
+    what = f"animating {things(len(todo), 'setting')}"
     with drawing(what, len(todo)) as advance:
         for head in todo:
             home = head.path.parent

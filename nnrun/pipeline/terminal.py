@@ -16,6 +16,7 @@ from nnrun.results import REPORT
 from nnrun.statistics.findings import Findings
 from nnrun.sweep.provenance import command
 from nnrun.sweep.todo import Forecast, Wanted
+from nnrun.words import things
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
@@ -41,13 +42,13 @@ def announce(
         doing: Words before all others.
     """
     counts = {len(want.seeds) for want in wants}
-    seeds = f" × {_count(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds"
+    seeds = f" × {things(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds"
     budgets = [want.setting.budget for want in wants]
     least, most = min(budgets), max(budgets)
     target = wants[0].setting.target
     sign = "≥" if target.metric == "accuracy" else "≤"
     lines = [
-        f"{doing}{_count(len(wants), 'setting')}{seeds} = {_count(expected.trials, 'trial')} of "
+        f"{doing}{things(len(wants), 'setting')}{seeds} = {things(expected.trials, 'trial')} of "
         f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
         f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
     ]
@@ -58,7 +59,7 @@ def announce(
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
     if expected.measured or (where is None and expected.cached < expected.trials):
         time = _duration(expected.seconds)
-        lines.append(f"Training: about {time} with {_count(threads, 'thread')}.")
+        lines.append(f"Training: about {time} with {things(threads, 'thread')}.")
     if where is not None:
         lines.append(where)
     # soft_wrap: what is found by a search, or copied, must not be cut by a line's end
@@ -110,7 +111,7 @@ def waiting_for_mlflow() -> Iterator[Callable[[int], None]]:
 
 
 def _left(runs: int) -> str:
-    return f"logging to MLflow: {_count(runs, 'run')} left"
+    return f"logging to MLflow: {things(runs, 'run')} left"
 
 
 def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> None:
@@ -153,7 +154,7 @@ def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> No
     """
     text = "interrupted: everything was trained and saved."
     if left or more:
-        text = f"interrupted: {left:,} of {_count(jobs, 'job')} not finished"
+        text = f"interrupted: {left:,} of {things(jobs, 'job')} not finished"
         text += ", and what the sweeper had planned next was not begun. " if more else ". "
         text += (
             f"What was trained is kept; the same command goes on:\n  {command()}"
@@ -209,10 +210,6 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _console() -> Console:

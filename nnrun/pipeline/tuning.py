@@ -19,6 +19,7 @@ from nnrun.sweep.describe import varying_keys
 from nnrun.sweep.run import Tally, run_jobs
 from nnrun.sweep.store import Record, write_text
 from nnrun.sweep.todo import Wanted
+from nnrun.words import things
 
 
 class Score(NamedTuple):
@@ -152,7 +153,7 @@ def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
         for arm, choice in zip(arms, tuned.chosen, strict=True)
         if arm.jobs[0].setting.id not in tuned.given_up
     )
-    listed = ", ".join(f"{choice} ({n:,} job{'s'[: n > 1]})" for choice, n in counts.items())
+    listed = ", ".join(f"{choice} ({things(n, 'job')})" for choice, n in counts.items())
     print(f"Chosen: {listed or 'nothing'}.", flush=True)
     edge = [f"#{row['job']}" for row in tuned.rows if row["edge"]]
     if edge:

@@ -13,6 +13,7 @@ import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.problem.cells import WHITE, clean, number_of
+from nnrun.words import things
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,8 +226,9 @@ def _even(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[i
     """
     for number, row in rows:
         if len(row) < width or any(row[width:]):
-            cells = f"{len(row)} cell{'' if len(row) == 1 else 's'}"
-            rule = f"has {cells} in row {number}, and {width} names in its header"
+            rule = (
+                f"has {things(len(row), 'cell')} in row {number}, and {width} names in its header"
+            )
             hint = "every row needs a cell for each name; quote a text that holds a separator"
             if row[0].startswith("#"):
                 hint = "comment lines can only stand above the line of names"

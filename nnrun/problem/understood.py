@@ -12,6 +12,7 @@ from nnrun.problem.columns import Kind, categories, kind_of, numbers
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import TableFile
 from nnrun.problem.problem import Problem
+from nnrun.words import things
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +52,7 @@ def gaps(words: Mapping[str, int]) -> str:
         >>> gaps({"": 2, "NA": 1}), gaps({"": 1}), gaps({"?": 2})
         ("3 rows: 2 empty, 1 'NA'", '1 row', "2 rows: '?'")
     """
-    n = sum(words.values())
-    rows = f"{n:,} row{'' if n == 1 else 's'}"
+    rows = things(sum(words.values()), "row")
     spelt = [f"'{word}'" if word else "empty" for word in words]
     if len(words) > 1:
         spelt = [f"{k:,} {word}" for k, word in zip(words.values(), spelt, strict=True)]

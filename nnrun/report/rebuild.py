@@ -24,6 +24,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
 from nnrun.sweep.store import together, write_text
+from nnrun.words import things
 
 REPORTS = Path(OUTPUTS) / "reports"
 ROWS = 40
@@ -187,7 +188,7 @@ def _judged_otherwise(sources: Sequence[Source], wanted: Mapping[str, Any]) -> l
 
 def _held(metric: str, value: float, hold: int | None) -> str:
     text = target_text({"metric": metric, "value": value})
-    return text if hold is None else f"{text} (held for {hold} evaluation{'s'[: hold > 1]})"
+    return text if hold is None else f"{text} (held for {things(hold, 'evaluation')})"
 
 
 def _written(

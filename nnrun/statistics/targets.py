@@ -5,7 +5,7 @@ from typing import Any
 
 from nnrun.config import Target
 from nnrun.evaluations import CommonGrid
-from nnrun.words import METRIC_NAMES
+from nnrun.words import METRIC_NAMES, things
 
 
 def target_text(target: Any) -> str:
@@ -60,11 +60,9 @@ def not_comparable(sweep: Mapping[str, Any]) -> str:
         return "the settings have different targets"
     common = CommonGrid.from_facts(sweep)
     if common is not None and _too_few(common, sweep):
-        n = len(common.samples)
-        return (
-            f"their evaluations have {n} {'point' if n == 1 else 'points'} in common, and a target "
-            f"must hold at {max(holds(sweep).values())}"
-        )
+        points = things(len(common.samples), "point")
+        most = max(holds(sweep).values())
+        return f"their evaluations have {points} in common, and a target must hold at {most}"
     return ""
 
 
