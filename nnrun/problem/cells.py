@@ -50,7 +50,7 @@ def clean(text: str) -> str:
     return text.strip(WHITE)
 
 
-def one_line(text: str, most: int | None = None) -> str:
+def printable(text: str, most: int | None = None) -> str:
     """Write what a file holds so that it cannot break a line, or the terminal."""
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     return plain if most is None or len(plain) <= most else f"{plain[:most]}..."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.cells import CODE, USUAL, Rules, clean, one_line, truth_of
+from nnrun.problem.cells import CODE, USUAL, Rules, clean, printable, truth_of
 from nnrun.problem.columns import (
     Codes,
     Kind,
@@ -138,7 +138,7 @@ class Column:
             if meaning[text] is None and not rules.is_missing(cell, usual=True):
                 row = column.index[column == text][0]
                 hint = "it was trained with data.decimal=comma" if rules.decimal == "comma" else ""
-                rule = f"must be {wanted}, and holds '{one_line(cell, 40)}' in row {row}"
+                rule = f"must be {wanted}, and holds '{printable(cell, 40)}' in row {row}"
                 raise self._error(rule, hint)
         return column.map(lambda value: meaning.get(value, value) if meaning else value)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnrun.problem.cells import Rules, number_of, one_line
+from nnrun.problem.cells import Rules, number_of, printable
 from nnrun.problem.columns import Kind, kind_of, numbers
 from nnrun.problem.lookalikes import DECIMAL, alike, look_of, masquerade
 
@@ -70,7 +70,7 @@ class Inspector:
         wrong = known.index[np.abs(numbers(sizes)) > LARGEST]
         if wrong.empty:
             return None
-        where = f"holds {one_line(str(self.raw[known.name].loc[wrong[0]]), 20)} in row {wrong[0]}"
+        where = f"holds {printable(str(self.raw[known.name].loc[wrong[0]]), 20)} in row {wrong[0]}"
         return f"{where}; it must be finite, below {LARGEST:g}", "correct or remove it"
 
     def _misread(self, texts: "pd.Series") -> Flaw | None:
@@ -99,7 +99,7 @@ class Inspector:
 
 
 def _said(text: str) -> str:
-    return f"'{one_line(text, 40)}'"
+    return f"'{printable(text, 40)}'"
 
 
 def _alike(texts: "pd.Series") -> Flaw | None:

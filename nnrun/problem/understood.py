@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnrun.errors import listed
-from nnrun.problem.cells import MISSING, Cells, one_line
+from nnrun.problem.cells import MISSING, Cells, printable
 from nnrun.problem.columns import Kind, categories, kind_of, numbers
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import TableFile
@@ -42,7 +42,7 @@ def told(path: str, file: TableFile, cells: Mapping[str, Cells], problem: Proble
         f"missing: {_missing(encoder, cells)}",
         *_notes(encoder, columns),
     ]
-    return [one_line(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def gaps(words: Mapping[str, int]) -> str:

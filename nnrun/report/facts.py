@@ -59,14 +59,13 @@ def sweep_facts(
         **about,
         "budget": max((head.meta["samples"] for head in heads), default=None),
         "target": {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")},
-        **_tables(heads),
+        **tables_told((head.meta.get("data") or {}).get("about") for head in heads),
         **(more or {}),
     }
 
 
-def _tables(heads: Sequence[Head]) -> dict[str, Any]:
-    """Collect what was understood of each table that was read, a list of lines."""
-    told = [(head.meta.get("data") or {}).get("about") for head in heads]
+def tables_told(told: Iterable[Sequence[str] | None]) -> dict[str, Any]:
+    """Collect what was understood of each table that was read, once, as a list of lines."""
     tables = [list(lines) for lines in dict.fromkeys(tuple(lines) for lines in told if lines)]
     return {"tables": tables} if tables else {}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnrun.report.facts import status_of, sweep_facts
+from nnrun.report.facts import status_of, sweep_facts, tables_told
 from nnrun.report.sources import Source
 from nnrun.statistics.tabulate import Head
 from nnrun.sweep.describe import describe
@@ -70,7 +70,7 @@ def merged_facts(sources: Sequence[Source], several: Sequence[Facts]) -> Facts:
         "budget": max(budgets, default=None),
         "target": {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")},
         **_tuned(several),
-        **_tables(several),
+        **tables_told(lines for facts in several for lines in facts.get("tables", [])),
         "stages": {},
         "tracking": _same([facts.get("tracking") for facts in several]),
         "merged": [
@@ -78,14 +78,6 @@ def merged_facts(sources: Sequence[Source], several: Sequence[Facts]) -> Facts:
             for source, facts in zip(sources, several, strict=True)
         ],
     }
-
-
-def _tables(several: Sequence[Facts]) -> Facts:
-    """Keep what was understood of each table, once."""
-    tables: list[Any] = []
-    for facts in several:
-        tables += [lines for lines in facts.get("tables", []) if lines not in tables]
-    return {"tables": tables} if tables else {}
 
 
 def differences(sources: Sequence[Source], several: Sequence[Facts]) -> list[str]:
