@@ -1,7 +1,7 @@
 """From sections of a configuration to components: entries of the registries, or a user's own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -75,13 +75,26 @@ def _entry(
     before = len(issues)
     for key in [key for key in options if key not in keys[name]]:
         if having := sorted(other for other in keys if key in keys[other]):
-            rule, verb = f"{prefix}={name} has no {key}", "has" if len(having) == 1 else "have"
-            hint = f"{listing(having, 8)} {verb}"
-            issues.append(Issue(f"{prefix}.{key}", options[key], rule, hint))
+            issues.append(lacking(prefix, name, key, options[key], having))
     odd = {issue.key for issue in issues[before:]}
     rest = {key: value for key, value in options.items() if f"{prefix}.{key}" not in odd}
     made = build(cls, rest, issues, prefix + ".")
     return None if odd else made
+
+
+def lacking(group: str, option: str, key: str, value: Any, having: Sequence[str]) -> Issue:
+    """Say that the option chosen of a group has no such key.
+
+    Args:
+        group: Of the option.
+        option: That was chosen.
+        key: Without its group.
+        value: That it was given; None to leave it unsaid.
+        having: The options of the group that have it, at least one.
+    """
+    verb = "has" if len(having) == 1 else "have"
+    rule, hint = f"{group}={option} has no {key}", f"{listing(having, 8)} {verb}"
+    return Issue(f"{group}.{key}", value, rule, hint)
 
 
 def _own(

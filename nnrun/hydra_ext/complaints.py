@@ -10,13 +10,13 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 
+from nnrun.components import lacking
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.loader import fits
 from nnrun.hydra_ext.options import TABLES
 from nnrun.hydra_ext.quoting import readable
 from nnrun.places import STUDIES
 from nnrun.validate import known_keys
-from nnrun.words import listing
 
 BY_SHELL = "quote it for the shell and for Hydra, as in 'features.terms={}'"
 """How what Hydra's grammar refuses is mostly mended."""
@@ -104,10 +104,7 @@ def _wrong_key(key: str, option: Any, loader: ConfigLoader) -> Issue:
     """Say that a key is none, or none of the option that was chosen of its group."""
     group, _, name = key.partition(".")
     having = _options_with(group, name, loader) if option and name else []
-    if having:
-        verb = "has" if len(having) == 1 else "have"
-        return Issue(key, None, f"{group}={option} has no {name}", f"{listing(having, 8)} {verb}")
-    return _unknown(key)
+    return lacking(group, option, name, None, having) if having else _unknown(key)
 
 
 def _unknown(key: str) -> Issue:
