@@ -64,6 +64,7 @@ class Check(Callback):
             _refuse_grid(config)
             with _refusing():
                 _require_one_study(config)
+            folders.will_make(Path(str(config.hydra.sweep.dir)))
         if config.hydra.launcher._target_ != OWN_LAUNCHER:
             from nnrun.hydra_ext.ending import finish_later
             from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep, states

@@ -15,6 +15,7 @@ from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.loader import fits
 from nnrun.hydra_ext.options import TABLES
 from nnrun.hydra_ext.quoting import readable
+from nnrun.hydra_ext.refusals import HYDRAS_KEYS
 from nnrun.places import STUDIES
 from nnrun.validate import known_keys
 
@@ -26,7 +27,7 @@ def in_our_words(error: Exception) -> InputError:
     """Turn an error of Hydra or OmegaConf into ours; an InputError stays what it is."""
     if isinstance(error, InputError):
         return error
-    text = _one_line(error)
+    text, cause = _one_line(error), error.__cause__ or error.__context__
     if isinstance(error, MissingConfigException):
         return InputError(_missing(error, text))
     if isinstance(error, OverrideParseException):
@@ -41,10 +42,12 @@ def in_our_words(error: Exception) -> InputError:
     wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if isinstance(error, ConfigCompositionException) and wrong_key:
         key, at, package = wrong_key[1].partition("@")
+        if key.startswith("hydra.") and cause is not None:
+            return InputError(Issue(key, None, _first_line(cause), HYDRAS_KEYS))
         return InputError(_wrong_package(key, package) if at else _unknown(key))
     merging = re.fullmatch(r"Error merging override (.*)", text)
-    if merging and error.__context__ is not None:
-        return InputError(Issue(merging[1], None, _first_line(error.__context__)))
+    if merging and cause is not None:
+        return InputError(Issue(merging[1], None, _first_line(cause)))
     return InputError(Issue("configuration", None, text))
 
 

@@ -11,6 +11,8 @@ OWN = {"hydra", "omegaconf", "antlr4", "yaml"}
 ADDED = ("hydra.mode=RUN", "hydra.mode=MULTIRUN")
 """Overrides that Hydra adds to those that were given."""
 
+HYDRAS_KEYS = "Hydra's keys are in --hydra-help"
+
 MOST_SHOWN = 300
 """Characters of an error's text."""
 
@@ -39,8 +41,8 @@ def refusal(error: BaseException, arguments: Sequence[str]) -> InputError:
     ]
     if not given:
         return InputError(Issue("command line", None, reason))
-    rule, hint = f"cannot be used by Hydra ({reason})", "Hydra's keys are in --hydra-help"
-    return InputError(Issue(" ".join(given), None, rule, hint))
+    rule = f"cannot be used by Hydra ({reason})"
+    return InputError(Issue(" ".join(given), None, rule, HYDRAS_KEYS))
 
 
 def _reason(error: BaseException) -> str:

@@ -101,7 +101,6 @@ class Batches:
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
         require_unused(folder)
-        folders.will_make(folder)
         self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 

@@ -129,6 +129,11 @@ def test_every_bad_job_of_a_sweep_is_listed(nnrun):
     assert "batch_size=0: must be greater than or equal to 1" in both
 
 
+def test_a_sweep_of_another_s_sweeper_leaves_no_folder_above_its_own(nnrun):
+    nnrun("-m", "hydra/sweeper=basic", "hydra.sweep.dir=a/b", "lr=0.1,-1", *OFF, code=2)
+    assert not list(nnrun.folder.iterdir())
+
+
 def test_what_another_s_sweeper_trained_stays_when_its_next_batch_is_bad(nnrun):
     batches = ["hydra/sweeper=basic", "hydra.sweeper.max_batch_size=1"]
     done = nnrun("-m", *batches, "lr=0.1,-1", *QUICK, *OFF, code=2)

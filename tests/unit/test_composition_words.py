@@ -178,6 +178,19 @@ def test_a_key_that_is_not_there_is_told_from_one_of_another_option(loader, over
     assert said in refusal(composed, loader, override)
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("hydra.job.num=x", "Value 'x' of type 'str' could not be converted to Integer"),
+        ("hydra.job.foo=1", "Key 'foo' not in 'JobConf' (Hydra's keys are in --hydra-help)"),
+        ("hydra.job.env_set={A:b}", "Key 'A' is not in struct (Hydra's keys are in --hydra-help)"),
+    ],
+)
+def test_what_is_wrong_with_a_key_of_hydra_s_is_said(loader, override, said):
+    found = refusal(composed, loader, override)
+    assert found.partition(": ")[2] == said
+
+
 def test_no_suggestion_is_what_was_typed():
     for key in known_keys():
         assert f"'{key}'" not in did_you_mean(key, known_keys())
