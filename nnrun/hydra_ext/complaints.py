@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from nnrun.components import lacking
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.hydra_ext.loader import fits
+from nnrun.hydra_ext.loader import applied
 from nnrun.hydra_ext.options import TABLES
 from nnrun.hydra_ext.quoting import readable
 from nnrun.hydra_ext.refusals import HYDRAS_KEYS
@@ -35,7 +35,7 @@ def in_our_words(error: Exception) -> InputError:
     several = re.match(r"Ambiguous value for argument '(.+?)' 1\. To use", text)
     if several:
         hint = f"add -m before the overrides, as in: python -m nnrun -m {several[1]}"
-        decimal = re.fullmatch(r"(.+=-?\d+),(\d+)", several[1])
+        decimal = re.fullmatch(r"(.+=-?0),(\d+)", several[1])  # 1,2 is rather two values
         if decimal:
             hint += f"; a decimal number has a point: {decimal[1]}.{decimal[2]}"
         return InputError(Issue(several[1], None, "several values need a sweep", hint))
@@ -68,7 +68,7 @@ def wrong_keys(
     issues = []
     for override in values:
         there = bare.copy()
-        if not fits(override, bare):
+        if not applied(override, bare):
             issues += [
                 _wrong_key(key, chosen.get(key.split(".")[0]), loader)
                 for key in _keys(override.key_or_group, override.value())

@@ -73,7 +73,7 @@ class Loader(ConfigLoaderImpl):
             except HydraException:
                 raise error from error.__cause__
             if run_mode == RunMode.MULTIRUN and _sweeps_groups(parsed, bare, repo):
-                refused = [one for one in values if not fits(one, bare)]
+                refused = [one for one in values if not applied(one, bare)]
                 config = compose([str(one.input_line) for one in parsed if one not in refused])
                 return _with_task(config, parsed)
             from nnrun.hydra_ext.complaints import wrong_keys
@@ -113,10 +113,10 @@ def _sweeps_groups(parsed: Sequence[Override], bare: DictConfig, repo: IConfigRe
     return any(map(repo.group_exists, [*swept, *(params or ())]))
 
 
-def fits(override: Override, bare: DictConfig) -> bool:
-    """Say whether a configuration has the key of an override, and apply it if so."""
+def applied(override: Override, config: DictConfig) -> bool:
+    """Apply an override to a configuration; say whether that has its key."""
     try:
-        ConfigLoaderImpl._apply_overrides_to_config([override], bare)
+        ConfigLoaderImpl._apply_overrides_to_config([override], config)
     except HydraException:
         return False
     return True

@@ -25,10 +25,10 @@ from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
 from nnrun.words import seeds
 
-COUNTS = (
-    *("seeds", "reached", "exhausted", "diverged", "failed", "plateaued"),
-    "reached_then_diverged",
-)
+RARE = ("failed", "plateaued", "reached_then_diverged")
+"""Counts that are told only if they are not zero."""
+
+COUNTS = ("seeds", "reached", "exhausted", "diverged", *RARE)
 
 SO_FAR = "success/so_far"
 """Curve of the share of seeds that have reached the target."""
@@ -114,7 +114,7 @@ def _figures(row: Row) -> dict[str, float]:
         or key.startswith(("success_", "samples_", "final_", "rmst", "ert"))
     }
     first = RENAMED["samples_median"]
-    rest = {k: v for k, v in figures.items() if v or k not in COUNTS[4:]}
+    rest = {k: v for k, v in figures.items() if v or k not in RARE}
     return {first: figures[first], **rest}
 
 

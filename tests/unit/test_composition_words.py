@@ -409,7 +409,8 @@ def test_what_needs_quotes_is_shown_in_quotes(loader):
 
 def test_a_decimal_comma_is_told_from_a_sweep(loader):
     assert "; a decimal number has a point: lr=0.03)" in refusal(composed, loader, "lr=0,03")
-    assert "decimal" not in refusal(composed, loader, "lr=0.1,0.2")
+    for several in ("lr=0.1,0.2", "seed=1,2", "network.hidden=2,1"):
+        assert "decimal" not in refusal(composed, loader, several)
 
 
 @pytest.mark.parametrize("raised", [PermissionError(13, "Permission denied", "outputs"),
