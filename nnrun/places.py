@@ -10,6 +10,9 @@ STUDIES = "experiments"
 STORE = "MLFLOW_TRACKING_URI"
 """Variable of the environment that names the MLflow store where nothing else does."""
 
+WEB = re.compile(r"https?:", re.IGNORECASE)
+"""How the address of a tracking server begins."""
+
 SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)")
 """Address of a SQLite file, and what follows its path."""
 

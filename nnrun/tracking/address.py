@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from nnrun.errors import InputError, Issue, masked
+from nnrun.places import WEB
 
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 
@@ -55,7 +56,7 @@ def advice(uri: str) -> str:
 
 def is_server(uri: str) -> bool:
     """Say whether a URI is that of a tracking server, which has pages of its own."""
-    return uri.lower().startswith(("http", "databricks", "uc"))
+    return bool(WEB.match(uri)) or uri.lower().startswith(("databricks", "uc"))
 
 
 def is_file(uri: str) -> bool:
@@ -157,7 +158,7 @@ def page_address(uri: str) -> str:
 
     Empty for a hosted service whose pages are not at its URI.
     """
-    if uri.lower().startswith("http"):
+    if WEB.match(uri):
         # who opens it is asked for name and password
         return re.sub(r"://[^/@]*@", "://", uri).rstrip("/")
     return "" if is_server(uri) else UI_ADDRESS

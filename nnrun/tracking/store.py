@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from nnrun.errors import InputError, Issue, masked
+from nnrun.places import WEB
 from nnrun.tracking import sqlite
 from nnrun.tracking.address import (
     advice,
@@ -108,7 +109,7 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
                 client, found = _open_sqlite(uri, path, experiment, artifacts)
                 database = sqlite.Database.at(path)
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
-        if uri.lower().startswith("http") and (unreachable(error) or passing(error)):
+        if WEB.match(uri) and (unreachable(error) or passing(error)):
             raise _away(uri, error) from error
         raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.places import SQLITE, STORE, located
+from nnrun.places import SQLITE, STORE, WEB, located
 
 SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
@@ -36,7 +36,7 @@ class Page:
     @property
     def served(self) -> bool:
         """Whether a tracking server shows it already."""
-        return self.uri.startswith("http")
+        return WEB.match(self.uri) is not None
 
     def at(self, server: str) -> list[str]:
         """Give the page's addresses on a server, the one to be opened first.
@@ -128,8 +128,8 @@ def _usable(uri: str) -> str:
     if sqlite and not Path(sqlite[2]).is_file():
         hint = "run a sweep first: python -m nnrun; or name the store: --uri sqlite:///PATH"
         raise InputError(Issue("store", Path(sqlite[2]), "there is no such file", hint))
-    if not re.match(r"(sqlite|postgresql|mysql|mssql)\b[^:]*://.|https?://.", uri):
+    if not re.match(r"(sqlite|postgresql|mysql|mssql)\b[^:]*://.|https?://.", uri, re.I):
         hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
         raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
     # a server's pages need none, and the browser asks for it
-    return uri if uri.startswith("http") else unmasked(uri, [os.environ.get(STORE)])
+    return uri if WEB.match(uri) else unmasked(uri, [os.environ.get(STORE)])
