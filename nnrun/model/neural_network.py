@@ -168,7 +168,7 @@ class NeuralNetwork:
             if not (-inf < sum(x) < inf and -inf < sum(y) < inf):
                 return False
             self._x[place], self._y[place] = x, y
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return False
         self._n_waiting = place + 1
         if self._n_waiting == len(self._x):
@@ -207,7 +207,7 @@ def _numbers(key: str, given: Any) -> Array:
     try:
         # compiled code takes no array that cannot be written to, as pandas hands out
         found: Array = np.require(given, np.float64, ["C", "W"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(Issue(key, None, f"must hold numbers: {error}")) from None
     bad = ~np.isfinite(found)
     if bad.any():

@@ -197,6 +197,7 @@ def test_first_weights_are_uniform_and_go_by_the_seed():
         ((2, 4, 1, 0.1), "hidden_layers=4: must be a list of whole numbers of 1 or more (did you"),
         ((2, [2, 0], 1, 0.1), "hidden_layers=[2,0]: must be a list of whole numbers of 1 or more"),
         ((2, "ab", 1, 0.1), "hidden_layers=ab: must be a list"),
+        ((2, None, 1, 0.1), "hidden_layers=null: must be a list"),
         ((2, [2], True, 0.1), "outputs=true: must be a whole number of 1 or more"),
         ((2, [2], 1, -0.1), "learning_rate=-0.1: must be a finite number above 0"),
         ((2, [2], 1, math.inf), "learning_rate=inf: must be a finite number above 0"),
@@ -230,6 +231,7 @@ def test_every_wrong_argument_is_named_at_once():
         ([[1, 2, 3], [1, 2, math.inf]], [1, 1], "finite numbers, and does not in row 1"),
         (["a", "b", "c"], [1], "x: must hold numbers: could not convert string to float: 'a'"),
         ({1, 2, 3}, [1], "x: must hold numbers"),
+        ([10**400, 2, 3], [1], "x: must hold numbers: int too large to convert to float"),
         ([1, 2, 3], None, "y: must hold finite numbers"),
     ],
 )  # fmt: skip
