@@ -4,6 +4,7 @@
 - ``loader``: composes as Hydra does, and refuses what Hydra stumbles over; ``options``: what is
   chosen of a group.
 - ``planning``, ``grid``, ``draws``, ``ranges``: from the arguments of a sweep to its jobs.
+- ``quoting``: values that can only be meant as text.
 - ``flags``, ``own_keys``, ``refusals``: Hydra's flags, its own keys, and what it cannot use.
 - ``compose``, ``template``, ``resolve``: a job's configuration in a millisecond or two.
 - ``jobs``, ``yaml_text``: a job's folder, log and callbacks, as Hydra's launchers leave them.

@@ -10,6 +10,8 @@ For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotli
 - ``asked``: what they were asked for.
 - ``styles``: the palette, the style sheet, a colour and a dash pattern for each setting.
 - ``axes``: scales, ticks and words on an axis.
+- ``names``: names in lines that fit, or cut so that they differ; ``fitted``: titles that end where
+  their figure does; ``fonts``: letters that the house's font lacks.
 - ``labels``: names of lines, beside their ends or in a legend.
 - ``colours``: scales of colour for values, and their key.
 - ``facets``: which settings are drawn together, in one panel or in small multiples.

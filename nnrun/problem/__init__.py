@@ -5,5 +5,8 @@
   ``patterns`` and ``surfaces``; what they share is in ``drawn``, ``noise`` and ``balance``.
 - ``features``: what a network gets as inputs: ``terms`` and ``expansions`` of the problem's own.
 - ``soundness``: whether anybody's data are what they say.
-- ``table``: real data, from a CSV or Parquet file or from scikit-learn's bundled sets.
+- ``table``, ``bundled``: real data, from a file or from scikit-learn.
+- ``files``, ``cells``: cells as they stand in a file, and what they mean; ``flaws``,
+  ``lookalikes``: what could be misread, and is refused; ``understood``: what the user is told.
+- ``columns``, ``encoding``, ``encoder``: from columns to inputs and targets.
 """
