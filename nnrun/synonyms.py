@@ -27,7 +27,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         (["network"], "model net mlp"),
         (["penalties.l2", "l2"], "alpha l2reg l2penalty ridge"),
         (["penalties.l1", "l1"], "l1reg l1penalty lasso"),
-        (["penalties.weight_decay", "weight_decay"], "wd decoupledweightdecay"),
+        (["penalties.weight_decay", "weight_decay"], "wd weightdecay decoupledweightdecay"),
         (["optimizer"], "solver optim optimiser updater"),
         (["optimizer.beta1", "beta1"], "betas beta"),
         (["optimizer.epsilon", "epsilon"], "eps adamepsilon"),

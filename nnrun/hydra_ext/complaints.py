@@ -14,7 +14,7 @@ from nnrun.components import lacking
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.loader import applied
 from nnrun.hydra_ext.options import TABLES
-from nnrun.hydra_ext.quoting import readable
+from nnrun.hydra_ext.quoting import as_list, readable
 from nnrun.hydra_ext.refusals import HYDRAS_KEYS
 from nnrun.places import STUDIES
 from nnrun.validate import known_keys
@@ -38,6 +38,10 @@ def in_our_words(error: Exception) -> InputError:
         decimal = re.fullmatch(r"(.+=-?0),(\d+)", several[1])  # 1,2 is rather two values
         if decimal:
             hint += f"; a decimal number has a point: {decimal[1]}.{decimal[2]}"
+        if several[1].lower().endswith(TABLES):
+            key, _, value = several[1].partition("=")
+            whole = quote(f'{key}="{value}"')
+            hint += f"; one name with a comma in it: {whole}"
         return InputError(Issue(several[1], None, "several values need a sweep", hint))
     wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
     if isinstance(error, ConfigCompositionException) and wrong_key:
@@ -153,18 +157,37 @@ def _meant(key: str) -> str:
 
 def _not_read(error: OverrideParseException, text: str) -> Issue:
     reason = text.split(" See https", 1)[0]
+    if "missing EQUAL" in reason:
+        return _no_assignment(str(error.override))
     hint = BY_SHELL.format('[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]")
-    meant = readable(error.override)
     if "LexerNoViableAlt" in reason:
         reason = "it has characters that Hydra takes only in quotes"
-    if meant is not None:
+    rewritten, meant = as_list(error.override), readable(error.override)
+    if rewritten is not None:
+        hint = f"did you mean {rewritten}?"
+    elif meant is not None:
         hint = f"quote it for the shell and for Hydra: {quote(meant)}"
     return Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint)
+
+
+def _no_assignment(typed: str) -> Issue:
+    """Say how a key is set, of what has no equals sign."""
+    hint = "without spaces around '=' and ','"
+    colon = re.fullmatch(r"([A-Za-z_][\w.]*):(.+)", typed)
+    if colon:
+        hint = f"did you mean {colon[1]}={colon[2]}?"
+    elif typed in known_keys():
+        hint = f"{hint}, as in {typed}=VALUE"
+    return Issue(f"'{typed}'", None, "must be written key=value", hint)
 
 
 def _missing(error: MissingConfigException, text: str) -> Issue:
     path = error.missing_cfg_file or ""
     group, _, option = str(path).rpartition("/")
+    if group.startswith("data/") and option.lower().endswith(TABLES):
+        group, option = "data", str(path).removeprefix("data/")
+    if group.startswith(f"{STUDIES}/") and option.lower().endswith((".yaml", ".yml")):
+        group, option = STUDIES, str(path).removeprefix(f"{STUDIES}/")
     if group.startswith(f"{STUDIES}/"):
         hint = f"in a study: 'override /{group.partition('/')[2]}: {option}'"
         return Issue(str(path), None, "is no file of options", hint)
@@ -173,4 +196,6 @@ def _missing(error: MissingConfigException, text: str) -> Issue:
     hint = did_you_mean(option, error.options)
     if group == "data" and option.lower().endswith(TABLES):
         hint = f"did you mean data=table data.path={option} data.label=COLUMN?"
+    if group == STUDIES and not hint.startswith("did"):
+        hint += f"; yours: --config-dir FOLDER {STUDIES}=NAME for FOLDER/{STUDIES}/NAME.yaml"
     return Issue(group, option, f"is not an option of the group '{group}'", hint)

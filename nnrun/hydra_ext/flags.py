@@ -8,6 +8,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
+from nnrun.synonyms import SYNONYMS
 
 SHELLS = ("bash", "fish", "zsh")
 UNKNOWN = "unrecognized arguments: "
@@ -54,7 +55,20 @@ class Refusal:
         if not message.startswith(UNKNOWN):
             raise InputError(Issue("command line", None, message))
         given = message.removeprefix(UNKNOWN).split()[0]
-        raise InputError(Issue(given, None, "is not a flag", did_you_mean(given, self._flags)))
+        hint = _key_of(given) or did_you_mean(given, self._flags)
+        raise InputError(Issue(given, None, "is not a flag", hint))
+
+
+def _key_of(given: str) -> str:
+    """Say how a key is set that was written as a flag; nothing if it is none."""
+    from nnrun.validate import known_keys
+
+    name, _, value = given.lstrip("-").partition("=")
+    key = name.replace("-", "_")
+    if key not in known_keys():
+        other = SYNONYMS.get(key.replace("_", "").lower(), ())
+        key = next((one for one in other if one in known_keys()), "")
+    return f"keys have no dashes: {key}={value or 'VALUE'}" if key else ""
 
 
 def _require_install(overrides: Sequence[str]) -> None:

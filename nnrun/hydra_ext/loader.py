@@ -6,6 +6,7 @@ which is composed and checked with all of its values.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import hydra._internal.hydra as hydra_main
@@ -14,7 +15,7 @@ from hydra._internal.config_repository import IConfigRepository
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, Node, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -50,7 +51,7 @@ class Loader(ConfigLoaderImpl):
         try:
             parsed, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
             self._require_options(parsed, repo)
-            return self._composed(compose, parsed, repo, run_mode)
+            return _with_home(self._composed(compose, parsed, repo, run_mode))
         except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
             raise
         except Exception as error:  # Hydra checks little of what it is given
@@ -120,6 +121,16 @@ def applied(override: Override, config: DictConfig) -> bool:
     except HydraException:
         return False
     return True
+
+
+def _with_home(config: DictConfig) -> DictConfig:
+    """Take ``~`` in the folders of runs and sweeps for the home folder, as shells do."""
+    for part in (config.hydra.run, config.hydra.sweep):
+        node = part._get_node("dir") if isinstance(part, DictConfig) else None
+        folder = str(node._value()) if isinstance(node, Node) else ""
+        if folder.startswith("~"):
+            part.dir = str(Path(folder).expanduser())
+    return config
 
 
 def _with_task(config: DictConfig, parsed: Sequence[Override]) -> DictConfig:

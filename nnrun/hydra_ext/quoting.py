@@ -44,9 +44,26 @@ def readable(override: str) -> str | None:
     key, value = parts.groups()
     if CALL.search(value) or set(value) & set('"{}'):
         return None
-    guesses = ["".join(map(_as_text, re.split(r"([\[\],])", value)))]
+    pieces = re.split(r"([\[\],])", value)
+    # a bracket that opens in one piece and closes in another is no part of a text
+    whole = all(piece.count("(") == piece.count(")") for piece in pieces)
+    guesses = ["".join(map(_as_text, pieces))] if whole else []
     guesses += [] if set(value) & set("[]") else [_as_text(value)]
     return next((f"{key}={guess}" for guess in guesses if _reads(f"{key}={guess}")), None)
+
+
+def as_list(override: str) -> str | None:
+    """Write a value as Hydra's list that is one in another notation; None if it is none.
+
+    Example:
+        >>> as_list("network.hidden=(4,4)"), as_list("lr=0.1,0.2,"), as_list("lr=0.1")
+        ('network.hidden=[4,4]', 'lr=0.1,0.2', None)
+    """
+    round_brackets = re.fullmatch(r"([\w.]+=)\(([^()]+)\)", override)
+    guess = f"{round_brackets[1]}[{round_brackets[2].rstrip(' ,')}]" if round_brackets else ""
+    if override.endswith(","):
+        guess = override.rstrip(" ,")
+    return guess if guess and _reads(guess) else None
 
 
 def _quoted(argument: str) -> str:

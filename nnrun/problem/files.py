@@ -26,6 +26,12 @@ FOUND = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 ENDINGS = (*SEPARATORS, ".parquet", ".pq")
 UNNAMED = ("Unnamed: ", "__index_level_")  # what pandas calls an index without a name
+OTHERS = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "save it as CSV UTF-8"),
+    **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "unpack it first"),
+}
+"""What to do about files of other endings."""
+
 FEWEST_ROWS = 4
 TRIED, BEGINNING = 20, 1 << 20
 """Rows by which a separator is found, and characters among which they are looked for."""
@@ -91,8 +97,11 @@ def _check_file(file: Path) -> None:
         rule = f"is not there; looked in {folder}"
         tables = [other.name for other in folder.glob("*") if other.suffix in ENDINGS]
         hint = did_you_mean(file.name, tables) if tables else ""
+        if file.parts[:1] and len(file.parts[0]) > 2 and file.parts[0].endswith(":"):  # no drive
+            rule, hint = "is an address, not a file", "download it first"
     elif file.suffix.lower() not in ENDINGS:
         rule, hint = f"has the unknown ending '{file.suffix}'", f"known: {listed(ENDINGS)}"
+        hint = OTHERS.get(file.suffix.lower(), hint)
     elif not file.stat().st_size:
         rule = "is empty"
     else:

@@ -1,5 +1,6 @@
 """What keeps a column from being learned from: the broken rule and the likely fix."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,10 @@ def _alike(texts: "pd.Series") -> Flaw | None:
     pair = alike(list(distinct))
     if pair is None:
         return None
-    one, other = (f"{_said(distinct.iloc[i])} in row {distinct.index[i]}" for i in pair)
+    words = [_said(distinct.iloc[i]) for i in pair]
+    if len({unicodedata.normalize("NFKC", word) for word in words}) == 1:
+        words = [ascii(distinct.iloc[i]) for i in pair]  # else nobody sees the difference
+    one, other = (f"{word} in row {distinct.index[i]}" for word, i in zip(words, pair, strict=True))
     return f"has {one} and {other}, which hardly differ", "write them alike if they are the same"
 
 

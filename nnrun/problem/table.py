@@ -13,6 +13,7 @@ from nnrun.problem.files import FOUND, UNNAMED, read_file
 from nnrun.problem.flaws import Flaw, Inspector
 from nnrun.problem.problem import DATA, Problem
 from nnrun.problem.understood import gaps, told
+from nnrun.words import things
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,10 +102,14 @@ class Table(Split):
         ]
         rule = "is the label, which can only be learned"
         issues += [Issue(key, name, rule) for key, name in inputs if name == self._label]
-        for name in columns:
-            if name.startswith(UNNAMED) and name not in drop:
-                rule = "has a column without a name; if it holds row numbers, it is no input"
-                issues.append(Issue("path", self.path, rule, f"data.drop=['{name}']"))
+        nameless = [n for n in columns if n.startswith(UNNAMED) and n not in drop]
+        if nameless and self._label not in columns:
+            rule = f"has {things(len(nameless), 'column')} without a name, and none '{self._label}'"
+            hint = "the first line has the names: remove a title that stands above them"
+            raise InputError(Issue("path", self.path, rule, hint))
+        for name in nameless:
+            rule = "has a column without a name; if it holds row numbers, it is no input"
+            issues.append(Issue("path", self.path, rule, f"data.drop=['{name}']"))
         if issues and any(number_of(name) is not None for name in columns):
             issues[0] = replace(issues[0], hint=f"{issues[0].hint}; the first line has the names")
         if len(columns) == 1 and issues:

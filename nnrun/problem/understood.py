@@ -10,7 +10,7 @@ from nnrun.errors import listed
 from nnrun.problem.cells import MISSING, Cells, printable
 from nnrun.problem.columns import Kind, categories, kind_of, numbers
 from nnrun.problem.encoder import Encoder
-from nnrun.problem.files import TableFile
+from nnrun.problem.files import FEWEST_ROWS, TableFile
 from nnrun.problem.problem import Problem
 from nnrun.words import things
 
@@ -117,3 +117,13 @@ def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str
         elif name != encoder.label and known.nunique() == 1:
             only = categories(known, in_order=False)[1][0]
             yield f"note: {name} is {only} in every row that has a value"
+        elif name != encoder.label and _counts_rows(known):
+            drop = f"data.drop=['{name}']"
+            yield f"note: {name} is one more in every row; if it only counts them: {drop}"
+
+
+def _counts_rows(known: "pd.Series") -> bool:
+    """Say whether a column's numbers are 1, 2, 3, ... or go on from another one."""
+    if kind_of(known) is not Kind.NUMBER or len(known) < FEWEST_ROWS:
+        return False
+    return bool(np.all(np.diff(numbers(known)) == 1))

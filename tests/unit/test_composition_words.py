@@ -115,6 +115,12 @@ def refusal(act, *arguments):
          "count (for a sweep over them: -m data=xor,moons)"),
         ("experiments=[small,big]", "-m experiments=small,big"),
         ("data=flowers.csv", "(did you mean data=table data.path=flowers.csv data.label=COLUMN?)"),
+        ("data=./t/flowers.csv", "(did you mean data=table data.path=./t/flowers.csv data.label="),
+        ("data=/t/flowers.csv", "(did you mean data=table data.path=/t/flowers.csv data.label="),
+        ("experiments=mine_alone", "; yours: --config-dir FOLDER experiments=NAME for "
+         "FOLDER/experiments/NAME.yaml)"),
+        ("experiments=my/experiments/mine.yaml", "experiments=my/experiments/mine.yaml: is not an "
+         "option of the group 'experiments' (known: "),
         ("optimizer=SGD", "optimizer=SGD: is not an option of the group 'optimizer' "
          "(did you mean 'sgd'?)"),
         ("data=XOR", "(did you mean 'xor'?)"),
@@ -170,6 +176,7 @@ def test_each_swept_value_of_a_group_is_an_option(loader, override, said):
         ("n_jobs=4", "(did you mean 'executor.workers'?)"),
         ("output_dir=x", "(did you mean 'hydra.run.dir'?)"),
         ("dataset=xor", "(did you mean 'data'?)"),
+        ("weight_decay=0.1", "(did you mean 'penalties.weight_decay'?)"),
         ("foo.bar=3", "foo.bar: is not a known key (known: animate,"),
         ("lr.x=3", "lr.x: is not a known key"),
     ],
@@ -405,6 +412,42 @@ def test_what_needs_quotes_is_shown_in_quotes(loader):
         "'data.path=größe.csv': cannot be read: it has characters that Hydra takes only in quotes "
         """(quote it for the shell and for Hydra: 'data.path="größe.csv"')"""
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("lr:0.1", "did you mean lr=0.1?"),
+        ("lr", "without spaces around '=' and ',', as in lr=VALUE"),
+        ("0.2", "without spaces around '=' and ','"),
+    ],
+)
+def test_what_has_no_equals_sign_is_told_how_a_key_is_set(loader, typed, hint):
+    assert refusal(composed, loader, typed) == f"'{typed}': must be written key=value ({hint})"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("network.hidden=(4,4)", "(did you mean network.hidden=[4,4]?)"),
+        ("network.hidden=(4,)", "(did you mean network.hidden=[4]?)"),
+        ("lr=0.1,0.2,", "(did you mean lr=0.1,0.2?)"),
+        (
+            "lr=linspace(0,1,3)",
+            """(quote it for the shell and for Hydra: 'lr="linspace(0,1,3)"')""",
+        ),
+        ("data.path=a,b.csv", """; one name with a comma in it: 'data.path="a,b.csv"')"""),
+    ],
+)
+def test_a_remedy_is_one_that_hydra_reads(loader, typed, hint):
+    assert refusal(composed, loader, typed).endswith(hint)
+
+
+@pytest.mark.parametrize("part", ["run", "sweep"])
+def test_results_may_go_to_the_home_folder(loader, part, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    config = composed(loader, f'hydra.{part}.dir="~/results"')
+    assert config.hydra[part].dir == "/home/ada/results"
 
 
 def test_a_decimal_comma_is_told_from_a_sweep(loader):

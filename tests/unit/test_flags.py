@@ -36,6 +36,9 @@ def test_the_folder_of_own_configuration_is_found():
     ("given", "words"),
     [
         ("lr=1 --multirum", "--multirum: is not a flag (did you mean '--multirun'?)"),
+        ("--lr=0.1", "--lr=0.1: is not a flag (keys have no dashes: lr=0.1)"),
+        ("--batch-size 4", "--batch-size: is not a flag (keys have no dashes: batch_size=VALUE)"),
+        ("--learning-rate=1", "(keys have no dashes: lr=1)"),
         ("--config-dir", "command line: argument --config-dir/-cd: expected one argument"),
         ("--info nope", "invalid choice: 'nope' (choose from"),
         ("--experimental-rerun f.pkl", "--experimental-rerun=f.pkl: runs whatever a pickle holds"),

@@ -1,5 +1,7 @@
 """Tables as strangers have them: each is read right, or refused with the row and the remedy."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,6 +137,9 @@ READ = {
     "case that is meant": (
         {"z": ["Aa", "aa", "AA"]}, {"categorical": ("z",)}, "z (3 categories: AA 8, Aa 8, aa 8)",
     ),
+    "row numbers": (
+        {}, {}, "note: x is one more in every row; if it only counts them: data.drop=['x']",
+    ),
     "notes on words": (
         {"kind": ["NA", "EU", "ASIA"]}, {},
         "note: 'NA' is a class of kind, like any other; data.missing_words=['NA'] takes it for",
@@ -209,6 +214,10 @@ REFUSED = {
         ["Yes", "yes", "no"], "has 'Yes' in row 2 and 'yes' in row 3, which hardly differ (write "
         "them alike if they are the same, or data.drop=['z'], data.categorical=['z'])",
     ),
+    "accents in two ways": (
+        ["caf\u00e9", "cafe\u0301"],
+        "has 'caf\\xe9' in row 2 and 'cafe\\u0301' in row 3, which hardly differ",
+    ),
     "spaces within": (["New York", "New  York"], "has 'New York' in row 2 and 'New  York'"),
     "zeros in front": (["a", "01", "b", "1"], "has '01' in row 3 and '1' in row 5, which hardly"),
     "no value": (["", "NA", "?"], "holds no value (data.drop=['z'])"),
@@ -252,6 +261,34 @@ def test_decimal_commas_beside_decimal_points_have_one_remedy(table):
         table(content, decimal="comma").problem()
 
 
+def test_a_title_above_the_names_is_told_from_columns_without_one(table):
+    with pytest.raises(InputError) as refused:
+        table(f"Report of 2024,,\n{text(z=[1])}").problem()
+    assert len(str(refused.value).splitlines()) == 1
+    assert (
+        "has 2 columns without a name, and none 'kind' (the first line has the names: remove a "
+        in (str(refused.value))
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("t.xlsx", "has the unknown ending '.xlsx' (save it as CSV UTF-8)"),
+        ("t.csv.gz", "has the unknown ending '.gz' (unpack it first)"),
+        ("t.json", "has the unknown ending '.json' (known: .csv"),
+    ],
+)
+def test_files_of_other_programs_have_a_way_in(table, name, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        table("x", name).problem()
+
+
+def test_an_address_is_no_file():
+    with pytest.raises(InputError, match="is an address, not a file"):
+        Table(path="https://example.org/t.csv", label="kind").problem()
+
+
 def test_a_label_without_value_names_the_word(table):
     with pytest.raises(InputError, match=r"no value in 12 rows: 'NA', first in row 3 \(remove the"):
         table(text(kind=["1", "NA"])).problem()
@@ -281,12 +318,14 @@ def test_the_plan_shows_what_was_read_once_for_equal_data(table, capsys):
         "label kind: 2 classes: ja 12, nein 12",
         "inputs: x 0 to 23 (numbers); wall (2 categories: None 12, brick 12)",
         "missing: none",
+        "note: x is one more in every row; if it only counts them: data.drop=['x']",
         "note: 'None' is a category of wall, like any other; data.missing_words=['None'] takes it "
         "for missing",
         "table other.csv: 24 rows, 18 to train on, 6 held out",
         "label kind: 2 classes: ja 12, nein 12",
         "inputs: x 0 to 23 (numbers)",
         "missing: none",
+        "note: x is one more in every row; if it only counts them: data.drop=['x']",
     ]
     assert one == other
 

@@ -445,8 +445,8 @@ def test_a_missing_file_says_where_it_was_looked_for(written, tmp_path, monkeypa
 
 def test_a_folder_and_an_unknown_ending_are_refused(written, tmp_path):
     assert "is a folder, not a file" in refusal(path=str(tmp_path), label="y")
-    message = refusal(path=written("x", "t.xlsx"), label="y")
-    assert "has the unknown ending '.xlsx' (known: .csv, .tsv, .parquet, .pq)" in message
+    message = refusal(path=written("x", "t.sav"), label="y")
+    assert "has the unknown ending '.sav' (known: .csv, .tsv, .parquet, .pq)" in message
 
 
 def test_a_forbidden_file_is_refused(written, monkeypatch):
