@@ -34,7 +34,7 @@ CASES = {
     "unknown group": (["featres=raw"], "did you mean 'features'?"),
     "unknown study": (["experiments=learning_rat"], "did you mean 'learning_rate'?"),
     "open bracket": (["network.hidden=[2"], "cannot be read"),
-    "no value": (["lr"], "cannot be read"),
+    "no value": (["lr"], "must be written key=value"),
     "empty value": (["lr="], "lr=: must be a number"),
     "sweep without -m": (["lr=0.1,0.2"], "several values need a sweep (add -m"),
     # values
