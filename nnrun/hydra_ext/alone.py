@@ -10,9 +10,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nnrun.config import Job
-from nnrun.errors import InputError, TrainingFailed
+from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.hydra_ext.check import read_config
-from nnrun.hydra_ext.folders import forget
+from nnrun.hydra_ext.folders import clear, forget
 from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
@@ -44,8 +44,10 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     alone = hydra.mode != RunMode.MULTIRUN
     # outputs/ and relative paths are where the command was given, in sweeps, too
     with _where_started(hydra.runtime.cwd), interrupts_held() as interrupt:
-        with _forgotten_if_bad(hydra) if alone else nullcontext():
+        with _forgotten_if_bad(hydra):
             job = read_config(config)
+            if not alone:
+                _require_no_plan(job)
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )
@@ -87,12 +89,20 @@ def _forgotten_if_bad(hydra: Any, *more: str) -> Iterator[None]:
 
 def _forget(hydra: Any, *more: str) -> None:
     subdir = [hydra.output_subdir] if hydra.output_subdir else []
-    forget(output_folder(hydra), *subdir, f"{hydra.job.name}.log", *more)
+    take = forget if hydra.mode != RunMode.MULTIRUN else clear
+    take(output_folder(hydra), *subdir, f"{hydra.job.name}.log", *more)
 
 
 def output_folder(hydra: Any) -> Path:
     """Return a job's folder as the user would write it, relative to where the command was given."""
     return Path(os.path.relpath(hydra.runtime.output_dir, hydra.runtime.cwd))
+
+
+def _require_no_plan(job: Job) -> None:
+    """Check that no plan is asked of Hydra's sweeper and launcher: they hand us job after job."""
+    if job.plan_only:
+        hint = "leave hydra/sweeper or hydra/launcher as it is"
+        raise InputError(Issue("plan_only", True, "needs nnrun's own sweeper or launcher", hint))
 
 
 def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], None]) -> None:

@@ -64,16 +64,38 @@ class Check(Callback):
             _refuse_grid(config)
             with _refusing():
                 _require_one_study(config)
-            folders.will_make(Path(str(config.hydra.sweep.dir)))
-        if config.hydra.launcher._target_ != OWN_LAUNCHER:
-            from nnrun.hydra_ext.ending import finish_later
-            from nnrun.pipeline.finish import ForeignSweep, finish_foreign_sweep, states
-
+        targets = config.hydra.sweeper._target_, config.hydra.launcher._target_
+        if targets == (OWN_SWEEPER, OWN_LAUNCHER):
+            return
+        with suppress(OmegaConfBaseException):  # Hydra meets it next
             folder = Path(str(config.hydra.sweep.dir))
-            overrides = list(config.hydra.overrides.task)
-            sweep = ForeignSweep(folder, overrides, states(folder))
-            Check.foreign_sweep = sweep
-            finish_later(lambda: finish_foreign_sweep(sweep))
+            folders.will_make(folder)  # Hydra's sweeper makes it without asking
+            if config.hydra.launcher._target_ == OWN_LAUNCHER:
+                return
+            Check.foreign_sweep = _foreign_sweep(folder, list(config.hydra.overrides.task))
+
+
+def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
+    """Return a sweep of a launcher that is not ours; it is finished when Hydra is done."""
+    from nnrun.hydra_ext.ending import finish_later
+    from nnrun.pipeline.claim import require_unused
+    from nnrun.pipeline.finish import ForeignSweep, states
+
+    with _refusing():
+        require_unused(folder)
+    sweep = ForeignSweep(folder, overrides, states(folder))
+    finish_later(lambda: _finish(sweep))
+    return sweep
+
+
+def _finish(sweep: "ForeignSweep") -> int:
+    """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
+    from nnrun.pipeline.finish import finish_foreign_sweep
+
+    if sweep.begun():
+        return finish_foreign_sweep(sweep)
+    folders.forget(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
+    return 0
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:

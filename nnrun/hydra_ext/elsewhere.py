@@ -10,14 +10,12 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from nnrun.errors import TrainingFailed
-from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.track import Runs
@@ -62,8 +60,6 @@ def run_elsewhere(
     if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = Path(str(master.hydra.sweep.dir))
-    require_unused(folder)
-    folders.will_make(folder)
     sweep = Check.foreign_sweep
     assert sweep is not None
     asked = jobs[0].tracking

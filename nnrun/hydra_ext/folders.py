@@ -95,6 +95,12 @@ def forget(folder: Path, *names: str) -> None:
         folder: Of a run or sweep.
         names: Of files, and of the folder that holds Hydra's own.
     """
+    clear(folder, *names)
+    take_back()
+
+
+def clear(folder: Path, *names: str) -> None:
+    """Take back what Hydra put into one job's folder, whatever the others of its sweep did."""
     for path in (folder / name for name in names):
         if path.is_dir():
             for own in HYDRAS:
@@ -103,7 +109,6 @@ def forget(folder: Path, *names: str) -> None:
         else:
             path.unlink(missing_ok=True)
     _remove_if_empty(folder)
-    take_back()
 
 
 def take_back() -> None:

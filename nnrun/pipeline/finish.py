@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -195,16 +194,15 @@ def states(folder: Path) -> dict[Path, State]:
 def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
     """Finish a sweep whose jobs were run one by one by a launcher that is not ours.
 
+    Args:
+        sweep: It has begun.
+
     Returns:
         The exit code of the process: 0, or 1 if a job failed.
     """
     clock = Clock()
     paths = [path for path, seen in states(sweep.folder).items() if sweep.before.get(path) != seen]
     records = read_records(paths)
-    if not records and not sweep.plan:
-        with suppress(OSError):  # its input was bad: nothing was begun
-            sweep.folder.rmdir()
-        return 0
     runs = sweep.runs
     if records and runs is None:
         first = records[0].meta
@@ -240,6 +238,10 @@ class ForeignSweep:
     plan: list[Planned] = field(default_factory=list)
     runs: Runs | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def begun(self) -> bool:
+        """Tell whether jobs were planned or run; not so where the input was bad."""
+        return bool(self.plan) or states(self.folder) != self.before
 
     def addresses(self) -> Iterator[str | None]:
         """Yield what may be the store's, with its password: records do not keep that."""

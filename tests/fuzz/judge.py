@@ -6,7 +6,9 @@ from tests.fuzz.start import Outcome
 
 CODES = (0, 1, 2)
 TRACEBACK = "Traceback (most recent call last)"
+RESULTS = "results: "
 SAME = re.compile(r"(\S+?)(?:=\S*)?: .*\(did you mean '(\S+)'\?\)")
+WARNING = re.compile(r"[\w/]+\.py:\d+: \w*Warning: .{40}")
 SYSTEMS = ("Errno", "training failed", "failed", "cannot be written", "refused", "warning:")
 """Words that say why an exit code is 1."""
 
@@ -17,13 +19,23 @@ def fault(outcome: Outcome) -> str:
         return "hang"
     if TRACEBACK in outcome.output or "Exception ignored" in outcome.output:
         return f"traceback: {_innermost(outcome.output)}"
+    if warned := WARNING.search(outcome.output):
+        return f"a warning of Python's: {warned[0]}"
     if outcome.code not in CODES:
         return f"exit code {outcome.code}"
     if outcome.code == 2:
-        return _left(outcome) or _words(outcome)
+        trained = RESULTS in outcome.output  # before a job turned out to be bad
+        return ("" if trained else _left(outcome)) or _words(outcome)
+    if outcome.code == 0 and _only_plans(outcome):
+        return _left(outcome)
     if outcome.code == 1 and not any(word in outcome.output for word in SYSTEMS):
         return f"exit code 1 without a reason: {_last_line(outcome.output)}"
     return ""
+
+
+def _only_plans(outcome: Outcome) -> bool:
+    said = [word for word in outcome.arguments if word.startswith("plan_only=")]
+    return said[-1:] == ["plan_only=true"]
 
 
 def _left(outcome: Outcome) -> str:

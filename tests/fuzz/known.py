@@ -27,6 +27,16 @@ TRACEBACKS = [
     ("-m hydra=glob(x*)", "hydra=glob(x*)"),
     ("lr=1 --nope", "--nope: is not a flag"),
     ("hydra.run.dir=a/b continue_from=nope", "continue_from=nope: does not exist"),
+    (
+        "-m hydra/launcher=basic hydra/sweeper=basic plan_only=true hydra.sweep.dir=a/b",
+        "plan_only=true: needs nnrun's own sweeper or launcher",
+    ),
+    ("-m hydra/launcher=basic hydra/sweeper=basic lr=-1 hydra.sweep.dir=a/b", "lr=-1: must be"),
+    (
+        "-m hydra/launcher=basic hydra/sweeper=basic hydra.sweep.dir=done",
+        "output folder=done: holds the results of another run or sweep",
+    ),
+    ("-m hydra/sweeper=basic hydra.sweep.dir=${nope}", "Interpolation key 'nope' not found"),
     ("hydra.run.dir=null", "hydra.run.dir=null"),
 ]
 """Arguments, refused with exit code 2, and words of the answer."""

@@ -11,12 +11,11 @@ QUICK = ["budget=300", "seeds=2", "evals=6", "tracking=off", "report=off"]
 CHANGE = "hydra.job.chdir=true"
 TABLE = ["data=table", "data.path=t.csv", "data.label=kind"]
 GOES_ON = ["continue_from=done", "keep_state=true", "evals=4"]  # the budget is 300, not 200
-STARTS = ["init=saved", "init.path=done", "report=html", "report.study=page.md.j2"]
+STARTS = ["init=saved", "init.path=done"]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "page.md.j2").write_text("A page.\n")
     return furnish(tmp_path)
 
 
@@ -36,11 +35,24 @@ def test_relative_paths_are_where_the_command_was_given(folder, mode, more):
     pd.testing.assert_frame_equal(
         *(package.load(made).trials.drop(columns=["ns_per_sample"]) for made in (stayed, changed))
     )
-    if more is STARTS:
-        assert (changed / "page.md").read_text() == "A page."
 
 
-@pytest.mark.parametrize("mode", [[], ["-m"], ["-m", "hydra/launcher=basic"]])
+def test_a_page_of_a_study_is_found_there(folder):
+    (folder / "page.md.j2").write_text("A page.\n")
+    made = folders_of(folder, *QUICK, CHANGE, "report=html", "report.study=page.md.j2")
+    assert (made / "page.md").read_text() == "A page."
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        [],
+        ["-m"],
+        ["-m", "hydra/launcher=basic"],
+        ["-m", "hydra/sweeper=basic", "hydra.sweep.dir=a/b"],
+    ],
+    ids=" ".join,
+)
 def test_a_plan_is_shown_and_leaves_nothing(folder, mode):
     ended = start_in(folder, [*mode, *QUICK, CHANGE, "plan_only=true", "cache=off"])
     assert ended.code == 0
