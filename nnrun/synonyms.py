@@ -83,6 +83,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         (["table"], "tabular dataframe"),
         (["digits"], "mnist"),
         (["seed"], "default"),
+        (["accuracy"], "acc valacc valaccuracy testacc testaccuracy"),
+        (["test_loss"], "loss valloss validationloss evalloss"),
         (["off"], "none null false no disabled"),
         (["mlflow", "html"], "true yes on enabled"),
     )

@@ -163,7 +163,9 @@ def _not_read(error: OverrideParseException, text: str) -> Issue:
     if "LexerNoViableAlt" in reason:
         reason = "it has characters that Hydra takes only in quotes"
     rewritten, meant = as_list(error.override), readable(error.override)
-    if rewritten is not None:
+    if re.search(r"=\w+\([\d.e, +-]+\)$", error.override) and "Unknown function" in reason:
+        hint = "give the values, a,b,c, or range(FROM,TO,STEP)"
+    elif rewritten is not None:
         hint = f"did you mean {rewritten}?"
     elif meant is not None:
         hint = f"quote it for the shell and for Hydra: {quote(meant)}"

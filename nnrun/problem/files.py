@@ -144,6 +144,10 @@ def _read_text(file: Path) -> TableFile:
 def _text_of(file: Path) -> str:
     """Decode a file: UTF-8, or UTF-16 if it begins with a mark that says so."""
     data = file.read_bytes()
+    if data.startswith(b"PAR1"):
+        raise _Unreadable("is a Parquet file", "name it .parquet")
+    if data.startswith(b"PK\3\4"):
+        raise _Unreadable("is a workbook or an archive, not text", "save it as CSV UTF-8")
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = data.decode("utf-16" if wide else "utf-8-sig")
     if "\0" in text:

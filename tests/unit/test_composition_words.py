@@ -433,9 +433,10 @@ def test_what_has_no_equals_sign_is_told_how_a_key_is_set(loader, typed, hint):
         ("network.hidden=(4,)", "(did you mean network.hidden=[4]?)"),
         ("lr=0.1,0.2,", "(did you mean lr=0.1,0.2?)"),
         (
-            "lr=linspace(0,1,3)",
-            """(quote it for the shell and for Hydra: 'lr="linspace(0,1,3)"')""",
+            "data.path=f(a,b).csv",
+            """(quote it for the shell and for Hydra: 'data.path="f(a,b).csv"')""",
         ),
+        ("lr=linspace(0,1,3)", " (give the values, a,b,c, or range(FROM,TO,STEP))"),
         ("data.path=a,b.csv", """; one name with a comma in it: 'data.path="a,b.csv"')"""),
     ],
 )

@@ -284,6 +284,18 @@ def test_files_of_other_programs_have_a_way_in(table, name, words):
         table("x", name).problem()
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PAR1\x15\xff", "is a Parquet file (name it .parquet)"),
+        (b"PK\x03\x04\x00\xff", "is a workbook or an archive, not text (save it as CSV UTF-8)"),
+    ],
+)
+def test_what_is_no_text_in_spite_of_its_ending_is_named(table, content, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        table(content).problem()
+
+
 def test_an_address_is_no_file():
     with pytest.raises(InputError, match="is an address, not a file"):
         Table(path="https://example.org/t.csv", label="kind").problem()

@@ -77,6 +77,8 @@ def test_all_broken_rules_are_listed_at_once():
         ),
         ({"target": 0.95}, "target=0.95: must be a group of the keys metric, value, hold"),
         ({"target": {"metric": "acuracy"}}, "target.metric=acuracy: must be"),
+        ({"target": {"metric": "acc"}}, "(did you mean 'accuracy'?)"),
+        ({"target": {"metric": "val_loss"}}, "(did you mean 'test_loss'?)"),
         ({"target": {"value": 95}}, "target.value=95: must be a share in (0, 1] for accuracy"),
         ({"data": None}, "data=null: must be an option of the group 'data'"),
         ({"data": {"name": "xor", "n_train": 0}}, "data.n_train=0: must be greater than"),
