@@ -170,9 +170,13 @@ def _lay_out(figure: Figure) -> None:
 
 
 def _freeze(figure: Figure) -> None:
-    """Lay a figure out once, and not again for each file."""
+    """Lay a figure out once, and not again for each file.
+
+    An engine that does nothing would still have it drawn twice for each file, the first time in vain.
+    """
     _lay_out(figure)
-    figure.set_layout_engine("none")
+    with rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)
 
 
 def _fit(figure: Figure, ax: Axes, height: float, rows: int) -> None:
