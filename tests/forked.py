@@ -9,6 +9,7 @@ import array
 import atexit
 import contextlib
 import gc
+import io
 import json
 import os
 import select
@@ -372,6 +373,25 @@ def _warm_up() -> None:
     lanes_engine()
     kernel("common")
     kernel("general")
+    _compose_once()
+
+
+def _compose_once() -> None:
+    """Print a configuration, so that Hydra's plugins are found and its parser is warm."""
+    from nnrun.__main__ import main
+
+    *kept, paths = sys.argv, dict(os.environ), list(sys.path)
+    sys.argv = ["nnrun", "--cfg", "job", "lr=0.1", "network.hidden=[4]"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        main()
+    del sys.modules["nnrun.__main__"]  # each command runs it anew
+    sys.argv, environment = kept
+    sys.path[:] = paths
+    os.environ.clear()
+    os.environ.update(environment)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _main() -> None:

@@ -24,7 +24,7 @@ class Pages:
 def pages(browser, tmp_path_factory):
     """Sweep as the README does, and serve it as the last line on the terminal says."""
     nnrun = CommandLine(tmp_path_factory.mktemp("default"))
-    nnrun("-m", "lr=0.01,0.03,0.1")
+    nnrun("-m", "lr=0.01,0.03,0.1", "budget=30000")
     command = [sys.executable, "-m", "nnrun.ui", "--no-browser"]
     environment = clear_environment() | {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(

@@ -216,7 +216,7 @@ def test_a_setting_that_raises_fails_alone(nnrun, launcher):
     assert "Traceback" in log
     assert "RuntimeError: the sensor broke" in log
     assert "the sensor broke" in (sweep / "report.html").read_text()
-    again = nnrun(*grid)
+    again = nnrun(*grid, "report=off")
     assert "Found in the cache: 6 of 9 trials" in again.stdout or launcher == "basic"
     assert package.load(nnrun.outputs("sweeps")[-1]).sweep["status"] == "complete"
 
