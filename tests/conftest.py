@@ -23,7 +23,7 @@ from nnrun.sweep.executors import workers
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Trained, train
-from tests.forked import share_schema
+from tests.warmed import share_schema
 
 
 def make_setting(**changes: Any) -> Setting:
