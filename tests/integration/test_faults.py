@@ -17,14 +17,11 @@ import pytest
 import nnrun as package
 from tests.integration.conftest import OFF, QUICK, CommandLine, reads_mlflow
 
-SIXTY = [
-    "-m",
-    "lr=" + ",".join(f"{0.005 * 1.1**i:.5g}" for i in range(30)),
-    "features=raw,product",
-    "budget=60000",
-    "seeds=12",
-    "evals=30",
-]
+
+def a_grid(rates: int, *more: str) -> list[str]:
+    """Two settings for each of some learning rates."""
+    values = ",".join(f"{0.005 * 1.1**i:.5g}" for i in range(rates))
+    return ["-m", f"lr={values}", "features=raw,product", "evals=30", *more]
 
 
 def tables(sweep: Path) -> dict[str, bytes]:
@@ -54,7 +51,9 @@ def test_a_sweep_killed_again_and_again_ends_as_if_undisturbed(tmp_path):
     for line in (calm, killed):
         line.folder.mkdir()
     in_full = os.environ.get("NNRUN_KILLS")
-    grid = SIXTY if in_full else [*SIXTY, "report=off"]
+    n = 60 if in_full else 20
+    size = ["budget=60000", "seeds=12"] if in_full else ["budget=20000", "seeds=4", "report=off"]
+    grid = a_grid(n // 2, *size)
     started = time.monotonic()
     calm(*grid)
     whole = time.monotonic() - started
@@ -70,7 +69,7 @@ def test_a_sweep_killed_again_and_again_ends_as_if_undisturbed(tmp_path):
     assert tables(last) == tables(undisturbed)
     found = [run for run in runs(killed) if run.data.tags["nnrun.sweep"] == last.name]
     settings = [run.data.tags["nnrun.setting"] for run in of_kind(found, "setting")]
-    assert len(settings) == len(set(settings)) == 60
+    assert len(settings) == len(set(settings)) == n
     assert len(of_kind(found, "sweep")) == 1
     assert {run.info.status for run in found} == {"FINISHED"}
     assert not list(last.glob(".*"))
@@ -90,7 +89,6 @@ def wait_for_records(
 
 
 @reads_mlflow
-@pytest.mark.fresh
 def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     began = time.time()
     process = nnrun.start("-m", "lr=0.1,0.2,0.3", "budget=2000,40000000", "seeds=4")

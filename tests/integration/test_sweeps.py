@@ -114,13 +114,15 @@ def test_sigterm_ends_a_sweep_of_hydra_s_launcher_in_order(nnrun):
     assert "1 of 2 jobs not finished" in errors
 
 
-def test_an_interrupted_run_is_begun_again_in_its_own_folder(nnrun):
+@pytest.mark.fresh
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_an_interrupted_run_is_begun_again_in_its_own_folder(nnrun, number, code):
     run = ["hydra.run.dir=here", "seeds=2", *OFF]
     process = nnrun.start(*run, "budget=2000000000")
     process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert process.returncode == code
     nnrun(*run, "budget=300")
     assert package.load(nnrun.folder / "here").sweep["status"] == "complete"
     nnrun(*run, "budget=300", code=2)
