@@ -172,7 +172,7 @@ def _lay_out(figure: Figure) -> None:
 def _freeze(figure: Figure) -> None:
     """Lay a figure out once, and not again for each file.
 
-    An engine that does nothing would still have it drawn twice for each file, the first time in vain.
+    An engine that does nothing would have it drawn twice for each file, the first time in vain.
     """
     _lay_out(figure)
     with rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
