@@ -24,7 +24,7 @@ from nnrun.config import (
     Target,
     Tracking,
 )
-from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
 from nnrun.fit import fitted
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.places import STUDIES
@@ -158,13 +158,37 @@ def require_no_grid(config: Mapping[str, Any]) -> None:
     """Check that nothing is asked of the sweeper where another or none makes the jobs.
 
     Raises:
-        InputError: If the section ``sweep`` says how to combine keys.
+        InputError: If the section ``sweep`` says how to combine keys, or is none.
     """
-    section = config.get(SWEEP) or {}
+    section = sweep_section(config)
+    if unknown := unknown_sweep_keys(section):
+        raise InputError(*unknown)
     for key in ("zip", "random", "tune"):
         if section.get(key):
             hint = "add -m, and leave hydra/sweeper as it is"
             raise InputError(Issue(f"{SWEEP}.{key}", section[key], "is for nnrun's sweeps", hint))
+
+
+def sweep_section(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section that says how a sweep combines its keys.
+
+    Raises:
+        InputError: If it is no section.
+    """
+    section = config.get(SWEEP, {})
+    if not isinstance(section, dict):
+        rule = f"must be a group of the keys {listed(SWEEP_KEYS)}"
+        raise InputError(Issue(SWEEP, shown(section), rule))
+    return {str(key): value for key, value in section.items()}
+
+
+def unknown_sweep_keys(section: Mapping[str, Any]) -> list[Issue]:
+    """Return what the section ``sweep`` has no such key for."""
+    return [
+        Issue(f"{SWEEP}.{key}", section[key], "is not a known key", did_you_mean(key, SWEEP_KEYS))
+        for key in section
+        if key not in SWEEP_KEYS
+    ]
 
 
 def known_keys() -> list[str]:

@@ -127,11 +127,11 @@ def _require_no_params(config: DictConfig) -> None:
 
 
 def _refuse_grid(config: DictConfig) -> None:
-    from nnrun.hydra_ext.check import plain
-    from nnrun.validate import SWEEP, require_no_grid
+    from nnrun.hydra_ext.check import grid_node
+    from nnrun.validate import require_no_grid
 
     with _refusing():
-        require_no_grid(plain(OmegaConf.masked_copy(config, [SWEEP])))
+        require_no_grid(grid_node(config))
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config import Job
-from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.compose import Composer
-from nnrun.validate import SWEEP, SWEEP_KEYS, read, require_one_sweep
+from nnrun.validate import SWEEP, read, require_one_sweep, sweep_section
 
 MOST_LISTED = 50
 """Most bad jobs that a complaint lists."""
@@ -62,16 +62,19 @@ def grid_options(master: DictConfig) -> dict[str, Any]:
     Raises:
         InputError: If it is no section, or the batches that its jobs come in are no number.
     """
-    section = master.get(SWEEP)
-    if not isinstance(section, DictConfig):
-        rule = f"must be a group of the keys {listed(SWEEP_KEYS)}"
-        raise InputError(Issue(SWEEP, shown(section), rule))
+    section = sweep_section(grid_node(master))
     size = master.hydra.sweeper.max_batch_size
     if size is not None and size < 1:
         raise InputError(Issue("hydra.sweeper.max_batch_size", size, "must be at least 1"))
-    values = OmegaConf.to_container(section, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return section
+
+
+def grid_node(master: DictConfig) -> dict[str, Any]:
+    """Return the section that says how a sweep combines its keys, unchecked, with its name."""
+    section = master.get(SWEEP, {})
+    if isinstance(section, DictConfig):
+        section = OmegaConf.to_container(section, resolve=True)
+    return {SWEEP: section}
 
 
 def check_jobs(

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
 from nnrun.hydra_ext.ranges import MOST_VALUES, range_problem
-from nnrun.validate import SWEEP_KEYS
+from nnrun.validate import unknown_sweep_keys
 
 NODE = "sweep"
 """The configuration node that describes a sweep."""
@@ -93,11 +93,7 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
 
 
 def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
-    issues = [
-        Issue(f"{NODE}.{key}", options[key], "is not a known key", did_you_mean(key, SWEEP_KEYS))
-        for key in options
-        if key not in SWEEP_KEYS
-    ]
+    issues = unknown_sweep_keys(options)
     groups, draws, seed = options.get("zip") or [], options.get("random"), options.get("seed", 0)
     if isinstance(groups, list) and all(isinstance(key, str) for key in groups):
         groups = [groups] if groups else []

@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from nnrun.errors import InputError, Issue, shown
 
-GROUPS = ("run", "sweep", "job", "job_logging", "hydra_logging", "callbacks")
+PLUGINS = ("sweeper", "launcher")
+GROUPS = ("run", "sweep", "job", "job_logging", "hydra_logging", "callbacks", *PLUGINS)
 PATHS = ("run.dir", "sweep.dir", "sweep.subdir")
 
 
@@ -34,7 +35,8 @@ def _no_groups(hydra: DictConfig) -> Iterator[Issue]:
         if not OmegaConf.is_dict(hydra[name]) and not (
             name.endswith("logging") and not hydra[name]
         ):
-            yield Issue(f"hydra.{name}", shown(hydra[name]), "must be a group of keys")
+            hint = f"another is hydra/{name}=NAME" if name in PLUGINS else ""
+            yield Issue(f"hydra.{name}", shown(hydra[name]), "must be a group of keys", hint)
 
 
 def _bad_values(hydra: DictConfig) -> Iterator[Issue]:

@@ -7,6 +7,7 @@ from tests.fuzz.start import Outcome
 CODES = (0, 1, 2)
 TRACEBACK = "Traceback (most recent call last)"
 RESULTS = "results: "
+ASKED_FOR = "hydra-nnrun.log"  # by hydra/hydra_logging=hydra_debug
 SAME = re.compile(r"(\S+?)(?:=\S*)?: .*\(did you mean '(\S+)'\?\)")
 WARNING = re.compile(r"[\w/]+\.py:\d+: \w*Warning: .{40}")
 SYSTEMS = ("Errno", "training failed", "failed", "cannot be written", "refused", "warning:")
@@ -39,7 +40,8 @@ def _only_plans(outcome: Outcome) -> bool:
 
 
 def _left(outcome: Outcome) -> str:
-    tops = sorted({re.sub(r"\d+", "0", path.split("/")[0]) for path in outcome.left})
+    left = [path for path in outcome.left if path != ASKED_FOR]
+    tops = sorted({re.sub(r"\d+", "0", path.split("/")[0]) for path in left})
     return f"left behind: {' '.join(tops)}" if tops else ""
 
 

@@ -37,6 +37,10 @@ TRACEBACKS = [
         "output folder=done: holds the results of another run or sweep",
     ),
     ("-m hydra/sweeper=basic hydra.sweep.dir=${nope}", "Interpolation key 'nope' not found"),
+    ("sweep=${lr}", "sweep=0.03: must be a group of the keys zip, random"),
+    ("-m hydra/sweeper=basic sweep=${name}", "sweep=nnrun: must be a group of the keys zip"),
+    ("-m hydra.sweeper=False", "hydra.sweeper=false: must be a group of keys"),
+    ("-m hydra.launcher=basic", "(another is hydra/launcher=NAME)"),
     ("hydra.run.dir=null", "hydra.run.dir=null"),
 ]
 """Arguments, refused with exit code 2, and words of the answer."""
