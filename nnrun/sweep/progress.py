@@ -14,7 +14,7 @@ FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
 """Seconds until the first plain line, and between two."""
 
 FORESEEN = 0.01
-"""Share of the work from which on the rest is estimated: of less, start-up is most of the time."""
+"""Share of the work from which on speed and rest are told: what is less is mostly start-up."""
 
 
 @contextmanager
@@ -46,7 +46,13 @@ def _bar(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=8) as bar:
         task = bar.add_task("", total=samples, rate="")
-        yield lambda n: bar.update(task, advance=n, rate=f"{human(rate.add(n))} samples/s")
+
+        def advance(n: int) -> None:
+            speed = f"{human(rate.add(n))} samples/s"
+            early = rate.total < FORESEEN * samples
+            bar.update(task, advance=n, rate="" if early else speed)
+
+        yield advance
 
 
 class Remaining(TimeRemainingColumn):
@@ -76,9 +82,10 @@ class Lines:
         if now >= self._due:
             self._due = now + BETWEEN_LINES
             share = self._rate.total / self._samples
-            line = f"training {self._trials:,} trials: {share:.0%}, {human(rate)} samples/s"
+            line = f"training {self._trials:,} trials: {share:.0%}"
             if share >= FORESEEN:
-                line += f", ETA {(1 - share) * self._samples / rate:.0f} s"
+                rest = (1 - share) * self._samples / rate
+                line += f", {human(rate)} samples/s, ETA {rest:.0f} s"
             print(line, file=sys.stderr, flush=True)
 
 
