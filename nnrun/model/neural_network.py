@@ -157,6 +157,8 @@ class NeuralNetwork:
     def _kept_waiting(self, x: Any, y: Any) -> bool:
         """Take one sample of plain numbers, quickly; False if it may be anything else."""
         place = self._n_waiting
+        if isinstance(x, np.ndarray) and x.ndim != 1:
+            return False
         if isinstance(y, int | float):
             y = (y,)
         try:

@@ -18,8 +18,8 @@ def in_rows(network, inputs, targets):
     network.learn(inputs, targets)
 
 
-@pytest.mark.parametrize(("feed", "most"), [(in_rows, 3.0), (one_by_one, 6.0)])
-def test_a_million_samples_take_seconds(benchmark, feed, most):
+@pytest.mark.parametrize("feed", [in_rows, one_by_one])
+def test_a_million_samples(benchmark, feed):
     rng = np.random.default_rng(0)
     points = rng.random((N, 2))
     inputs = np.column_stack([points, points.prod(axis=1)])
@@ -28,4 +28,3 @@ def test_a_million_samples_take_seconds(benchmark, feed, most):
     network.learn(inputs[:1], targets[:1])
     benchmark.pedantic(feed, args=(network, inputs, targets), rounds=3)
     benchmark.extra_info.update(group="nanoseconds a sample", peer=feed.__name__, amount=N)
-    assert benchmark.stats.stats.min < most
