@@ -84,21 +84,9 @@ class Forked:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
 
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def __enter__(self) -> "Forked":
-        return self
-
     def __del__(self) -> None:
         for file in (self.stdout, self.stderr, self._link):
             file.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.stdout.close()
-        self.stderr.close()
-        self.wait()
 
 
 class Server:
@@ -145,17 +133,6 @@ class Server:
         os.close(out_far)
         os.close(err_far)
         return Forked(link, request["args"], out, err)
-
-    def run(self, *arguments: str, timeout: float = 300, **how: Any) -> subprocess.CompletedProcess:
-        """Run a command to its end; see ``start``."""
-        process = self.start(*arguments, **how)
-        try:
-            out, err = process.communicate(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        assert process.returncode is not None
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def _warm(self) -> socket.socket:
         if self._process is None or self._process.poll() is not None:
