@@ -1,5 +1,7 @@
 """What went wrong with the user's input, said once and in one form."""
 
+import errno
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,6 +53,33 @@ class InputError(ValueError):
 
 class TrainingFailed(Exception):
     """A job's training raised an error; its record holds the traceback."""
+
+
+FULL = "free some space; the same command goes on"
+NOT_ALLOWED = "ask its owner, or choose another folder"
+REMEDIES = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EACCES: NOT_ALLOWED,
+    errno.EPERM: NOT_ALLOWED,
+    errno.EROFS: "choose another folder",
+    errno.EMFILE: "raise the limit of open files, for instance ulimit -n 4096",
+}
+"""What helps where the system refuses something."""
+
+
+def refused(error: OSError) -> str:
+    """Say of which file the system refused what, and what helps.
+
+    Example:
+        >>> refused(OSError(errno.ENOSPC, "No space left on device", "outputs/mlflow.db"))
+        'outputs/mlflow.db: No space left on device (free some space; the same command goes on)'
+    """
+    if error.errno is None:
+        return str(error)
+    file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    remedy = REMEDIES.get(error.errno, "")
+    return f"{file}{error.strerror}{f' ({remedy})' if remedy else ''}"
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nnrun.config import Setting
+from nnrun.files.atomic import write_atomically
 from nnrun.pictures.diagram import diagram
 from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap
@@ -24,7 +25,6 @@ from nnrun.plot.names import one_line, wrapped
 from nnrun.plot.styles import INK
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
-from nnrun.sweep.store import write_atomically
 
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""

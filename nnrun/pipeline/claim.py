@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
+from nnrun.files.atomic import NEW, write_text
 from nnrun.network.files import RECORD
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
-from nnrun.sweep.store import NEW, write_text
 
 MARKER, LOCK = ".unfinished", ".lock"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER)

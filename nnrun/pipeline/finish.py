@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError, masked, unmasked
+from nnrun.files.atomic import together, write_text
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
@@ -32,7 +33,7 @@ from nnrun.statistics.tabulate import (
     tabulate,
 )
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import read_records, together, write_text
+from nnrun.sweep.store import read_records
 
 State = tuple[int, int]
 """When a file was written, and its number in its file system."""

@@ -14,8 +14,9 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun.config import Job
-from nnrun.errors import InputError, TrainingFailed, masked
+from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.evaluations import common_grid
+from nnrun.files.atomic import write_text
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
@@ -26,7 +27,7 @@ from nnrun.sweep.describe import describe
 from nnrun.sweep.interrupt import Interrupt
 from nnrun.sweep.provenance import command, provenance
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import Record, write_record, write_text
+from nnrun.sweep.store import Record, write_record
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class Launch:
             raise
         except OSError as error:
             raise CannotGoOn(
-                f"{error}. What was trained is kept: with the cause removed, "
+                f"{refused(error)}. What was trained is kept: with the cause removed, "
                 f"the same command goes on.\n  {command()}"
             ) from error
         finally:

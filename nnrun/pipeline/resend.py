@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from nnrun import results
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
+from nnrun.files.atomic import write_text
 from nnrun.network.files import RECORD
 from nnrun.pipeline.claim import LOCK, MARKER
 from nnrun.pipeline.track import Runs
@@ -23,7 +24,6 @@ from nnrun.places import STORE, located
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import Head, read_heads, records_of
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import write_text
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:

@@ -12,12 +12,13 @@ import pandas as pd
 
 from nnrun.config import Job
 from nnrun.errors import masked, shown
+from nnrun.files.atomic import write_text
 from nnrun.pipeline import terminal
 from nnrun.results import TUNING
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import varying_keys
 from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import Record, write_text
+from nnrun.sweep.store import Record
 from nnrun.sweep.todo import Wanted
 from nnrun.words import things
 

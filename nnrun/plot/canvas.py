@@ -12,10 +12,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nnrun.files.atomic import write_atomically
 from nnrun.plot.fitted import fit_words
 from nnrun.plot.fonts import find_letters
 from nnrun.plot.styles import INK, MUTED, STYLE
-from nnrun.sweep.store import write_atomically
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 PANEL_HEIGHT = 1.9  # the same of one of several panels

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from nnrun.files.atomic import write_text
 from nnrun.report.script import page_script
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
-from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 from nnrun.words import count, seeds_range
 

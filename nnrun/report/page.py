@@ -9,6 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from nnrun import words
+from nnrun.files.atomic import write_text
 from nnrun.plot.styles import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.inline import inline
@@ -25,7 +26,6 @@ from nnrun.results import MARKDOWN, REPORT
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
-from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"

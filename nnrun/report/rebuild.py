@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from nnrun.errors import InputError, Issue
+from nnrun.files.atomic import together, write_text
 from nnrun.network.files import RECORD
 from nnrun.places import new_folder
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
@@ -23,7 +24,6 @@ from nnrun.results import MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
-from nnrun.sweep.store import together, write_text
 from nnrun.words import things
 
 REPORTS = Path(OUTPUTS) / "reports"

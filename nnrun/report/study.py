@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from nnrun import words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
+from nnrun.files.atomic import write_text
 from nnrun.report.markdown import md
 from nnrun.report.study_figures import FIGURES
 from nnrun.report.verdict import CLAIMS
@@ -19,7 +20,6 @@ from nnrun.statistics.factors import levels, names
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.target_times import target_times
 from nnrun.statistics.targets import shared_target
-from nnrun.sweep.store import write_text
 from nnrun.templates import environment
 
 Row = Mapping[Any, Any]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nnrun.evaluations import common_grid
+from nnrun.files.atomic import write_atomically, write_text
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS
 from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
@@ -20,13 +21,7 @@ from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.store import (
-    SCHEMA_VERSION,
-    Record,
-    read_record,
-    write_atomically,
-    write_text,
-)
+from nnrun.sweep.store import SCHEMA_VERSION, Record, read_record
 from nnrun.sweep.tables import (
     CURVES_SCHEMA,
     METRICS,

@@ -16,8 +16,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from nnrun.files.atomic import write_atomically
 from nnrun.sweep.block import Block
-from nnrun.sweep.store import write_atomically
 
 CHECKSUM_DIGITS = 16
 

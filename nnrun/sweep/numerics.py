@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from nnrun.sweep.store import write_text
+from nnrun.files.atomic import write_text
 
 NUMERICS_VERSION = 1
 """Raised whenever the same setting and seed would give other numbers than before."""

@@ -1,20 +1,18 @@
 """Records: everything that one finished job found, in one file, written atomically."""
 
 import json
-import os
-import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
+from nnrun.files.atomic import write_atomically
 from nnrun.network.files import RECORD
 from nnrun.network.mlp import Params
 from nnrun.sweep.block import Block
@@ -100,54 +98,3 @@ def read_record(path: Path) -> Record:
 def read_records(paths: Iterable[Path]) -> list[Record]:
     """Read records, in the order of their job numbers."""
     return sorted((read_record(path) for path in paths), key=lambda r: int(r.meta["number"]))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, or not at all."""
-    write_atomically(path, lambda file: file.write(text.encode()))
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync: bool = True) -> None:
-    """Write a file under a temporary name beside it, then rename it.
-
-    Args:
-        path: Where the file shall be; its folder exists.
-        write: Writes the content to an open binary file.
-        sync: Whether to wait until the disk has it, so that a power cut leaves no empty file.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        # mkstemp keeps others out; a result is as readable as any file of its owner
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-NEW = ".new-"
-"""How folders begin in which files wait for each other."""
-
-
-@contextmanager
-def together(folder: Path) -> Iterator[Path]:
-    """Write several files that belong together: all take their places, or none does.
-
-    Args:
-        folder: Where they shall be; it exists.
-
-    Yields:
-        A folder to write them into. When the ``with`` block ends they take their places in
-        ``folder``, each instead of an older one; if it ends in an error, nothing there changes.
-    """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=NEW) as made:
-        yield Path(made)
-        for path in sorted(Path(made).iterdir()):
-            path.replace(folder / path.name)

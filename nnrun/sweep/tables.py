@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nnrun.errors import shown
-from nnrun.sweep.store import Record, write_atomically
+from nnrun.files.atomic import write_atomically
+from nnrun.sweep.store import Record
 from nnrun.training.convergence import Outcomes, Status
 from nnrun.training.trainer import Curves
 

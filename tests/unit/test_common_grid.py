@@ -9,6 +9,7 @@ import pytest
 
 from nnrun.config import Network, Setting, Target
 from nnrun.evaluations import common_grid, evaluation_grid
+from nnrun.files.atomic import write_text
 from nnrun.network.optimizers import Momentum
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
@@ -18,7 +19,6 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.tabulate import Head, common_facts, tabulate
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import write_text
 from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Curves

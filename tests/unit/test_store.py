@@ -7,18 +7,13 @@ import numpy as np
 import pytest
 
 from nnrun.config import Executor, Job, Report, Tracking
-from nnrun.errors import InputError
+from nnrun.errors import InputError, refused
+from nnrun.files.atomic import together, write_atomically, write_text
 from nnrun.network.files import RECORD
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import describe
 from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import (
-    read_record,
-    read_records,
-    together,
-    write_atomically,
-    write_record,
-)
+from nnrun.sweep.store import read_record, read_records, write_record
 from nnrun.sweep.tables import curves_table, trials_table
 from tests.conftest import make_setting
 
@@ -63,6 +58,25 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(path, fail)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def full_disk(file):
+    raise OSError(28, "No space left on device")  # what a file says has no name in it
+
+
+def test_what_the_system_refuses_names_the_file_and_not_the_temporary_one(tmp_path):
+    with pytest.raises(OSError, match="No space") as caught:
+        write_atomically(tmp_path / "table", full_disk)
+    assert caught.value.filename == str(tmp_path / "table")
+    with pytest.raises(FileNotFoundError) as missing:
+        write_text(tmp_path / "nowhere" / "table", "text")
+    assert missing.value.filename == str(tmp_path / "nowhere" / "table")
+    with pytest.raises(OSError, match="No space") as caught, together(tmp_path) as new:
+        write_atomically(new / "table", full_disk)
+    assert refused(caught.value) == (
+        f"{tmp_path / 'table'}: No space left on device (free some space; the same command goes on)"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
