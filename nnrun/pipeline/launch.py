@@ -162,8 +162,7 @@ class Launch:
             raise
         except OSError as error:
             raise CannotGoOn(
-                f"{refused(error)}. What was trained is kept: with the cause removed, "
-                f"the same command goes on.\n  {command()}"
+                f"{refused(error)}. What was trained is kept, and found again by\n  {command()}"
             ) from error
         finally:
             if self.runs is not None:
