@@ -11,9 +11,11 @@ from omegaconf import DictConfig
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue, TrainingFailed
+from nnrun.files.lock import alone_in
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import clear, forget
 from nnrun.pipeline import terminal
+from nnrun.pipeline.claim import KEY
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
@@ -43,7 +45,11 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     """
     alone = hydra.mode != RunMode.MULTIRUN
     # outputs/ and relative paths are where the command was given, in sweeps, too
-    with _where_started(hydra.runtime.cwd), interrupts_held() as interrupt:
+    with (
+        _where_started(hydra.runtime.cwd),
+        alone_in(output_folder(hydra), KEY) if alone else nullcontext(),
+        interrupts_held() as interrupt,
+    ):
         with _forgotten_if_bad(hydra):
             job = read_config(config)
             if not alone:

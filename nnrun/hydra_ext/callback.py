@@ -78,12 +78,12 @@ class Check(Callback):
 def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
     """Return a sweep of a launcher that is not ours; it is finished when Hydra is done."""
     from nnrun.hydra_ext.ending import finish_later
-    from nnrun.pipeline.claim import require_unused
+    from nnrun.pipeline.claim import take_unused
     from nnrun.pipeline.finish import ForeignSweep, states
 
     with _refusing():
-        require_unused(folder)
-    sweep = ForeignSweep(folder, overrides, states(folder))
+        lock = take_unused(folder)
+    sweep = ForeignSweep(folder, overrides, states(folder), lock)
     finish_later(lambda: _finish(sweep))
     return sweep
 
@@ -92,10 +92,13 @@ def _finish(sweep: "ForeignSweep") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
     from nnrun.pipeline.finish import finish_foreign_sweep
 
-    if sweep.begun():
-        return finish_foreign_sweep(sweep)
-    folders.forget(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
-    return 0
+    try:
+        if sweep.begun():
+            return finish_foreign_sweep(sweep)
+        folders.forget(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
+        return 0
+    finally:
+        sweep.lock.release()
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:

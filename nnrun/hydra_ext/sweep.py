@@ -21,7 +21,7 @@ from nnrun.hydra_ext.jobs import run_job
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import Claim, identity_of, require_unused
+from nnrun.pipeline.claim import Claim, identity_of, take_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
@@ -100,7 +100,7 @@ class Batches:
         self._context, self._master = context, master
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
-        require_unused(folder)
+        self._lock = take_unused(folder)
         self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 
@@ -126,11 +126,14 @@ class Batches:
         return [returns[index] for index in sorted(returns)]
 
     def _finish(self) -> int:
-        if not self._launch.plan:  # its input was bad: nothing was begun
-            folders.forget(self._launch.folder, "multirun.yaml")
-            return 0
-        with interrupts_held(), self._launch.closing():
-            return self._launch.finish()
+        try:
+            if not self._launch.plan:  # its input was bad: nothing was begun
+                folders.forget(self._launch.folder, "multirun.yaml")
+                return 0
+            with interrupts_held(), self._launch.closing():
+                return self._launch.finish()
+        finally:
+            self._lock.release()
 
 
 @dataclass(frozen=True)

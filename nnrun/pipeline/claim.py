@@ -1,7 +1,7 @@
 """The folder of a sweep: one of its own, or that of an unfinished sweep with the same jobs.
 
 An unfinished sweep leaves a marker with the identity of its jobs. The process that works in a
-folder holds a lock on it, which the system takes back however the process ends.
+folder holds its lock, see ``nnrun.files.lock``.
 """
 
 import hashlib
@@ -13,20 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import NEW, write_text
+from nnrun.files.lock import FolderLock, being_written, in_use
 from nnrun.network.files import RECORD
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
 
-MARKER, LOCK = ".unfinished", ".lock"
+MARKER = ".unfinished"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER)
 RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, *TABLES, REPORT, MARKER))
 """How files begin that are being written."""
 MOVE_AWAY = "choose another, or move it away"
+KEY = "output folder"
+"""What errors call the folder."""
 
 _taken: "dict[Path, Claim]" = {}
 """What this process holds: looking for a folder takes it, and taking it again is no conflict."""
@@ -47,7 +48,7 @@ class Claim:
     identity: str
     sweep: str
     continued: bool
-    _lock: FileLock = field(repr=False)
+    _lock: FolderLock = field(repr=False)
 
     @classmethod
     def take(cls, folder: Path, identity: str) -> "Claim":
@@ -58,79 +59,101 @@ class Claim:
         """
         if folder in _taken:
             return _taken[folder]
-        found = _marked(folder)
-        if found is None:
-            require_unused(folder)
-        elif found[0] != identity:
-            rule = "holds an unfinished sweep of other jobs"
-            raise InputError(Issue("output folder", folder, rule, MOVE_AWAY))
         folder.mkdir(parents=True, exist_ok=True)
-        claim = cls._locked(folder, identity)
-        if claim is None:
-            rule = "is being written by another process"
-            raise InputError(Issue("output folder", folder, rule, "wait, or choose another"))
-        if not claim.continued:
-            write_text(folder / MARKER, f"{claim.identity} {claim.sweep}\n")
-        return claim
+        lock = FolderLock(folder)
+        if not lock.acquire():
+            raise in_use(folder, KEY)
+        try:
+            found = _marked(folder)
+            if found is None:
+                _require_no_results(folder)
+            elif found[0] != identity:
+                rule = "holds an unfinished sweep of other jobs"
+                raise InputError(Issue(KEY, folder, rule, MOVE_AWAY))
+            if found is None:
+                write_text(folder / MARKER, f"{identity} {uuid4().hex}\n")
+            return cls._begun(folder, lock, continued=found is not None)
+        except BaseException:
+            lock.release()
+            raise
 
     @classmethod
     def unfinished(cls, parent: Path, identity: str) -> "Claim | None":
         """Take the newest unfinished sweep with the same jobs that nobody works on, if any."""
         for marker in sorted(parent.glob(f"*/{MARKER}"), reverse=True):
-            found = _marked(marker.parent)
-            if found and found[0] == identity:
-                claim = cls._locked(marker.parent, identity)
-                if claim is not None and claim.continued:
-                    return claim
-                if claim is not None:  # finished while we looked
-                    claim.release(finished=True)
+            folder = marker.parent
+            lock = FolderLock(folder)
+            if _same_jobs(folder, identity) and lock.acquire():
+                if _same_jobs(folder, identity):  # not finished while we looked
+                    return cls._begun(folder, lock, continued=True)
+                lock.release()
         return None
 
     def withdraw(self) -> None:
         """Leave the folder as it was found."""
-        self.release(finished=not self.continued)
-        with suppress(OSError):
-            self.folder.rmdir()
+        if not self.continued:
+            (self.folder / MARKER).unlink(missing_ok=True)
+            with suppress(OSError):
+                self.folder.rmdir()
+        self.release(finished=False)
 
     def release(self, finished: bool) -> None:
         """Let others have the folder; what is not finished can be continued by any process.
 
         Only the first call does anything.
         """
-        if not self._lock.is_locked:
+        if not self._lock.held:
             return
         if finished:
             (self.folder / MARKER).unlink(missing_ok=True)
         _taken.pop(self.folder, None)
         self._lock.release()
-        with suppress(OSError):
-            (self.folder / LOCK).unlink(missing_ok=True)
 
     @classmethod
-    def _locked(cls, folder: Path, identity: str) -> "Claim | None":
-        lock = FileLock(folder / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, IsADirectoryError):
-            return None
-        found = _marked(folder)
-        sweep = found[1] if found else uuid4().hex
-        claim = cls(folder, identity, sweep, found is not None, lock)
-        if claim.continued:
+    def _begun(cls, folder: Path, lock: FolderLock, continued: bool) -> "Claim":
+        """Return the claim on a folder that is marked and locked."""
+        marked = _marked(folder)
+        assert marked is not None
+        if continued:
             _remove_rests(folder)
-        _taken[folder] = claim
+        claim = _taken[folder] = cls(folder, *marked, continued, lock)
         return claim
 
 
+def take_unused(folder: Path) -> FolderLock:
+    """Lock a folder that is not that of another run or sweep; it is made if need be.
+
+    Raises:
+        InputError: As of ``require_unused``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(folder)
+    if not lock.acquire():
+        raise in_use(folder, KEY)
+    try:
+        _require_no_results(folder)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
+
+
 def require_unused(folder: Path) -> None:
-    """Check that a folder is not that of another run or sweep.
+    """Check that a folder is not that of another run or sweep, and that nobody writes into it.
 
     What an interrupted or killed single run has left may be written over: its trials are in the
     cache.
 
     Raises:
-        InputError: If it holds results, which would be overwritten or mixed with new ones.
+        InputError: If it holds results, which would be overwritten or mixed with new ones, or is in
+            use.
     """
+    if folder.is_dir() and being_written(folder):
+        raise in_use(folder, KEY)
+    _require_no_results(folder)
+
+
+def _require_no_results(folder: Path) -> None:
     try:
         facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
         begun = facts["status"] in ("running", "interrupted") and not (folder / MARKER).exists()
@@ -139,7 +162,7 @@ def require_unused(folder: Path) -> None:
     used = (folder / SWEEP).exists() or (folder / RECORD).exists()
     if used and not begun:
         rule = "holds the results of another run or sweep"
-        raise InputError(Issue("output folder", folder, rule, MOVE_AWAY))
+        raise InputError(Issue(KEY, folder, rule, MOVE_AWAY))
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
@@ -158,6 +181,11 @@ def _marked(folder: Path) -> tuple[str, str] | None:
     except (OSError, ValueError):
         return None
     return identity, sweep
+
+
+def _same_jobs(folder: Path, identity: str) -> bool:
+    found = _marked(folder)
+    return found is not None and found[0] == identity
 
 
 def _remove_rests(folder: Path) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from nnrun.config import Tracking
 from nnrun.errors import InputError, masked, unmasked
 from nnrun.files.atomic import together, write_text
+from nnrun.files.lock import FolderLock
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
@@ -228,6 +229,7 @@ class ForeignSweep:
         folder: Of the sweep.
         overrides: As given on the command line.
         before: The records that were in the folder before it began, as ``states`` told them.
+        lock: On the folder.
         plan: Its jobs, filled when they are checked.
         runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
         more: What else its sweep.json says.
@@ -236,6 +238,7 @@ class ForeignSweep:
     folder: Path
     overrides: Sequence[str]
     before: Mapping[Path, State]
+    lock: FolderLock
     plan: list[Planned] = field(default_factory=list)
     runs: Runs | None = None
     more: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields, replace
 from math import inf
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from nnrun import results
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.files.atomic import write_text
+from nnrun.files.lock import alone_in, being_written
 from nnrun.network.files import RECORD
-from nnrun.pipeline.claim import LOCK, MARKER
+from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
 from nnrun.places import STORE, located
 from nnrun.results import SWEEP
@@ -27,8 +26,11 @@ from nnrun.sweep.describe import describe
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
-    """Choose the folders of finished sweeps and runs of which MLflow lacks something."""
-    return [folder for folder in folders if _lacking(_facts(folder))]
+    """Choose the folders of finished sweeps and runs of which MLflow lacks something.
+
+    One that is being written is left to whoever does.
+    """
+    return [path for path in folders if _lacking(_facts(path)) and not being_written(path)]
 
 
 def resend(folder: Path, uri: str = "") -> dict[str, Any]:
@@ -52,17 +54,8 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise InputError(Issue("path", folder, "is no folder"))
-    lock = FileLock(folder / LOCK)
-    try:
-        with lock.acquire(timeout=0):
-            return _send(folder, uri)
-    except Timeout:
-        rule = "is being written by another process"
-        raise InputError(Issue("path", folder, rule)) from None
-    finally:
-        if not lock.is_locked:
-            with suppress(OSError):
-                (folder / LOCK).unlink(missing_ok=True)
+    with alone_in(folder):
+        return _send(folder, uri)
 
 
 def _send(folder: Path, uri: str) -> dict[str, Any]:

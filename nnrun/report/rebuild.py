@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import together, write_text
+from nnrun.files.lock import alone_in
 from nnrun.network.files import RECORD
 from nnrun.places import new_folder
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
@@ -113,7 +114,8 @@ def rebuild(
         say: Is told what is being done.
 
     Raises:
-        InputError: If there is nothing to report, or if a choice cannot be met.
+        InputError: If there is nothing to report, if a choice cannot be met, or while a folder is
+            being written.
     """
     notes: list[str] = []
     wanted = read_target(choices.target) if choices.target is not None else None
@@ -128,19 +130,20 @@ def rebuild(
     folder.mkdir(parents=True, exist_ok=True)
     named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
     facts["common_grid"] = common_facts(head for _, head in named)
-    joiner = Joiner(facts, named, wanted is not None, notes)
-    say(f"reading {len(facts['settings']):,} settings")
-    with together(folder) as new:
-        findings = tabulate(joiner, facts, new)
-        facts |= {"notes": notes} if notes else {}
-        facts |= {"clashes": joiner.clashes} if joiner.clashes else {}
-        if folder.resolve() not in [source.folder.resolve() for source in sources]:
-            facts["report_of"] = [source.name for source in sources]
-        findings = replace(findings, sweep=page_facts(facts))
-        facts["verdict"] = verdict(findings)
-        write_text(new / SWEEP, json.dumps(facts, indent=1) + "\n")
-    records = records_of(head for _, head in named)
-    return _written(findings, facts, folder, records, say)
+    with alone_in(folder):
+        joiner = Joiner(facts, named, wanted is not None, notes)
+        say(f"reading {len(facts['settings']):,} settings")
+        with together(folder) as new:
+            findings = tabulate(joiner, facts, new)
+            facts |= {"notes": notes} if notes else {}
+            facts |= {"clashes": joiner.clashes} if joiner.clashes else {}
+            if folder.resolve() not in [source.folder.resolve() for source in sources]:
+                facts["report_of"] = [source.name for source in sources]
+            findings = replace(findings, sweep=page_facts(facts))
+            facts["verdict"] = verdict(findings)
+            write_text(new / SWEEP, json.dumps(facts, indent=1) + "\n")
+        records = records_of(head for _, head in named)
+        return _written(findings, facts, folder, records, say)
 
 
 def _facts(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue
+from nnrun.files.lock import being_written, in_use
 from nnrun.pictures.subject import records_in
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import Head, read_heads
@@ -41,16 +42,21 @@ def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
         notes: Is told of what cannot be read.
 
     Raises:
-        InputError: If a folder does not exist or holds no record, or if none can be read.
+        InputError: If a folder does not exist, holds no record or is being written, or if none can
+            be read.
     """
     found: dict[Path, list[Head]] = {}
     seen: set[Path] = set()
     for path in paths:
         _require_folder(path)
+        _require_quiet(path)
         for record in records_in(path):
             if record.resolve() not in seen:
                 seen.add(record.resolve())
-                found.setdefault(root_of(record, path), []).extend(_heads([record], notes))
+                home = root_of(record, path)
+                if home not in found:
+                    _require_quiet(home)
+                found.setdefault(home, []).extend(_heads([record], notes))
     folders = [folder for folder, heads in found.items() if heads]
     if not folders:
         raise none_left(notes)
@@ -76,7 +82,7 @@ def root_of(record: Path, top: Path) -> Path:
     home = record.parent
     inside = [folder for folder in (home, *home.parents) if folder.is_relative_to(top)]
     for folder in inside:
-        if any((folder / mark).is_file() for mark in MARKS):
+        if _is_marked(folder):
             return folder
     # Hydra names the folder of a job by its number
     return home.parent if home.name.isdecimal() and home != top else home
@@ -115,6 +121,18 @@ def _saved(folder: Path, notes: list[str]) -> Mapping[str, Any]:
         notes.append(f"{path} is not readable ({error}): how the sweep was run is not known.")
         return {}
     return found
+
+
+def _require_quiet(folder: Path) -> None:
+    """Check that nobody writes into a folder, or into the sweep that it is part of."""
+    above = [place for place in folder.absolute().parents if _is_marked(place)]
+    for place in (folder, *above):
+        if being_written(place):
+            raise in_use(place)
+
+
+def _is_marked(folder: Path) -> bool:
+    return any((folder / mark).is_file() for mark in MARKS)
 
 
 def _require_folder(path: Path) -> None:

@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
 def test_what_is_no_sweep_is_refused(nnrun: CommandLine, named: str) -> None:
     told = sync(nnrun, named, code=2)
     assert told.startswith("error: path=")
-    assert not list(nnrun.folder.glob(".lock"))
+    assert list(nnrun.folder.glob(".*")) == []
 
 
 @pytest.mark.slow

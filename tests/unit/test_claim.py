@@ -8,7 +8,7 @@ import pytest
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError
-from nnrun.pipeline.claim import LOCK, MARKER, Claim, identity_of
+from nnrun.pipeline.claim import MARKER, Claim, identity_of
 from tests.conftest import make_setting
 from tests.unit.test_store import job
 
@@ -100,7 +100,7 @@ def test_withdrawing_leaves_a_folder_as_it_was_found(tmp_path):
     assert not (tmp_path / "new").exists()
     Claim.take(tmp_path / "old", "jobs").release(finished=False)
     Claim.take(tmp_path / "old", "jobs").withdraw()
-    assert [p.name for p in (tmp_path / "old").iterdir() if p.name != LOCK] == [MARKER]
+    assert [p.name for p in (tmp_path / "old").iterdir()] == [MARKER]
 
 
 def test_jobs_are_the_same_if_they_would_do_the_same():
