@@ -33,6 +33,16 @@ def study_template(name: str) -> Path:
     return own if own.is_file() else studies() / name
 
 
+def shipped_template(name: object) -> Path | None:
+    """Return the path of a template in nnrun's experiments/ by its plain name; None for any other.
+
+    A record may name it: it is ours, wherever the record comes from.
+    """
+    plain = isinstance(name, str) and Path(name).name == name
+    path = studies() / str(name) if plain else None
+    return path if path and path.is_file() else None
+
+
 def located(uri: str, near: Path) -> str:
     """Make the path of a SQLite URI absolute.
 

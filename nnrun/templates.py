@@ -1,30 +1,41 @@
 """The template language of the pages."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
 
+NAME = re.compile(r"[\w][\w.-]*\.md\.j2")
+"""What a study's template is called."""
 
-def environment(folder: Path, escape: bool = True) -> Environment:
-    """Return what reads the templates of a folder and misses no name.
+LAYOUT: dict[str, Any] = {
+    "undefined": StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+}
+"""What all templates have in common: no name is missed, and a line of its own leaves none."""
+
+
+def environment(folder: Path) -> Environment:
+    """Return what reads nnrun's own templates; `nnrun.report.study_language` reads others.
 
     Args:
-        folder: Of the templates.
-        escape: Whether all text is escaped for HTML.
+        folder: Of the templates; all text in them is escaped for HTML.
     """
-    return Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, **LAYOUT)
 
 
 def mistake(path: Path) -> str:
-    """Say what is wrong with the grammar of a template, and where; empty if nothing is."""
+    """Say what is wrong with a study's template: its name or its grammar; empty if nothing is."""
+    if not NAME.fullmatch(path.name):
+        return "is no name of a study's template, which is NAME.md.j2"
     try:
-        environment(path.parent).parse(path.read_text(encoding="utf-8"))
+        Environment(**LAYOUT).parse(path.read_text(encoding="utf-8"))
     except TemplateSyntaxError as error:
         return f"cannot be read as a template: line {error.lineno}: {error.message}"
+    except UnicodeDecodeError:
+        return "cannot be read as a template: it is not UTF-8 text"
+    except RecursionError:
+        return "cannot be read as a template: its brackets or blocks stand too deep in each other"
     return ""

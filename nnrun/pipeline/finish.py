@@ -18,7 +18,7 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
-from nnrun.places import STORE
+from nnrun.places import STORE, study_template
 from nnrun.report.facts import page_facts, sweep_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
 from nnrun.report.verdict import verdict
@@ -166,9 +166,11 @@ def _reported(
     """Write the report; tell whether all that was asked of it could be done."""
     from nnrun.report.write import write_report  # it draws: matplotlib takes a second
 
+    study = told.sweep.get("study")  # of the jobs that were just run: the user's own
+    template = study_template(study) if study else None
     try:
         with waiting() as say:
-            write_report(told, folder, records_of(heads), say, stopped)
+            write_report(told, folder, records_of(heads), say, stopped, template)
     except InputError as error:  # the results are there, whatever a study's page cannot say
         terminal.warn(str(error))
         return False

@@ -48,6 +48,7 @@ class _Report(ModuleType):
         baseline: str | None = None,
         facet: str | None = None,
         keys: str | Sequence[str] = (),
+        study: str | Path | None = None,
         out: str | Path | None = None,
     ) -> "Rebuilt":
         """Write tables and report anew from the records of a sweep, or of several as one.
@@ -59,6 +60,8 @@ class _Report(ModuleType):
                 values that it alone has.
             facet: The key whose values get panels of their own.
             keys: The keys that settings are named by, as a list or joined by commas.
+            study: The template of a study's page; None for one of nnrun's own that the records
+                name, if any.
             out: Where it goes; None for the sweep's folder, and for several sweeps for a new one
                 under outputs/reports.
 
@@ -76,7 +79,8 @@ class _Report(ModuleType):
         from nnrun.report.rebuild import Choices, rebuild
 
         words = keys.split(",") if isinstance(keys, str) else keys
-        asked = Choices(target, baseline, facet, [word for word in words if word])
+        chosen = None if study is None else str(study)
+        asked = Choices(target, baseline, facet, [word for word in words if word], chosen)
         return rebuild([Path(path) for path in paths], asked, None if out is None else Path(out))
 
 

@@ -12,7 +12,7 @@ from nnrun.report.index import OUTPUTS, write_index
 from nnrun.report.rebuild import Choices, rebuild
 from nnrun.report.waiting import waiting
 
-WORDS = ("target", "baseline", "facet", "keys")
+WORDS = ("target", "baseline", "facet", "keys", "study")
 HELP = """\
 words:
   target=METRIC:VALUE[:HOLD]  judge the curves against another target than the declared one:
@@ -21,6 +21,7 @@ words:
                               that it alone has: "lr=0.03 hidden=[2,1]"
   facet=KEY                   a panel for each value of this key
   keys=A,B                    name the settings by these keys only
+  study=FILE.md.j2            fill the template of a study's page
 
 examples:
   python -m nnrun.report outputs/sweeps/DATE_TIME
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
-        "[--out FOLDER]\n       %(prog)s --index [FOLDER]",
+        "[study=...] [--out FOLDER]\n       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,

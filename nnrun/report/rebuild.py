@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from nnrun.config import Report
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import alone_in
 from nnrun.network.files import RECORD
-from nnrun.places import new_folder
+from nnrun.places import new_folder, shipped_template, study_template
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
@@ -41,12 +42,15 @@ class Choices:
         baseline: Words that select the setting that the others are compared with.
         facet: The key whose values get panels of their own.
         keys: The keys that settings are named by.
+        study: The template of a study's page: a file, or the name of one in experiments/. None for
+            the one that the records name, if it is in nnrun's experiments/.
     """
 
     target: str | None = None
     baseline: str | None = None
     facet: str | None = None
     keys: Sequence[str] = ()
+    study: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def rebuild(
     """
     notes: list[str] = []
     wanted = read_target(choices.target) if choices.target is not None else None
+    template = None if choices.study is None else _template(choices.study)
     say("reading records")
     sources = read_sources(paths, notes)
     folder = _folder(sources, out)
@@ -143,7 +148,24 @@ def rebuild(
             facts["verdict"] = verdict(findings)
             write_text(new / SWEEP, json.dumps(facts, indent=1) + "\n")
         records = records_of(head for _, head in named)
-        return _written(findings, facts, folder, records, say)
+        template = template or shipped_template(facts.get("study"))
+        done = _written(findings, facts, folder, records, template, say)
+    return done if template or not facts.get("study") else _without_page(done, facts["study"])
+
+
+def _template(name: str) -> Path:
+    """Find the template that was asked for."""
+    Report(study=name)  # says what is wrong with it
+    return study_template(name)
+
+
+def _without_page(done: Rebuilt, study: object) -> Rebuilt:
+    """Say that a record may not choose which file is filled and written."""
+    note = (
+        f"The study's page is left out: {study} is named by the records alone, which may be a "
+        f"stranger's. study={study} fills it."
+    )
+    return replace(done, notes=[*done.notes, note])
 
 
 def _facts(
@@ -199,6 +221,7 @@ def _written(
     facts: dict[str, Any],
     folder: Path,
     records: Mapping[str, Sequence[Path]],
+    template: Path | None,
     say: Callable[[str], None],
 ) -> Rebuilt:
     """Write the pages, and the index if the folder is one of its."""
@@ -207,7 +230,7 @@ def _written(
     notes = [*facts.get("notes", []), *facts.get("clashes", [])]
     unfilled = ""
     try:
-        write_report(findings, folder, records, say)
+        write_report(findings, folder, records, say, template=template)
     except InputError as error:
         unfilled = f"the study's page is left out: {error}"
     if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:

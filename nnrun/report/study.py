@@ -1,12 +1,13 @@
 """A study's page: a template in Markdown, filled with the numbers of its own sweep."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, TemplateError
+from jinja2 import TemplateError
 from markupsafe import Markup
 
 from nnrun import words
@@ -14,25 +15,35 @@ from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.files.atomic import write_text
 from nnrun.report.markdown import md
 from nnrun.report.study_figures import FIGURES
+from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.report.verdict import CLAIMS
+from nnrun.results import MARKDOWN
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.target_times import target_times
 from nnrun.statistics.targets import shared_target
-from nnrun.templates import environment
+from nnrun.templates import mistake
 
-Row = Mapping[Any, Any]
+Row = Mapping[str, Any]
+
+FIGURE = re.compile(r"[\w][\w-]*")
+"""What a figure's file may be called, without its ending."""
 
 OFFERED = ("setting", "trials", "time_to", "compare", "require", "figure")
 """What a template can call."""
 
-BAD_PAGE = (*(TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError),)
+BAD_PAGE = (
+    *(TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(MemoryError, RecursionError),
+)
 """What a mistake in a template raises."""
 
 
 class Study:
     """What a study's template can ask for: settings by their levels, and contrasts of two.
+
+    All that is handed out are plain values: a table's own methods write files.
 
     The contrasts that the template asks for are the study's family: their p-values are corrected
     together (Holm). So the page is rendered twice, the first time to learn what it asks.
@@ -68,24 +79,24 @@ class Study:
         """Return the row of the summary of the setting that has these levels."""
         id_ = self.id(**wanted)
         config = next(s["config"] for s in self.findings.sweep["settings"] if s["id"] == id_)
-        return {**config, **self._rows.loc[id_]}
+        return _row({**config, **self._rows.loc[id_]})
 
-    def trials(self, **wanted: str) -> pd.DataFrame:
-        """Return the trials of the setting that has these levels."""
-        return self.findings.trials[self.findings.trials["setting"] == self.id(**wanted)]
+    def trials(self, **wanted: str) -> Mapping[str, Values]:
+        """Return the columns of the trials of the setting that has these levels."""
+        return columns(self.findings.trials[self.findings.trials["setting"] == self.id(**wanted)])
 
     def time_to(self, accuracy: float, **wanted: str) -> Row:
         """Return the quartiles of samples to an accuracy that is held as the target is."""
         target = shared_target(self.findings.sweep) or {"hold": 1}
         mine = self.curves[self.curves["setting"] == self.id(**wanted)]
-        return dict(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
+        return _row(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
 
     def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
         """Return the contrast of one setting with another, ``p_holm`` within the page's family."""
         pair = self.id(**a), self.id(**b)
         if pair not in self._asked:
             self._asked[pair] = self._contrast(*pair)
-        return self._family.get(pair) or dict(self._asked[pair].iloc[0])
+        return self._family.get(pair) or _row(self._asked[pair].iloc[0])
 
     def require(self, holds: bool, sentence: str) -> str:
         """Say a sentence of the page that rests on a number.
@@ -103,11 +114,17 @@ class Study:
 
         Args:
             kind: As `nnrun.report.study_figures.FIGURES`.
-            name: Of its file.
+            name: Of its file, which stands beside the page: letters, digits, - and _.
             words: What it shows, for those who do not see it.
             facet: The factor that makes the panels.
             only: Levels of factors that are drawn.
+
+        Raises:
+            InputError: If the name is none of a file, or of an own one of the report.
         """
+        if not FIGURE.fullmatch(name):
+            rule = "is no name of a figure: letters, digits, - and _ make one"
+            raise InputError(Issue("study", name, rule))
         if self._folder is not None:
             settings = self._having(only)
             text = FIGURES[kind](self._part(settings), self.curves, facet)
@@ -119,7 +136,8 @@ class Study:
         self._folder = folder
         if self._asked:
             table = judged(pd.concat(self._asked.values(), ignore_index=True))
-            self._family = dict(zip(self._asked, table.to_dict("records"), strict=True))
+            rows = map(_row, table.to_dict("records"))
+            self._family = dict(zip(self._asked, rows, strict=True))
         return self
 
     def _having(self, wanted: Mapping[str, str]) -> list[str]:
@@ -163,13 +181,18 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
     Raises:
         InputError: If the page asks for what the sweep does not have, or says what it did not find.
     """
+    path = folder / template.name.removesuffix(".j2")
+    wrong = mistake(template)
+    if path.name == MARKDOWN:
+        wrong = f"would be written over {MARKDOWN}"
+    if wrong:
+        raise InputError(Issue("study", template, wrong))
     study = Study(findings, curves)
     about = {name: getattr(study, name) for name in OFFERED}
-    about["sweep"] = findings.sweep
-    path = folder / template.name.removesuffix(".j2")
+    about["sweep"] = plain(findings.sweep)
     path.unlink(missing_ok=True)  # an older one says what other numbers said
     try:
-        page = _language(template.parent).get_template(template.name)
+        page = _language(template.parent).from_string(template.read_text(encoding="utf-8"))
         page.render(about)
         study.closed(folder)
         write_text(path, page.render(about))
@@ -181,13 +204,17 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
     return path
 
 
-def _language(folder: Path) -> Environment:
-    language = environment(folder, escape=False)
+def _language(folder: Path) -> Language:
+    language = Language(folder)
     for name in ("number", "count", "share", "p_value"):
         language.filters[name] = getattr(words, name)
     language.filters["md"] = md
     language.filters["claimed"] = CLAIMS.__getitem__
     return language
+
+
+def _row(values: Any) -> Row:
+    return {str(key): plain(value) for key, value in dict(values).items()}
 
 
 def _plain(level: str) -> str:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from nnrun.pictures.behaviour import Behaviour, behaviour
 from nnrun.pictures.panels import FIGURES
-from nnrun.places import study_template
 from nnrun.plot import canvas
 from nnrun.report.page import build
 from nnrun.report.study import write_study
@@ -23,6 +22,7 @@ def write_report(
     records: Mapping[str, Sequence[Path]],
     say: Callable[[str], None] = lambda text: None,
     stopped: Callable[[], bool] = lambda: False,
+    template: Path | None = None,
 ) -> Path:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
@@ -32,6 +32,7 @@ def write_report(
         records: Paths of the records of each setting, by its id.
         say: Is told what is being done.
         stopped: Asked while networks are watched: whether an end is wanted.
+        template: Of the study's page; None for no such page.
 
     Returns:
         Path of report.html.
@@ -45,10 +46,9 @@ def write_report(
     path = build(findings, folder, found)
     if found is not None:
         _write_figures(found, folder / "figures")
-    name = findings.sweep.get("study")
-    if name and study_template(name).is_file():
+    if template is not None:
         say("filling the study's page")
-        write_study(study_template(name), findings, pd.read_parquet(folder / CURVES), folder)
+        write_study(template, findings, pd.read_parquet(folder / CURVES), folder)
     return path
 
 

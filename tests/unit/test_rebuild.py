@@ -9,6 +9,7 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
+from nnrun.places import shipped_template, studies
 from nnrun.report.__main__ import main, sort
 from nnrun.report.choices import setting_id
 from nnrun.report.facts import page_facts
@@ -302,11 +303,11 @@ def a_study(folder, sentence="{{ require(setting(lr='0.1').reached == 2, 'Both a
 def test_a_study_s_page_that_no_longer_holds_is_left_out_and_all_else_is_of_one_sweep(
     tmp_path, capsys
 ):
-    sweep = a_study(tmp_path)
-    assert main([str(sweep), "target=accuracy:0.9"]) == 0
+    sweep, study = a_study(tmp_path), f"study={tmp_path / 'page.md.j2'}"
+    assert main([str(sweep), "target=accuracy:0.9", study]) == 0
     assert (sweep / "page.md").read_text() == "Both arrive."
     capsys.readouterr()
-    assert main([str(sweep), "target=accuracy:0.99"]) == 1
+    assert main([str(sweep), "target=accuracy:0.99", study]) == 1
     assert (
         "warning: the study's page is left out: study=Both arrive.: is not what this sweep found, "
         "so the page was not written (mend the sentence in the template)\n"
@@ -318,6 +319,27 @@ def test_a_study_s_page_that_no_longer_holds_is_left_out_and_all_else_is_of_one_
     assert ids == set(found.trials["setting"]) == set(found.curves["setting"])
     assert ids == set(found.summary["setting"])
     assert json.loads((sweep / "report.html").read_text())["target"]["value"] == 0.99
+
+
+def test_a_record_does_not_choose_which_template_is_filled(tmp_path, capsys):
+    sweep = a_study(tmp_path)
+    (sweep / "page.md").write_text("mine")
+    assert main([str(sweep)]) == 0
+    assert (sweep / "page.md").read_text() == "mine"
+    template = tmp_path / "page.md.j2"
+    assert (
+        f"note: The study's page is left out: {template} is named by the records alone, which may "
+        f"be a stranger's. study={template} fills it.\n"
+    ) in capsys.readouterr().err
+    assert main([str(sweep), "study=nowhere.md.j2"]) == 2
+    assert "study=nowhere.md.j2: is no file, neither" in capsys.readouterr().err
+
+
+def test_a_template_of_ours_may_be_named_by_a_record():
+    template = studies() / "xor_product.md.j2"
+    assert shipped_template("xor_product.md.j2") == template
+    for name in ("../experiments/xor_product.md.j2", str(template), "", ".", "..", {"a": 1}, None):
+        assert shipped_template(name) is None
 
 
 @pytest.mark.parametrize("place", ["rebuild.verdict", "write.build", "write.write_study"])
@@ -332,7 +354,7 @@ def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep
 
     monkeypatch.setattr(f"nnrun.report.{place}", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        rebuild([sweep], Choices(target="accuracy:0.8"))
+        rebuild([sweep], Choices(target="accuracy:0.8", study=str(tmp_path / "page.md.j2")))
     found = nnrun.load(sweep)
     assert {s["id"] for s in found.sweep["settings"]} == set(found.trials["setting"])
     assert set(found.trials["setting"]) == set(found.curves["setting"])

@@ -1,8 +1,10 @@
 """A study's page."""
 
 import re
+import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
@@ -10,6 +12,7 @@ from nnrun.config import Report
 from nnrun.errors import InputError
 from nnrun.report.study import Study, write_study
 from nnrun.report.study_figures import FIGURES
+from tests.conftest import slowness
 from tests.unit.grids import BUDGET, a_grid
 
 KEYS = {"features.terms": [["x", "y"], ["x", "y", "x*y"]], "network.hidden": [[2], [2, 1], [4]]}
@@ -42,7 +45,7 @@ def test_a_setting_is_found_by_its_levels(study, findings):
     assert study.id(terms="[x, y, x*y]", hidden="[2, 1]") == row["setting"]
     trials = study.trials(terms=PRODUCT, hidden="[2,1]")
     assert set(trials["setting"]) == {row["setting"]}
-    assert len(trials) == 20
+    assert len(trials["seed"]) == 20
 
 
 def test_a_misspelt_factor_is_told_with_what_was_meant(study):
@@ -77,7 +80,7 @@ def test_all_contrasts_of_a_page_are_one_family(study, findings, tmp_path):
 def test_a_ratio_is_of_the_first_to_the_second(study, findings):
     arms = {"terms": PRODUCT, "hidden": "[4]"}, {"terms": RAW, "hidden": "[4]"}
     means = [
-        study.trials(**arm)["samples_to_target"].fillna(BUDGET).clip(upper=BUDGET).mean()
+        pd.Series(study.trials(**arm)["samples_to_target"]).fillna(BUDGET).clip(upper=BUDGET).mean()
         for arm in arms
     ]
     assert study.compare(*arms)["ratio"] == pytest.approx(means[0] / means[1], rel=1e-12)
@@ -108,6 +111,9 @@ def test_a_page_is_filled_with_numbers(findings, tmp_path):
         "{{ setting(3) }}",
         "{{ compare('a', 'b') }}",
         "{% include 'missing.j2' %}",
+        "{{ 'a' | nothing }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ " + "(" * 3000 + ")" * 3000 + " }}",
     ],
 )
 def test_whatever_is_wrong_in_a_template_is_one_error_in_the_input(text, findings, tmp_path):
@@ -116,6 +122,124 @@ def test_whatever_is_wrong_in_a_template_is_one_error_in_the_input(text, finding
     assert len(found.value.issues) == 1
     assert str(found.value).startswith("study=")
     assert not (tmp_path / "page.md").exists()
+
+
+ESCAPES = {
+    "a module": "{{ cycler.__init__.__globals__.os.system('touch canary') }}",
+    "the globals of a function": "{{ setting.__func__.__globals__ }}",
+    "the object of a method": "{{ setting.__self__.findings.trials.to_csv('canary') }}",
+    "subclasses": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "a format's fields": "{{ '{0.__class__}'.format(1) }}",
+    "the filter attr": "{{ '' | attr('__class__') }}",
+    "an attribute by map": "{{ [setting] | map(attribute='__self__') | list }}",
+    "a table's writer": "{{ trials(terms='[x,y]', hidden='[2]').to_csv('canary') }}",
+    "a column's writer": "{{ trials(terms='[x,y]', hidden='[2]').seed.to_pickle('canary') }}",
+    "an evaluation": "{{ trials(terms='[x,y]', hidden='[2]').eval('@pd') }}",
+    "a query": "{{ trials(terms='[x,y]', hidden='[2]').query('@pd') }}",
+    "a number's writer": "{{ setting(terms='[x,y]', hidden='[2]').rmst.tofile('canary') }}",
+    "a contrast's": "{{ compare(dict(terms='[x,y]', hidden='[2]'), dict(terms='[x,y]', "
+    "hidden='[4]')).ratio.dump('canary') }}",
+    "a time's": "{{ time_to(0.6, terms='[x,y]', hidden='[2]').median.tofile('canary') }}",
+    "a change of the sweep": "{{ sweep.update(name='other') }}",
+    "a change of a list": "{{ sweep.settings.clear() }}",
+    "a class": "{{ dict.fromkeys('a') }}",
+    "a figure elsewhere": "{{ figure('arrival', '../canary', 'b', 'hidden') }}",
+    "a figure with a root": "{{ figure('arrival', '/canary', 'b', 'hidden') }}",
+    "a figure with a line": "{{ figure('arrival', 'a\\nb', 'b', 'hidden') }}",
+    "a file above": "{% include '../secret.j2' %}",
+    "a file that is none of a template": "{% include 'secret' %}",
+    "a link to elsewhere": "{% include 'link.j2' %}",
+}
+BOMBS = {
+    "a range": "{{ range(10**9) | length }}",
+    "a long text": "{{ 'a' * 10**10 }}",
+    "a long list": "{{ ([1] * 10**10) | length }}",
+    "a large number": "{{ 10 ** (10 ** 10) }}",
+    "squares": "{% set n = namespace(x=7) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}"
+    "{% endfor %}{{ n.x }}",
+    "doubling": "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}"
+    "{% endfor %}{{ n.x }}",
+    "sums": "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}"
+    "{% endfor %}{{ n.x }}",
+    "a block": "{% set n = namespace(x='a') %}{% for i in range(99) %}{% set n.x %}{{ n.x }}"
+    "{{ n.x }}{% endset %}{% endfor %}{{ n.x }}",
+    "joins": "{% set n = namespace(x='a') %}{% for i in range(99) %}"
+    "{% set n.x = [n.x, n.x] | join %}{% endfor %}{{ n.x }}",
+    "a list in lists": "{% set n = namespace(x='a') %}{% for i in range(99) %}"
+    "{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+    "replacing": "{{ ('a' * 3000000) | replace('a', 'a' * 3000000) }}",
+    "padding": "{{ '%999999999d' | format(1) }}",
+    "a width that is given": "{{ '%*d' | format(999999999, 1) }}",
+    "the operator of formats": "{{ '%999999999d' % 1 }}",
+    "loops": "{% set r = range(100000) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}",
+    "calls": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}"
+    "{{ m(99) }}",
+}
+
+
+@pytest.mark.parametrize("text", [*ESCAPES.values(), *BOMBS.values()], ids=[*ESCAPES, *BOMBS])
+def test_a_template_reaches_nothing_and_ends(text, findings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nnrun.report.study_language.MOST_STEPS", 10_000)
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for path in (tmp_path / "secret.j2", folder / "secret"):
+        path.write_text("secret")
+    (folder / "link.j2").symlink_to(tmp_path / "secret.j2")
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p != folder}
+    curves = pd.DataFrame({"setting": ["s0"], "samples": [1], "seed": [0], "accuracy": [0.5]})
+    (folder / "page.md.j2").write_text(text)
+    started = time.perf_counter()
+    with pytest.raises(InputError, match=r"^study="):
+        write_study(folder / "page.md.j2", findings, curves, folder)
+    assert time.perf_counter() - started < 5 * slowness()
+    (folder / "page.md.j2").unlink()
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p != folder} == before
+    assert findings.sweep["settings"]
+
+
+def test_what_a_template_needs_it_has(findings, tmp_path):
+    lines = (
+        "{% set row = setting(terms='[x,y]', hidden='[2]') %}",
+        "{% set all = trials(terms='[x,y]', hidden='[2]').seed %}",
+        "{{ all.max() }} {{ all.min() }} {{ all.mean() }} {{ all.median() }} {{ all | length }}",
+        "{{ all.sum() }} {{ all.std() | round(3) }} {{ all.quantile(0.25) }}",
+        "{{ 'a' ~ 1 ~ row.seeds }} {{ [1, 2] | join('-') }} {{ '%s of %.1f' | format('a', 2) }}",
+        "{% for s in sweep.settings[:1] %}{{ loop.length }} {{ s.label.upper() }}{% endfor %}\n",
+        "{{ 2 ** 10 }} {{ '-' * 3 }} {{ 'abc' | replace('b', 'x') }} {{ [3, 1] }} {{ none }}",
+        "{{ row.get('x', 7) }}",
+    )
+    text = "\n".join(lines)
+    found = fill(findings, text, tmp_path).split("\n")
+    assert found == [
+        "19 0 9.5 9.5 20",
+        "190 5.916 4.75",
+        "a120 1-2 a of 2.0",
+        "1 TERMS=[X,Y] HIDDEN=[2]",
+        "1024 --- axc [3, 1] None",
+        "7",
+    ]
+
+
+def test_a_template_may_include_those_beside_it(findings, tmp_path):
+    (tmp_path / "part.j2").write_text("{{ sweep.budget | count }}")
+    assert fill(findings, "{% include 'part.j2' %}", tmp_path) == "100,000"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sweep.json.j2", "is no name of a study's template, which is NAME.md.j2"),
+        ("page.md", "is no name of a study's template"),
+        ("report.md.j2", "would be written over report.md"),
+    ],
+)
+def test_a_page_does_not_take_the_place_of_another_file(name, said, findings, tmp_path):
+    (tmp_path / name).write_text("text")
+    (tmp_path / name.removesuffix(".j2")).write_text("text")
+    with pytest.raises(InputError, match=re.escape(said)):
+        write_study(tmp_path / name, findings, NO_CURVES, tmp_path)
+    assert (tmp_path / name.removesuffix(".j2")).read_text() == "text"
 
 
 def test_a_figure_is_drawn_once_the_page_is_known_to_be_sound(study, tmp_path):
