@@ -1,8 +1,11 @@
 """Where configuration, studies, results and the MLflow store are."""
 
+import os
 import re
 from datetime import datetime
 from pathlib import Path
+
+from nnrun.errors import InputError, Issue, masked
 
 PACKAGE = Path(__file__).resolve().parent
 STUDIES = "experiments"
@@ -58,6 +61,53 @@ def located(uri: str, near: Path) -> str:
     above = near.absolute()
     found = (home / path for home in (above, *above.parents) if (home / path).is_file())
     return f"{parts[1]}{next(found, path.absolute()).as_posix()}{parts[3]}"
+
+
+def same_store(one: str, other: str) -> bool:
+    """Say whether two URIs are of one store, whatever names and passwords are in them."""
+    bare = (re.sub(r"://[^/]*@", "://", uri).rstrip("/") for uri in (one, other))
+    return len(set(bare)) == 1
+
+
+def own_store(named: str, folder: Path, default: str) -> str:
+    """Say where a store is that a sweep's folder names, if it is one of the user's own.
+
+    A folder may be a stranger's. What it alone names gets no connection, no password and no file:
+    own are the store that the environment names, the default file, which is looked for above the
+    folder and the working directory, and a SQLite file that stands in the working directory itself.
+
+    Args:
+        named: The URI, as the folder has it.
+        folder: Which names it.
+        default: The URI of the default file.
+
+    Returns:
+        The URI; the path of a SQLite file is absolute in it.
+
+    Raises:
+        InputError: If it is not.
+    """
+    given = os.environ.get(STORE, "")
+    if given and same_store(named, given):
+        return located(given, Path.cwd())
+    if named == default:
+        return _default_file(named, folder)
+    parts = SQLITE.fullmatch(named)
+    path = Path(parts[2]) if parts else Path()
+    if parts and not parts[3] and path.name == parts[2] and path.is_file():
+        return located(named, Path.cwd())
+    rule = "is named by the sweep's folder alone, which may be a stranger's"
+    hint = f"if you know it: --uri {masked(named)}, or name it by {STORE}"
+    raise InputError(Issue("store", masked(named), rule, hint))
+
+
+def _default_file(uri: str, folder: Path) -> str:
+    """Locate the default file; a link in a folder that one does not work in is not followed."""
+    near, here = located(uri, folder), located(uri, Path.cwd())
+    parts = SQLITE.fullmatch(near)
+    path = Path(parts[2]) if parts else Path()
+    linked = path.is_symlink() or path.parent.is_symlink()
+    return here if linked else near
 
 
 def new_folder(parent: Path) -> Path:

@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--uri",
         type=_uri,
-        help="of another store than the one that the sweep was meant for, or sent to last; also "
+        help="of the store, where it is neither the default file nor the one that "
+        "MLFLOW_TRACKING_URI names: what only a folder names is not contacted; also "
         "for one that was run with tracking=off",
     )
     return parser

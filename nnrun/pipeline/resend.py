@@ -17,12 +17,14 @@ from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.files.atomic import write_text
 from nnrun.files.lock import alone_in, being_written
 from nnrun.network.files import RECORD
+from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
-from nnrun.places import STORE, located
+from nnrun.places import STORE, own_store, same_store
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import Head, read_heads, records_of
 from nnrun.sweep.describe import describe
+from nnrun.tracking.address import require_files_beside
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
@@ -42,8 +44,8 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
 
     Args:
         folder: Of the sweep or run.
-        uri: Of the store; empty for the one that it was meant for, or sent to last. The path of a
-            SQLite file is then taken from where the sweep was run.
+        uri: Of the store; empty for the one that it was meant for, or sent to last, which must be
+            one of the user's own then: `nnrun.places.own_store`.
 
     Returns:
         What sweep.json says of its tracking now.
@@ -73,8 +75,17 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)
-    if not uri:
-        tracking = replace(tracking, uri=located(tracking.uri, folder))
+    if uri:
+        tracking = replace(tracking, uri=unmasked(uri, [os.environ.get(STORE)]))
+    else:
+        tracking = replace(tracking, uri=own_store(tracking.uri, folder, Tracking().uri))
+        if not same_store(tracking.uri, os.environ.get(STORE, "")):
+            require_files_beside(tracking.uri, facts["name"])
+    if (heads[0].meta.get("tracking") or {}).get("artifacts"):
+        terminal.say_apart(
+            "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
+            "where the store has them"
+        )
     identity = told.get("id") or uuid4().hex
     runs = Runs.open(
         tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
@@ -131,14 +142,13 @@ def _note(folder: Path, facts: Mapping[str, Any], found: dict[str, Any]) -> None
 def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
     """Take the tracking of a record, if need be to another store with the same options.
 
-    No results wait for it here, so it may take as long as the store answers.
+    No results wait for it here, so it may take as long as the store answers. Where the files of a
+    new experiment go is not for a record to say.
     """
     known = {f.name for f in fields(Tracking)}
     given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
-    tracking = replace(Tracking(**given), name="mlflow", wait=inf)
-    if uri and uri != tracking.uri:
-        tracking = replace(tracking, uri=uri, artifacts=None)
-    return replace(tracking, uri=unmasked(tracking.uri, [os.environ.get(STORE)]))
+    tracking = replace(Tracking(**given), name="mlflow", wait=inf, artifacts=None)
+    return replace(tracking, uri=uri) if uri else tracking
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from nnrun.errors import InputError, Issue, masked
 from nnrun.places import WEB
@@ -103,6 +105,43 @@ def require_usable(uri: str, experiment: str) -> None:
         raise InputError(Issue("tracking.uri", uri, rule, EXAMPLE)) from error
     if gone is not None:
         raise InputError(deleted(uri, experiment, gone))
+
+
+def require_files_beside(uri: str, experiment: str) -> None:
+    """Check that the files of an experiment are kept below the folder of its SQLite file.
+
+    Where is written in the file itself, and it may be a stranger's.
+
+    Raises:
+        InputError: If they are, or may be, elsewhere.
+    """
+    path = sqlite_file(uri)
+    if path is None or not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=5)) as connection:
+            places = _file_places(connection, experiment)
+    except sqlite3.Error as error:
+        rule = f"cannot be used as an MLflow store: {error}"
+        raise InputError(Issue("store", path, rule, EXAMPLE)) from error
+    for place in places:
+        parts = urlsplit(place)
+        local = url2pathname(parts.path) if parts.scheme == "file" else place
+        inside = Path(local).resolve().is_relative_to(path.parent.resolve())
+        if parts.netloc or parts.scheme not in ("", "file") or not inside:
+            rule = f"has the files of the experiment '{experiment}' elsewhere: {masked(place)}"
+            raise InputError(Issue("store", path, rule, f"if that is yours: --uri {masked(uri)}"))
+
+
+def _file_places(connection: sqlite3.Connection, experiment: str) -> list[str]:
+    """List where a database says that the files of an experiment and of its runs are."""
+    tables = "select 1 from sqlite_master where name = 'experiments'"
+    if connection.execute(tables).fetchone() is None:
+        return []
+    query = """select artifact_location from experiments where name = ? union
+        select r.artifact_uri from runs r join experiments e on e.experiment_id = r.experiment_id
+        where e.name = ?"""
+    return [str(place) for (place,) in connection.execute(query, (experiment, experiment))]
 
 
 def _require_room(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.places import SQLITE, STORE, WEB, located
+from nnrun.places import SQLITE, STORE, WEB, located, own_store, same_store
 
 SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
@@ -57,19 +57,25 @@ def choose(folder: Path | None, uri: str | None) -> Page:
             ``MLFLOW_TRACKING_URI`` or the configuration's default.
 
     Raises:
-        InputError: If the folder's runs are in no store, or the store is missing or has no pages.
+        InputError: If the folder's runs are in no store, the store is missing or has no pages, or
+            only the folder names it.
     """
     store = None if uri is None else located(uri, Path.cwd())
     for path in _newest_first() if folder is None else [folder]:
         tracking = _tracking(path, named=folder is not None)
         if not tracking:
             continue
-        home = located(str(tracking["uri"]), path)
+        named = str(tracking["uri"])
+        if store is None:
+            return Page(_usable(own_store(named, path, _default())), *_places(tracking))
         # the page of another store would show nothing here
-        if store is None or store == home or folder is not None:
-            places = _places(tracking) if store in (None, home) else ("", "")
-            return Page(_usable(home if store is None else store), *places)
-    return Page(_usable(located(_default(), Path.cwd()) if store is None else store))
+        if same_store(store, located(named, path)):
+            return Page(_usable(store), *_places(tracking))
+        if folder is not None:
+            return Page(_usable(store))
+    if store is None:
+        store = located(os.environ.get(STORE) or _default(), Path.cwd())
+    return Page(_usable(store))
 
 
 def _newest_first() -> Iterator[Path]:
@@ -115,7 +121,7 @@ def _default() -> str:
     # the schema takes long to import
     from nnrun.config import Tracking
 
-    return os.environ.get(STORE) or Tracking().uri
+    return Tracking().uri
 
 
 def _usable(uri: str) -> str:

@@ -49,7 +49,12 @@ def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLi
     assert "python -m nnrun.sync sends what is missing" in done.stdout
     (sweep,) = nnrun.outputs("sweeps")
     assert len(tracking(sweep)["not_logged"]) == 2  # type: ignore[arg-type]
-    refused = sync(nnrun, code=1)
+    refused = sync(nnrun, code=2)
+    assert (
+        f"error: store={AWAY}: is named by the sweep's folder alone, which may be a stranger's (if "
+        f"you know it: --uri {AWAY}, or name it by MLFLOW_TRACKING_URI)\n"
+    ) == refused
+    refused = sync(nnrun, "--uri", AWAY, code=1)
     assert refused.count("cannot be used now") == 1
     assert "training goes on" not in refused
 
@@ -92,7 +97,7 @@ def test_a_password_is_kept_nowhere_and_found_again(nnrun: CommandLine, launcher
         tags = rows("select value from tags", database=served)
         assert not any("geheim" in str(value) for (value,) in tags)
         refused = sync(nnrun, str(sweep), code=2)
-        assert "its password is not kept on disk" in refused
+        assert "is named by the sweep's folder alone" in refused
         assert "are in http" in sync(nnrun, str(sweep), "--uri", secret)
         assert len(rows(RUNS, "setting", database=served)) == 2
     finally:

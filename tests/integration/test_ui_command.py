@@ -86,7 +86,10 @@ def test_of_a_tracking_server_only_the_address_is_given(swept: CommandLine, tmp_
     folder.mkdir(parents=True)
     there = text.replace("sqlite:///outputs/mlflow.db", "http://me:word@mlflow.example:5000")
     (folder / "sweep.json").write_text(there.replace("http://127.0.0.1:5000", "http://x"))
-    out, _ = start(tmp_path).communicate(timeout=60)
+    _, told = start(tmp_path).communicate(timeout=60)
+    assert "is named by the sweep's folder alone" in told
+    assert "--uri http://me:***@mlflow.example:5000" in told
+    out, _ = start(tmp_path, "--uri", "http://mlflow.example:5000").communicate(timeout=60)
     assert out.startswith("http://mlflow.example:5000/#/experiments/1/runs?")
 
 
