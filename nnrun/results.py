@@ -1,24 +1,55 @@
 """The tables of a sweep, as written beside its records and as read back."""
 
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
+from pandas.api.types import (
+    is_bool_dtype,
+    is_float_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+    is_string_dtype,
+)
 
 from nnrun.errors import InputError, Issue
+from nnrun.files.reading import Damaged, opened, reading
+from nnrun.files.sweep import SWEEP as SWEEP
+from nnrun.files.sweep import read_sweep
 
 TRIALS = "trials.parquet"
 CURVES = "curves.parquet"
 LADDER = "ladder.parquet"
 SUMMARY = "summary.csv"
 TUNING = "tuning.csv"
-SWEEP = "sweep.json"
 REPORT = "report.html"
 MARKDOWN = "report.md"
 INDEX = "index.html"
+
+
+Columns = Mapping[str, Callable[[Any], bool] | None]
+"""The columns of a table, each with what tells whether values are of its type; None for any."""
+
+TRIALS_COLUMNS: Columns = {
+    **dict.fromkeys(("setting", "label", "status", "task"), is_string_dtype),
+    **dict.fromkeys(("seed", "budget", "horizon"), is_integer_dtype),
+    "plateaued": is_bool_dtype,
+    **dict.fromkeys(("samples_to_target", "first_hit", "ns_per_sample"), is_float_dtype),
+    **dict.fromkeys(("final_train_loss", "final_test_loss", "final_accuracy"), is_float_dtype),
+}
+CURVES_COLUMNS: Columns = {
+    "setting": is_string_dtype,
+    **dict.fromkeys(("seed", "samples"), is_integer_dtype),
+    **dict.fromkeys(("train_loss", "test_loss", "accuracy"), is_float_dtype),
+}
+SUMMARY_COLUMNS: Columns = {
+    **dict.fromkeys(("setting", "label"), is_string_dtype),
+    **dict.fromkeys(("seeds", "reached"), is_integer_dtype),
+    **dict.fromkeys(("success_rate", "rmst", "ert"), is_numeric_dtype),
+}
 
 
 @dataclass(frozen=True)
@@ -65,17 +96,55 @@ def load(path: str | Path) -> Results:
         InputError: If the folder is not a finished sweep or run.
     """
     folder = Path(path)
-    missing = [n for n in (TRIALS, CURVES, SUMMARY, SWEEP) if not (folder / n).is_file()]
-    if missing:
-        rule = f"holds no {missing[0]}, so it is not the folder of a finished sweep or run"
+    with reading("path", folder, "folder", ""):
+        missing = [n for n in (TRIALS, CURVES, SUMMARY, SWEEP) if not os.path.lexists(folder / n)]
+    sweep = None if missing else read_sweep(folder, results=True)
+    if sweep is None:
+        rule = f"holds no {[*missing, SWEEP][0]}, so it is no finished sweep or run"
         raise InputError(Issue("path", folder, rule, "for instance outputs/sweeps/DATE_TIME"))
-    # An id such as 1234567890 is a name, a value may be the word null, and only a lone setting's
-    # label can be empty.
-    only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
-    summary = pd.read_csv(folder / SUMMARY, dtype={"setting": str, "label": str}, **only_empty)
+    of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep["varying"])}
     return Results(
-        trials=pd.read_parquet(folder / TRIALS),
-        curves=pd.read_parquet(folder / CURVES),
-        summary=summary.fillna({"label": ""}),
-        sweep=json.loads((folder / SWEEP).read_text(encoding="utf-8")),
+        trials=_table(folder / TRIALS, of_trials, sweep),
+        curves=_table(folder / CURVES, CURVES_COLUMNS, sweep),
+        summary=_table(folder / SUMMARY, SUMMARY_COLUMNS, sweep).fillna({"label": ""}),
+        sweep=sweep,
     )
+
+
+def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFrame:
+    """Read a table of a sweep.
+
+    Args:
+        path: Of a Parquet file, or of a text.
+        columns: That it must have.
+        sweep: The content of sweep.json.
+
+    Raises:
+        InputError: If it cannot be read, or is another table.
+    """
+    anew = f"python -m nnrun.report {path.parent} writes it anew from the records"
+    with reading("path", path, "table", anew), opened(path) as file:
+        table = _read(file, path.suffix)
+        for name, kind in columns.items():
+            if name not in table.columns:
+                raise Damaged(f"it has no column '{name}'")
+            if kind is not None and not kind(table[name].dtype):
+                raise Damaged(f"its column '{name}' holds {table[name].dtype}")
+        if not {one["id"] for one in sweep["settings"]}.issuperset(table["setting"]):
+            raise Damaged(f"it has settings that {SWEEP} does not know")
+    return table
+
+
+def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
+    try:
+        if ending == ".parquet":
+            return pd.read_parquet(file)
+        # An id such as 1234567890 is a name, a value may be the word null, and only a lone
+        # setting's label can be empty.
+        only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+        return pd.read_csv(file, dtype={"setting": str, "label": str}, **only_empty)
+    except Exception as error:  # whatever pandas and pyarrow make of a damaged file
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        why = str(error).strip().splitlines()
+        raise Damaged(why[0] if why else type(error).__name__) from None

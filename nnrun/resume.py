@@ -7,18 +7,18 @@ budget would have ended.
 
 import hashlib
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.files.reading import reading
+from nnrun.files.record import TRIALS, read_parts
 from nnrun.network.files import RECORD, layers_in
 from nnrun.network.mlp import Params
 
@@ -77,17 +77,26 @@ def find_state(
     Raises:
         InputError: With the key ``continue_from``, if there is none.
     """
-    records = _records(Path(path).expanduser())
+    with reading("continue_from", Path(path), "record", ""):
+        found = _records(Path(path).expanduser())
+        records = {record: record.stat().st_mtime_ns for record in found}
     wanted = json.loads(json.dumps(wanted))  # lists for tuples, as in the records
     nearest: list[str] | None = None
-    for record in records:
-        state = _read(str(record), record.stat().st_mtime_ns)
+    damaged: InputError | None = None
+    for record, changed in records.items():
+        try:
+            state = _read(str(record), changed)
+        except InputError as error:  # another one may be it
+            damaged = damaged or error
+            continue
         unlike = _differing(state.config, wanted)
         if not unlike:
             _require_whole(path, state, sources)
             assert state.state is not None
             return state.state
         nearest = unlike if nearest is None or len(unlike) < len(nearest) else nearest
+    if damaged is not None:
+        raise damaged
     told = listed([f"{key}={shown(wanted.get(key))}" for key in nearest or ()], 5)
     rule = f"holds no such setting; the nearest differs from {told}"
     raise _refused(path, rule, "only budget, evals, target and seeds may differ")
@@ -116,25 +125,20 @@ def _require_whole(path: str, read: _Read, sources: Mapping[str, Any] | None) ->
 @lru_cache(maxsize=4096)
 def _read(path: str, changed: int) -> _Read:
     """Read a record that was last changed at some time."""
-    try:
-        with np.load(Path(path), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        meta = json.loads(arrays["meta"].tobytes())
-        if meta["error"]:
-            return _Read(meta["config"], meta.get("sources"), None)
-        n_leaves = sum(key.startswith("memory/") for key in arrays)
-        state = SavedState(
-            seeds=tuple(arrays["seeds"].tolist()),
-            engine=meta["engine"],
-            samples=arrays["curves/samples"],
-            curves={k: arrays[f"curves/{k}"] for k in ("train_loss", "test_loss", "accuracy")},
-            params=layers_in(arrays),
-            memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
-            config=meta["config"],
-            digest=_digest(arrays),
-        )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        raise _refused(path, f"is not a readable record ({error})") from error
+    meta, arrays = read_parts(Path(path), TRIALS, key="continue_from")
+    if meta["error"]:
+        return _Read(meta["config"], meta.get("sources"), None)
+    n_leaves = sum(key.startswith("memory/") for key in arrays)
+    state = SavedState(
+        seeds=tuple(arrays["seeds"].tolist()),
+        engine=meta["engine"],
+        samples=arrays["curves/samples"],
+        curves={k: arrays[f"curves/{k}"] for k in ("train_loss", "test_loss", "accuracy")},
+        params=layers_in(arrays),
+        memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
+        config=meta["config"],
+        digest=_digest(arrays),
+    )
     return _Read(meta["config"], meta.get("sources"), state)
 
 
@@ -150,7 +154,7 @@ def _digest(arrays: Arrays) -> str:
 
 def _records(path: Path) -> list[Path]:
     """List the records at a path."""
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return [path]
     if (path / RECORD).is_file():
         return [path / RECORD]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.commands import exit_code
-from nnrun.errors import InputError
+from nnrun.errors import InputError, refused
 from nnrun.words import things
 
 KINDS = ("sweeps", "runs")
@@ -40,6 +40,10 @@ def _run(named: Sequence[Path], uri: str) -> int:
                 print(f"error: {error}", file=sys.stderr)
             said.add(str(error))
             code = 2
+            continue
+        except OSError as error:
+            print(f"error: {refused(error)}", file=sys.stderr)
+            code = max(code, 1)
             continue
         if facts["error"]:
             print(f"{folder}: {facts['error']}", file=sys.stderr)

@@ -35,6 +35,10 @@ def a_record(
         status, times = np.full(len(numbers), "failed"), np.full(len(numbers), np.nan)
     about = {
         "setting": setting,
+        "number": 0,
+        "seed": int(numbers[0]),
+        "seeds": len(numbers),
+        "overrides": [],
         "config": {"optimizer.lr": lr, "data.name": "xor"},
         "engine": "none" if failed else "lanes",
         "task": "binary",
@@ -50,6 +54,11 @@ def a_record(
         ns_per_sample=np.full(len(numbers), np.nan if failed else 5.0),
         params=(),
     )
+
+
+def told(facts: dict[str, Any]) -> dict[str, Any]:
+    """What sweep.json says at least of a finished sweep, and these facts of its settings."""
+    return {"schema": 1, "status": "complete", "jobs": [], "target": {}, **facts}
 
 
 def on_disk(record: Record) -> Path:

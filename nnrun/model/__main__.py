@@ -2,14 +2,15 @@
 
 import argparse
 import csv
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TextIO
 
 from nnrun.errors import InputError, Issue, listed
+from nnrun.files.atomic import write_text
 from nnrun.model.load import chosen
 from nnrun.model.model import Model
 from nnrun.network.files import SavedNetworks, read_networks
@@ -122,17 +123,14 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
         [row, *map(repr, values), *(classes[i : i + 1] if classes else [])]
         for i, (row, values) in enumerate(zip(frame.index, outputs, strict=True))
     ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     if out is None:
-        _write(sys.stdout, [header, *rows])
+        sys.stdout.write(text.getvalue())
         sys.stdout.flush()
         return
-    with out.open("w", newline="", encoding="utf-8") as file:
-        _write(file, [header, *rows])
+    write_text(out, text.getvalue())
     print(f"written: {out}", file=sys.stderr)
-
-
-def _write(file: TextIO, rows: Sequence[Sequence[object]]) -> None:
-    csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _parser() -> argparse.ArgumentParser:

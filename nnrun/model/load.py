@@ -44,7 +44,7 @@ def chosen(networks: SavedNetworks, seed: int | None) -> Model:
     place, facts = networks.at(seed), networks.facts
     try:
         encoder, known = facts["encoder"], networks.seeds[place]
-        return Model(
+        model = Model(
             inputs=tuple(facts["inputs"]),
             outputs=tuple(facts["outputs"]),
             task=Task(facts["task"]),
@@ -58,8 +58,34 @@ def chosen(networks: SavedNetworks, seed: int | None) -> Model:
             config=facts.get("config", {}),
             samples=facts.get("samples"),
         )
+        rule = _contradiction(model)
+        if not rule:
+            return model
     except KeyError as error:
         rule = f"does not say what its network is: {error} is missing"
-    except (TypeError, AttributeError) as error:
+    except InputError as error:
+        rule = f"names what its network cannot be made of: {error.issues[0]}"
+    except (TypeError, AttributeError, ValueError) as error:
         rule = f"does not say what its network is: {error}"
     raise InputError(Issue("path", networks.path, rule, "it can still serve as init=saved"))
+
+
+def _contradiction(model: Model) -> str:
+    """Say where a network is not what the file says of it; empty if it is."""
+    mapped, encoder, layers = model.input_map, model.encoder, model.params
+    names = len(mapped.names)
+    encoded = tuple(encoder.inputs if encoder else model.inputs)
+    classes = len(encoder.classes) if encoder else 0
+    pairs = {
+        "activations": (len(model.architecture.activations), len(layers)),
+        "outputs": (len(model.outputs), len(layers[-1].bias)),
+        "features": (names, len(layers[0].weights)),
+        "features of its inputs": (len(mapped.features.names(mapped.inputs)), names),
+        "shifts": (len(mapped.shift) if mapped.shift is not None else names, names),
+        "scales": (len(mapped.scale) if mapped.scale is not None else names, names),
+        "classes": (classes, max(len(model.outputs), 2) if classes else 0),
+    }
+    wrong = [f"{said} {what}, and has {n}" for what, (said, n) in pairs.items() if said != n]
+    if tuple(mapped.inputs) != encoded:
+        wrong.append("other inputs of its features than of its data")
+    return f"names {wrong[0]}" if wrong else ""

@@ -41,6 +41,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue
+from nnrun.files.atomic import write_atomically
 from nnrun.model.facts import facts_of
 from nnrun.model.model import Model
 from nnrun.network.files import FORMAT, VERSION
@@ -58,7 +59,8 @@ def save(model: Model, path: Path) -> Path:
         The path.
 
     Raises:
-        InputError: If it has another ending or cannot be written.
+        InputError: If it has another ending, or there is no such place.
+        OSError: If the system does not take it: nothing of it is left.
     """
     writers = {".npz": _npz, ".json": _json}
     ending = path.suffix.lower()
@@ -78,7 +80,8 @@ def save_csv(model: Model, path: Path) -> Path:
         The path.
 
     Raises:
-        InputError: If it cannot be written.
+        InputError: If there is no such place.
+        OSError: If the system does not take it: nothing of it is left.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -136,8 +139,8 @@ def _npz(model: Model, path: Path) -> bytes:
 
 def _written(path: Path, content: bytes) -> Path:
     try:
-        path.expanduser().write_bytes(content)
-    except OSError as error:
-        rule = f"cannot be written: {error.strerror or error}"
+        write_atomically(path.expanduser(), lambda file: file.write(content))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        rule = f"cannot be written: {error.strerror}"
         raise InputError(Issue("path", path, rule)) from None
     return path

@@ -4,26 +4,63 @@ A file holds layers and, unless a stranger wrote it, facts: what ``nnrun.model.f
 network besides its parameters. This part reads both and makes nothing of the facts.
 """
 
-import json
-import zlib
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.files.archive import Array, checked, read_arrays
+from nnrun.files.plain import NUMBER, TEXT, parse_plain, read_plain
+from nnrun.files.reading import Damaged, reading, require_version
+from nnrun.files.record import SCHEMA_VERSION
 from nnrun.network.mlp import Layer, Params
 from nnrun.network.params import taken
 
 RECORD = "record.npz"
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
-ARCHIVE = b"PK"
-"""How a file begins that is a zip archive, as .npz files are."""
+ANEW = "it takes a folder or record.npz of a run, or a .npz or .json file of Model.save"
+
+NETWORKS = {
+    "meta": Array("u1", ("byte",), needed=False),
+    "seeds": Array("i8", ("trial",), kinds="u"),
+    "params/*/weights": Array("f8", ("trial", "fan_in*", "fan_out*"), kinds="iu"),
+    "params/*/bias": Array("f8", ("trial", "..."), kinds="iu"),
+}
+"""The arrays of an archive that matter here."""
+
+NAMES, SECTION = [str], {"name?": str, "_target_?": str}
+SHIFTS = ([float], None)
+COLUMN = {
+    "name": str, "values?": NAMES, "fill?": (*NUMBER, *TEXT), "mean?": NUMBER, "spread?": NUMBER,
+    "yes_no?": bool,
+}  # fmt: skip
+RULES = {"missing_words?": NAMES, "decimal?": str}
+FACTS = {
+    "format?": TEXT, "task?": str, "inputs?": NAMES, "outputs?": NAMES, "sizes?": [int],
+    "activations?": [SECTION], "shortcut?": bool, "bias?": bool, "boundary?": NUMBER,
+    "features?": {
+        "entry?": SECTION, "inputs?": NAMES, "names?": NAMES, "shift?": SHIFTS, "scale?": SHIFTS,
+    },
+    "encoder?": (
+        {
+            "columns": [COLUMN], "label": str, "classes": NAMES, "mean?": NUMBER,
+            "spread?": NUMBER, "rules?": RULES,
+        },
+        None,
+    ),
+    "setting?": TEXT, "config?": dict, "samples?": (int, type(None)), "seed?": (int, type(None)),
+}  # fmt: skip
+"""What a file may say of its networks, all of which may be missing."""
+
+OF_A_RECORD = {"error?": TEXT, "network?": FACTS, **FACTS}
+OF_JSON = {**FACTS, "layers": [{"weights": [list], "bias": list}]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +114,11 @@ def read_networks(path: str | Path) -> SavedNetworks:
     Raises:
         InputError: If there is none, several jobs to choose from, or no network in it.
     """
-    file = find_file(Path(path).expanduser())
-    facts = file.stat()
-    return _read(file, facts.st_mtime_ns, facts.st_size)
+    named = Path(path).expanduser()
+    with reading("path", named, "network", ANEW):
+        file = find_file(named)
+        about = file.stat()
+    return _read(file, about.st_mtime_ns, about.st_size)
 
 
 def layers_in(arrays: Mapping[str, Any]) -> Params:
@@ -95,7 +134,7 @@ def find_file(path: Path) -> Path:
     Raises:
         InputError: If there is none or more than one.
     """
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path
     if not path.is_dir():
         rule = f"is not there; looked in {path.absolute().parent}"
@@ -115,7 +154,7 @@ def find_file(path: Path) -> Path:
 def _differences(folder: Path, records: Sequence[Path]) -> str:
     """List jobs with the keys in which they differ."""
     some = records[:MOST_LISTED]
-    configs = [_meta(_opened(path)).get("config", {}) for path in some]
+    configs = [_config(path) for path in some]
     keys = [k for k in configs[0] if any(c.get(k) != configs[0][k] for c in configs)]
     jobs = (
         " ".join(
@@ -126,48 +165,63 @@ def _differences(folder: Path, records: Sequence[Path]) -> str:
     return "; ".join(jobs) + ("" if len(some) == len(records) else "; ...")
 
 
+def _config(record: Path) -> dict[str, Any]:
+    """Return the setting that a record is of; an empty one if it cannot be read."""
+    with suppress(OSError, Damaged):
+        meta = read_arrays(record, {"meta": NETWORKS["meta"]}).get("meta", np.empty(0, np.uint8))
+        config: dict[str, Any] = parse_plain(meta.tobytes(), {"config": dict})["config"]
+        return config
+    return {}
+
+
 @lru_cache(maxsize=4)
 def _read(file: Path, modified: int, size: int) -> SavedNetworks:
     """Read a file; the arguments tell a changed one from the one read before."""
-    if file.suffix.lower() == ".json":
-        return _of_json(file)
-    arrays = _opened(file)
-    meta = _meta(arrays)
+    with reading("path", file, "network", ANEW):
+        read = _of_json if file.suffix.lower() == ".json" else _of_npz
+        return _checked(read(file))
+
+
+def _of_npz(file: Path) -> SavedNetworks:
+    arrays = read_arrays(file, NETWORKS)
+    meta = parse_plain(arrays["meta"].tobytes(), OF_A_RECORD) if "meta" in arrays else {}
     if meta.get("error"):
         raise _unreadable(file, "has no network: its training failed", "see its log")
-    try:
-        pairs = layers_in(arrays)
-        seeds = tuple(None if seed < 0 else seed for seed in arrays["seeds"].tolist())
-    except KeyError as error:
-        raise _unreadable(file, f"has no {error} in it") from None
+    if meta.get("format") != FORMAT and "schema" in meta:
+        require_version(meta["schema"], SCHEMA_VERSION, meta.get("versions"))
     if meta.get("format") != FORMAT:
         network = meta.get("network", {})
         meta = {**network, **{k: meta[k] for k in ("setting", "config", "samples") if k in meta}}
-    params = tuple(Layer(w, b.reshape(len(b), -1)) for w, b in pairs)
-    return _checked(SavedNetworks(file, meta, seeds, params))
+    seeds = tuple(None if seed < 0 else seed for seed in arrays["seeds"].tolist())
+    return SavedNetworks(file, meta, seeds, _flat(layers_in(arrays)))
 
 
 def _of_json(file: Path) -> SavedNetworks:
-    try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        layers = [(layer["weights"], layer["bias"]) for layer in facts.pop("layers")]
-        params = tuple(
-            Layer(np.array(w, dtype=np.float64)[None], np.array(b, dtype=np.float64)[None])
-            for w, b in layers
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        rule = f"is not a saved network ({type(error).__name__}: {error})"
-        raise _unreadable(file, rule) from None
-    return _checked(SavedNetworks(file, facts, (facts.pop("seed", None),), params))
+    facts = read_plain(file, OF_JSON)
+    arrays = {"seeds": np.zeros(1, np.int64)}
+    for number, layer in enumerate(facts.pop("layers")):
+        for part in Layer._fields:
+            try:
+                arrays[f"params/{number}/{part}"] = np.array(layer[part])[None]
+            except ValueError:
+                raise Damaged(f"the {part} of layer {number + 1} are ragged") from None
+    params = _flat(layers_in(checked(arrays, NETWORKS)))
+    return SavedNetworks(file, facts, (facts.pop("seed", None),), params)
+
+
+def _flat(layers: Params) -> Params:
+    """Return layers whose biases have the shape (seed, fan_out)."""
+    return tuple(Layer(w, b.reshape(len(b), math.prod(b.shape[1:]))) for w, b in layers)
 
 
 def _checked(networks: SavedNetworks) -> SavedNetworks:
     """Check version and shapes."""
-    file, version = networks.path, networks.facts.get("version", VERSION)
-    if version != VERSION:
-        raise _unreadable(file, f"has version {version}, and this nnrun reads {VERSION}")
-    if not networks.params:
+    file, facts = networks.path, networks.facts
+    require_version(facts.get("version", VERSION), VERSION, facts.get("versions"))
+    if not networks.params or not networks.seeds:
         raise _unreadable(file, "has no layers in it")
+    if len(set(networks.seeds)) < len(networks.seeds):
+        raise Damaged("it has a seed twice")
     first = networks.params[0].weights
     if networks.features is not None and len(networks.features) != first.shape[1]:
         rule = f"names {len(networks.features)} inputs, and its weights have {first.shape[1]} rows"
@@ -183,45 +237,6 @@ def _checked(networks: SavedNetworks) -> SavedNetworks:
             raise _unreadable(file, f"{rule} values")
         gets = weights.shape[2] + extra
     return networks
-
-
-def _opened(file: Path) -> dict[str, Any]:
-    """Read the arrays that matter here."""
-    try:
-        with file.open("rb") as opened:
-            if opened.read(len(ARCHIVE)) != ARCHIVE:
-                rule = "is not a saved network: neither a .npz archive nor a .json file"
-                raise _unreadable(file, rule)
-            opened.seek(0)
-            with np.load(opened, allow_pickle=False) as arrays:
-                wanted = (k for k in arrays.files if not k.startswith(("curves/", "outcomes/")))
-                return {key: _array(file, arrays, key) for key in wanted}
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-    except (EOFError, RuntimeError, BadZipFile, zlib.error) as error:
-        reason = f"is not a saved network, or is damaged: {error}"
-    raise _unreadable(file, reason)
-
-
-def _array(file: Path, arrays: Mapping[str, Any], key: str) -> Any:
-    """Read one array; NumPy's own messages advise to trust the file."""
-    try:
-        found = arrays[key]
-    except ValueError:
-        found = None
-    if not isinstance(found, np.ndarray):
-        rule = f"is not a saved network, or is damaged: '{key}' is no array of plain numbers"
-        raise _unreadable(file, rule)
-    return found
-
-
-def _meta(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the plain values of a record or a saved network; empty if there are none."""
-    try:
-        found = json.loads(arrays["meta"].tobytes())
-    except (KeyError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _unreadable(file: Path, rule: str, hint: str = "") -> InputError:

@@ -10,12 +10,26 @@ import yaml
 
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.files.reading import Damaged, opened
 from nnrun.network.files import RECORD
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Array
 from nnrun.sweep.store import read_record
 from nnrun.training.trainer import Curves
 from nnrun.validate import read
+
+MOST_NOTED = 2**20
+"""Bytes of a configuration that are read."""
+
+
+class Plain(yaml.SafeLoader):
+    """Reads YAML without references, by which a few lines can stand for billions."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse a reference to what stands elsewhere in the file."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("a reference")
+        return super().compose_node(parent, index)
 
 
 class Course(NamedTuple):
@@ -127,21 +141,30 @@ def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
 
 
 def _noted(folder: Path) -> dict[str, Any]:
-    """Read the configuration that Hydra wrote beside the record; empty if it did not."""
-    path = folder / ".hydra" / "config.yaml"
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """Read the configuration that Hydra wrote beside the record; empty if there is none."""
+    try:
+        with opened(folder / ".hydra" / "config.yaml") as file:
+            found = yaml.load(file.read(MOST_NOTED), Plain)
+    except (OSError, Damaged, ValueError, RecursionError, yaml.YAMLError):
+        return {}  # the record has it, too
     return found if isinstance(found, dict) else {}
 
 
 def _nested(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a configuration from the record itself, which knows interpolations resolved."""
-    config: dict[str, Any] = {"executor": {"name": "local"}, "report": {"name": meta["report"]}}
-    config |= {key: meta[key] for key in ("seed", "seeds", "name", "tracking")}
+    """Take a configuration from the record itself, which knows interpolations resolved.
+
+    Empty if a key of it is a value and a section at once.
+    """
+    config: dict[str, Any] = {"executor": {"name": "local"}}
+    config |= {"report": {"name": meta.get("report") or "off"}}
+    config |= {key: meta.get(key) for key in ("seed", "seeds", "name", "tracking")}
     for key, value in meta["config"].items():
         *sections, last = key.split(".")
         place = config
         for section in sections:
             place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                return {}
         place[last] = value
     return config
 

@@ -17,6 +17,7 @@ from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import NEW, write_text
 from nnrun.files.lock import FolderLock, being_written, in_use
+from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
 from nnrun.sweep.cache import setup
@@ -154,11 +155,10 @@ def require_unused(folder: Path) -> None:
 
 
 def _require_no_results(folder: Path) -> None:
-    try:
-        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
-        begun = facts["status"] in ("running", "interrupted") and not (folder / MARKER).exists()
-    except (OSError, ValueError, KeyError, TypeError):
-        begun = False
+    begun = False
+    with suppress(InputError):
+        status = (read_sweep(folder) or {}).get("status")
+        begun = status in ("running", "interrupted") and not (folder / MARKER).exists()
     used = (folder / SWEEP).exists() or (folder / RECORD).exists()
     if used and not begun:
         rule = "holds the results of another run or sweep"

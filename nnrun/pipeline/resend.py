@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from math import inf
 from pathlib import Path
@@ -16,6 +17,7 @@ from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.files.atomic import write_text
 from nnrun.files.lock import alone_in, being_written
+from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
@@ -32,7 +34,7 @@ def pending(folders: Iterable[Path]) -> list[Path]:
 
     One that is being written is left to whoever does.
     """
-    return [path for path in folders if _lacking(_facts(path)) and not being_written(path)]
+    return [path for path in folders if _is_pending(path) and not being_written(path)]
 
 
 def resend(folder: Path, uri: str = "") -> dict[str, Any]:
@@ -61,7 +63,7 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
 
 
 def _send(folder: Path, uri: str) -> dict[str, Any]:
-    facts = _facts(folder)
+    facts = read_sweep(folder) or {}
     if (folder / MARKER).exists() or facts.get("status") == "running":
         rule = "is not finished"
         raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
@@ -151,12 +153,10 @@ def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
     return replace(tracking, uri=uri) if uri else tracking
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+def _is_pending(folder: Path) -> bool:
+    with suppress(InputError):  # of another version, or damaged: whoever names it is told
+        return _lacking(read_sweep(folder) or {})
+    return False
 
 
 def _lacking(facts: Mapping[str, Any]) -> bool:

@@ -1,14 +1,15 @@
 """index.html: every sweep and run under outputs/, newest first, with its verdict and its report."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from nnrun.errors import InputError
 from nnrun.files.atomic import write_text
+from nnrun.files.sweep import read_sweep
 from nnrun.report.script import page_script
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
@@ -80,9 +81,9 @@ def entries(outputs: Path) -> list[Entry]:
     """List the sweeps and runs of a folder, the newest first; a file that is damaged is skipped."""
     found = []
     for path in sorted(path for kind in KINDS for path in (outputs / kind).glob(f"*/{SWEEP}")):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            found.append(_entry(facts, path.parent, outputs))
+        with suppress(InputError):
+            if facts := read_sweep(path.parent):
+                found.append(_entry(facts, path.parent, outputs))
     found.sort(key=lambda entry: entry.folder, reverse=True)
     return sorted(found, key=lambda entry: entry.moment, reverse=True)
 
@@ -116,15 +117,23 @@ def _moment(started: str) -> float:
 
 def _seeds(facts: Mapping[str, Any]) -> str:
     """Count the seeds of each setting over its jobs."""
-    several: dict[str, set[int]] = {}
+    several: dict[str, list[list[int]]] = {}
     for job in facts.get("jobs") or []:
         if job.get("seeds"):
-            first, last = job["seeds"]
-            several.setdefault(job["setting"], set()).update(range(first, last + 1))
+            several.setdefault(job["setting"], []).append(job["seeds"])
     if not several:
         return ""
-    counts = [len(numbers) for numbers in several.values()]
+    counts = [_union(spans) for spans in several.values()]
     return seeds_range(counts).split(" seed")[0]
+
+
+def _union(spans: Iterable[list[int]]) -> int:
+    """Count the numbers in spans, each from a first to a last one; some may be in several."""
+    count, end = 0, -1
+    for first, last in sorted(spans):
+        count += max(last + 1 - max(first, end + 1), 0)
+        end = max(end, last)
+    return count
 
 
 def _target(facts: Mapping[str, Any]) -> str:

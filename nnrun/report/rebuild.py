@@ -13,6 +13,7 @@ from nnrun.config import Report
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import alone_in
+from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
 from nnrun.places import new_folder, shipped_template, study_template
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
@@ -260,8 +261,7 @@ def _holds_results(folder: Path) -> bool:
     if (folder / RECORD).exists():
         return True
     try:
-        return "report_of" not in json.loads((folder / SWEEP).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, TypeError):
+        facts = read_sweep(folder)
+    except InputError:
         return True
+    return facts is not None and "report_of" not in facts

@@ -1,6 +1,6 @@
 """The records under some folders, sorted by the sweep or run that they are of."""
 
-import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,6 +9,8 @@ from typing import Any
 
 from nnrun.errors import InputError, Issue
 from nnrun.files.lock import being_written, in_use
+from nnrun.files.reading import reading
+from nnrun.files.sweep import read_sweep
 from nnrun.pictures.subject import records_in
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import Head, read_heads
@@ -46,13 +48,15 @@ def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
             be read.
     """
     found: dict[Path, list[Head]] = {}
-    seen: set[Path] = set()
+    seen = set[str]()
     for path in paths:
-        _require_folder(path)
-        _require_quiet(path)
-        for record in records_in(path):
-            if record.resolve() not in seen:
-                seen.add(record.resolve())
+        with reading("path", path, "folder", ""):
+            _require_folder(path)
+            _require_quiet(path)
+            inside = records_in(path)
+        for record in inside:
+            if (real := os.path.realpath(record)) not in seen:
+                seen.add(real)
                 home = root_of(record, path)
                 if home not in found:
                     _require_quiet(home)
@@ -65,7 +69,7 @@ def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
         Source(
             folder,
             name if names.count(name) == 1 else str(folder),
-            sorted(found[folder], key=lambda head: int(head.meta["number"])),
+            sorted(found[folder], key=lambda head: head.meta["number"]),
             _saved(folder, notes),
         )
         for folder, name in zip(folders, names, strict=True)
@@ -109,18 +113,13 @@ def _heads(records: Iterable[Path], notes: list[str]) -> list[Head]:
 
 
 def _saved(folder: Path, notes: list[str]) -> Mapping[str, Any]:
-    """Read a sweep.json; one that is damaged counts as none."""
-    path = folder / SWEEP
+    """Read a sweep.json; one that cannot be read counts as none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("not a mapping")
-    except FileNotFoundError:
+        return read_sweep(folder) or {}
+    except InputError as error:
+        issue = error.issues[0]
+        notes.append(f"{issue.value} {issue.rule}; how the sweep was run is not known.")
         return {}
-    except (OSError, ValueError) as error:
-        notes.append(f"{path} is not readable ({error}): how the sweep was run is not known.")
-        return {}
-    return found
 
 
 def _require_quiet(folder: Path) -> None:

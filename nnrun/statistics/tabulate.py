@@ -1,8 +1,6 @@
 """From records to tables, a setting at a time: memory does not grow with the curves."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnrun.evaluations import common_grid
 from nnrun.files.atomic import write_atomically, write_text
+from nnrun.files.record import HEAD, read_parts
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS
 from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
@@ -21,7 +20,7 @@ from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.store import SCHEMA_VERSION, Record, read_record
+from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import (
     CURVES_SCHEMA,
     METRICS,
@@ -58,7 +57,7 @@ def read_heads(paths: Iterable[Path]) -> list[Head]:
     Raises:
         InputError: If a record cannot be read.
     """
-    return sorted((_read_head(path) for path in paths), key=lambda h: int(h.meta["number"]))
+    return sorted((_read_head(path) for path in paths), key=lambda h: h.meta["number"])
 
 
 def by_setting(heads: Sequence[Head]) -> Iterator[list[Record]]:
@@ -171,11 +170,5 @@ def _row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _read_head(path: Path) -> Head:
-    with suppress(Exception):  # what is wrong with it, read_record says
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            meta = json.loads(file["meta"].tobytes())
-            samples = file["curves/samples"]
-        if meta["schema"] == SCHEMA_VERSION:
-            return Head(path, meta, samples)
-    record = read_record(path)
-    return Head(path, record.meta, record.curves.samples)
+    meta, arrays = read_parts(path, HEAD, of_a_job=True)
+    return Head(path, meta, arrays["curves/samples"])

@@ -12,18 +12,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
-from zipfile import BadZipFile
 
 import numpy as np
 
+from nnrun.files.archive import Array, arrays_in, require_archive
 from nnrun.files.atomic import write_atomically
+from nnrun.files.reading import Damaged, opened, require_file
+from nnrun.files.record import TRIALS
 from nnrun.sweep.block import Block
 
 CHECKSUM_DIGITS = 16
+SEED_SIZE = 8
+"""Bytes that a trial takes at least."""
 
 
-class Damaged(Exception):
-    """A file is not what was written."""
+SHAPES = {**TRIALS, "setup": Array("u1", ("byte",))}
+"""The arrays of a block."""
 
 
 class Entry(NamedTuple):
@@ -34,23 +38,32 @@ class Entry(NamedTuple):
         first: Of its seeds, which have no gap.
         last: Of its seeds.
         checksum: Of its content.
+        size: Bytes, where the file was looked at.
     """
 
     path: Path
     first: int
     last: int
     checksum: str
+    size: int = 0
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
         """Read a file's name; None if it is not a block's."""
         found = re.fullmatch(r"(\d+)-(\d+)\.([0-9a-f]+)\.npz", path.name)
-        return cls(path, int(found[1]), int(found[2]), found[3]) if found else None
+        if not found or not int(found[1]) <= int(found[2]) < 2**63:
+            return None
+        return cls(path, int(found[1]), int(found[2]), found[3])
 
     @property
     def seeds(self) -> range:
         """The seeds in it."""
         return range(self.first, self.last + 1)
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether there can be so many trials in so many bytes."""
+        return self.size >= SEED_SIZE * (self.last - self.first + 1)
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -58,8 +71,12 @@ def entries(folder: Path) -> list[Entry]:
     found = []
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as files:
         for file in files:
-            if entry := Entry.of(Path(file.path)):
-                found.append((file.stat().st_mtime_ns, entry))
+            entry = Entry.of(Path(file.path))
+            if entry is None:
+                continue
+            with suppress(OSError, Damaged):  # gone meanwhile, or something in its place
+                about = require_file(entry.path)
+                found.append((about.st_mtime_ns, entry._replace(size=about.st_size)))
     return [entry for _, entry in sorted(found, reverse=True)]
 
 
@@ -75,18 +92,17 @@ def read_block(entry: Entry, engine: str, about: str) -> Block:
         Damaged: If its content is not what was written under this name, or is of another setup.
         OSError: If it is gone, or cannot be read.
     """
-    content = entry.path.read_bytes()
+    with opened(entry.path) as file:
+        require_archive(file)
+        content = file.read()
     if checksum(content) != entry.checksum:
-        raise Damaged(entry.path)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        block = Block.from_arrays(arrays, engine)
-        setup = arrays["setup"].tobytes().decode()
-    except (ValueError, KeyError, BadZipFile, EOFError) as error:
-        raise Damaged(entry.path) from error
-    if setup != about or block.seeds.tolist() != list(entry.seeds):
-        raise Damaged(entry.path)
+        raise Damaged("its content is not what its name says")
+    arrays = arrays_in(io.BytesIO(content), SHAPES)
+    if arrays["setup"].tobytes() != about.encode():
+        raise Damaged("it is of another setup")
+    block = Block.from_arrays(arrays, engine)
+    if not np.array_equal(block.seeds, np.arange(entry.first, entry.last + 1)):
+        raise Damaged("its seeds are not what its name says")
     return block
 
 

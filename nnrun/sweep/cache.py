@@ -17,9 +17,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 from nnrun.config import CacheUse, Setting
+from nnrun.errors import refused
+from nnrun.files.reading import Damaged
 from nnrun.sweep.block import Block, joined
 from nnrun.sweep.blockfile import (
-    Damaged,
     Entry,
     entries,
     read_block,
@@ -63,21 +64,33 @@ class Cache:
     Attributes:
         folder: Where; need not exist.
         use: What may be done.
-        complaints: What was wrong with files of the cache, in sentences for the user.
         seconds: Spent in reading and writing.
     """
 
     folder: Path = HOME
     use: CacheUse = "use"
-    complaints: list[str] = field(default_factory=list, init=False)
+    _damaged: list[Path] = field(default_factory=list, init=False)
+    _refused: dict[str, str] = field(default_factory=dict, init=False)
     seconds: float = field(default=0.0, init=False)
     _closed: bool = field(default=False, init=False)
+
+    @property
+    def complaints(self) -> list[str]:
+        """What was wrong with files of the cache: a sentence for the user for each kind of it."""
+        found = [f"{what}: {why}" for what, why in self._refused.items()]
+        if self._damaged:
+            first, others = self._damaged[0], len(self._damaged) - 1
+            files = f"{others + 1:,} damaged files" if others else "a damaged file"
+            were = "were deleted, the first" if others else "was deleted"
+            found.append(f"{files} of trained trials {were}: {first}")
+        return found
 
     def held(self, setting: Setting, engine: str, seeds: Collection[int]) -> int:
         """Count the seeds that there are blocks of, going by the names of the files."""
         if self.use != "use":
             return 0
-        there = self._entries(setup(setting, engine).place)
+        place = setup(setting, engine).place
+        there = [entry for entry in self._entries(place) if entry.long_enough]
         return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
 
     def find(self, setting: Setting, engine: str, seeds: Sequence[int]) -> Block | None:
@@ -91,7 +104,7 @@ class Cache:
         place, about = setup(setting, engine)
         with self._counted():
             for entry in self._entries(place):
-                here = sorted(wanted.intersection(entry.seeds))
+                here = sorted(seed for seed in wanted if seed in entry.seeds)
                 if here and (block := self._read(entry, engine, about)) is not None:
                     parts.append(block.taken(here))
                     wanted.difference_update(here)
@@ -114,18 +127,17 @@ class Cache:
                         _delete_older(new)
             except OSError as error:
                 self._closed = True
-                self._complain(f"trained trials cannot be kept in {self.folder}: {error}")
+                self._complain(f"trained trials cannot be kept in {self.folder}", error)
 
     def _entries(self, place: Path) -> list[Entry]:
         try:
             return entries(self.folder / place)
         except OSError as error:
-            self._complain(f"trained trials cannot be looked up in {self.folder}: {error}")
+            self._complain(f"trained trials cannot be looked up in {self.folder}", error)
             return []
 
-    def _complain(self, text: str) -> None:
-        if text not in self.complaints[-1:]:
-            self.complaints.append(text)
+    def _complain(self, what: str, error: OSError) -> None:
+        self._refused.setdefault(what, refused(error))
 
     def _read(self, entry: Entry, engine: str, about: str) -> Block | None:
         try:
@@ -133,11 +145,11 @@ class Cache:
         except FileNotFoundError:  # pruned meanwhile
             return None
         except Damaged:
-            self._complain(f"a damaged file of trained trials was deleted: {entry.path}")
+            self._damaged.append(entry.path)
             with suppress(OSError):
                 entry.path.unlink(missing_ok=True)
         except OSError as error:
-            self._complain(f"trained trials were left out: {error}")
+            self._complain("trained trials were left out", error)
         return None
 
     @contextmanager

@@ -1,25 +1,21 @@
 """Records: everything that one finished job found, in one file, written atomically."""
 
 import json
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import write_atomically
+from nnrun.files.record import SCHEMA_VERSION, read_parts
 from nnrun.network.files import RECORD
 from nnrun.network.mlp import Params
 from nnrun.sweep.block import Block
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -82,17 +78,9 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: If the file is none, is damaged, or has another schema version.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        meta = json.loads(arrays.pop("meta").tobytes())
-        if meta["schema"] == SCHEMA_VERSION:
-            outcomes = Outcomes(*(arrays[f"outcomes/{key}"] for key in Outcomes._fields))
-            return Record.of(meta, Block.from_arrays(arrays, meta["engine"]), outcomes)
-        rule, hint = f"has schema {meta['schema']}, and this version reads {SCHEMA_VERSION}", ""
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        rule, hint = f"is not a readable record ({error})", "delete it and train again"
-    raise InputError(Issue("record", path, rule, hint))
+    meta, arrays = read_parts(path)
+    outcomes = Outcomes(*(arrays[f"outcomes/{key}"] for key in Outcomes._fields))
+    return Record.of(meta, Block.from_arrays(arrays, meta["engine"]), outcomes)
 
 
 def read_records(paths: Iterable[Path]) -> list[Record]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.errors import shown
+from nnrun.errors import InputError, Issue, shown
 from nnrun.files.atomic import write_atomically
 from nnrun.sweep.store import Record
 from nnrun.training.convergence import Outcomes, Status
@@ -60,12 +60,13 @@ def setting_trials(records: Sequence[Record]) -> SettingTrials:
     the seed stood first.
 
     Raises:
-        ValueError: If two records were evaluated at different numbers of samples.
+        InputError: If two records were evaluated at different numbers of samples.
     """
     whole = [record for record in records if record.curves.samples.size] or list(records[:1])
     grid = whole[0].curves.samples
     if any(not np.array_equal(grid, record.curves.samples) for record in whole):
-        raise ValueError(f"setting {whole[0].setting}: its records have different evaluations")
+        rule = "has records of different evaluations: they are not of one sweep"
+        raise InputError(Issue("setting", whole[0].setting, rule))
     seeds = np.concatenate([record.seeds for record in records])
     status = np.concatenate([record.outcomes.status for record in records])
     trained = status != Status.FAILED.value

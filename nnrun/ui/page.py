@@ -1,6 +1,5 @@
 """Which store is to be looked at, and which of its pages."""
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue, masked, unmasked
+from nnrun.files.sweep import SWEEP, read_sweep
 from nnrun.places import SQLITE, STORE, WEB, located, own_store, same_store
 
-SWEEP = "sweep.json"
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
 """Where sweeps and runs are if none is named."""
 
@@ -82,11 +81,11 @@ def _newest_first() -> Iterator[Path]:
     """List the folders of sweeps and runs, the last started first; damaged ones are skipped."""
     dated = []
     for path in (path for kind in KINDS for path in kind.glob(f"*/{SWEEP}")):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            started = datetime.fromisoformat(facts["started"])
+        with suppress(InputError, ValueError):
+            facts = read_sweep(path.parent) or {}
+            started = datetime.fromisoformat(facts.get("started") or "")
             # a sweep that still runs, or was not tracked, has no page
-            if facts["tracking"]["uri"]:
+            if (facts.get("tracking") or {}).get("uri"):
                 zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
                 dated.append((zoned, path.parent))
     yield from (folder for _, folder in sorted(dated, reverse=True))
@@ -94,18 +93,16 @@ def _newest_first() -> Iterator[Path]:
 
 def _tracking(folder: Path, named: bool) -> Mapping[str, Any] | None:
     """Read where a sweep's runs are; one that was named must say it."""
-    rule = "is not the folder of a sweep or run"
-    hint = "for instance outputs/sweeps/DATE_TIME"
-    try:
-        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
-        if facts.get("tracking"):
-            return dict(facts["tracking"])
+    facts = read_sweep(folder)
+    tracking: Mapping[str, Any] = (facts or {}).get("tracking") or {}
+    if tracking.get("uri"):
+        return tracking
+    if not named:
+        return None
+    rule, hint = "is not the folder of a sweep or run", "for instance outputs/sweeps/DATE_TIME"
+    if facts is not None:
         rule, hint = "has no runs in MLflow", "it was run with tracking=off, or is not finished"
-    except (OSError, ValueError, AttributeError):
-        pass
-    if named:
-        raise InputError(Issue("path", folder, rule, hint))
-    return None
+    raise InputError(Issue("path", folder, rule, hint))
 
 
 def _places(tracking: Mapping[str, Any]) -> tuple[str, str]:

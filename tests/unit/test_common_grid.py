@@ -23,7 +23,7 @@ from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Curves
 from tests.conftest import make_setting, run
-from tests.records import a_record
+from tests.records import a_record, told
 
 GATE = make_setting(
     data=DATA["gate"](),
@@ -150,7 +150,7 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
     (part,) = found.effects.loc[found.effects["term"] == "budget", "share"].tolist()
     assert part < 0.02
     # and so do those that are read back
-    write_text(tmp_path / SWEEP, json.dumps(facts))
+    write_text(tmp_path / SWEEP, json.dumps(told(facts)))
     again = Findings.of(load(tmp_path))
     pd.testing.assert_frame_equal(again.ladder, found.ladder)
     pd.testing.assert_frame_equal(again.contrasts, found.contrasts)

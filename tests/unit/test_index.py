@@ -5,19 +5,22 @@ import json
 from nnrun.report.__main__ import main
 from nnrun.report.index import entries, write_index
 
+SPANS = [("a", [0, 9]), ("a", [5, 19]), ("b", [0, 4])]
+DONE = {"overrides": [], "status": "complete"}
+
 
 def a_sweep(outputs, place, report=True, **facts):
     folder = outputs / place
     folder.mkdir(parents=True)
     about = {
+        "schema": 1,
         "name": "question",
         "status": "complete",
         "started": "2026-01-02T03:04:05+00:00",
-        "settings": [{"id": "a", "config": {}}, {"id": "b", "config": {}}],
+        "settings": [{"id": key, "label": key, "config": {}} for key in "ab"],
         "jobs": [
-            {"setting": "a", "seeds": [0, 9]},
-            {"setting": "a", "seeds": [5, 19]},
-            {"setting": "b", "seeds": [0, 4]},
+            {"number": number, "setting": setting, "seeds": seeds, **DONE}
+            for number, (setting, seeds) in enumerate(SPANS)
         ],
         "target": {"metric": "accuracy", "value": 0.95, "hold": 3},
         "verdict": ["Yes: b converges sooner.", "More."],
@@ -44,12 +47,12 @@ def test_the_newest_comes_first_whatever_the_zone(tmp_path):
 
 
 def test_what_is_damaged_or_unfinished_does_not_stop_it(tmp_path):
-    a_sweep(tmp_path, "sweeps/a", started="yesterday", target="none", settings=None, jobs=None)
+    a_sweep(tmp_path, "sweeps/a", started="yesterday", target=None, settings=None, jobs=None)
     (tmp_path / "sweeps" / "a" / "report.html").unlink()
     for name, text in (("b", "{"), ("c", "[]"), ("d", "{}")):
         (tmp_path / "sweeps" / name).mkdir()
         (tmp_path / "sweeps" / name / "sweep.json").write_text(text)
-    running = {"name": "goes on", "status": "running", "overrides": []}
+    running = {"schema": 1, "name": "goes on", "status": "running", "overrides": []}
     (tmp_path / "sweeps" / "e").mkdir()
     (tmp_path / "sweeps" / "e" / "sweep.json").write_text(json.dumps(running))
     found = {entry.folder: entry for entry in entries(tmp_path)}
@@ -62,10 +65,10 @@ def test_what_is_damaged_or_unfinished_does_not_stop_it(tmp_path):
 def test_every_string_stays_text_and_the_same_sweeps_make_the_same_bytes(tmp_path):
     evil = "<script>alert(1)</script>"
     target = {"metric": evil, "value": 1.0, "hold": 1}
-    a_sweep(tmp_path, 'sweeps/x"y', name=evil, status=evil, target=target, verdict=[evil])
+    a_sweep(tmp_path, 'sweeps/x"y', name=evil, target=target, verdict=[evil])
     page = write_index(tmp_path).read_text()
     assert page.count("<script") == 1  # the page's own
-    assert page.count("&lt;script&gt;") == 4
+    assert page.count("&lt;script&gt;") == 3
     assert 'href="sweeps/x%22y/report.html"' in page
     assert write_index(tmp_path).read_text() == page
 

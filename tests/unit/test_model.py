@@ -576,7 +576,7 @@ def test_files_that_are_no_networks(tmp_path, written):
     trained(tmp_path / "cut")
     whole = (tmp_path / "cut" / "record.npz").read_bytes()
     (tmp_path / "cut" / "record.npz").write_bytes(whole[: len(whole) // 2])
-    neither = "is not a saved network: neither a .npz archive nor a .json file"
+    neither = "is not a readable network: it does not begin as an archive of arrays (it takes a"
     good = described(XOR_BY_HAND, ["relu", "linear"])
     ragged = described([([[1, 2], [3, 4]], [0, 0]), ([[1]], [0])], ["relu", "linear"])
     unsure = {key: value for key, value in good.items() if key != "outputs"}
@@ -586,13 +586,13 @@ def test_files_that_are_no_networks(tmp_path, written):
         tmp_path / "failed": "has no network: its training failed",
         tmp_path / "text.npz": neither,
         tmp_path / "table.csv": neither,
-        tmp_path / "nothing.npz": neither,
+        tmp_path / "nothing.npz": "is not a readable network: it is empty",
         tmp_path / "array.npy": neither,
         tmp_path / "objects.npz": "'seeds' is no array of plain numbers",
         tmp_path / "texts.npz": "'seeds' is no array of plain numbers",
-        tmp_path / "cut": "is not a saved network, or is damaged",
-        tmp_path / "text.json": "is not a saved network",
-        written({**good, "version": 9}, "a.json"): "has version 9, and this nnrun reads 1",
+        tmp_path / "cut": "its end is missing, or something follows it",
+        tmp_path / "text.json": "is not a readable network: it is no JSON",
+        written({**good, "version": 9}, "a.json"): "this one reads 1 (update nnrun)",
         written(ragged, "b.json"): "has 1 rows of weights in layer 2, which gets 2 values",
         written(unsure, "c.json"): "does not say what its network is: 'outputs' is missing",
         written({**good, "layers": []}, "d.json"): "has no layers in it",
@@ -741,7 +741,7 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
             [run_folder, "--save", str(tmp_path / "net.txt")],
             "unknown ending '.txt' (known: .json, .npz, .csv)\n",
         ),
-        ([str(tmp_path / "t.csv")], "neither a .npz archive nor a .json file"),
+        ([str(tmp_path / "t.csv")], "or a .npz or .json file of Model.save"),
         ([run_folder, "--predict", str(tmp_path / "gap.csv")], "column=y: has no value in row 4"),
         ([run_folder, "--predict", str(tmp_path / "t.csv")], "column=y: is needed"),
         ([run_folder, "--predict", str(tmp_path / "no.csv")], "is not there"),

@@ -157,7 +157,7 @@ def test_a_record_that_cannot_be_read_is_named_and_the_others_are_used(grid):
     done = rebuild([grid])
     assert len(done.trials) == 6
     (note,) = done.notes
-    assert note.startswith(f"The record {grid / '3' / 'record.npz'} is not a readable record (")
+    assert note.startswith(f"The record {grid / '3' / 'record.npz'} is not a readable record: ")
     assert facts_in(grid)["notes"] == [note]
     for number in range(3):
         (grid / str(number) / "record.npz").write_bytes(b"")

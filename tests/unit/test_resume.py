@@ -33,7 +33,7 @@ def saved(setting, folder, engine):
     block = Block.of(trained, range(len(SEEDS)), SEEDS, 0.0)
     config = json.loads(json.dumps(setting.flat))
     meta = {"setting": setting.id, "config": config, "engine": trained.engine, "error": None}
-    meta["sources"] = setting.sources
+    meta |= {"sources": setting.sources, "task": "binary", "samples": setting.budget}
     folder.mkdir(parents=True, exist_ok=True)
     return write_record(Record.of(meta, block, outcomes(block.curves, setting.target)), folder)
 

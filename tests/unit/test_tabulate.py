@@ -22,6 +22,7 @@ from nnrun.sweep.store import Record, write_record
 from nnrun.sweep.tables import curves_table, setting_trials, trials_table
 from nnrun.training.convergence import Outcomes
 from nnrun.training.trainer import Curves
+from tests.records import told
 
 GRID = np.array([10, 100, 1000])
 
@@ -36,6 +37,9 @@ def a_record(number, setting, seeds, config=None, error=None):
         "setting": setting,
         "config": {"lr": 0.1, "init": "uniform", **(config or {})},
         "number": number,
+        "seed": int(seeds[0]),
+        "seeds": n,
+        "overrides": [],
         "task": "binary",
         "samples": 1000,
         "error": error,
@@ -80,7 +84,7 @@ def test_tables_read_back_hold_every_trial_once_in_the_sweeps_order(records, tmp
     heads = read_heads(written(records, tmp_path))
     assert [head.meta["number"] for head in heads] == [0, 1, 2, 3]
     facts = facts_of(records)
-    (tmp_path / SWEEP).write_text(json.dumps(facts))
+    (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
     tabulate(by_setting(heads), facts, tmp_path)
     found = load(tmp_path)
     trials = found.trials
@@ -105,7 +109,7 @@ def test_tables_read_back_hold_every_trial_once_in_the_sweeps_order(records, tmp
 
 def test_findings_are_those_that_the_files_give(records, tmp_path):
     facts = facts_of(records)
-    (tmp_path / SWEEP).write_text(json.dumps(facts))
+    (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
     found = tabulate(by_setting(read_heads(written(records, tmp_path))), facts, tmp_path)
     again = Findings.of(load(tmp_path))
     pd.testing.assert_frame_equal(found.trials, again.trials)
@@ -210,7 +214,7 @@ def test_a_seed_that_failed_in_one_job_and_trained_in_another_was_trained():
 def test_records_of_one_setting_share_their_evaluations():
     other = a_record(1, "a", [5])
     other = replace(other, curves=other.curves._replace(samples=GRID + 1))
-    with pytest.raises(ValueError, match="setting a: its records have different evaluations"):
+    with pytest.raises(ValueError, match="setting=a: has records of different evaluations"):
         setting_trials([a_record(0, "a", [4]), other])
 
 
@@ -243,13 +247,13 @@ def test_ids_labels_and_null_are_read_back_as_written(tmp_path):
     digits = ["0123456789", "12345e6789"]
     records = [a_record(i, digits[i], [0], {"key": (None, "auto")[i]}) for i in range(2)]
     facts = facts_of(records)
-    (tmp_path / SWEEP).write_text(json.dumps(facts))
+    (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
     tabulate([[record] for record in records], facts, tmp_path)
     found = load(tmp_path).summary
     assert found["setting"].tolist() == digits
     assert found["key"].tolist() == ["null", "auto"]
     assert np.isinf(found["samples_median"]).all()
     alone = describe({digits[0]: {}})
-    (tmp_path / SWEEP).write_text(json.dumps(alone))
+    (tmp_path / SWEEP).write_text(json.dumps(told(alone)))
     tabulate([records[:1]], alone, tmp_path)
     assert load(tmp_path).summary["label"].tolist() == [""]

@@ -1,0 +1,236 @@
+"""Arrays in .npz archives, held against the shapes that they must have.
+
+Nothing is allocated on an archive's word: what a header claims must be what the archive holds.
+"""
+
+import math
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.files.reading import Damaged, names, opened
+
+START, END, END_SIZE = b"PK", b"PK\x05\x06", 22
+"""How an archive begins, and how its last bytes do, as there are no comments in it."""
+
+PACKED, FOLD = 2**26, 100
+"""Bytes that an archive may always unpack to, and how many times its size."""
+
+PIECE = 2**20
+HEADER = re.compile(
+    r"\{'descr': '([<>|=]?)([biufcSUMmV])(\d{1,4})', "
+    r"'fortran_order': (True|False), 'shape': \(([\d, ]{0,200})\),? *\} *\n?"
+)
+"""How NumPy describes an array of plain values; an object or a structure is none."""
+
+NUMBERS = {
+    "f8": "numbers",
+    "i8": "whole numbers",
+    "u1": "bytes",
+    "b1": "true or false",
+    "U": "text",
+}
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class Array(NamedTuple):
+    """What an array of an archive must be.
+
+    Attributes:
+        dtype: What it is read as: f8, i8, u1, b1 or U.
+        axes: Names of its axes: those of one name are of equal length throughout the archive. A *
+            in a name is the number in the array's own; ``...`` are any further axes.
+        needed: Whether it must be there; a * in its name may stand for no array at all.
+        kinds: Letters of other kinds of values that are taken for these.
+    """
+
+    dtype: str
+    axes: tuple[str, ...]
+    needed: bool = True
+    kinds: str = ""
+
+
+Shapes = Mapping[str, Array]
+"""What an archive must hold: for each name an array, or arrays numbered from 0 at a *."""
+
+
+def read_arrays(path: Path, shapes: Shapes) -> Arrays:
+    """Read the arrays of a file that have a shape here, and no others.
+
+    Raises:
+        Damaged: If it is no archive of such arrays.
+        OSError: If it cannot be read.
+    """
+    with opened(path) as file:
+        return arrays_in(file, shapes)
+
+
+def arrays_in(file: IO[bytes], shapes: Shapes) -> Arrays:
+    """Read the arrays of an open file, as ``read_arrays``.
+
+    Raises:
+        Damaged: If it is no archive of such arrays.
+        OSError: If it cannot be read.
+    """
+    size = require_archive(file)
+    try:
+        with ZipFile(file) as archive:
+            members = dict(_members(archive, shapes, size))
+            found = {name: _array(archive, name, info) for name, info in members.items()}
+    except (
+        BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, IndexError,
+        OverflowError, struct.error, zlib.error,
+    ) as error:  # fmt: skip
+        raise Damaged(str(error)) from None
+    except OSError as error:
+        if error.errno != 22:  # what it makes of a place before the beginning
+            raise
+        raise Damaged("a place in it does not exist") from None
+    return checked(found, shapes)
+
+
+def require_archive(file: IO[bytes]) -> int:
+    """Return the size of a file that begins and ends as an archive.
+
+    Raises:
+        Damaged: If it does not.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(len(START))
+    file.seek(max(size - END_SIZE, 0))
+    end = file.read(len(END))
+    file.seek(0)
+    if start != START:
+        raise Damaged("it does not begin as an archive of arrays" if size else "it is empty")
+    if end != END:
+        raise Damaged("its end is missing, or something follows it")
+    return size
+
+
+def checked(found: Arrays, shapes: Shapes) -> Arrays:
+    """Return arrays as the types that they are to be read as, if they have their shapes.
+
+    Raises:
+        Damaged: If they have not.
+    """
+    missing = [n for n, a in shapes.items() if a.needed and "*" not in n and n not in found]
+    if missing:
+        raise Damaged(f"{names(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    lengths: dict[str, int] = {}
+    for pattern in shapes:
+        numbers = {_number(name) for name in found if _pattern(name) == pattern}
+        if "*" in pattern and numbers != {str(i) for i in range(len(numbers))}:
+            raise Damaged(f"of '{pattern}' not all are there")
+    return {name: _checked(name, array, shapes, lengths) for name, array in found.items()}
+
+
+def _checked(
+    name: str, array: npt.NDArray[Any], shapes: Shapes, lengths: dict[str, int]
+) -> npt.NDArray[Any]:
+    wanted = shapes[_pattern(name)]
+    if array.dtype.kind not in wanted.dtype[0] + wanted.kinds:
+        raise Damaged(f"'{name}' holds {array.dtype.name}, not {NUMBERS[wanted.dtype]}")
+    more = wanted.axes[-1:] == ("...",)
+    axes = [axis.replace("*", _number(name)) for axis in wanted.axes[: -1 if more else None]]
+    fits = array.ndim >= len(axes) if more else array.ndim == len(axes)
+    if fits:
+        for axis, length in zip(axes, array.shape, strict=False):
+            known = int(axis) if axis.isdecimal() else lengths.setdefault(axis, length)
+            fits &= known == length
+    if not fits:
+        shape = " x ".join(map(str, array.shape)) or "none"
+        raise Damaged(f"'{name}' has the shape {shape}, and should be {_told(wanted, lengths)}")
+    return array if wanted.dtype == "U" else array.astype(wanted.dtype, copy=False)
+
+
+def _told(wanted: Array, lengths: Mapping[str, int]) -> str:
+    return " x ".join(f"{a} ({lengths[a]})" if a in lengths else a for a in wanted.axes)
+
+
+def _members(archive: ZipFile, shapes: Shapes, size: int) -> Iterator[tuple[str, ZipInfo]]:
+    """Yield the members that have a shape, once it is clear that they can be unpacked."""
+    entries = archive.infolist()
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise Damaged("two arrays in it have one name")
+    if min((entry.header_offset for entry in entries), default=0):
+        raise Damaged("something stands before it in the file")
+    chosen = {entry.filename.removesuffix(".npy"): entry for entry in entries}
+    chosen = {name: entry for name, entry in chosen.items() if _pattern(name) in shapes}
+    for name, entry in chosen.items():
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise Damaged(f"'{name}' is compressed as NumPy does not")
+        stored = entry.compress_type == ZIP_STORED
+        if entry.compress_size > size or (stored and entry.compress_size != entry.file_size):
+            raise Damaged(f"'{name}' claims more than there is")
+    packed = sum(entry.compress_size for entry in chosen.values())
+    if packed > size or sum(e.file_size for e in chosen.values()) > max(PACKED, FOLD * packed):
+        raise Damaged(f"it claims to unpack to more than {FOLD} times its size")
+    yield from chosen.items()
+
+
+def _array(archive: ZipFile, name: str, entry: ZipInfo) -> npt.NDArray[Any]:
+    """Read one array, whose header must claim what its member holds."""
+    with archive.open(entry) as member:
+        dtype, fortran, shape, begun = _header(name, member)
+        if begun + dtype.itemsize * math.prod(shape) != entry.file_size:
+            claimed, held = dtype.itemsize * math.prod(shape), entry.file_size - begun
+            raise Damaged(f"'{name}' claims {_bytes(claimed)} and holds {_bytes(held)}")
+        array = np.empty(shape[::-1] if fortran else shape, dtype)
+        view = array.reshape(-1).view(np.uint8).data
+        for start in range(0, len(view), PIECE):
+            piece = member.read(min(PIECE, len(view) - start))
+            view[start : start + len(piece)] = piece
+            if len(piece) < min(PIECE, len(view) - start):
+                raise Damaged(f"'{name}' ends too early")
+        if member.read(1):  # reading to the end checks the sum
+            raise Damaged(f"'{name}' goes on behind its end")
+    return array.T if fortran else array
+
+
+def _header(name: str, member: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
+    """Return type, order and shape of an array, and the bytes before its values."""
+    no_array = Damaged(f"'{name}' is no array of plain numbers")
+    start = member.read(8)
+    if start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
+        raise no_array
+    width = 2 if start[6] == 1 else 4
+    length = int.from_bytes(member.read(width), "little")
+    found = HEADER.fullmatch(member.read(min(length, 10_000)).decode("latin1"))
+    if not found:
+        raise no_array
+    order, kind, itemsize, fortran, shape = found.groups()
+    if kind not in "biufU" or not int(itemsize):
+        raise no_array
+    try:
+        dtype = np.dtype(f"{order}{kind}{itemsize}")
+        sizes = tuple(int(part) for part in shape.split(",") if part.strip())
+    except (TypeError, ValueError):
+        raise no_array from None
+    return dtype, fortran == "True", sizes, 8 + width + length
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"(?<=/)\d+(?=/|$)", "*", name, count=1)
+
+
+def _number(name: str) -> str:
+    found = re.search(r"(?<=/)\d+(?=/|$)", name)
+    return found[0] if found else ""
+
+
+def _bytes(count: int) -> str:
+    """Write a number of bytes that may be absurd."""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if count < 1024:
+            return f"{count:,} {unit}"
+        count //= 1024
+    return f"more than {1024:,} PiB"
