@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnrun.files.archive import Array, Arrays, read_arrays
-from nnrun.files.plain import NUMBER, TEXT, parse_plain, require
+from nnrun.files.plain import TEXT, parse_plain, require
 from nnrun.files.reading import Damaged, reading, require_version
+from nnrun.files.sweep import TARGET
 
 SCHEMA_VERSION = 1
 
@@ -52,11 +53,6 @@ META = {
 }  # fmt: skip
 """The plain values of a record."""
 
-TARGET = {
-    "target.metric?": TEXT,
-    "target.value?": (*NUMBER, type(None)),
-    "target.hold?": (int, type(None)),
-}
 OF_A_JOB = {"number": int, "seed": int, "seeds": int, "overrides": [str]}
 """Those that a job of a sweep adds."""
 

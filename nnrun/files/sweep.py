@@ -5,12 +5,18 @@ from typing import Any
 
 from nnrun.files.plain import NUMBER, TEXT, read_plain, require
 from nnrun.files.reading import Damaged, reading, require_version
-from nnrun.files.record import TARGET
 
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 1
 
 STATUSES = ("complete", "failed", "missing", "interrupted", "running")
+
+TARGET = {
+    "target.metric?": TEXT,
+    "target.value?": (*NUMBER, type(None)),
+    "target.hold?": (int, type(None)),
+}
+"""What a setting says of its target."""
 
 JOB = {
     "number": int, "overrides": [str], "setting": str, "status": str, "label?": TEXT,

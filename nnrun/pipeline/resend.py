@@ -24,6 +24,7 @@ from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
 from nnrun.places import STORE, own_store, same_store
 from nnrun.results import SWEEP
+from nnrun.schema import build, plain
 from nnrun.statistics.tabulate import Head, read_heads, records_of
 from nnrun.sweep.describe import describe
 from nnrun.tracking.address import require_files_beside
@@ -149,7 +150,11 @@ def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
     """
     known = {f.name for f in fields(Tracking)}
     given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
-    tracking = replace(Tracking(**given), name="mlflow", wait=inf, artifacts=None)
+    issues: list[Issue] = []
+    declared = build(Tracking, plain(given), issues, "tracking.")
+    if declared is None:
+        raise InputError(*issues)
+    tracking = replace(declared, name="mlflow", wait=inf, artifacts=None)
     return replace(tracking, uri=uri) if uri else tracking
 
 
