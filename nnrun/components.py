@@ -34,7 +34,13 @@ Chosen = str | Activation
 """An activation of a network: the name of one with its usual fields, or the entry itself."""
 
 
-def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str = "") -> Any:
+def make(
+    kind: str,
+    section: Mapping[str, Any],
+    issues: list[Issue],
+    prefix: str = "",
+    importing: bool = False,
+) -> Any:
     """Make a component.
 
     Args:
@@ -42,6 +48,7 @@ def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str
         section: ``name`` or ``_target_``, and the component's own keys, in ``schema.plain`` form.
         issues: Broken rules are appended here.
         prefix: Where the section stands; the kind if empty.
+        importing: Whether a user's module may be imported, see `nnrun.custom.component`.
 
     Returns:
         The component; None if a rule is broken.
@@ -55,7 +62,8 @@ def make(kind: str, section: Mapping[str, Any], issues: list[Issue], prefix: str
             raise InputError(Issue("name", None, f"needs a name, or a {custom.TARGET}"))
         if target is None:
             return _entry(registry, str(name), options, issues, prefix)
-        return _own(kind, str(target), options, issues, prefix)
+        cls = custom.component(kind, str(target), importing)
+        return _own(kind, cls, str(target), options, issues, prefix)
     except InputError as error:
         key = custom.TARGET if target is not None else "name"
         issues += [Issue(f"{prefix}.{key}", i.value, i.rule, i.hint) for i in error.issues]
@@ -98,10 +106,9 @@ def lacking(group: str, option: str, key: str, value: Any, having: Sequence[str]
 
 
 def _own(
-    kind: str, target: str, options: Mapping[str, Any], issues: list[Issue], prefix: str
+    kind: str, cls: Any, target: str, options: Mapping[str, Any], issues: list[Issue], prefix: str
 ) -> Any:
     """Make a user's own component and try it, as ``make`` does."""
-    cls = custom.component(kind, target)
     with custom.naming(cls):
         entry = build(cls, options, issues, prefix + ".")
         if entry is None:
@@ -130,13 +137,16 @@ def _can_be_kept(value: Any) -> bool:
     return True
 
 
-def activations(key: str, value: Any, issues: list[Issue]) -> Chosen | tuple[Chosen, ...] | None:
+def activations(
+    key: str, value: Any, issues: list[Issue], importing: bool = False
+) -> Chosen | tuple[Chosen, ...] | None:
     """Read which activations a network is to have.
 
     Args:
         key: Where the value stands.
         value: A name, a dotted name of a user's own, a section as for ``make``, or several.
         issues: Broken rules are appended here.
+        importing: As for ``make``.
 
     Returns:
         What was asked for; None if a rule is broken.
@@ -146,14 +156,15 @@ def activations(key: str, value: Any, issues: list[Issue]) -> Chosen | tuple[Cho
         issues.append(Issue(key, value, rule, "for instance network.output=tanh"))
         return None
     if isinstance(value, tuple):
-        several = [activations(key, one, issues) for one in value]
+        several = [activations(key, one, issues, importing) for one in value]
         return None if None in several else tuple(several)  # type: ignore[arg-type]
     if isinstance(value, Mapping):
-        made: Activation | None = make("activation", value, issues, key)
+        made: Activation | None = make("activation", value, issues, key, importing)
         usual = made is not None and type(made) in ACTIVATIONS.values() and made == type(made)()
         return made.name if made is not None and usual else made
     if isinstance(value, str) and "." in value:
-        own: Activation | None = make("activation", {custom.TARGET: value}, issues, key)
+        section = {custom.TARGET: value}
+        own: Activation | None = make("activation", section, issues, key, importing)
         return own
     if value in ("auto", *ACTIVATIONS) and not (value == "auto" and key != "network.output"):
         return str(value)

@@ -18,23 +18,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     It is 0 if MLflow has everything now, 1 if not, 2 for bad input, 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    return exit_code(
-        lambda: _run(options.folders, options.uri or ""), "interrupted: the same command goes on"
-    )
+    return exit_code(lambda: _run(options), "interrupted: the same command goes on")
 
 
-def _run(named: Sequence[Path], uri: str) -> int:
+def _run(options: argparse.Namespace) -> int:
     from nnrun.pipeline.resend import pending, resend
 
     outputs = Path("outputs")
     kept = [path for kind in KINDS for path in sorted((outputs / kind).glob("*"))]
-    folders = list(named) or pending(kept)
+    folders = list(options.folders) or pending(kept)
     if not folders:
         print(f"nothing to send: MLflow has every finished sweep in {outputs}")
     code, said = 0, set[str]()
     for folder in folders:
         try:
-            facts = resend(folder, uri)
+            facts = resend(folder, options.uri or "", options.modules)
         except InputError as error:  # the others can be sent nevertheless
             if str(error) not in said:
                 print(f"error: {error}", file=sys.stderr)
@@ -81,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         help="of the store, where it is neither the default file nor the one that "
         "MLFLOW_TRACKING_URI names: what only a folder names is not contacted; also "
         "for one that was run with tracking=off",
+    )
+    parser.add_argument(
+        "--modules",
+        type=Path,
+        metavar="FOLDER",
+        help="where modules are that the networks need; without it none is imported",
     )
     return parser
 

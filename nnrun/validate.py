@@ -60,6 +60,9 @@ class _TopLevel:
     animate: bool = False
 
 
+CHOSEN = ("activation", "output")
+"""Keys of the network whose values are components."""
+
 SECTIONS: dict[str, type] = {
     "network": Network,
     "tracking": Tracking,
@@ -68,11 +71,13 @@ SECTIONS: dict[str, type] = {
 }
 
 
-def read(config: Mapping[str, Any]) -> Job:
+def read(config: Mapping[str, Any], importing: bool = False) -> Job:
     """Check a whole configuration and turn it into a job.
 
     Args:
         config: The composed configuration, in plain containers.
+        importing: Whether it is the user's own, whose modules may be imported; not so that of a
+            record.
 
     Returns:
         The job. Its problem was made (files were read) and fits its network and loss.
@@ -81,13 +86,13 @@ def read(config: Mapping[str, Any]) -> Job:
         InputError: With every rule that is broken.
     """
     try:
-        return _read(plain(config))
+        return _read(plain(config), importing)
     except OSError as error:
         rule = f"a file that it names cannot be read: {error.strerror}"
         raise InputError(Issue("configuration", error.filename, rule)) from error
 
 
-def _read(values: Mapping[str, Any]) -> Job:
+def _read(values: Mapping[str, Any], importing: bool) -> Job:
     issues: list[Issue] = []
     groups = [*SECTIONS, *REGISTRIES]
     others = {k: v for k, v in values.items() if k not in (*groups, SWEEP, STUDIES)}
@@ -96,7 +101,7 @@ def _read(values: Mapping[str, Any]) -> Job:
         rule = "the keys of a study stand at the top, not below its group"
         issues.append(Issue(STUDIES, None, rule, "its file begins with '# @package _global_'"))
     top = build(_TopLevel, others, issues, also_known=groups)
-    parts = {key: _group(key, values.get(key), issues) for key in groups}
+    parts = {key: _group(key, values.get(key), issues, importing) for key in groups}
     if issues or top is None:
         raise InputError(*issues)
     parts.update({f.name: getattr(top, f.name) for f in fields(top)})
@@ -124,7 +129,7 @@ def _require_saved(job: Job) -> None:
         raise InputError(Issue("seeds", job.seeds, rule, hint))
 
 
-def _group(key: str, section: Any, issues: list[Issue]) -> Any:
+def _group(key: str, section: Any, issues: list[Issue], importing: bool) -> Any:
     if not isinstance(section, Mapping):
         rule = f"must be an option of the group '{key}'"
         hint = f"in a study: 'defaults: [override /{key}: {section}]'"
@@ -132,10 +137,10 @@ def _group(key: str, section: Any, issues: list[Issue]) -> Any:
         issues.append(Issue(key, shown(section), rule, hint))
         return None
     if key not in SECTIONS:
-        return make(key, section, issues)
+        return make(key, section, issues, importing=importing)
     if key == "network":
         section = {
-            k: activations(f"network.{k}", v, issues) if k in ("activation", "output") else v
+            k: activations(f"network.{k}", v, issues, importing) if k in CHOSEN else v
             for k, v in section.items()
         }
     return build(SECTIONS[key], section, issues, key + ".")

@@ -1,10 +1,12 @@
 """Importing a user's component, and saying what is wrong with it by its name."""
 
 import importlib
+import importlib.util
 import inspect
+import re
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -25,8 +27,14 @@ NOT_THEIRS = [
 ]
 """Where nnrun, Python's library and installed packages are."""
 
+DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+"""The name of something in a module."""
+
 TARGET = "_target_"
 """The key that names a class; the word is Hydra's."""
+
+NAMING = (TARGET, "activation", "output")
+"""Keys that may name a user's own component."""
 
 BASES: dict[str, tuple[type, tuple[str, ...]]] = {
     "data": (Data, ("problem",)),
@@ -41,12 +49,14 @@ BASES: dict[str, tuple[type, tuple[str, ...]]] = {
 
 
 @cache
-def component(kind: str, target: str) -> type[Any]:
-    """Import a component's class.
+def component(kind: str, target: str, importing: bool = False) -> type[Any]:
+    """Find a component's class.
 
     Args:
         kind: A key of ``BASES``.
         target: Its dotted name.
+        importing: Whether its module may be imported, which runs it: that of the user's own
+            configuration may, that of a record not. One that is imported already is taken.
 
     Raises:
         InputError: With the key ``_target_``, if there is none or it is not of the kind.
@@ -54,7 +64,7 @@ def component(kind: str, target: str) -> type[Any]:
     module, _, name = target.rpartition(".")
     if not module:
         raise refused(target, "must be MODULE.CLASS", "for instance my_module.MyThing")
-    entry = getattr(_module(module, target), name, None)
+    entry = getattr(_module(module, target, importing), name, None)
     if entry is None:
         known = [n for n, o in vars(sys.modules[module]).items() if inspect.isclass(o)]
         hint = did_you_mean(name, known) if known else "it has no class at all"
@@ -76,7 +86,61 @@ def component(kind: str, target: str) -> type[Any]:
     return entry
 
 
-def _module(module: str, target: str) -> Any:
+def admit(folder: Path, *facts: Any) -> None:
+    """Import from a folder the modules that records name: by naming it the user vouches for it.
+
+    Args:
+        folder: Where they are; modules of other folders are not imported.
+        facts: What the records say, in plain values.
+
+    Raises:
+        InputError: If there is no such folder, another module of the name hides one of it, or one
+            cannot be imported.
+    """
+    home = folder.expanduser().resolve()
+    if not home.is_dir():
+        raise InputError(Issue("modules", folder, "is no folder"))
+    for target in sorted(set(filter(DOTTED.fullmatch, _targets(facts)))):
+        module, top = target.rpartition(".")[0], target.partition(".")[0]
+        if (home / f"{top}.py").is_file() or (home / top / "__init__.py").is_file():
+            _require_of(home, top)
+            _module(module, target, importing=True)
+
+
+def _targets(facts: Any, named: bool = False) -> Iterator[str]:
+    """Yield what plain values have under keys that name components."""
+    if named and isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, Mapping):
+        for key, part in facts.items():
+            yield from _targets(part, key in NAMING)
+    elif isinstance(facts, list | tuple):
+        for part in facts:
+            yield from _targets(part, named)
+
+
+def _require_of(home: Path, top: str) -> None:
+    """Let a folder's module be found, and check that it is the one that would be imported."""
+    if str(home) not in sys.path:
+        sys.path.append(str(home))
+        importlib.invalidate_caches()
+    spec = importlib.util.find_spec(top)
+    origin = spec.origin if spec and spec.origin else ""
+    if not Path(origin).resolve().is_relative_to(home):
+        rule = f"has a module '{top}', and another of the name comes first: {origin}"
+        raise InputError(Issue("modules", home, rule, "rename it"))
+
+
+def _module(module: str, target: str, importing: bool) -> Any:
+    if not importing:
+        if module in sys.modules:
+            return sys.modules[module]
+        top = module.partition(".")[0]
+        rule = "is of a module that is not imported because a record names it"
+        hint = (
+            f"if you trust {top}.py: --modules FOLDER, where it is; in Python: import {top} first"
+        )
+        raise refused(target, rule, hint)
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -45,7 +45,7 @@ class Check(Callback):
             values = _resolved(config)
             require_no_grid(values)
             _require_no_params(config)
-            read(values)
+            read(values, importing=True)
             require_usable(config)
             folder = Path(str(config.hydra.run.dir))
             require_unused(folder)

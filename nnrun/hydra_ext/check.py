@@ -45,7 +45,7 @@ def refused_jobs(bad: Sequence[tuple[str, InputError]], n_jobs: int) -> InputErr
 
 def read_config(config: DictConfig) -> Job:
     """Turn a composed configuration, with or without its hydra node, into a checked job."""
-    return read(plain(config))
+    return read(plain(config), importing=True)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def check_jobs(
     bad: list[tuple[str, InputError]] = []
     for number, overrides in enumerate(batch, start=first):
         try:
-            jobs.append(read(composer.values(overrides)))
+            jobs.append(read(composer.values(overrides), importing=True))
         except (InputError, HydraException, OmegaConfBaseException) as error:
             name = f"#{number} {' '.join(filter_overrides(overrides))}"
             bad.append((name, composer.refusal(overrides, error)))

@@ -106,7 +106,8 @@ def _arms(composer: Composer, jobs: Jobs, tuning: Tuning) -> list[Arm]:
         issues: dict[str, Issue] = {}
         for choice in tuning.choices:
             try:
-                trials.append(read({**composer.values([*overrides, *choice]), **seeds}))
+                values = {**composer.values([*overrides, *choice]), **seeds}
+                trials.append(read(values, importing=True))
             except (InputError, HydraException, OmegaConfBaseException) as error:
                 refused = composer.refusal([*overrides, *choice], error)
                 name = " ".join([f"#{number}", *filter_overrides(overrides), *choice])

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from nnrun import custom
 from nnrun.errors import InputError, Issue, listed
 from nnrun.files.atomic import write_text
 from nnrun.model.load import chosen
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("argument --out: it is where --predict writes, and there is no --predict")
     try:
         networks = read_networks(options.path)
+        if options.modules is not None:
+            custom.admit(options.modules, networks.facts)
         model = chosen(networks, options.seed)
         if options.save is not None:
             _save(model, options.save)
@@ -150,6 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="where --predict writes (default: it prints)"
+    )
+    parser.add_argument(
+        "--modules",
+        type=Path,
+        metavar="FOLDER",
+        help="where modules are that the network needs; without it none is imported",
     )
     return parser
 

@@ -84,7 +84,7 @@ def section_of(entry: Any) -> dict[str, Any]:
 
 
 def component_of(kind: str, section: Mapping[str, Any]) -> Any:
-    """Make the component of a section; a user's own is imported from its module.
+    """Make the component of a section; the module of a user's own is imported already.
 
     Raises:
         InputError: If there is no such component, or its fields are not these.

@@ -15,8 +15,8 @@ def load_network(path: str | Path, seed: int | None = None) -> Model:
 
     Args:
         path: A run's folder (outputs/runs/DATE_TIME), the folder of one job of a sweep, its
-            record.npz, or a .npz or .json file that ``Model.save`` wrote. A user's own components
-            are imported from their modules, so a file is to be trusted as its modules are.
+            record.npz, or a .npz or .json file that ``Model.save`` wrote. It imports nothing: a
+            user's own components are taken from modules that are imported already.
         seed: Which of the networks, if there are several; None for the first, the trial of the
             smallest seed, which ``Model.seed`` then tells.
 

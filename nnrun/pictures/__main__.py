@@ -8,14 +8,15 @@ from pathlib import Path
 from nnrun.errors import InputError
 from nnrun.pictures.progress import drawing, say
 from nnrun.pictures.stills import draw_stills, left_out
-from nnrun.pictures.subject import from_record, records_in
+from nnrun.pictures.subject import admit_modules, from_record, records_in
+from nnrun.sweep.store import read_record
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 2 for bad input, 1 if the system refuses a file."""
     options = _parser().parse_args(arguments)
     try:
-        written = _draw(options.folder, options.seed, options.out)
+        written = _draw(options.folder, options.seed, options.out, options.modules)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -27,9 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _draw(folder: Path, seed: int | None, out: Path | None) -> list[Path]:
+def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None) -> list[Path]:
     """Draw the trials of a folder's jobs, each into its job's folder or its place under ``out``."""
     records = records_in(folder)
+    if modules is not None:
+        admit_modules(modules, ((path, read_record(path).meta) for path in records))
     with drawing(f"drawing {len(records)} networks", len(records)) as advance:
         written = []
         for record in records:
@@ -48,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, help="of a run, a job, or a sweep (all its jobs)")
     parser.add_argument("--seed", type=int, help="of the trial; default: the first of each job")
     parser.add_argument("--out", type=Path, help="where the files go; default: beside the records")
+    about = "where modules are that the records need; without it none is imported"
+    parser.add_argument("--modules", type=Path, metavar="FOLDER", help=about)
     return parser
 
 

@@ -1,6 +1,6 @@
 """A trial to be drawn: what was trained, from which seed, and what came of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from nnrun import custom
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.files.reading import Damaged, opened
 from nnrun.network.files import RECORD
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Array
+from nnrun.problem.table import Table
 from nnrun.sweep.store import read_record
 from nnrun.training.trainer import Curves
 from nnrun.validate import read
@@ -124,12 +126,14 @@ def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
         folder: Of the job, for what Hydra noted there.
 
     Raises:
-        InputError: If this version of nnrun reads the configuration otherwise.
+        InputError: If this version of nnrun reads the configuration otherwise, a file of its data
+            is not the one that was trained on, or it needs a module that was not imported.
     """
     refused: InputError | None = None
     for config in (_noted(folder), _nested(meta)):
         try:
             if config and (setting := read(config).setting).id == meta["setting"]:
+                _require_same_data(setting, meta)
                 return setting
         except InputError as error:
             refused = refused or error
@@ -138,6 +142,29 @@ def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
     rule = "is not what its configuration now makes"
     hint = "it was trained by another version of nnrun"
     raise InputError(Issue("setting", meta["setting"], rule, hint))
+
+
+def admit_modules(modules: Path, records: Iterable[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Import from a folder the modules that records need.
+
+    Args:
+        modules: The folder, which the user names.
+        records: The path and the meta of each.
+
+    Raises:
+        InputError: As from `nnrun.custom.admit`.
+    """
+    for path, meta in records:
+        custom.admit(modules, _noted(path.parent), meta.get("config"), meta.get("network"))
+
+
+def _require_same_data(setting: Setting, meta: Mapping[str, Any]) -> None:
+    """Check that data from a file are what the record was trained on: it may name any file."""
+    told = meta.get("sources")
+    known = told.get("data") if isinstance(told, Mapping) else None
+    if isinstance(setting.data, Table) and setting.sources["data"] != known:
+        rule = "is not the file that was trained on, or has changed since"
+        raise InputError(Issue("data.path", setting.data.path, rule))
 
 
 def _noted(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nnrun.files.atomic import write_text
 from nnrun.files.lock import alone_in, being_written
 from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
+from nnrun.pictures.subject import admit_modules
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
@@ -38,7 +39,7 @@ def pending(folders: Iterable[Path]) -> list[Path]:
     return [path for path in folders if _is_pending(path) and not being_written(path)]
 
 
-def resend(folder: Path, uri: str = "") -> dict[str, Any]:
+def resend(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str, Any]:
     """Send what MLflow lacks of a finished sweep or run.
 
     Settings that it has stay; what an earlier attempt has left there unfinished or failed is
@@ -49,6 +50,8 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
         folder: Of the sweep or run.
         uri: Of the store; empty for the one that it was meant for, or sent to last, which must be
             one of the user's own then: `nnrun.places.own_store`.
+        modules: Where modules are that the networks need; without it none is imported, and
+            networks that need one are not kept as models.
 
     Returns:
         What sweep.json says of its tracking now.
@@ -60,10 +63,10 @@ def resend(folder: Path, uri: str = "") -> dict[str, Any]:
     if not folder.is_dir():
         raise InputError(Issue("path", folder, "is no folder"))
     with alone_in(folder):
-        return _send(folder, uri)
+        return _send(folder, uri, modules)
 
 
-def _send(folder: Path, uri: str) -> dict[str, Any]:
+def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     facts = read_sweep(folder) or {}
     if (folder / MARKER).exists() or facts.get("status") == "running":
         rule = "is not finished"
@@ -75,6 +78,8 @@ def _send(folder: Path, uri: str) -> dict[str, Any]:
     found = results.load(folder)
     if not heads:
         raise InputError(Issue("path", folder, "holds no records"))
+    if modules is not None:
+        admit_modules(modules, [(head.path, head.meta) for head in heads])
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)

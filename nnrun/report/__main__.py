@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.index:
         print(write_index(_indexed(options.words)))
         return 0
-    return _report(sort(options.words), options.out)
+    return _report(sort(options.words), options.out, options.modules)
 
 
 def sort(words: Sequence[str]) -> Asked:
@@ -85,9 +85,9 @@ def sort(words: Sequence[str]) -> Asked:
     return Asked(paths, Choices(**given, keys=[k for k in keys.strip("[]").split(",") if k]))
 
 
-def _report(asked: Asked, out: Path | None) -> int:
+def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
     with waiting() as say:
-        done = rebuild(asked.paths, asked.choices, out, say)
+        done = rebuild(asked.paths, asked.choices, out, say, modules)
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)
     if done.unfilled:
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
-        "[study=...] [--out FOLDER]\n       %(prog)s --index [FOLDER]",
+        "[study=...] [--out FOLDER] [--modules FOLDER]\n       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -119,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("words", nargs="*", metavar="PATH", help=about)
     about = "where the report goes; default: the sweep's folder, for several outputs/reports/NEW"
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=about)
+    about = "where modules are that the records need for pictures; without it none is imported"
+    parser.add_argument("--modules", type=Path, metavar="FOLDER", help=about)
     about = "only write index.html over all sweeps and runs of a folder; default: outputs"
     parser.add_argument("--index", action="store_true", help=about)
     return parser

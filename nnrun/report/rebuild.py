@@ -15,6 +15,7 @@ from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import alone_in
 from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
+from nnrun.pictures.subject import admit_modules
 from nnrun.places import new_folder, shipped_template, study_template
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
@@ -104,6 +105,7 @@ def rebuild(
     choices: Choices = Choices(),
     out: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
+    modules: Path | None = None,
 ) -> Rebuilt:
     """Write tables, report and sweep.json of what some records hold.
 
@@ -117,6 +119,7 @@ def rebuild(
         out: Where it goes; None for the folder of the sweep, and for several sweeps a new folder
             under outputs/reports.
         say: Is told what is being done.
+        modules: Where modules are that the records need; without it none is imported.
 
     Raises:
         InputError: If there is nothing to report, if a choice cannot be met, or while a folder is
@@ -127,6 +130,8 @@ def rebuild(
     template = None if choices.study is None else _template(choices.study)
     say("reading records")
     sources = read_sources(paths, notes)
+    if modules is not None:
+        admit_modules(modules, [(head.path, head.meta) for s in sources for head in s.heads])
     folder = _folder(sources, out)
     heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
     facts = _chosen(_facts(sources, heads, folder or REPORTS, notes), choices)

@@ -1,12 +1,19 @@
 """What MLflow imports to load a network: ``mlflow.pyfunc.load_model`` finds it in the MLmodel."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnrun import custom
 from nnrun.model import Model, load_network
+from nnrun.network.files import read_networks
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MODULES = "NNRUN_MODULES"
+"""Variable of the environment that names the folder of modules that a network needs."""
 
 
 class Network:
@@ -57,5 +64,11 @@ def answers(model: Model) -> list[str]:
 
 
 def _load_pyfunc(path: str) -> Network:
-    """Load the network at a model's data path; MLflow asks for this very name."""
+    """Load the network at a model's data path; MLflow asks for this very name.
+
+    Its command has no option for the folder of a user's own modules: the environment names it.
+    """
+    modules = os.environ.get(MODULES)
+    if modules:
+        custom.admit(Path(modules), read_networks(path).facts)
     return Network(load_network(Path(path)))

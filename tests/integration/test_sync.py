@@ -183,7 +183,7 @@ def test_a_sweep_that_was_killed_before_its_tables_is_sent_once_they_are_made(
 def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def resent(folder: Path, uri: str) -> dict[str, object]:
+    def resent(folder: Path, uri: str, modules: None) -> dict[str, object]:
         if folder.name == "bad":
             raise InputError(Issue("path", folder, "is being written by another process"))
         return {"error": None, "settings": {"a": "b"}, "uri": "m.db"}

@@ -1,7 +1,9 @@
 """A user's component: its source, and how it is tried before anything trains."""
 
+import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from nnrun import custom
 from nnrun.config import Network
 from nnrun.errors import InputError
 from nnrun.fit import fitted
+from nnrun.model import load_network
+from nnrun.model.__main__ import main as model_command
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
@@ -24,6 +28,7 @@ from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
 from tests.conftest import make_setting, run
+from tests.unit.test_model import described
 
 RULE = """
 from dataclasses import dataclass
@@ -48,7 +53,7 @@ def digest_of(tmp_path, monkeypatch):
         custom.component.cache_clear()
         for name in ("my_helpers", "my_slow"):
             sys.modules.pop(name, None)
-        return custom.digest(custom.component("schedule", "my_slow.Slow")())
+        return custom.digest(custom.component("schedule", "my_slow.Slow", importing=True)())
 
     yield digest
     custom.component.cache_clear()
@@ -234,3 +239,74 @@ def test_a_schedule_must_not_be_negative():
 
     with pytest.raises(InputError, match="negative or undefined factor"):
         custom.tried("schedule", Negative())
+
+
+OWN = """
+from dataclasses import dataclass
+from pathlib import Path
+from nnrun.network.activations import Activation
+
+Path("imported").touch()
+
+@dataclass(frozen=True)
+class Threefold(Activation):
+    def forward(self, z):
+        return 3 * z
+
+    def backward(self, grad, z, a):
+        return 3 * grad
+"""
+
+
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    """A network in a file whose activation is of a module beside it, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, "threefold_of_mine", None)
+    sys.modules.pop("threefold_of_mine")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "threefold_of_mine.py").write_text(OWN)
+    (folder / "another_of_mine.py").write_text(OWN)
+    facts = described([([[1], [1]], [0])], [{"_target_": "threefold_of_mine.Threefold"}])
+    facts["config"] = {"optimizer.name": "another_of_mine.Threefold", "a": ["os.system", 3]}
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(facts))
+    custom.component.cache_clear()
+    yield path
+    custom.component.cache_clear()
+
+
+def test_reading_a_network_imports_no_module_that_it_names(network, capsys):
+    (network.parent / "threefold_of_mine.py").write_text(OWN)  # Python would find it here
+    assert model_command([str(network)]) == 2
+    assert capsys.readouterr().err == (
+        "error: activation._target_=threefold_of_mine.Threefold: is of a module that is not "
+        "imported because a record names it (if you trust threefold_of_mine.py: --modules FOLDER, "
+        "where it is; in Python: import threefold_of_mine first)\n"
+    )
+    assert "threefold_of_mine" not in sys.modules
+    assert not Path("imported").exists()
+
+
+def test_modules_of_a_folder_that_the_user_names_are_imported(network, capsys):
+    assert model_command([str(network), "--modules", "mine"]) == 0
+    assert "layers    1 threefold_of_mine.Threefold" in capsys.readouterr().out
+    # it is imported now
+    assert load_network(network).activations == ("threefold_of_mine.Threefold",)
+
+
+def test_only_modules_that_stand_in_the_folder_are_imported(network, capsys):
+    (network.parent / "threefold_of_mine.py").write_text(OWN)
+    assert model_command([str(network), "--modules", "mine"]) == 2
+    assert (
+        "has a module 'threefold_of_mine', and another of the name comes first"
+    ) in capsys.readouterr().err
+    assert model_command([str(network), "--modules", "nowhere"]) == 2
+    assert capsys.readouterr().err == "error: modules=nowhere: is no folder\n"
+    Path("empty").mkdir()
+    assert model_command([str(network), "--modules", "empty"]) == 2
+    assert "is of a module that is not imported" in capsys.readouterr().err
+    assert not Path("imported").exists()
