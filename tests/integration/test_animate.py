@@ -54,11 +54,13 @@ def test_a_run_with_an_own_component_is_animated_and_can_be_drawn_again(nnrun):
     assert facts["animations"] == ["animation.html"]
     assert facts["stages"]["animate"] > 0
     # the record's parameters draw what the trial that was trained again ends with
-    done = pictures(nnrun, str(folder), "--out", "again")
+    refused = pictures(nnrun, str(folder), "--out", "again", code=2).stderr
+    assert "if you trust mine.py: --modules FOLDER" in refused
+    done = pictures(nnrun, str(folder), "--out", "again", "--modules", ".")
     assert done.stdout.split() == [f"again/{name}" for name in STILLS]
     for name in STILLS:
         assert (nnrun.folder / "again" / name).read_bytes() == (folder / name).read_bytes()
-    pictures(nnrun, str(folder), "--out", "other", "--seed", "2")
+    pictures(nnrun, str(folder), "--out", "other", "--seed", "2", "--modules", ".")
     with (
         Image.open(folder / STILLS[0]) as zero,
         Image.open(nnrun.folder / "other/surface.png") as two,
