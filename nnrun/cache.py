@@ -13,12 +13,17 @@ from rich import filesize
 from rich.console import Console
 from rich.table import Table
 
+from nnrun.commands import exit_code
+from nnrun.errors import InputError, Issue
 from nnrun.sweep.blockfile import Entry
-from nnrun.sweep.cache import HOME
+from nnrun.sweep.cache import HOME, setups
 
 DAY = 24 * 3600.0
 STALE = 3600.0
 """Seconds after which a file that was not renamed is the rest of a process that was killed."""
+
+UNFINISHED = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
+"""How a file is called while it is written, and what it shall be called."""
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -42,20 +47,18 @@ class Kept(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return exit_code(lambda: _run(options), "interrupted: the same command goes on")
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.command == "prune":
+        _require_cache(options.folder)
     blocks, stale = list(kept(options.folder)), list(unfinished(options.folder, time.time()))
     doomed: list[Kept] = []
     if options.command == "prune":
         if options.older_than is None and options.max_size is None and not options.all:
-            print("error: say what to prune: --older-than, --max-size or --all", file=sys.stderr)
-            return 2
+            rule = "say what to prune: --older-than, --max-size or --all"
+            raise InputError(Issue("prune", None, rule))
         doomed = chosen(blocks, time.time(), options.older_than, options.max_size, options.all)
         if not options.dry_run:
             delete(options.folder, [*(block.path for block in doomed), *stale])
@@ -65,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def kept(folder: Path) -> Iterator[Kept]:
     """List the blocks of a cache."""
-    for path in folder.glob("*/*/*.npz"):
+    for path in _files(folder):
         entry = Entry.of(path)
         with suppress(FileNotFoundError):
             if entry:
@@ -76,10 +79,29 @@ def kept(folder: Path) -> Iterator[Kept]:
 
 def unfinished(folder: Path, now: float) -> Iterator[Path]:
     """List files of the cache that a killed process left half-written."""
-    for path in folder.glob("*/*/.*"):
+    for path in _files(folder):
+        found = UNFINISHED.fullmatch(path.name)
         with suppress(FileNotFoundError):
-            if path.is_file() and now - path.stat().st_mtime > STALE:
+            if found and Entry.of(Path(found[1])) and now - path.stat().st_mtime > STALE:
                 yield path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """List the files in the folders of a cache; no link is one."""
+    for setup in setups(folder):
+        with suppress(FileNotFoundError):
+            yield from (p for p in sorted(setup.iterdir()) if p.is_file() and not p.is_symlink())
+
+
+def _require_cache(folder: Path) -> None:
+    """Check that a folder is a cache, or may become one.
+
+    Raises:
+        InputError: If there are other things in it only.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and next(setups(folder), None) is None:
+        rule = "is no cache: no folder in it is named as those of a cache are"
+        raise InputError(Issue("--folder", folder, rule, f"for instance {HOME}"))
 
 
 def chosen(

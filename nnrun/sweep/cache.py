@@ -7,6 +7,7 @@ seeds. Two sweeps may write and read at once.
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -55,6 +56,14 @@ def setup(setting: Setting, engine: str) -> Setup:
     about = json.dumps({**_surroundings(engine), "setting": setting.identity}, sort_keys=True)
     digits = hashlib.sha256(about.encode()).hexdigest()[:32]
     return Setup(Path(digits[:2], digits[2:]), about)
+
+
+def setups(folder: Path) -> Iterator[Path]:
+    """List the folders of setups in a cache: by their names, and none that is a link."""
+    for place in sorted(folder.glob("[0-9a-f][0-9a-f]/*")):
+        own = re.fullmatch("[0-9a-f]{30}", place.name) and place.is_dir()
+        if own and not place.is_symlink() and not place.parent.is_symlink():
+            yield place
 
 
 @dataclass

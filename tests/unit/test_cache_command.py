@@ -78,11 +78,51 @@ def test_a_dry_run_deletes_nothing(folder, capsys):
 
 
 def test_rests_of_killed_processes_go_too(folder, capsys):
-    rest = next(folder.glob("*/*")) / ".0-2.npz.abc"
+    rest = next(folder.glob("*/*")) / f".{next(folder.glob('*/*/*.npz')).name}.abc_1234"
     rest.write_bytes(b"half")
     os.utime(rest, (1, 1))
     run(capsys, "--folder", folder, "prune", "--older-than", "365")
     assert not rest.exists()
+
+
+def test_only_what_the_cache_has_written_is_deleted(folder, tmp_path, capsys):
+    setup, elsewhere = next(folder.glob("*/*")), tmp_path / "elsewhere"
+    block = next(setup.glob("*.npz"))
+    mine = [
+        folder / "notes.npz",
+        folder / "ab" / "mine" / block.name,
+        folder / "data" / setup.name / block.name,
+        *(setup / name for name in (".env", ".gitignore", ".unfinished", "0-2.npz", "table.npz")),
+        setup / f".{block.name}",
+        setup / f".{block.name}.backup",
+        setup / "inner" / block.name,
+        elsewhere / setup.name / block.name,
+    ]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+        os.utime(path, (1, 1))
+    (folder / "cd").symlink_to(elsewhere)
+    (folder / "ab" / setup.name).symlink_to(elsewhere / setup.name)
+    (setup / "7-7.0123456789abcdef.npz").symlink_to(mine[0])
+    run(capsys, "--folder", folder, "prune", "--all")
+    assert [path.read_text() for path in mine] == ["mine"] * len(mine)
+    assert seeds(folder) == []
+    assert not block.exists()
+
+
+@pytest.mark.parametrize("command_line", [["prune", "--all"], ["prune", "--all", "--dry-run"]])
+def test_a_folder_that_is_no_cache_is_refused(command_line, tmp_path, capsys):
+    path = tmp_path / "ab" / "cd" / "0-1.0123456789abcdef.npz"
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert command.main(["--folder", str(tmp_path), *command_line]) == 2
+    assert (
+        f"error: --folder={tmp_path}: is no cache: no folder in it is named as those of a cache "
+        "are (for instance outputs/cache)\n"
+    ) == capsys.readouterr().err
+    assert path.exists()
+    assert "0 bytes" in run(capsys, "--folder", tmp_path / "none", *command_line)
 
 
 def test_pruning_without_saying_what_is_refused(folder, capsys):

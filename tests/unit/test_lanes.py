@@ -1,6 +1,7 @@
 """The compiled engine: its forms of the registries' entries, and its agreement with NumPy's."""
 
 import ast
+import os
 from pathlib import Path
 
 import numpy as np
@@ -201,12 +202,76 @@ def test_a_component_without_lane_form_goes_to_the_reference_engine():
 
 
 def test_kernels_are_cached_where_this_user_may_write(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setattr(compiled, "user_cache_path", lambda name: tmp_path / "home" / name)
     assert compiled.cache_folder().is_relative_to(tmp_path / "home")
     (tmp_path / "file").touch()
     monkeypatch.setattr(compiled, "user_cache_path", lambda name: tmp_path / "file" / name)
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert compiled.cache_folder().is_relative_to(tmp_path / "temporary")
+
+
+@pytest.fixture
+def homes(tmp_path, monkeypatch):
+    """A folder that the user chose, the usual one, and that for temporary files."""
+    folders = [tmp_path / name for name in ("chosen", "usual", "temporary")]
+    for folder in folders:
+        folder.mkdir(mode=0o700)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folders[0]))
+    monkeypatch.setattr(compiled, "user_cache_path", lambda name: folders[1])
+    monkeypatch.setattr(compiled.tempfile, "tempdir", str(folders[2]))
+    return folders
+
+
+def test_kernels_are_never_loaded_from_a_folder_that_another_user_may_write(
+    homes, monkeypatch, capsys
+):
+    chosen, usual, temporary = homes
+    assert compiled.cache_folder().parent == chosen
+    assert compiled.cache_folder().stat().st_mode & 0o777 == 0o700
+    chosen.chmod(0o777)
+    assert compiled.cache_folder().parent == usual
+    usual.chmod(0o770)
+    monkeypatch.setattr(compiled, "_is_own_group", lambda number: False)
+    assert compiled.cache_folder().parent == temporary / f"nnrun-{os.getuid()}"
+    temporary.chmod(0o1777)  # as /tmp is
+    assert compiled.cache_folder().parent == temporary / f"nnrun-{os.getuid()}"
+    temporary.chmod(0o777)  # others may put their own folder into its place
+    capsys.readouterr()
+    own = compiled.cache_folder()
+    assert capsys.readouterr().err == (
+        "note: kernels are compiled anew by each process: "
+        f"all may write into {temporary}; NUMBA_CACHE_DIR names a folder of your own\n"
+    )
+    assert (own.parent, own.stat().st_mode & 0o777) == (temporary, 0o700)
+    assert not list(own.iterdir())
+    assert own != compiled.cache_folder()
+
+
+def test_a_folder_with_files_of_others_or_below_one_of_theirs_is_open_to_them(homes, monkeypatch):
+    folder = homes[1] / "lanes"
+    folder.mkdir()
+    (folder / "a.nbi").touch()
+    assert compiled.open_to_others(folder) == ""
+    stat = Path.stat
+
+    def strange(name):
+        def told(path, **options):
+            found = list(stat(path, **options))
+            found[4] = 4711 if path.name == name else found[4]
+            return os.stat_result(found)
+
+        return told
+
+    for name in ("a.nbi", "lanes", "usual"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", strange(name))
+            patch.setattr(Path, "lstat", lambda path: path.stat(follow_symlinks=False))
+            assert compiled.open_to_others(folder).endswith(f"{name} is another user's")
+    link = homes[2] / "link"
+    link.symlink_to(folder)
+    folder.chmod(0o707)
+    assert compiled.open_to_others(link) == f"all may write into {folder}"
 
 
 def test_kernels_are_compiled_anew_where_a_constant_of_theirs_was_changed():
