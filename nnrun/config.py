@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from nnrun import custom
 from nnrun.errors import InputError, Issue, masked
 from nnrun.evaluations import evaluation_grid
-from nnrun.flat import flattened
+from nnrun.flat import section
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
@@ -171,7 +171,7 @@ class Setting:
         return {
             key: value
             for f in fields(self)
-            for key, value in flattened(f.name, getattr(self, f.name)).items()
+            for key, value in section(f.name, getattr(self, f.name)).items()
         }
 
     @cached_property

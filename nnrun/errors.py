@@ -28,7 +28,7 @@ class Issue:
     hint: str = ""
 
     def __str__(self) -> str:
-        received = "" if self.value is None else "=" + _cut(shown(self.value))
+        received = "" if self.value is None else "=" + shortened(shown(self.value))
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.key}{received}: {self.rule}{hint}"
 
@@ -159,9 +159,10 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _cut(text: str) -> str:
-    # the end of a path says more than its middle
-    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"
+def shortened(text: str, most: int = 80) -> str:
+    """Leave out the middle of a long text; the end of a path says more than that."""
+    ahead = 3 * most // 8
+    return text if len(text) <= most else f"{text[:ahead]}...{text[ahead + 3 - most :]}"
 
 
 def masked(text: str) -> str:

@@ -1,6 +1,7 @@
 """Where trials are evaluated: the grid of a setting, and the points that several grids share."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -69,6 +70,12 @@ def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
     wanted = np.ceil(np.geomspace(1, steps, evals) * (1 - 1e-12)).astype(np.int64)
     wanted[-1] = steps  # of which the hair may be more than one
     return np.unique(np.clip(wanted, 1, steps)) * batch_size
+
+
+@lru_cache(maxsize=4096)
+def n_evaluations(budget: int, batch_size: int, evals: int) -> int:
+    """Count the points of an evaluation grid."""
+    return len(evaluation_grid(budget, batch_size, evals))
 
 
 def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:

@@ -10,7 +10,7 @@ import numpy as np
 from nnrun import custom
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue
-from nnrun.evaluations import evaluation_grid
+from nnrun.evaluations import n_evaluations
 from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.optimizers import Rprop
@@ -109,7 +109,7 @@ def _without_effect(s: Setting) -> Iterator[Issue]:
 def _hold(s: Setting) -> Iterator[Issue]:
     """Refuse a target that must hold for more evaluations than there are: it is never reached."""
     # equal points of a grid are merged, so there may be fewer than evals
-    n = len(evaluation_grid(s.budget, s.batch_size, s.evals))
+    n = n_evaluations(s.budget, s.batch_size, s.evals)
     if s.target.hold > n and s.continue_from is not None:
         n = len(s.grid)
     if s.target.hold > n:

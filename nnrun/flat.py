@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -27,6 +28,29 @@ def flattened(key: str, value: Any) -> dict[str, Any]:
     named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
     nested = (flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
     return {**named, **{k: v for part in nested for k, v in part.items()}}
+
+
+class _Itself:
+    """A value that equals only itself: equal ones may be written otherwise, as 1, 1.0 and true."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def section(key: str, value: Any) -> Mapping[str, Any]:
+    """Do what ``flattened`` does, once for a value that many settings share."""
+    return _section(key, _Itself(value)) if is_dataclass(value) else flattened(key, value)
+
+
+@lru_cache(maxsize=1024)
+def _section(key: str, shared: _Itself) -> Mapping[str, Any]:
+    return flattened(key, shared.value)
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,10 @@ from nnrun.fit import fitted
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.places import STUDIES
 from nnrun.schema import build, plain
+from nnrun.words import things
+
+MOST_TRIALS = 10_000_000
+"""Of a sweep; what is kept of each while others train takes some hundred bytes."""
 
 SWEEP = "sweep"
 """The section that tells the sweeper how to combine keys; no setting has a part in it."""
@@ -70,12 +74,23 @@ SECTIONS: dict[str, type] = {
     "report": Report,
 }
 
+GROUPS = (*SECTIONS, *REGISTRIES)
+NOT_AT_TOP = frozenset((*GROUPS, SWEEP, STUDIES))
+MOST_KNOWN = 1024
+"""Sections that are remembered, some kilobytes each."""
 
-def read(config: Mapping[str, Any], importing: bool = False) -> Job:
+
+Known = dict[tuple[str, str], Any]
+"""What sections were made into, by their group and what they hold."""
+
+
+def read(config: Mapping[str, Any], known: Known | None = None, importing: bool = False) -> Job:
     """Check a whole configuration and turn it into a job.
 
     Args:
         config: The composed configuration, in plain containers.
+        known: Sections that other jobs of the same sweep have, too; new ones are added. Jobs share
+            what is made of them, as it would be equal.
         importing: Whether it is the user's own, whose modules may be imported; not so that of a
             record.
 
@@ -86,22 +101,21 @@ def read(config: Mapping[str, Any], importing: bool = False) -> Job:
         InputError: With every rule that is broken.
     """
     try:
-        return _read(plain(config), importing)
+        return _read(config, {} if known is None else known, importing)
     except OSError as error:
         rule = f"a file that it names cannot be read: {error.strerror}"
         raise InputError(Issue("configuration", error.filename, rule)) from error
 
 
-def _read(values: Mapping[str, Any], importing: bool) -> Job:
+def _read(values: Mapping[str, Any], known: Known, importing: bool) -> Job:
     issues: list[Issue] = []
-    groups = [*SECTIONS, *REGISTRIES]
-    others = {k: v for k, v in values.items() if k not in (*groups, SWEEP, STUDIES)}
+    others = {str(k): plain(v) for k, v in values.items() if k not in NOT_AT_TOP}
     issues += [_dotted(key, others.pop(key)) for key in list(others) if "." in key]
     if STUDIES in values:
         rule = "the keys of a study stand at the top, not below its group"
         issues.append(Issue(STUDIES, None, rule, "its file begins with '# @package _global_'"))
-    top = build(_TopLevel, others, issues, also_known=groups)
-    parts = {key: _group(key, values.get(key), issues, importing) for key in groups}
+    top = build(_TopLevel, others, issues, also_known=GROUPS)
+    parts = {key: _shared(key, values.get(key), issues, known, importing) for key in GROUPS}
     if issues or top is None:
         raise InputError(*issues)
     parts.update({f.name: getattr(top, f.name) for f in fields(top)})
@@ -129,6 +143,18 @@ def _require_saved(job: Job) -> None:
         raise InputError(Issue("seeds", job.seeds, rule, hint))
 
 
+def _shared(key: str, section: Any, issues: list[Issue], known: Known, importing: bool) -> Any:
+    """Make a group, or return what was made of an equal section; what is wrong is told anew."""
+    held = key, repr(section)
+    if held not in known:
+        before = len(issues)
+        made = _group(key, plain(section), issues, importing)
+        if len(issues) > before or len(known) >= MOST_KNOWN:
+            return made
+        known[held] = made
+    return known[held]
+
+
 def _group(key: str, section: Any, issues: list[Issue], importing: bool) -> Any:
     if not isinstance(section, Mapping):
         rule = f"must be an option of the group '{key}'"
@@ -150,13 +176,19 @@ def require_one_sweep(jobs: Sequence[Job]) -> None:
     """Check what all jobs of a sweep must share.
 
     Raises:
-        InputError: If they differ in what a sweep has once: its name, tracking, executor and so on.
+        InputError: If they differ in what a sweep has once: its name, tracking, executor and so
+            on; or if there are too many trials.
     """
     for key in ("name", "tracking", "executor", "report", "cache", "plan_only", "animate"):
         values = list(dict.fromkeys(getattr(job, key) for job in jobs))
         if len(values) > 1:
             rule = "cannot vary within a sweep"
             raise InputError(Issue(key, None, rule, "start one sweep for each value"))
+    trials = sum(job.seeds for job in jobs)
+    if trials > MOST_TRIALS:
+        rule = f"makes {trials:,} trials of {things(len(jobs), 'setting')}"
+        rule += f", and a sweep has at most {MOST_TRIALS:,}"
+        raise InputError(Issue("seeds", None, rule, "use fewer seeds, or start several sweeps"))
 
 
 def require_no_grid(config: Mapping[str, Any]) -> None:

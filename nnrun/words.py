@@ -52,6 +52,16 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else number(value)
 
 
+def many(value: float) -> str:
+    """Write an exact number of things that may be of any size.
+
+    Example:
+        >>> many(10_000_000_000), many(10**12), many(10**30), many(float("inf"))
+        ('10,000,000,000', '1,000,000,000,000', 'over 10¹⁵', 'over 10¹⁵')
+    """
+    return f"{value:,}" if value <= 10**15 else "over 10¹⁵"
+
+
 def compact(value: float) -> str:
     """Write a tick of the samples axis shortly: ``20000`` as ``20k``.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ValueType
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.launcher.NnrunLauncher"
 OWN_SWEEPER = "hydra_plugins.nnrun_hydra.sweeper.NnrunSweeper"
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class Check(Callback):
@@ -64,6 +66,8 @@ class Check(Callback):
             _refuse_grid(config)
             with _refusing():
                 _require_one_study(config)
+                if config.hydra.sweeper._target_ == BASIC_SWEEPER:
+                    _require_grid(config)
         targets = config.hydra.sweeper._target_, config.hydra.launcher._target_
         if targets == (OWN_SWEEPER, OWN_LAUNCHER):
             return
@@ -117,6 +121,17 @@ def _require_one_study(config: DictConfig) -> None:
         if override.key_or_group == STUDIES and override.is_sweep_override():
             rule, hint = "keep their grids in nnrun's sweeps alone", "leave hydra/sweeper as it is"
             raise InputError(Issue(str(override.input_line), None, rule, hint))
+
+
+def _require_grid(config: DictConfig) -> None:
+    """Check that Hydra's own sweeper is not asked for more jobs than there can be, or for none."""
+    from nnrun.hydra_ext.grid import require_grid
+    from nnrun.hydra_ext.planning import grid_arguments
+
+    arguments = [*grid_arguments(config), *config.hydra.overrides.task]
+    parsed = OverridesParser.create().parse_overrides(arguments)
+    # options of groups are few, and only Hydra's loader knows them
+    require_grid([one for one in parsed if one.value_type != ValueType.GLOB_CHOICE_SWEEP])
 
 
 def _require_no_params(config: DictConfig) -> None:

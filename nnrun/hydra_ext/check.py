@@ -12,7 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.compose import Composer
-from nnrun.validate import SWEEP, read, require_one_sweep, sweep_section
+from nnrun.sweep.progress import meter
+from nnrun.validate import SWEEP, Known, read, require_one_sweep, sweep_section
+from nnrun.words import things
 
 MOST_LISTED = 50
 """Most bad jobs that a complaint lists."""
@@ -93,13 +95,16 @@ def check_jobs(
         InputError: If the jobs cannot share a sweep.
     """
     jobs: list[Job] = []
+    known: Known = {}
     bad: list[tuple[str, InputError]] = []
-    for number, overrides in enumerate(batch, start=first):
-        try:
-            jobs.append(read(composer.values(overrides), importing=True))
-        except (InputError, HydraException, OmegaConfBaseException) as error:
-            name = f"#{number} {' '.join(filter_overrides(overrides))}"
-            bad.append((name, composer.refusal(overrides, error)))
+    with meter(f"checking {things(len(batch), 'setting')}", len(batch), "settings") as advance:
+        for number, overrides in enumerate(batch, start=first):
+            try:
+                jobs.append(read(composer.values(overrides), known, importing=True))
+            except (InputError, HydraException, OmegaConfBaseException) as error:
+                name = f"#{number} {' '.join(filter_overrides(overrides))}"
+                bad.append((name, composer.refusal(overrides, error)))
+            advance(1)
     if bad:
         raise refused_jobs(bad, len(batch))
     require_one_sweep(jobs)

@@ -11,11 +11,11 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import DictConfig
 
 from nnrun.components import lacking
-from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.errors import InputError, Issue, did_you_mean, shortened
 from nnrun.hydra_ext.loader import applied
 from nnrun.hydra_ext.options import TABLES
 from nnrun.hydra_ext.quoting import as_list, readable
-from nnrun.hydra_ext.refusals import HYDRAS_KEYS
+from nnrun.hydra_ext.refusals import HYDRAS_KEYS, MOST_SHOWN
 from nnrun.places import STUDIES
 from nnrun.validate import known_keys
 
@@ -159,6 +159,9 @@ def _not_read(error: OverrideParseException, text: str) -> Issue:
     reason = text.split(" See https", 1)[0]
     if "missing EQUAL" in reason:
         return _no_assignment(str(error.override))
+    if "empty choice" in reason:
+        key = error.override.partition("=")[0]
+        return Issue(f"'{error.override}'", None, "has no values", f"give some: {key}=choice(A,B)")
     hint = BY_SHELL.format('[x,"sin(x)"]' if "Unknown function" in reason else "[x,y]")
     if "LexerNoViableAlt" in reason:
         reason = "it has characters that Hydra takes only in quotes"
@@ -169,7 +172,9 @@ def _not_read(error: OverrideParseException, text: str) -> Issue:
         hint = f"did you mean {rewritten}?"
     elif meant is not None:
         hint = f"quote it for the shell and for Hydra: {quote(meant)}"
-    return Issue(f"'{error.override}'", None, f"cannot be read: {reason}", hint)
+    typed = f"'{shortened(error.override)}'"
+    reason = reason.replace(f"'{error.override}'", typed)
+    return Issue(typed, None, f"cannot be read: {shortened(reason, MOST_SHOWN)}", hint)
 
 
 def _no_assignment(typed: str) -> Issue:

@@ -31,12 +31,19 @@ def interval_problems(key: str, interval: IntervalSweep) -> Iterator[Issue]:
         yield Issue(key, written, f"'{tag}' is not a known tag", did_you_mean(tag, [LOG]))
     if whole and max(abs(low), abs(high)) > MOST_WHOLE:
         yield Issue(key, written, f"whole numbers are drawn up to {MOST_WHOLE:,}")
-    elif not math.isfinite(high - low):
+    elif not _finite(low, high):
         yield Issue(key, written, "needs ends that a number can lie between")
     elif low > high:
         yield Issue(key, written, "the lower end comes first", f"interval({high!r},{low!r})")
     elif LOG in interval.tags and low <= 0:
         yield Issue(key, written, "an interval with the tag log lies above 0", EXAMPLE)
+
+
+def _finite(low: float, high: float) -> bool:
+    try:
+        return math.isfinite(float(high) - float(low))
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def numbers(interval: IntervalSweep, n_draws: int, rng: np.random.Generator) -> list[Any]:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import IntervalSweep, Override, ValueType
 
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
+from nnrun.hydra_ext.options import glob_issues
 from nnrun.hydra_ext.ranges import MOST_VALUES, range_problem
 from nnrun.validate import unknown_sweep_keys
+from nnrun.words import many
 
 NODE = "sweep"
 """The configuration node that describes a sweep."""
+
+MOST_JOBS = 100_000
+"""Of a sweep: each is planned in a millisecond and 12 kB, and leaves a folder."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,13 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
         InputError: With every rule that arguments and options break.
     """
     wanted, issues = _read_options(options)
-    axes = _axes(overrides, issues)
+    n_bad_options = len(issues)
+    axes = _axes(overrides, issues, MOST_JOBS if wanted.random is None else MOST_VALUES)
+    whole = len(issues) == n_bad_options
     order = list(axes)
-    merged = _zipped(axes, wanted.zip, issues)
-    _check_intervals(merged, wanted, issues)
+    merged = _zipped(axes, wanted.zip, issues if whole else [])
+    if whole:  # else it would be said of a key that is refused that it does not vary
+        _check_intervals(merged, wanted, issues)
     _require_not_too_many(merged, wanted, issues)
     if issues:
         raise InputError(*issues)
@@ -112,8 +120,16 @@ def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
     return Options(tuple(tuple(group) for group in groups), draws, seed), issues
 
 
-def _axes(overrides: Sequence[Override], issues: list[Issue]) -> dict[str, Axis]:
-    """Return an axis for each key; a later override of the same key takes the earlier's place."""
+def _axes(
+    overrides: Sequence[Override], issues: list[Issue], most: int = MOST_JOBS
+) -> dict[str, Axis]:
+    """Return an axis for each key; a later override of the same key takes the earlier's place.
+
+    Args:
+        overrides: The sweep's arguments, parsed.
+        issues: Broken rules are appended here.
+        most: Values that a range may have.
+    """
     axes: dict[str, Axis] = {}
     for override in overrides:
         key, value = override.get_key_element(), override.value()
@@ -122,13 +138,23 @@ def _axes(overrides: Sequence[Override], issues: list[Issue]) -> dict[str, Axis]
                 issues.append(Issue(key, None, "describes the sweep, so it has one value"))
         elif isinstance(value, IntervalSweep):
             axes[key] = Axis((key,), interval=value)
-        elif problem := range_problem(override):
+        elif problem := range_problem(override, most):
             issues.append(problem)
+        elif empty := _stands_for_nothing(override):
+            issues += empty
         elif override.is_sweep_override():
             axes[key] = Axis((key,), [(f"{key}={v}",) for v in override.sweep_string_iterator()])
         else:
             axes[key] = Axis((key,), [(f"{key}={override.get_value_element_as_str()}",)])
     return axes
+
+
+def _stands_for_nothing(override: Override) -> list[Issue]:
+    """Return the rule that a pattern breaks, in a study's grid too; none for what is no pattern."""
+    loader, group = override.config_loader, override.key_or_group
+    if override.value_type != ValueType.GLOB_CHOICE_SWEEP or loader is None:
+        return []
+    return list(glob_issues(override, loader.get_group_options(group)))
 
 
 def _varies(axis: Axis) -> bool:
@@ -198,10 +224,36 @@ def _check_intervals(axes: Sequence[Axis], options: Options, issues: list[Issue]
 
 
 def _require_not_too_many(axes: Sequence[Axis], options: Options, issues: list[Issue]) -> None:
-    jobs = options.random or math.prod(len(axis.rows) for axis in axes if axis.interval is None)
-    if jobs > MOST_VALUES:
-        rule = f"makes {jobs:,} jobs; at most {MOST_VALUES:,}"
-        issues.append(Issue("sweep", None, rule, f"try some at random: {NODE}.random=1000"))
+    if options.random is not None:
+        if options.random > MOST_JOBS:
+            rule = f"draws {many(options.random)} settings, and a sweep has at most {MOST_JOBS:,}"
+            issues.append(Issue(f"{NODE}.random", None, rule))
+        return
+    jobs = math.prod(len(axis.rows) for axis in axes if axis.interval is None)
+    if issue := too_many(jobs):
+        issues.append(issue)
+
+
+def too_many(jobs: int) -> Issue | None:
+    """Return the rule that a sweep of so many jobs breaks, if it breaks one."""
+    if jobs <= MOST_JOBS:
+        return None
+    rule = f"makes {many(jobs)} settings, and a sweep has at most {MOST_JOBS:,}"
+    return Issue(NODE, None, rule, f"draw some of them: {NODE}.random=1000")
+
+
+def require_grid(overrides: Sequence[Override]) -> None:
+    """Check the grid of a sweeper that lists every combination before it begins.
+
+    Raises:
+        InputError: If there are none, or too many.
+    """
+    issues: list[Issue] = []
+    axes = _axes(overrides, issues)
+    if not issues:
+        _require_not_too_many(list(axes.values()), Options(), issues)
+    if issues:
+        raise InputError(*issues)
 
 
 def _draw(axis: Axis, n_draws: int, seed: int) -> list[tuple[str, ...]]:

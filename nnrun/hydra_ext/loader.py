@@ -12,14 +12,14 @@ from typing import Any
 import hydra._internal.hydra as hydra_main
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import IConfigRepository
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, Node, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nnrun.errors import InputError
+from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.refusals import refusal
 
 FOR_THE_SWEEP = ("sweep", "hydra")
@@ -83,14 +83,15 @@ class Loader(ConfigLoaderImpl):
 
     def _require_options(self, parsed: Sequence[Override], repo: IConfigRepository) -> None:
         """Check that what is chosen of each group can be an option's name."""
-        from nnrun.hydra_ext.options import option_issues
+        from nnrun.hydra_ext.options import glob_issues, option_issues
 
-        issues = [
-            issue
-            for override in parsed
-            if not override.is_delete() and repo.group_exists(override.key_or_group)
-            for issue in option_issues(override, repo.get_group_options(override.key_or_group))
-        ]
+        issues: list[Issue] = []
+        for override in parsed:
+            key = override.key_or_group
+            if not override.is_delete() and repo.group_exists(key):
+                issues += option_issues(override, repo.get_group_options(key))
+            elif override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+                issues += glob_issues(override, [])
         if issues:
             raise InputError(*issues)
 

@@ -23,6 +23,7 @@ def option_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]
     """
     group, value = override.key_or_group, override.value()
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        yield from glob_issues(override, options)
         return
     for plain in _choices(override):
         if isinstance(value, Sweep) and not isinstance(value, ChoiceSweep):
@@ -32,6 +33,22 @@ def option_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]
         meant = _meant(group, plain, override, options)
         yield Issue(group, shown(plain), _rule(group, plain, options), meant)
         return
+
+
+def glob_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]:
+    """Yield the rule that a pattern breaks, if it stands for nothing.
+
+    Args:
+        override: Its value is a pattern.
+        options: Those of its group; none if its key is no group.
+    """
+    pattern: Any = override.value()
+    if pattern.filter(list(options)):
+        return
+    written = str(override.input_line).partition("=")[2]
+    key = override.get_key_element()
+    hint = f"known: {listed(sorted(options))}" if options else f"'{key}' is no group of options"
+    yield Issue(key, written, "stands for no option", hint)
 
 
 def _choices(override: Override) -> list[Any]:

@@ -16,10 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.check import grid_options
-from nnrun.hydra_ext.grid import plan_grid
+from nnrun.hydra_ext.grid import MOST_JOBS, plan_grid, too_many
 from nnrun.hydra_ext.ranges import rounding
 from nnrun.hydra_ext.tune_keys import Tuning, read_tuning, value_text
 from nnrun.places import STUDIES
+from nnrun.validate import SWEEP
+from nnrun.words import many
 
 PARAMS = "hydra.sweeper.params"
 """The key of a study's grid."""
@@ -57,12 +59,13 @@ def plan_sweep(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str
     parser = OverridesParser.create(config_loader=loader)
     given = parser.parse_overrides(list(arguments))
     masters = _masters(loader, master, given)
-    plans = []
+    plans: list[Plan] = []
     for study, composed in masters.items():
         chosen = [f"{STUDIES}={study}"] if study else []
         overrides = parser.parse_overrides([*grid_arguments(composed), *arguments, *chosen])
         options = grid_options(composed)
         jobs, tuning = plan_grid(overrides, options), read_tuning(overrides, options)
+        _require_not_too_many(sum(len(plan.jobs) for plan in plans) + len(jobs), tuning)
         notes = tuple(filter(None, map(rounding, overrides)))
         plans.append(Plan(jobs, tuning, notes))
     if any(plan.tuning != plans[0].tuning for plan in plans):
@@ -71,6 +74,21 @@ def plan_sweep(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str
     jobs = [job for plan in plans for job in plan.jobs]
     notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes))
     return Plan(jobs, plans[0].tuning, notes)
+
+
+def _require_not_too_many(jobs: int, tuning: Tuning | None) -> None:
+    """Check how many settings there are in all, those that are tried for tuning included.
+
+    Raises:
+        InputError: If a sweep has fewer.
+    """
+    issue = too_many(jobs)
+    if tuning is not None and issue is None and (issue := too_many(jobs * len(tuning.choices))):
+        rule = f"tries {many(len(tuning.choices))} choices for each of {many(jobs)} settings"
+        rule += f", and a sweep tries at most {MOST_JOBS:,} in all"
+        issue = Issue(f"{SWEEP}.tune", None, rule)
+    if issue is not None:
+        raise InputError(issue)
 
 
 def grid_arguments(master: DictConfig) -> list[str]:

@@ -5,28 +5,51 @@ from decimal import Decimal
 
 from hydra.core.override_parser.types import Override, RangeSweep
 
-from nnrun.errors import Issue, listed
+from nnrun.errors import Issue, listed, shown
+from nnrun.words import many
 
 MOST_VALUES = 1_000_000
-"""Of a range, and jobs of a sweep."""
+"""Of a range that is drawn from."""
 
 
-def range_problem(override: Override) -> Issue | None:
-    """Return the rule that an override's range breaks, if it is a range and breaks one."""
+def range_problem(override: Override, most: int = MOST_VALUES) -> Issue | None:
+    """Return the rule that an override's range breaks, if it is a range and breaks one.
+
+    Args:
+        override: Any.
+        most: Values that a range may have.
+    """
     sweep, key = override.value(), override.get_key_element()
     if not isinstance(sweep, RangeSweep):
         return None
-    start, stop, step = _ends(sweep)
-    written = f"range({start:g},{stop:g},{step:g})"
-    if not all(map(math.isfinite, (start, stop, step))):
+    ends = _ends(sweep)
+    written = f"range({','.join(map(shown, ends))})"
+    # a whole number may be larger than any float
+    if not all(isinstance(end, int) or math.isfinite(end) for end in ends):
         return Issue(key, written, "needs ends and a step that are finite")
-    if step == 0:
+    if ends[2] == 0:
         return Issue(key, written, "needs a step other than 0")
-    if (stop - start) / step <= 0:
+    n = _n_values(*ends)
+    if n <= 0:
         return Issue(key, written, "has no values: it goes from its first end up to its second")
-    if (stop - start) / step > MOST_VALUES:
-        return Issue(key, written, f"has more than {MOST_VALUES:,} values")
+    if n > most:
+        drawn = f"interval({shown(ends[0])},{shown(ends[1])})"
+        drawn = f"int({drawn})" if all(isinstance(end, int) for end in ends) else drawn
+        hint = f"draw some of them: '{key}={drawn}' sweep.random=100" if n < 1e15 else ""
+        rule = f"has {many(n)} values, and here a range has at most {most:,}"
+        return Issue(key, written, rule, hint)
     return None
+
+
+def _n_values(start: float, stop: float, step: float) -> float:
+    """Count the values of a range, without making any; inf where that is more than a float."""
+    if all(isinstance(end, int) for end in (start, stop, step)):
+        return -((start - stop) // step)
+    try:
+        n = (stop - start) / step
+        return math.ceil(n) if math.isfinite(n) else n
+    except OverflowError:
+        return math.inf if (stop > start) == (step > 0) else -math.inf
 
 
 def rounding(override: Override) -> str:

@@ -1,14 +1,17 @@
 """What is tuned for each job of a sweep: the node ``sweep.tune``, read and checked."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
+from hydra.errors import HydraException
 
 from nnrun.errors import InputError, Issue
+from nnrun.hydra_ext.grid import MOST_JOBS, too_many
 from nnrun.hydra_ext.ranges import range_problem
 from nnrun.validate import SWEEP
 
@@ -61,7 +64,7 @@ def read_tuning(overrides: Sequence[Override], options: Mapping[str, Any]) -> Tu
     given = {override.key_or_group for override in overrides}
     rows = []
     for key, values in asked.items():
-        problem = _key_problem(str(key), given)
+        problem = _key_problem(str(key), given) or _range_issue(str(key), values)
         row = [] if problem else _row(str(key), values)
         if problem or not row:
             rule = "must be a list of the values to try"
@@ -69,6 +72,8 @@ def read_tuning(overrides: Sequence[Override], options: Mapping[str, Any]) -> Tu
         rows.append(row)
     if issues:
         raise InputError(*issues)
+    if problem := too_many(math.prod(map(len, rows))):
+        raise InputError(replace(problem, key=f"{SWEEP}.tune", hint=""))
     choices = list(itertools.product(*rows))
     return Tuning(
         tuple(str(key) for key in asked),
@@ -100,15 +105,23 @@ def _key_problem(key: str, given: set[str]) -> Issue | None:
     return None
 
 
+def _range_issue(key: str, values: Any) -> Issue | None:
+    """Return what is wrong with a range of values, if it is one."""
+    try:
+        override = OverridesParser.create().parse_overrides([f"{key}={values}"])[0]
+    except HydraException:
+        return None
+    found = range_problem(override, MOST_JOBS)
+    return found and replace(found, key=f"{SWEEP}.tune.{key}", hint="")
+
+
 def _row(key: str, values: Any) -> list[tuple[str, Any]]:
     """Return the override and the value of each of a key's choices; none if it is no list."""
     if isinstance(values, str):  # as the command line takes it: a,b,c or range(1,4)
         override = OverridesParser.create().parse_overrides([f"{key}={values}"])[0]
-        if not override.is_discrete_sweep() or range_problem(override):
+        if not override.is_discrete_sweep():
             return []
-        texts = list(override.sweep_string_iterator())
-        parsed = OverridesParser.create().parse_overrides([f"{key}={text}" for text in texts])
-        values = [one.value() for one in parsed]
+        values = [Override._convert_value(one) for one in override.sweep_iterator()]
     if not isinstance(values, list):
         return []
     return [(f"{key}={value_text(key, value)}", value) for value in values]

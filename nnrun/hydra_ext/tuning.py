@@ -21,8 +21,10 @@ from nnrun.pipeline.plan import MEASURE_FROM, announce
 from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.interrupt import interrupts_held
+from nnrun.sweep.progress import meter
 from nnrun.sweep.todo import Wanted, wanted
-from nnrun.validate import SWEEP, read, require_one_sweep
+from nnrun.validate import SWEEP, Known, read, require_one_sweep
+from nnrun.words import things
 
 JUDGES = ("target", "budget", "evals")
 """What the choices of a job are judged by."""
@@ -101,24 +103,28 @@ def _arms(composer: Composer, jobs: Jobs, tuning: Tuning) -> list[Arm]:
     """
     arms, bad, broken = [], [], []
     seeds = {"seed": tuning.seeds[0], "seeds": len(tuning.seeds), "animate": False}
-    for number, overrides in enumerate(jobs):
-        trials: list[Job] = []
-        issues: dict[str, Issue] = {}
-        for choice in tuning.choices:
-            try:
-                values = {**composer.values([*overrides, *choice]), **seeds}
-                trials.append(read(values, importing=True))
-            except (InputError, HydraException, OmegaConfBaseException) as error:
-                refused = composer.refusal([*overrides, *choice], error)
-                name = " ".join([f"#{number}", *filter_overrides(overrides), *choice])
-                bad.append((name, refused))
-                issues |= {str(issue): issue for issue in refused.issues}
-        broken.append(issues)
-        arms.append(Arm(number, list(filter_overrides(overrides)), tuning.named, trials))
+    known: Known = {}
+    n = len(jobs) * len(tuning.choices)
+    with meter(f"checking {things(n, 'setting')} to tune", n, "settings") as advance:
+        for number, overrides in enumerate(jobs):
+            trials: list[Job] = []
+            issues: dict[str, Issue] = {}
+            for choice in tuning.choices:
+                try:
+                    values = {**composer.values([*overrides, *choice]), **seeds}
+                    trials.append(read(values, known, importing=True))
+                except (InputError, HydraException, OmegaConfBaseException) as error:
+                    refused = composer.refusal([*overrides, *choice], error)
+                    name = " ".join([f"#{number}", *filter_overrides(overrides), *choice])
+                    bad.append((name, refused))
+                    issues |= {str(issue): issue for issue in refused.issues}
+                advance(1)
+            broken.append(issues)
+            arms.append(Arm(number, list(filter_overrides(overrides)), tuning.named, trials))
     if bad and all(issues.keys() == broken[0].keys() for issues in broken):
         raise InputError(*broken[0].values())
     if bad:
-        raise BadJobs(bad, len(jobs) * len(tuning.choices))
+        raise BadJobs(bad, n)
     require_one_sweep([job for arm in arms for job in arm.jobs])
     for arm in arms:
         _require_one_judge(arm)

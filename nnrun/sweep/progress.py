@@ -1,4 +1,4 @@
-"""Progress of training: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of planning and training: a live bar on a terminal, plain lines elsewhere."""
 
 import sys
 import threading
@@ -18,41 +18,53 @@ FORESEEN = 0.01
 
 
 @contextmanager
-def meter(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
-    """Show progress on standard error while the ``with`` block runs.
+def meter(
+    doing: str, total: int, unit: str, at_once: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show progress on standard error while the ``with`` block runs, from its third second on.
 
     Args:
-        trials: Trials to train.
-        samples: Training samples of all trials together.
+        doing: What is done, for instance ``training 60 trials``.
+        total: How much there is to do.
+        unit: Of that, for instance ``samples``.
+        at_once: Whether a bar is shown from the start.
 
     Yields:
-        A function to be told of samples trained, over all trials, from any thread.
+        A function to be told how much more is done, from any thread.
     """
     if sys.stderr.isatty():
-        with _bar(trials, samples) as advance:
+        with _bar(doing, total, unit, at_once) as advance:
             yield advance
     else:
-        yield Lines(trials, samples).advance
+        yield Lines(doing, total, unit).advance
 
 
 @contextmanager
-def _bar(trials: int, samples: int) -> Iterator[Callable[[int], None]]:
-    rate = Rate()
+def _bar(doing: str, total: int, unit: str, at_once: bool) -> Iterator[Callable[[int], None]]:
+    rate, due = Rate(), monotonic() + (0.0 if at_once else FIRST_LINE)
     columns = (
-        TextColumn(f"training {trials:,} trials"),
+        TextColumn(doing),
         BarColumn(),
         TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}"),
         Remaining(compact=True, elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=8) as bar:
-        task = bar.add_task("", total=samples, rate="")
+    bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=8)
+    task = bar.add_task("", total=total, rate="")
 
-        def advance(n: int) -> None:
-            speed = f"{human(rate.add(n))} samples/s"
-            early = rate.total < FORESEEN * samples
-            bar.update(task, advance=n, rate="" if early else speed)
+    def advance(n: int) -> None:
+        speed = f"{human(rate.add(n))} {unit}/s"
+        early = rate.total < FORESEEN * total
+        bar.update(task, advance=n, rate="" if early else speed)
+        if monotonic() >= due:
+            bar.start()  # again and again it does nothing
 
+    if at_once:
+        bar.start()
+    try:
         yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 class Remaining(TimeRemainingColumn):
@@ -70,37 +82,37 @@ class Remaining(TimeRemainingColumn):
 class Lines:
     """A plain line on standard error every few seconds."""
 
-    def __init__(self, trials: int, samples: int) -> None:
-        self._trials, self._samples = trials, samples
+    def __init__(self, doing: str, total: int, unit: str) -> None:
+        self._doing, self._total, self._unit = doing, total, unit
         self._rate = Rate()
         self._due = monotonic() + FIRST_LINE
 
-    def advance(self, samples: int) -> None:
+    def advance(self, n: int) -> None:
         """Count, and print a line if one is due."""
-        rate = self._rate.add(samples)
+        rate = self._rate.add(n)
         now = monotonic()
         if now >= self._due:
             self._due = now + BETWEEN_LINES
-            share = self._rate.total / self._samples
-            line = f"training {self._trials:,} trials: {share:.0%}"
+            share = self._rate.total / self._total
+            line = f"{self._doing}: {share:.0%}"
             if share >= FORESEEN:
-                rest = (1 - share) * self._samples / rate
-                line += f", {human(rate)} samples/s, ETA {rest:.0f} s"
+                rest = (1 - share) * self._total / rate
+                line += f", {human(rate)} {self._unit}/s, ETA {rest:.0f} s"
             print(line, file=sys.stderr, flush=True)
 
 
 class Rate:
-    """Samples so far and their mean rate since the first call; safe to call from any thread."""
+    """How much so far, and its mean rate since it was made; safe to call from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._started = monotonic()
         self.total = 0
 
-    def add(self, samples: int) -> float:
-        """Count samples and return the samples a second so far."""
+    def add(self, n: int) -> float:
+        """Count more and return how much a second so far."""
         with self._lock:
-            self.total += samples
+            self.total += n
             return self.total / max(monotonic() - self._started, 1e-9)
 
 

@@ -125,7 +125,9 @@ def _trained(
     threads = workers(jobs[0].executor)
     items = ((first + i, shard) for i, stack in enumerate(stacks) for shard in _cut(stack, threads))
     samples = sum(stack["samples"] for stack in tally.stacks[first:])
-    with gathering(trials, cache) as gathered, meter(len(trials), samples) as advance:
+    doing = f"training {len(trials):,} trials"
+    progress = meter(doing, samples, "samples", at_once=True)
+    with gathering(trials, cache) as gathered, progress as advance:
         for number, results in run_all(_work(advance), items, jobs[0].executor, check):
             for result in results:
                 if isinstance(result, Failure):

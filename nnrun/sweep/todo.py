@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from nnrun.config import Job, Setting
 from nnrun.sweep.cache import Cache
+from nnrun.sweep.progress import meter
 from nnrun.training.cost import seconds
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group, shape_key
 from nnrun.training.trainer import train
+from nnrun.words import things
 
 CALIBRATED = 6
 """Most stacks that a calibration tries."""
@@ -81,10 +83,13 @@ def forecast(
         measure_from: Estimated seconds from which on training for a moment corrects the estimate.
     """
     left, cached = [], 0
-    for want in todo.values():
-        held = cache.held(want.setting, want.engine, want.seeds)
-        cached += held
-        left += [Trial(want.setting, seed) for seed in want.seeds[: len(want.seeds) - held]]
+    doing = f"looking up {things(len(todo), 'setting')} in the cache"
+    with meter(doing, len(todo), "settings") as advance:
+        for want in todo.values():
+            held = cache.held(want.setting, want.engine, want.seeds)
+            cached += held
+            left += [Trial(want.setting, seed) for seed in want.seeds[: len(want.seeds) - held]]
+            advance(1)
     stacks = group(left)
     costs = [seconds(s.setting, len(s.trials), todo[s.setting.id].engine) for s in stacks]
     measured = bool(stacks) and sum(costs) / threads >= measure_from

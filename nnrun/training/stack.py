@@ -79,11 +79,12 @@ class Stack:
 def group(trials: Iterable[Trial]) -> list[Stack]:
     """Group trials into stacks, in order of first appearance."""
     stacks: dict[Any, list[Trial]] = {}
-    keys: dict[str, Any] = {}
+    of_setting: dict[str, list[Trial]] = {}
     for trial in trials:
-        if trial.setting.id not in keys:
-            keys[trial.setting.id] = shape_key(trial.setting)
-        stacks.setdefault(keys[trial.setting.id], []).append(trial)
+        key = trial.setting.id
+        if key not in of_setting:
+            of_setting[key] = stacks.setdefault(shape_key(trial.setting), [])
+        of_setting[key].append(trial)
     return [Stack(tuple(members)) for members in stacks.values()]
 
 

@@ -82,6 +82,24 @@ CASES = {
         "learning_rate=0.1: is not a known key",
     ),
     "study that is no YAML": (["--config-dir", "other", "experiments=not_yaml"], "not_yaml"),
+    "a billion of Hydra's sweeper": (
+        ["-m", "hydra/sweeper=basic", "seed=range(0,1000000000)"],
+        "seed=range(0,1000000000,1): has 1,000,000,000 values",
+    ),
+    "more than there can be of Hydra's sweeper": (
+        ["-m", "hydra/sweeper=basic", "seed=range(0,9999)", "batch_size=range(1,99)"],
+        "makes 979,902 settings",
+    ),
+    "a pattern without a match": (
+        ["-m", "optimizer=glob(zz*)"],
+        "=glob(zz*): stands for no option",
+    ),
+    "another's pattern without a match": (
+        ["-m", "hydra/sweeper=basic", "optimizer=glob(zz*)"],
+        "optimizer=glob(zz*): stands for no option (known: adadelta",
+    ),
+    "a pattern for what is no group": (["-m", "lr=glob(*)"], "'lr' is no group of options"),
+    "a choice of nothing": (["-m", "lr=choice()"], "has no values (give some: lr=choice(A,B))"),
     # files
     "no path": (TABLE, "data.path: is required"),
     "missing file": ([*TABLE, "data.path=nowhere.csv"], "data.path=nowhere.csv"),
@@ -114,8 +132,7 @@ def test_one_clear_error_and_nothing_trained(nnrun, case):
     assert message in done.stderr, done.stderr
     assert done.stderr.count("error:") == 1
     assert "Traceback" not in done.stderr
-    assert not list(nnrun.folder.glob("outputs/**/record.npz"))
-    assert not list(nnrun.folder.glob("outputs/runs/*"))
+    assert not (nnrun.folder / "outputs").exists()
 
 
 def test_every_bad_job_of_a_sweep_is_listed(nnrun):

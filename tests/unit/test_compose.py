@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from hydra.core.config_store import ConfigStore
-from hydra.errors import ConfigCompositionException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError
 
+from nnrun.hydra_ext import compose
 from nnrun.hydra_ext.compose import Composer
 from tests.hydra_app import App, hydra_app
 
@@ -246,3 +248,47 @@ def test_a_wrong_key_is_refused_without_composing_again(app, monkeypatch):
     monkeypatch.setattr(app.loader, "load_sweep_config", None)
     with pytest.raises(ConfigCompositionException, match="Could not override 'lrr'"):
         app.composer.values(["lrr=0.1"])
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.from_regex(r"-?[0-9_.e+-]{1,6}", fullmatch=True),
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(
+    key=st.sampled_from(["lr", "optimizer.beta1", "a.b_c.d2", "a-b", "+lr", "lr@x"]), number=NUMBERS
+)
+def test_numbers_are_read_as_hydras_grammar_reads_them(key, number):
+    line = f"{key}={number}"
+    try:
+        (theirs,) = OverridesParser.create().parse_overrides([line])
+    except HydraException:
+        with pytest.raises(HydraException):
+            compose._parsed(line)
+        return
+    ours = compose._parsed(line)
+    assert ours == theirs
+    assert repr(ours.value()) == repr(theirs.value())
+
+
+def test_what_many_jobs_break_alike_is_put_into_words_once(app, monkeypatch):
+    composer, said = Composer(app.loader, app.master), []
+    words = compose.wrong_keys
+    monkeypatch.setattr(compose, "wrong_keys", lambda *a: said.append(a[1]) or words(*a))
+
+    def refused(*overrides):
+        with pytest.raises(ConfigCompositionException) as raised:
+            composer.values(overrides)
+        return str(composer.refusal(overrides, raised.value))
+
+    told = [refused("lr=1", f"optimizer.momentum=0.{i}") for i in range(1, 9)]
+    assert set(told) == {
+        "optimizer.momentum: optimizer=sgd has no momentum (momentum and nesterov have)"
+    }
+    assert len(said) == 1
+    assert "optimizer=adam has no momentum" in refused("optimizer=adam", "optimizer.momentum=0.1")
+    assert "optimizer.momentm" in refused("lr=1", "optimizer.momentm=0.1")
+    assert len(said) == 3

@@ -10,6 +10,7 @@ from scipy import stats
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext.grid import plan_grid
+from nnrun.hydra_ext.tune_keys import read_tuning
 
 
 def parsed(*arguments):
@@ -249,3 +250,78 @@ def test_every_broken_rule_is_listed():
     with pytest.raises(InputError) as raised:
         plan("lr=interval(2,1)", "b=tag(log,interval(-1,1))", random=-1, seed=True)
     assert [issue.key for issue in raised.value.issues] == ["sweep.random", "sweep.seed", "lr", "b"]
+
+
+MANY = (
+    "sweep: makes {} settings, and a sweep has at most 100,000 "
+    "(draw some of them: sweep.random=1000)"
+)
+RANGE = "{}: has {} values, and here a range has at most {}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (["seed=range(0,1001)", "b=range(0,1000)"], {}, MANY.format("1,001,000")),
+        (["seed=range(0,90000)"] + [f"k{i}=range(0,90000)" for i in range(9)], {}, "over 10¹⁵"),
+        (
+            ["lr=interval(0,1)"],
+            {"random": 10_000_000_000},
+            "sweep.random: draws 10,000,000,000 settings, and a sweep has at most 100,000",
+        ),
+        (
+            ["seed=range(0,1000000000)"],
+            {},
+            RANGE.format("seed=range(0,1000000000,1)", "1,000,000,000", "100,000")
+            + " (draw some of them: 'seed=int(interval(0,1000000000))' sweep.random=100)",
+        ),
+        (
+            ["lr=range(0,1e9)"],
+            {"random": 5},
+            RANGE.format("lr=range(0,1000000000,1)", "1,000,000,000", "1,000,000")
+            + " (draw some of them: 'lr=interval(0,1000000000)' sweep.random=100)",
+        ),
+        (["lr=range(0,1,1e-320)"], {}, "lr=range(0,1,1e-320): has over 10¹⁵ values"),
+        (["lr=range(-1e308,1e308,1e304)"], {}, "has over 10¹⁵ values"),
+        ([f"seed=range(0,1{'0' * 400})"], {}, "has over 10¹⁵ values"),
+        (["seed=range(0,9,-1)"], {}, "seed=range(0,9,-1): has no values"),
+        (["seed=range(0,100000)", "seed_=range(0,1)"], {"zip": ["seed", "lr"]}, "zips keys that"),
+    ],
+)
+def test_too_many_settings_and_none_are_refused_before_any_is_listed(arguments, options, message):
+    with pytest.raises(InputError) as raised:
+        plan_grid(parsed(*arguments), options)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_range_that_is_refused_is_not_said_not_to_vary_as_well():
+    with pytest.raises(InputError) as raised:
+        plan("a=range(5,1)", "b=1,2", zip=["a", "b"])
+    assert [issue.key for issue in raised.value.issues] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("tune", "message"),
+    [
+        (
+            {"batch_size": "range(0,1000000000)"},
+            "sweep.tune.batch_size=range(0,1000000000,1): has 1,000,000,000 values",
+        ),
+        ({"batch_size": "range(9,1)"}, "sweep.tune.batch_size=range(9,1,1): has no values"),
+        (
+            {"a": "range(0,1000)", "b": "range(0,1000)"},
+            "sweep.tune: makes 1,000,000 settings, and a sweep has at most 100,000",
+        ),
+    ],
+)
+def test_too_much_to_tune_is_refused_before_any_is_listed(tune, message):
+    with pytest.raises(InputError) as raised:
+        read_tuning([], {"tune": tune})
+    assert str(raised.value).startswith(message)
+
+
+def test_a_range_to_tune_is_read_as_the_numbers_it_stands_for():
+    tuning = read_tuning([], {"tune": {"lr": "range(1,2,0.5)", "seeds_": "1,'a b'"}})
+    assert tuning.values == ((1.0, 1), (1.0, "a b"), (1.5, 1), (1.5, "a b"))
+    assert tuning.choices[1] == ("lr=1.0", r"seeds_=a\ b")

@@ -17,7 +17,7 @@ def clock(monkeypatch):
 
 
 def test_a_line_foresees_no_end_before_a_hundredth_is_done(clock, capsys):
-    lines = Lines(300, 60_000_000)
+    lines = Lines("training 300 trials", 60_000_000, "samples")
     told = []
     for second, samples in ((2.0, 9), (7.0, 599_990), (12.0, 600_001), (60.0, 28_800_000)):
         clock[0] = second
@@ -46,3 +46,13 @@ def test_a_bar_foresees_no_end_before_a_hundredth_is_done():
     assert [shown(1, 0), shown(2, 1), shown(3, 9)] == ["", "", ""]
     # 8 in 1 s and 91 in 7 s: 99 in 8 s, so that 900 take 72.7 s
     assert shown(10, 100) == "ETA 01:13"
+
+
+def test_what_takes_less_than_two_seconds_is_not_said(clock, capsys):
+    with progress.meter("checking 2,000 settings", 2000, "settings") as advance:
+        clock[0] = 1.9
+        advance(1900)
+        assert capsys.readouterr().err == ""
+        clock[0] = 2.5
+        advance(50)
+    assert capsys.readouterr().err == "checking 2,000 settings: 98%, 780 settings/s, ETA 0 s\n"

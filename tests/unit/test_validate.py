@@ -230,3 +230,32 @@ def test_every_key_of_every_conf_file_is_known(path):
     for section, values in sections.items():
         for key in values:
             assert key == "name" or f"{section}.{key}" in known_keys()
+
+
+def test_jobs_of_a_sweep_share_what_is_made_of_equal_sections():
+    known = {}
+    one = read(config(lr=0.1), known).setting
+    two = read(config(lr=0.2), known).setting
+    assert one.init is two.init
+    assert one.data is two.data
+    other = read(config(init={"name": "uniform", "low": -2, "high": 1.0}), known).setting
+    assert other.init.low == -2
+    # a section that is equal to Python, but is another
+    shuffled = {"data": {"name": "xor", "n_train": 4, "shuffle": True}}
+    assert read(config(**shuffled), known).setting.data.shuffle is True
+    shuffled["data"]["shuffle"] = 1
+    for _ in range(2):
+        with pytest.raises(InputError, match="must be true or false"):
+            read(config(**shuffled), known)
+    assert read(config(lr=0.1), known) == read(config(lr=0.1))
+
+
+def test_a_sweep_of_too_many_trials_is_refused():
+    jobs = [read(config(lr=lr / 100, seeds=1_000_000)) for lr in range(1, 12)]
+    require_one_sweep(jobs[:10])
+    with pytest.raises(InputError) as raised:
+        require_one_sweep(jobs)
+    assert str(raised.value) == (
+        "seeds: makes 11,000,000 trials of 11 settings, and a sweep has at most 10,000,000 "
+        "(use fewer seeds, or start several sweeps)"
+    )
