@@ -126,7 +126,7 @@ def test_all_broken_rules_are_listed_at_once():
         ({"network": {"hidden": ((4,), (8,))}}, "(for a sweep: -m network.hidden=[4],[8])"),
         ({"network.hidden": (4,)}, "network.hidden=[4]: has a dot, which stands for a group"),
         ({"continue_from": "None"}, "continue_from=None: is a word here"),
-        ({"continue_from": "x" * 3000}, "a file that it names cannot be read: File name too long"),
+        ({"continue_from": "x" * 3000}, "cannot be read: File name too long"),
         ({"tracking": {"name": "off", "wait": 1e308}}, "tracking.wait=1e+308: must be less than"),
         ({"plan_only": 0}, "must be true or false (did you mean false?)"),
         ({"network": {"hidden": "4, 2"}}, "(did you mean [4,2]?)"),
