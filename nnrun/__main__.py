@@ -18,6 +18,7 @@ from nnrun.hydra_ext.flags import read_flags
 from nnrun.hydra_ext.quoting import quoted
 from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
 from nnrun.sweep.interrupt import exit_on_signals, signalled
+from nnrun.words import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -109,20 +110,20 @@ def _complain(error: Exception) -> int:
         # an interpolation that makes a folder wraps what the system said
         refused = refused.__cause__ or refused.__context__
     if isinstance(error, TrainingFailed):
-        print(f"error: training failed: {error}", file=sys.stderr)
+        print(f"error: training failed: {shown(error, lines=True)}", file=sys.stderr)
         return 1
     if isinstance(refused, BrokenPipeError):
         # nobody reads any more; what is still buffered must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
-        print(f"error: {refused}{folders.advice(refused)}", file=sys.stderr)
+        print(f"error: {shown(refused)}{folders.advice(refused)}", file=sys.stderr)
         return 1
     if not isinstance(error, (InputError, *READING)):
         error = refusal(error, sys.argv[1:])
     from nnrun.hydra_ext.complaints import in_our_words
 
-    print(f"error: {in_our_words(error)}", file=sys.stderr)
+    print(f"error: {shown(in_our_words(error), lines=True)}", file=sys.stderr)
     return BAD_INPUT
 
 

@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from rich import filesize
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nnrun.commands import exit_code
 from nnrun.errors import InputError, Issue
 from nnrun.sweep.blockfile import Entry
 from nnrun.sweep.cache import HOME, setups
+from nnrun.words import shown
 
 DAY = 24 * 3600.0
 STALE = 3600.0
@@ -172,8 +174,9 @@ def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: boo
     if gone:
         rows.insert(0, ("would be deleted" if dry else "deleted", list(doomed)))
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for heading in (str(folder), "trials", "settings", "size"):
-        table.add_column(heading, justify="left" if heading == str(folder) else "right")
+    name = escape(shown(folder))
+    for heading in (name, "trials", "settings", "size"):
+        table.add_column(heading, justify="left" if heading == name else "right")
     for name, part in rows:
         trials = f"{sum(block.trials for block in part):,}"
         settings = f"{len({block.path.parent for block in part}):,}"

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 from nnrun.errors import InputError
+from nnrun.words import shown
 
 
 def exit_code(run: Callable[[], int], interrupted: str) -> int:
@@ -23,7 +24,7 @@ def exit_code(run: Callable[[], int], interrupted: str) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from nnrun import words
 from nnrun.synonyms import SYNONYMS
 
 
@@ -28,9 +29,9 @@ class Issue:
     hint: str = ""
 
     def __str__(self) -> str:
-        received = "" if self.value is None else "=" + shortened(shown(self.value))
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.key}{received}: {self.rule}{hint}"
+        received = "" if self.value is None else "=" + words.shown(shortened(shown(self.value)))
+        told = f"{self.rule} ({self.hint})" if self.hint else self.rule
+        return f"{words.shown(self.key)}{received}: {words.shown(told, lines=True)}"
 
 
 class InputError(ValueError):

@@ -19,6 +19,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.files.reading import Damaged, opened, reading
 from nnrun.files.sweep import SWEEP as SWEEP
 from nnrun.files.sweep import read_sweep
+from nnrun.words import cell, from_cell
 
 TRIALS = "trials.parquet"
 CURVES = "curves.parquet"
@@ -83,6 +84,13 @@ class Results:
         return list(self.sweep["varying"])
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """Write a table as CSV of which no spreadsheet computes a text; `_read` reads it back."""
+    safe = {str(name): table[name].map(cell) for name in table.select_dtypes(exclude="number")}
+    named = table.assign(**safe).rename(columns=cell)
+    return str(named.to_csv(index=False, lineterminator="\n"))
+
+
 def load(path: str | Path) -> Results:
     """Read a sweep's or a run's tables.
 
@@ -142,7 +150,11 @@ def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
         # An id such as 1234567890 is a name, a value may be the word null, and only a lone
         # setting's label can be empty.
         only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
-        return pd.read_csv(file, dtype={"setting": str, "label": str}, **only_empty)
+        found = pd.read_csv(file, dtype={"setting": str, "label": str}, **only_empty)
+        texts = {
+            str(name): found[name].map(from_cell) for name in found.select_dtypes(exclude="number")
+        }
+        return found.assign(**texts).rename(columns=from_cell)
     except Exception as error:  # whatever pandas and pyarrow make of a damaged file
         if isinstance(error, OSError) and error.errno is not None:
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnrun.commands import exit_code
 from nnrun.errors import InputError, refused
-from nnrun.words import things
+from nnrun.words import shown, things
 
 KINDS = ("sweeps", "runs")
 
@@ -44,11 +44,11 @@ def _run(options: argparse.Namespace) -> int:
             code = max(code, 1)
             continue
         if facts["error"]:
-            print(f"{folder}: {facts['error']}", file=sys.stderr)
+            print(f"{shown(folder)}: {shown(facts['error'])}", file=sys.stderr)
             code = max(code, 1)
             continue
         runs = things(len(facts["settings"]), "setting")
-        print(f"{folder}: {runs} and its own run are in {facts['uri']}")
+        print(f"{shown(folder)}: {runs} and its own run are in {shown(facts['uri'])}")
     return code
 
 

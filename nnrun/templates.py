@@ -1,10 +1,15 @@
 """The template language of the pages."""
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
+from markupsafe import Markup
+
+from nnrun.words import shown
 
 NAME = re.compile(r"[\w][\w.-]*\.md\.j2")
 """What a study's template is called."""
@@ -23,7 +28,24 @@ def environment(folder: Path) -> Environment:
     Args:
         folder: Of the templates; all text in them is escaped for HTML.
     """
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, **LAYOUT)
+    how: dict[str, Any] = {"autoescape": True, "finalize": _seen, **LAYOUT}
+    return Environment(loader=FileSystemLoader(folder), **how)
+
+
+def script(*paths: Path) -> dict[str, Markup]:
+    """Return the script of a page, which is ours alone, and the hash by which alone it may run.
+
+    Returns:
+        ``script``, the text, and ``script_hash``, for the page's content security policy.
+    """
+    text = "\n".join(path.read_text(encoding="utf-8").rstrip("\n") for path in paths)
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"script": Markup(text), "script_hash": Markup(f"sha256-{digest}")}
+
+
+def _seen(value: Any) -> Any:
+    """Escape the control characters of text; markup is ours."""
+    return shown(value, lines=True) if type(value) is str else value
 
 
 def mistake(path: Path) -> str:

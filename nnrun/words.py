@@ -1,11 +1,75 @@
 """Numbers and names as people write them."""
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
 METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accuracy": "accuracy"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""Control characters, those that turn the direction of writing, and what is no character at all."""
+
+
+def shown(text: object, lines: bool = False) -> str:
+    r"""Write text from outside so that it is seen and does nothing: for terminals, XML and HTML.
+
+    Args:
+        text: A file's name, a column's, a store's answer: whatever others wrote.
+        lines: Whether its lines and tabs stay.
+
+    Example:
+        >>> print(shown("a\x1b]0;title\x07\u202eb\nc"))
+        a\x1b]0;title\x07\u202eb\nc
+        >>> print(shown("Größe ≥ 1\n入力", lines=True))
+        Größe ≥ 1
+        入力
+    """
+    return _UNSEEN.sub(lambda c: c[0] if lines and c[0] in "\n\t" else _escape(c[0]), str(text))
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that a spreadsheet may take for a formula, once quoted or not."""
+
+
+def cell(value: object) -> object:
+    """Write a value of a CSV file so that no spreadsheet computes it: an apostrophe before text.
+
+    Numbers stay numbers. ``from_cell`` takes the apostrophe away again.
+
+    Example:
+        >>> cell("=HYPERLINK(1)"), cell("-1.5e3"), cell(-2), cell("-"), cell("a-b")
+        ("'=HYPERLINK(1)", '-1.5e3', -2, '-', 'a-b')
+    """
+    return f"'{value}" if isinstance(value, str) and _is_formula(value) else value
+
+
+def from_cell(value: object) -> object:
+    """Return the value that ``cell`` has written.
+
+    Example:
+        >>> [from_cell(cell(text)) for text in ("=1+1", "'=1", "'", "-3", "a")]
+        ['=1+1', "'=1", "'", '-3', 'a']
+    """
+    quoted = isinstance(value, str) and value.startswith("'") and _is_formula(value[1:])
+    return str(value)[1:] if quoted else value
+
+
+def _is_formula(text: str) -> bool:
+    if not _FORMULA.match(text) or text in ("+", "-"):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 def number(value: float, digits: int = 3) -> str:

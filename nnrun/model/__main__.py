@@ -17,6 +17,7 @@ from nnrun.model.model import Model
 from nnrun.network.files import SavedNetworks, read_networks
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
+from nnrun.words import cell, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read has read enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
         return 2
     return 0
 
@@ -97,7 +98,7 @@ def _meaning(model: Model) -> str:
 
 def _show(model: Model, networks: SavedNetworks) -> None:
     for heading, text in summary(model, networks):
-        print(f"{heading:<9} {text}")
+        print(f"{heading:<9} {shown(text)}")
 
 
 def _save(model: Model, path: Path) -> None:
@@ -105,7 +106,7 @@ def _save(model: Model, path: Path) -> None:
     if ending not in WRITERS:
         rule = f"has the unknown ending '{path.suffix}'"
         raise InputError(Issue("save", path, rule, f"known: {', '.join(WRITERS)}"))
-    print(f"written: {WRITERS[ending](model, path)}", file=sys.stderr)
+    print(f"written: {shown(WRITERS[ending](model, path))}", file=sys.stderr)
 
 
 WRITERS = {".json": Model.save, ".npz": Model.save, ".csv": Model.to_csv}
@@ -127,13 +128,14 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
         for i, (row, values) in enumerate(zip(frame.index, outputs, strict=True))
     ]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows(map(cell, row) for row in [header, *rows])
     if out is None:
-        sys.stdout.write(text.getvalue())
+        on_terminal = sys.stdout.isatty()
+        sys.stdout.write(shown(text.getvalue(), lines=True) if on_terminal else text.getvalue())
         sys.stdout.flush()
         return
     write_text(out, text.getvalue())
-    print(f"written: {out}", file=sys.stderr)
+    print(f"written: {shown(out)}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -45,6 +45,7 @@ from nnrun.files.atomic import write_atomically
 from nnrun.model.facts import facts_of
 from nnrun.model.model import Model
 from nnrun.network.files import FORMAT, VERSION
+from nnrun.words import cell
 
 
 def save(model: Model, path: Path) -> Path:
@@ -86,7 +87,7 @@ def save_csv(model: Model, path: Path) -> Path:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["layer", "from", "to", "weight"])
-    table.writerows(_weights(model))
+    table.writerows(map(cell, row) for row in _weights(model))
     return _written(path, text.getvalue().encode())
 
 

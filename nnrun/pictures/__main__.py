@@ -10,6 +10,7 @@ from nnrun.pictures.progress import drawing, say
 from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import admit_modules, from_record, records_in
 from nnrun.sweep.store import read_record
+from nnrun.words import shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,13 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         written = _draw(options.folder, options.seed, options.out, options.modules)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
         return 1
     for path in written:
-        print(path)
+        print(shown(path))
     return 0
 
 

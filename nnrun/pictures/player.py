@@ -18,11 +18,14 @@ from nnrun.pictures.wiring import refusal
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task
-from nnrun.templates import environment
+from nnrun.templates import environment, script
 from nnrun.words import METRIC_NAMES
 
 SMALL = 22
 """Cells along a side of a unit's heatmap."""
+
+PARTS = ("", "_surface", "_response", "_network", "_curves", "_controls")
+"""Of the page's script, by the ends of their files' names."""
 
 DIGITS = 4
 """Significant digits of what is drawn."""
@@ -39,14 +42,15 @@ def player(film: Film, scene: Scene) -> str:
         HTML that holds the arrays of all frames and the script that draws them. The same film
         gives the same text.
     """
-    last = len(film.params) - 1
-    page = environment(Path(__file__).parent).get_template("player.html.j2")
+    last, home = len(film.params) - 1, Path(__file__).parent
+    page = environment(home).get_template("player.html.j2")
     return page.render(
         headline=film.subject.headline,
         film=content(film, scene),
         end=film.words(last),
         planar=bool(scene.surfaces),
         lines=LINES,
+        **script(*(home / f"player{part}.js" for part in PARTS)),
     )
 
 

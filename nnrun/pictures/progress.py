@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from nnrun.sweep.progress import Remaining
+from nnrun.words import shown
 
 FIRST, BETWEEN = 2.0, 5.0
 """Seconds until the first sign, and between two plain lines."""
@@ -18,7 +19,7 @@ FIRST, BETWEEN = 2.0, 5.0
 @cache
 def say(text: str) -> None:
     """Print a sentence on standard error, once however many networks it is true of."""
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text), file=sys.stderr, flush=True)
 
 
 @contextmanager

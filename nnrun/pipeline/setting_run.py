@@ -23,7 +23,7 @@ from nnrun.sweep.store import Record
 from nnrun.sweep.tables import SettingTrials, TrialRows
 from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
-from nnrun.words import seeds
+from nnrun.words import cell, seeds
 
 RARE = ("failed", "plateaued", "reached_then_diverged")
 """Counts that are told only if they are not zero."""
@@ -226,7 +226,8 @@ def _csv(summed: Summed, varying: Sequence[str]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*same, *summed.part.columns])
     for row in _rows(summed.part):
-        rows.writerow([*same.values(), *("" if v != v else v for v in row.values())])
+        values = [*same.values(), *("" if v != v else v for v in row.values())]
+        rows.writerow(map(cell, values))
     return text.getvalue()
 
 

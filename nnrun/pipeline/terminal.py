@@ -16,7 +16,7 @@ from nnrun.results import REPORT
 from nnrun.statistics.findings import Findings
 from nnrun.sweep.provenance import command
 from nnrun.sweep.todo import Forecast, Wanted
-from nnrun.words import things
+from nnrun.words import shown, things
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
@@ -63,13 +63,13 @@ def announce(
     if where is not None:
         lines.append(where)
     # soft_wrap: what is found by a search, or copied, must not be cut by a line's end
-    _console().print(" ".join(lines), highlight=False, markup=False, soft_wrap=True)
+    _console().print(shown(" ".join(lines)), highlight=False, markup=False, soft_wrap=True)
 
 
 def say_notes(notes: Sequence[str]) -> None:
     """Print what a reader of the plan should know, a line each."""
     for note in notes:
-        _console().print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        _console().print(f"note: {shown(note)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_tables(tables: Sequence[Sequence[str]]) -> None:
@@ -77,19 +77,19 @@ def show_tables(tables: Sequence[Sequence[str]]) -> None:
     console = _console()
     for lines in tables[:TABLES]:
         for line in lines:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
     if len(tables) > TABLES:
         console.print(f"... and {len(tables) - TABLES:,} more tables: sweep.json")
 
 
 def warn(text: str) -> None:
     """Print a warning on standard error."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
+    print(f"warning: {shown(text, lines=True)}", file=sys.stderr, flush=True)
 
 
 def say_apart(text: str) -> None:
     """Print a line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
             lines.append(("MLflow", tracking["error"]))
     for name, text in lines:
         # soft_wrap: paths and commands must stay whole to be copied
-        console.print(f"{name:>9}: {text}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{name:>9}: {shown(text)}", soft_wrap=True, highlight=False, markup=False)
 
 
 def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> None:
@@ -161,13 +161,14 @@ def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> No
             if kept
             else "Nothing is kept in the cache: the same command trains all of it again."
         )
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 
 def _show_failures(console: Console, failed: Sequence[Mapping[str, Any]]) -> None:
     for job in failed[:FAILURES]:
         last = job["error"].strip().splitlines()[-1]
-        text = f"[red]failed[/red] job {job['number']} ({escape(job['label'])}): {escape(last)}"
+        label, last = escape(shown(job["label"])), escape(shown(last))
+        text = f"[red]failed[/red] job {job['number']} ({label}): {last}"
         console.print(text, highlight=False, soft_wrap=True)
     if len(failed) > FAILURES:
         console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: sweep.json")
@@ -190,7 +191,7 @@ def _table(results: Findings, columns: int) -> Table:
             _figure(row["final_accuracy_median"]),
             _figure(row["ns_per_sample"]),
         )
-        table.add_row(escape(str(row["label"])), *cells[:columns])
+        table.add_row(escape(shown(row["label"])), *cells[:columns])
     return table
 
 

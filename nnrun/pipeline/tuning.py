@@ -14,7 +14,7 @@ from nnrun.config import Job
 from nnrun.errors import masked, shown
 from nnrun.files.atomic import write_text
 from nnrun.pipeline import terminal
-from nnrun.results import TUNING
+from nnrun.results import TUNING, csv_text
 from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import varying_keys
 from nnrun.sweep.run import Tally, run_jobs
@@ -81,7 +81,7 @@ class Tuned:
     def write(self, folder: Path) -> None:
         """Write ``tuning.csv``; a cell is empty where there is no finite number."""
         table = pd.DataFrame([{k: _cell(v) for k, v in row.items()} for row in self.rows])
-        write_text(folder / TUNING, table.to_csv(index=False))
+        write_text(folder / TUNING, csv_text(table))
 
 
 def tune(
@@ -155,10 +155,10 @@ def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
         if arm.jobs[0].setting.id not in tuned.given_up
     )
     listed = ", ".join(f"{choice} ({things(n, 'job')})" for choice, n in counts.items())
-    print(f"Chosen: {listed or 'nothing'}.", flush=True)
+    print(f"Chosen: {shown(listed) or 'nothing'}.", flush=True)
     edge = [f"#{row['job']}" for row in tuned.rows if row["edge"]]
     if edge:
-        print(f"At an end of the values tried: {', '.join(edge)}.", flush=True)
+        print(f"At an end of the values tried: {shown(', '.join(edge))}.", flush=True)
     for row in tuned.rows:
         if row["error"]:
             choice = words({k: v for k, v in row.items() if k in arms[0].choices[0]})

@@ -16,6 +16,7 @@ from nnrun.files.atomic import write_atomically
 from nnrun.plot.fitted import fit_words
 from nnrun.plot.fonts import find_letters
 from nnrun.plot.styles import INK, MUTED, STYLE
+from nnrun.words import shown
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 PANEL_HEIGHT = 1.9  # the same of one of several panels
@@ -105,7 +106,7 @@ def svg(figure: Figure) -> str:
     Coordinates are cut to hundredths of a point: a page of many figures stays small.
     """
     text = _saved(figure, "svg", {"Date": None, "Creator": None}).decode("utf-8")
-    return _TAG.sub(_shortened, text)
+    return shown(_TAG.sub(_shortened, text), lines=True)
 
 
 def png(figure: Figure) -> bytes:

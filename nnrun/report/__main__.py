@@ -11,6 +11,7 @@ from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.report.index import OUTPUTS, write_index
 from nnrun.report.rebuild import Choices, rebuild
 from nnrun.report.waiting import waiting
+from nnrun.words import shown
 
 WORDS = ("target", "baseline", "facet", "keys", "study")
 HELP = """\
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.index:
-        print(write_index(_indexed(options.words)))
+        print(shown(write_index(_indexed(options.words))))
         return 0
     return _report(sort(options.words), options.out, options.modules)
 
@@ -89,11 +90,11 @@ def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
     with waiting() as say:
         done = rebuild(asked.paths, asked.choices, out, say, modules)
     for note in done.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {shown(note)}", file=sys.stderr)
     if done.unfilled:
-        print(f"warning: {done.unfilled}", file=sys.stderr)
-    print(done.verdict[0])
-    print(f"report: {done.path}")
+        print(f"warning: {shown(done.unfilled)}", file=sys.stderr)
+    print(shown(done.verdict[0]))
+    print(f"report: {shown(done.path)}")
     return int(bool(done.unfilled))
 
 

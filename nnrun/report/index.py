@@ -10,10 +10,9 @@ from urllib.parse import quote
 from nnrun.errors import InputError
 from nnrun.files.atomic import write_text
 from nnrun.files.sweep import read_sweep
-from nnrun.report.script import page_script
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
-from nnrun.templates import environment
+from nnrun.templates import environment, script
 from nnrun.words import count, seeds_range
 
 OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
@@ -71,7 +70,7 @@ def write_index(outputs: Path) -> Path:
     templates = Path(__file__).parent / "templates"
     language = environment(templates)
     language.filters["count"] = count
-    about = {"entries": found, "palette": (), **page_script(templates)}
+    about = {"entries": found, "palette": (), **script(templates / "page.js")}
     page = language.get_template("index.html.j2").render(about)
     write_text(outputs / INDEX, page)
     return outputs / INDEX

@@ -5,6 +5,7 @@ import re
 from markupsafe import Markup, escape
 
 from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, PAPER
+from nnrun.words import shown
 
 THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
 THEME |= {PAPER: "var(--card)"}
@@ -35,5 +36,5 @@ def inline(svg: str, prefix: str, title: str) -> Markup:
     rest = re.sub(
         r'style="[^"]*"', lambda m: colours.sub(lambda colour: THEME[colour[0]], m[0]), rest
     )
-    heading = f'<title id="{prefix}title">{escape(title)}</title>'
+    heading = f'<title id="{prefix}title">{escape(shown(title))}</title>'
     return Markup(f"<svg {view[0] if view else ''} {named}>{heading}{rest}")

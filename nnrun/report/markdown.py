@@ -4,6 +4,8 @@ import re
 
 from markupsafe import Markup, escape
 
+from nnrun.words import shown
+
 SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 
 
@@ -14,6 +16,6 @@ def md(text: object) -> Markup:
         >>> md("a|b <i>*x*</i>")
         Markup('a\\|b &lt;i&gt;\\*x\\*&lt;/i&gt;')
     """
-    line = " ".join(str(text).split())
+    line = shown(" ".join(str(text).split()))
     # a name after @ would be told of the report
     return Markup(SPECIAL.sub(r"\\\1", str(escape(line))).replace("@", "&#64;"))

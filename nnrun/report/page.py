@@ -19,14 +19,13 @@ from nnrun.report.markdown import md
 from nnrun.report.pictures import draw_pictures
 from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
-from nnrun.report.script import page_script
 from nnrun.report.sections import Section, sections
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
 from nnrun.results import MARKDOWN, REPORT
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
-from nnrun.templates import environment
+from nnrun.templates import environment, script
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -91,7 +90,7 @@ def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]
         "missing": missing(findings),
         "limits": reading_limits(findings),
         "provenance": provenance(sweep),
-        **page_script(TEMPLATES),
+        **script(TEMPLATES / "page.js"),
     }
     return {**about, "contents": _contents(about), "untold": _untold(about)}
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnrun.evaluations import common_grid
 from nnrun.files.atomic import write_atomically, write_text
 from nnrun.files.record import HEAD, read_parts
-from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS
+from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS, csv_text
 from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
@@ -124,7 +124,7 @@ def tabulate(
     ladder = align(table, rungs)
     write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
     summary = summarise(table, facts["varying"])
-    write_text(folder / SUMMARY, summary.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / SUMMARY, csv_text(summary))
     return Findings(table, bands, summary, facts, ladder)
 
 

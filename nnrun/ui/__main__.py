@@ -13,6 +13,7 @@ from pathlib import Path
 from nnrun.errors import InputError
 from nnrun.ui.page import Page, choose
 from nnrun.ui.server import await_answer, serving
+from nnrun.words import shown
 
 EXAMPLES = """\
 examples:
@@ -57,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return _serve(page, options.port, options.browser)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
         return 1
 
 
@@ -96,9 +97,9 @@ def _say_waiting() -> None:
 def _show(addresses: Sequence[str], browser: bool) -> None:
     """Print the addresses, and open the first."""
     first, *others = addresses
-    print(first, flush=True)
+    print(shown(first), flush=True)
     for address in others:
-        print(f"or, should that not show the sweep: {address}", flush=True)
+        print(f"or, should that not show the sweep: {shown(address)}", flush=True)
     if browser and _has_display():
         webbrowser.open(first)
 

@@ -1,6 +1,7 @@
 """Pictures: what is on them, against networks whose answers are known without computing."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -437,6 +438,12 @@ def test_the_page_holds_all_frames_and_loads_nothing():
     film = shoot(make_setting(), 0)
     page = player(film, scene_of(film))
     assert not re.search(r"https?://|@import|<link[^>]+href=\"(?!data:)|\bsrc=", page)
+    (ours,) = re.findall("<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(ours.encode()).digest()).decode()
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+    policy += f"'sha256-{digest}'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+    assert not re.search(r"\bon[a-z]+=|\beval\(|Function\(", page)
     assert "<title>xor · 3-[2,1]-1 sigmoid · sgd, lr 0.1 · seed 0" in page
     held = embedded(page)
     n, frames = held["surface"]["n"], len(film.params)
