@@ -16,11 +16,15 @@ from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from nnrun.interrupt import heed_from_the_start
+
 if TYPE_CHECKING:
     from nnrun.errors import InputError
     from nnrun.model import Model, NeuralNetwork, load_network
     from nnrun.reading import load
     from nnrun.results import Results
+
+heed_from_the_start()  # first of all: an import takes a second
 
 __all__ = [
     "InputError",

@@ -11,13 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nnrun import places
+from nnrun.commands import run
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.hydra_ext.flags import read_flags
 from nnrun.hydra_ext.quoting import quoted
 from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
-from nnrun.sweep.interrupt import exit_on_signals, signalled
 from nnrun.words import shown
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ BAD_INPUT = 2
 def main() -> None:
     """Run the command line.
 
-    Exits with 2 for bad input, 1 for failed training, 130 for Ctrl-C, 143 for SIGTERM.
+    Exits with 2 for bad input, 1 for failed training, 130 for Ctrl-C, 143 for SIGTERM, 129 for a
+    closed terminal.
     """
+    run(_main)
+
+
+def _main() -> int:
     if sys.argv[1:] == ["--version"]:
         print(f"nnrun {version('nnrun')}")
-        return
-    exit_on_signals()
+        return 0
     if not os.environ.get(places.STORE):
         os.environ.pop(places.STORE, None)  # set to nothing is not set, as for MLflow itself
     folders.add_plugins()
@@ -48,19 +52,15 @@ def main() -> None:
     os.environ[FULL_ERROR] = "1"
     try:
         code = _run()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        code = 130
     except Exception as error:
         if tracebacks_wanted or not _expected(error):
             raise
-        code = signalled() or _complain(error)
+        code = _complain(error)
     finally:
         os.environ[FULL_ERROR] = "1" if tracebacks_wanted else "0"
     if code == BAD_INPUT:
         folders.take_back()
-    if code:
-        sys.exit(code)
+    return code
 
 
 def _run() -> int:
@@ -111,10 +111,6 @@ def _complain(error: Exception) -> int:
         refused = refused.__cause__ or refused.__context__
     if isinstance(error, TrainingFailed):
         print(f"error: training failed: {shown(error, lines=True)}", file=sys.stderr)
-        return 1
-    if isinstance(refused, BrokenPipeError):
-        # nobody reads any more; what is still buffered must not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(refused, OSError) and not isinstance(refused, HydraException):
         print(f"error: {shown(refused)}{folders.advice(refused)}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.commands import exit_code
+from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue
 from nnrun.sweep.blockfile import Entry
 from nnrun.sweep.cache import HOME, setups
@@ -49,7 +48,7 @@ class Kept(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    return exit_code(lambda: _run(options), "interrupted: the same command goes on")
+    return exit_code(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -185,4 +184,4 @@ def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: boo
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,22 +1,74 @@
-"""What all commands besides ``python -m nnrun`` have in common: how they end."""
+"""What all commands have in common: how they end, and the streams that they write to."""
 
+import codecs
+import io
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
 
-from nnrun.errors import InputError
+from nnrun.errors import InputError, refused
+from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.words import shown
 
+SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": "...", "–": "-", "—": "-"}
+"""What a stream of fewer characters is given in the place of some."""
 
-def exit_code(run: Callable[[], int], interrupted: str) -> int:
+INTERRUPTED = "interrupted: the same command goes on"
+
+
+def run(main: Callable[[], int], interrupted: str = INTERRUPTED) -> None:
+    """Run a command as a process: it ends in order, whatever happens to it or to its streams.
+
+    Whoever reads its output may go away, or take nothing: the command does what it is for.
+
+    Args:
+        main: Returns the exit code.
+        interrupted: What is said after a signal, where the command says nothing of its own.
+
+    Raises:
+        SystemExit: With the exit code, unless it is 0.
+    """
+    interrupt = heed()
+    _open_streams()
+    try:
+        code = exit_code(main, interrupted)
+    except SystemExit as leaving:
+        code = _code(leaving)
+    except Exception:
+        if not interrupt.pressed():
+            raise
+        # what a signal raises in the middle of a library may come out as that library's own error
+        print(interrupted, file=sys.stderr)
+    lost = _flushed()
+    if interrupt.pressed():
+        os._exit(interrupt.exit_code)  # an interpreter that ends runs code that can be interrupted
+    heed_at_once()
+    if lost is not None:
+        print(f"error: standard output cannot be written: {lost.strerror}", file=sys.stderr)
+        code = code or 1
+    if code:
+        sys.exit(code)
+
+
+def _code(leaving: SystemExit) -> int:
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    print(leaving.code, file=sys.stderr)
+    return 1
+
+
+def exit_code(run: Callable[[], int], interrupted: str = INTERRUPTED) -> int:
     """Run a command, and say in one line what kept it from its end.
 
     Args:
         run: Returns the exit code.
-        interrupted: What is said after Ctrl-C.
+        interrupted: What is said after a signal.
 
     Returns:
-        The exit code: that of ``run``, 2 for bad input, 1 if the system refuses something, 130
-        after Ctrl-C.
+        The exit code: that of ``run``, 2 for bad input, 1 if the system refuses something, 128 and
+        the number of the signal after one.
     """
     try:
         return run()
@@ -24,8 +76,87 @@ def exit_code(run: Callable[[], int], interrupted: str) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {shown(error)}", file=sys.stderr)
+        print(f"error: {shown(refused(error))}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
-        return 130
+        return 128 + int(getattr(error, "number", ENDING[0]))
+
+
+def unread() -> bool:
+    """Say whether whoever read standard output has gone away, as ``head`` does."""
+    return isinstance(getattr(sys.stdout, "refused", None), BrokenPipeError)
+
+
+class Stream(io.TextIOWrapper):
+    """A standard stream that never raises: what it cannot take is dropped.
+
+    Attributes:
+        refused: Why it took nothing more; None while it does.
+    """
+
+    refused: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            return self._drop(error, len(text))
+
+    def flush(self) -> None:
+        """Flush, if that is possible."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._drop(error)
+
+    def _drop(self, error: OSError, size: int = 0) -> int:
+        self.refused = self.refused or error
+        # what is still buffered, or comes later, goes nowhere
+        with suppress(OSError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+        return size
+
+
+def _open_streams() -> None:
+    """See that there are three standard streams, and that writing to them raises nothing."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: the next file that is opened would be taken for it
+            os.open(os.devnull, os.O_RDWR)
+    codecs.register_error("nnrun", _spelt)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = _wrapped(sys.stdout, 1), _wrapped(sys.stderr, 2)
+
+
+def _wrapped(stream: TextIO | None, number: int) -> TextIO:
+    if stream is None:
+        return Stream(open(number, "wb", closefd=False), "utf-8", "nnrun")
+    if type(stream) is not io.TextIOWrapper or stream.fileno() != number:
+        return stream  # somebody listens within this process
+    with suppress(OSError):
+        stream.flush()
+    live, at_once = stream.line_buffering, stream.write_through
+    fresh = open(number, "wb", closefd=False)  # noqa: SIM115
+    return Stream(fresh, stream.encoding, "nnrun", None, live, at_once)
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    """Write what a stream has no characters for in those that it has."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    escaped = (SPELT.get(c) or c.encode("ascii", "backslashreplace").decode() for c in text)
+    return "".join(escaped), error.end
+
+
+def _flushed() -> OSError | None:
+    """Flush the standard streams; return why standard output took nothing, if that is a fault."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    return None if unread() else getattr(sys.stdout, "refused", None)

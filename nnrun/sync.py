@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnrun.commands import exit_code
+from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, refused
 from nnrun.words import shown, things
 
@@ -15,10 +15,11 @@ KINDS = ("sweeps", "runs")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    It is 0 if MLflow has everything now, 1 if not, 2 for bad input, 130 after Ctrl-C.
+    It is 0 if MLflow has everything now, 1 if not, 2 for bad input, 130 after
+    Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    return exit_code(lambda: _run(options), "interrupted: the same command goes on")
+    return exit_code(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -90,4 +91,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

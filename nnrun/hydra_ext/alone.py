@@ -14,6 +14,7 @@ from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.files.lock import alone_in
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import clear, forget
+from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import KEY
 from nnrun.pipeline.finish import Planned
@@ -21,7 +22,6 @@ from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.results import SWEEP
 from nnrun.sweep.cache import Cache
-from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.run import run_jobs
 from nnrun.sweep.store import Record
 

@@ -20,13 +20,13 @@ from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
+from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim, identity_of, take_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
-from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.store import Record
 from nnrun.validate import require_no_grid
 

@@ -14,13 +14,13 @@ from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.check import BadJobs, check_jobs
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.plan import MEASURE_FROM, announce
 from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.sweep.cache import Cache
-from nnrun.sweep.interrupt import interrupts_held
 from nnrun.sweep.progress import meter
 from nnrun.sweep.todo import Wanted, wanted
 from nnrun.validate import SWEEP, Known, read, require_one_sweep

@@ -3,13 +3,13 @@
 import argparse
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from nnrun import custom
+from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, listed
 from nnrun.files.atomic import write_text
 from nnrun.model.load import chosen
@@ -21,27 +21,28 @@ from nnrun.words import cell, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0, or 2 if what was asked for cannot be done."""
+    """Run the command; return its exit code.
+
+    It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.out is not None and options.predict is None:
         parser.error("argument --out: it is where --predict writes, and there is no --predict")
-    try:
-        networks = read_networks(options.path)
-        if options.modules is not None:
-            custom.admit(options.modules, networks.facts)
-        model = chosen(networks, options.seed)
-        if options.save is not None:
-            _save(model, options.save)
-        if options.predict is not None:
-            _predict(model, options.predict, options.out)
-        if options.save is None and options.predict is None:
-            _show(model, networks)
-    except BrokenPipeError:  # whoever read has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (InputError, OSError) as error:
-        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
-        return 2
+    return exit_code(lambda: _run(options), "interrupted")
+
+
+def _run(options: argparse.Namespace) -> int:
+    networks = read_networks(options.path)
+    if options.modules is not None:
+        custom.admit(options.modules, networks.facts)
+    model = chosen(networks, options.seed)
+    if options.save is not None:
+        _save(model, options.save)
+    if options.predict is not None:
+        _predict(model, options.predict, options.out)
+    if options.save is None and options.predict is None:
+        _show(model, networks)
     return 0
 
 
@@ -166,4 +167,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

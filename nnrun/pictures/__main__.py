@@ -1,11 +1,10 @@
 """``python -m nnrun.pictures``: pictures of networks that a run or sweep trained."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnrun.errors import InputError
+from nnrun.commands import exit_code, run
 from nnrun.pictures.progress import drawing, say
 from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import admit_modules, from_record, records_in
@@ -14,17 +13,16 @@ from nnrun.words import shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 2 for bad input, 1 if the system refuses a file."""
+    """Run the command; return its exit code.
+
+    It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
-    try:
-        written = _draw(options.folder, options.seed, options.out, options.modules)
-    except InputError as error:
-        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
-        return 1
-    for path in written:
+    return exit_code(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    for path in _draw(options.folder, options.seed, options.out, options.modules):
         print(shown(path))
     return 0
 
@@ -58,4 +56,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

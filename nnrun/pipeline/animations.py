@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nnrun.interrupt import Ended
 from nnrun.pipeline import terminal
 from nnrun.statistics.tabulate import Head
 from nnrun.training.trainer import TrainingStopped
@@ -39,7 +40,7 @@ def draw_animations(
                 setting = setting_of(head.meta, home)
                 animate(setting, head.meta["seed"], home, advance, stopped)
                 pages.append((home / PAGE).relative_to(folder).as_posix())
-            except TrainingStopped:
+            except (TrainingStopped, Ended):
                 break
             except Exception as error:
                 # whatever went wrong: the results are there, and stay

@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from nnrun.config import Tracking
 from nnrun.errors import InputError, masked, unmasked
 from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import FolderLock
+from nnrun.interrupt import Ended, Interrupt, interrupts_held
 from nnrun.network.files import RECORD
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
@@ -35,6 +38,9 @@ from nnrun.statistics.tabulate import (
 )
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import read_records
+
+SOON = 1.2
+"""Seconds after a signal until which MLflow is waited for."""
 
 State = tuple[int, int]
 """When a file was written, and its number in its file system."""
@@ -79,11 +85,13 @@ class Finished(NamedTuple):
         facts: The content of its sweep.json.
         findings: Of its records; None if there is no record.
         undrawn: Whether a setting could not be animated, or a study's page not be filled.
+        whole: Whether all was drawn that was asked for, before an end was.
     """
 
     facts: Mapping[str, Any]
     findings: Findings | None
     undrawn: bool = False
+    whole: bool = True
 
     @property
     def failed(self) -> bool:
@@ -101,18 +109,21 @@ def finish(
     clock: Clock,
     tally: Tally,
     runs: Runs | None,
-    interrupted: bool = False,
-    stopped: Callable[[], bool] = lambda: False,
+    interrupt: Interrupt,
+    early: bool = False,
 ) -> "Finished":
-    """Make everything that is made of records.
+    """Make everything that is made of records; after a signal only what is quick.
+
+    Tables and sweep.json are always made. The page is not, and MLflow is told what it takes in the
+    rest of two seconds.
 
     Args:
         ending: What there is to finish.
         clock: Counts the stages.
         tally: What training cost.
         runs: The launch's MLflow runs; None if tracking is off.
-        interrupted: Whether the sweep was ended before all its jobs were done.
-        stopped: Asked while drawing animations: whether an end is wanted.
+        interrupt: Whether an end is asked for.
+        early: Whether it was, before all jobs were done.
 
     Returns:
         What there is to be shown.
@@ -127,7 +138,7 @@ def finish(
                 {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
             ]
             facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
-            if interrupted:
+            if early:
                 facts["status"] = "interrupted"
             facts["stacks"] = tally.stacks
             facts["tracking"] = runs and runs.facts
@@ -141,23 +152,55 @@ def finish(
         with clock("mlflow"):
             runs.add_settings(records_of(heads), facts)
     undrawn = False
+    drawn = False
+    if heads[0].meta["report"] != "off":
+        facts["verdict"] = verdict(replace(findings, sweep=page_facts(facts)))
+    with suppress(Ended), interrupt.let_through():
+        undrawn = _drawn(facts, findings, heads, folder, clock, interrupt.pressed)
+        drawn = True
+    if runs:
+        with clock("mlflow"):
+            _track(runs, facts, findings, folder, interrupt)
+    write_sweep(folder, facts, clock)
+    with suppress(Ended), interrupt.let_through():
+        if heads[0].meta["report"] != "off":
+            _list_in_index(folder)
+    return Finished(facts, findings, undrawn, drawn or heads[0].meta["report"] == "off")
+
+
+def _drawn(
+    facts: dict[str, Any],
+    findings: Findings,
+    heads: Sequence[Head],
+    folder: Path,
+    clock: Clock,
+    stopped: Callable[[], bool],
+) -> bool:
+    """Draw the page and the animations that were asked for; tell whether one could not be."""
+    undrawn = False
     if heads[0].meta["report"] != "off":
         with clock("report"):
             told = replace(findings, sweep=page_facts(facts))
             undrawn = not _reported(told, heads, folder, stopped)
-            facts["verdict"] = verdict(told)
-    if heads[0].meta.get("animate") and not stopped():
+    if heads[0].meta.get("animate"):
         with clock("animate"):
             facts["animations"], failed = draw_animations(heads, folder, stopped)
             undrawn |= failed
-    if runs:
-        with clock("mlflow"):
+    return undrawn
+
+
+def _track(
+    runs: Runs, facts: Mapping[str, Any], findings: Findings, folder: Path, interrupt: Interrupt
+) -> None:
+    """Tell MLflow of the sweep; after a signal for as long as there is time."""
+    if interrupt.pressed():
+        runs.hurry(interrupt.left(SOON))
+        runs.add_sweep(facts, findings, folder)
+    else:
+        with suppress(Ended), interrupt.let_through():
             runs.add_sweep(facts, findings, folder)
-            runs.close()
-    write_sweep(folder, facts, clock)
-    if heads[0].meta["report"] != "off":
-        _list_in_index(folder)
-    return Finished(facts, findings, undrawn)
+        runs.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
+    runs.close()
 
 
 def _reported(
@@ -204,6 +247,11 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
     Returns:
         The exit code of the process: 0, or 1 if a job failed.
     """
+    with interrupts_held() as interrupt:
+        return _finish_foreign(sweep, interrupt)
+
+
+def _finish_foreign(sweep: "ForeignSweep", interrupt: Interrupt) -> int:
     clock = Clock()
     paths = [path for path, seen in states(sweep.folder).items() if sweep.before.get(path) != seen]
     records = read_records(paths)
@@ -213,14 +261,16 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
         with clock("mlflow"):
             tracking = Tracking(**first["tracking"])
             tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
-            runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
+            with suppress(Ended), interrupt.let_through():
+                runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
     ended_early = len(records) < len(sweep.plan)
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
-    finished = finish(ending, clock, Tally(), runs, ended_early)
+    finished = finish(ending, clock, Tally(), runs, interrupt, ended_early)
     finished.show(sweep.folder)
-    if ended_early:
-        terminal.say_how_to_go_on(len(sweep.plan) - len(records), len(sweep.plan), kept=True)
-    return int(finished.failed)
+    if ended_early or interrupt.pressed():
+        left, page = len(sweep.plan) - len(records), None if finished.whole else sweep.folder
+        terminal.say_how_to_go_on(left, len(sweep.plan), kept=True, page=page)
+    return interrupt.exit_code or int(finished.failed or ended_early)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,14 @@ from nnrun.config import Job
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.evaluations import common_grid
 from nnrun.files.atomic import write_text
+from nnrun.interrupt import Ended, Interrupt
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.finish import Ending, Planned, finish
+from nnrun.pipeline.finish import SOON, Ending, Planned, finish
 from nnrun.pipeline.track import Runs
 from nnrun.results import SWEEP
 from nnrun.sweep.describe import describe
-from nnrun.sweep.interrupt import Interrupt
 from nnrun.sweep.provenance import command, provenance
 from nnrun.sweep.run import Tally
 from nnrun.sweep.store import Record, write_record
@@ -140,7 +140,8 @@ class Launch:
             InputError: If it cannot be used.
         """
         if self.runs is None:
-            with self.clock("mlflow"):
+            # what is noted here ends training before it begins
+            with self.clock("mlflow"), suppress(Ended), self.interrupt.let_through():
                 sweep, go_on = uuid4().hex, False
                 if self.claim is not None:
                     sweep, go_on = self.claim.sweep, self.claim.continued
@@ -166,6 +167,8 @@ class Launch:
             ) from error
         finally:
             if self.runs is not None:
+                if self.interrupt.pressed():
+                    self.runs.hurry(self.interrupt.left(SOON))
                 self.runs.close()
             if self.claim is not None:
                 self.claim.release(finished=False)
@@ -193,12 +196,12 @@ class Launch:
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
         ending = Ending(self.folder, self.overrides, self.plan, self.written, self.more)
-        ends = self.interrupt.pressed
-        finished = finish(ending, self.clock, self.tally, self.runs, early, ends)
+        finished = finish(ending, self.clock, self.tally, self.runs, self.interrupt, early)
         if self.claim is not None:
             self.claim.release(finished=not left)
         # last: nobody may be listening any more
         finished.show(self.folder)
         if self.interrupt.pressed():
-            terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more=self.jobs is None)
+            more, page = self.jobs is None, None if finished.whole else self.folder
+            terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more, page)
         return self.interrupt.exit_code or (1 if finished.failed else 0)

@@ -143,7 +143,9 @@ def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> N
         console.print(f"{name:>9}: {shown(text)}", soft_wrap=True, highlight=False, markup=False)
 
 
-def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> None:
+def say_how_to_go_on(
+    left: int, jobs: int, kept: bool, more: bool = False, page: Path | None = None
+) -> None:
     """After an interrupt: say what is left to train, and how that is done.
 
     Args:
@@ -151,6 +153,7 @@ def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> No
         jobs: That were begun.
         kept: Whether trained trials are in the cache.
         more: Whether there would have been other jobs.
+        page: The folder whose page was not drawn; None if there is none to draw.
     """
     text = "interrupted: everything was trained and saved."
     if left or more:
@@ -161,6 +164,8 @@ def say_how_to_go_on(left: int, jobs: int, kept: bool, more: bool = False) -> No
             if kept
             else "Nothing is kept in the cache: the same command trains all of it again."
         )
+    if page is not None and left < jobs:
+        text += f"\nThe page was not drawn: python -m nnrun.report {page}"
     print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 

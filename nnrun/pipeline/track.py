@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -30,6 +31,11 @@ LEAVING = 5.0
 """Seconds that are spent on telling a store that its sweep will not be finished."""
 
 SYNC = "python -m nnrun.sync"
+
+IN_HAND = 0.5
+"""Seconds that an end waits for the run in hand."""
+
+ENDED = "MLflow was not told all before the process was asked to end"
 
 OPEN, VIEW, SWEEP, REGISTER = "open", "view", "sweep", "register"
 """Keys of what the writer does besides settings, whose ids are digits."""
@@ -76,6 +82,7 @@ class Runs:
         self._queued: set[str] = set()
         self._refused: set[str] = set()
         self._closed = False
+        self._until = inf
         self.facts = facts
         self._writer.add(OPEN, self._open)
 
@@ -174,18 +181,24 @@ class Runs:
             self._register(self._tracking.register, results.summary)
         self._wait()
 
+    def hurry(self, seconds: float) -> None:
+        """Let nothing be waited for any longer than so many seconds from now on."""
+        self._until = min(self._until, monotonic() + seconds)
+
     def close(self) -> None:
         """Wait for what is queued and close the store; a second call does nothing."""
         if self._closed:
             return
         self._closed, self._training = True, False
         self._wait()
-        self._writer.close()
+        self._writer.close(min(60.0, self._left()))
         if self._opened.done() and not self._opened.exception():
             if self._earlier.parent and self.facts["sweep"] is None:
                 self._leave(self._earlier.parent)
             if not self._broken:
                 self._tracker.close()
+        for setting in self._queued.difference(self.facts["settings"]):
+            self._note_refused(setting)
         lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
         if self.facts["error"]:
             rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
@@ -258,7 +271,7 @@ class Runs:
         """End the sweep's own run where it was begun but not finished, if the store lets us."""
         ending = Thread(target=self._tracker.abandon, args=(run,), daemon=True)
         ending.start()
-        ending.join(LEAVING)
+        ending.join(min(LEAVING, self._left()))
 
     def _register(self, name: str, summary: pd.DataFrame) -> None:
         best = best_setting(summary)
@@ -312,16 +325,22 @@ class Runs:
         until = monotonic() + self._tracking.wait
         try:
             with terminal.waiting_for_mlflow() as say:
-                while not self._writer.wait(0.2):
+                while not self._writer.wait(min(0.2, self._left())):
                     self._collect()
+                    if not self._left():  # nor for the run in hand
+                        self._writer.give_up(ENDED)
+                        break
                     say(self._writer.unfinished)
                     if monotonic() > until and not self._broken:
                         self._writer.give_up(self._out_of_time())
         except BaseException:
-            self._writer.drop()
+            self._writer.drop(min(IN_HAND, self._left()))
             raise
         finally:
             self._collect()
+
+    def _left(self) -> float:
+        return max(0.0, self._until - monotonic())
 
     def _out_of_time(self) -> str:
         done = "was not done" if self._opened.done() else "has not answered"

@@ -41,19 +41,19 @@ def train_and_publish(
     launch.open_runs(jobs[0])
     launch.plan += plan
     launch.keeps = cache.use == "use"
-    with clock("train"):
-        todo = wanted(jobs)
-        announce(todo, cache, jobs[0].executor, launch.where)
-        facts = launch.describe()
-        with suppress(KeyboardInterrupt):
-            check, given_up = launch.interrupt.check, launch.given_up
-            for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
-                with clock("store"):
-                    publish(index, record)
-                paths = launch.gathered(record.setting)
-                if paths and launch.runs:
-                    with launch.clock("mlflow"):
-                        launch.runs.add_setting(paths, facts, record.setting)
+    with clock("train"), suppress(KeyboardInterrupt):
+        with launch.interrupt.let_through():
+            todo = wanted(jobs)
+            announce(todo, cache, jobs[0].executor, launch.where)
+            facts = launch.describe()
+        check, given_up = launch.interrupt.check, launch.given_up
+        for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
+            with clock("store"):
+                publish(index, record)
+            paths = launch.gathered(record.setting)
+            if paths and launch.runs:
+                with launch.clock("mlflow"):
+                    launch.runs.add_setting(paths, facts, record.setting)
     clock.move("train", "store", cache.seconds)
     spent = tally.train + tally.evaluate
     share = tally.evaluate / spent if spent else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nnrun.commands import exit_code
+from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.report.index import OUTPUTS, write_index
 from nnrun.report.rebuild import Choices, rebuild
@@ -128,4 +128,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

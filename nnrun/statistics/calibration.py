@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnrun.commands import exit_code, run, unread
 from nnrun.statistics.contrasts import LEVEL, compared, judged
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.simulated import Cell, draw, sweep_of
@@ -174,16 +175,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(seeds) < 2 or options.repeats < 1:
         parser.error("--seeds must be 2 or more each, --repeats 1 or more")
     null = short_cells() if options.short else cells(seeds)
-    return _printed(report(options.repeats, null, {} if options.short else power_cells()))
+    lines = report(options.repeats, null, {} if options.short else power_cells())
+    return exit_code(lambda: _printed(lines), "interrupted")
 
 
 def _printed(lines: Generator[str, None, int]) -> int:
-    """Print lines as they come; return 1 if a cell had too many false claims."""
-    while True:
+    """Print lines as they come, to whoever reads; return 1 if a cell had too many false claims."""
+    while not unread():
         try:
             print(next(lines), flush=True)
         except StopIteration as end:
             return int(end.value > 0)
+    return 0
 
 
 def _of_contrasts(cell: Cell, table: pd.DataFrame) -> dict[str, float]:
@@ -215,4 +218,4 @@ def _row(texts: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -9,7 +9,6 @@
 - ``judge``: trials judged by another target, or at points that several settings share.
 - ``describe``: what tells the settings apart, and what each is called.
 - ``tables``: from records to trials and curves.
-- ``interrupt``: Ctrl-C at a safe place.
 - ``provenance``: command, versions, commit, processor; ``numerics``: the code that trained.
 - ``progress``: a live bar on a terminal, plain lines elsewhere.
 """

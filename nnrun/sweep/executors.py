@@ -18,6 +18,10 @@ AHEAD = 32
 enough that results waiting to be saved fit into memory."""
 
 
+PATIENCE = 0.7
+"""Seconds to wait for work that was asked to stop: what compiles cannot."""
+
+
 def run_all(
     work: Callable[[T, Callable[[], bool]], R],
     items: Iterable[T],
@@ -27,7 +31,7 @@ def run_all(
     """Work on every item in parallel; yield each result as it is there.
 
     If ``check`` or ``work`` raises, or the generator is closed early, the work in flight is asked
-    to stop and waited for, and what was queued is dropped.
+    to stop and waited for a while, and what was queued is dropped.
 
     Args:
         work: Called with an item and a function that says whether to stop.
@@ -54,7 +58,8 @@ def run_all(
                 yield done.pop().result()
     finally:
         stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(pending, timeout=PATIENCE)
 
 
 def workers(executor: Executor) -> int:

@@ -61,10 +61,10 @@ class Writer:
         with self._changed:
             return self._changed.wait_for(lambda: not self._unfinished, seconds)
 
-    def drop(self) -> None:
+    def drop(self, seconds: float = 60.0) -> None:
         """Give up what waits and wait for the run in hand; more can be added afterwards."""
         self._clear(TrackingError(DROPPED, lasting=False))
-        self.wait(60)
+        self.wait(seconds)
 
     def give_up(self, why: str) -> None:
         """Give up what waits, for good: nothing more is sent after the run in hand."""
@@ -78,9 +78,9 @@ class Writer:
             self._waiting.clear()
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """End the thread; what still waits is dropped."""
-        self.drop()
+    def close(self, seconds: float = 60.0) -> None:
+        """End the thread when the run in hand is done; what still waits is dropped."""
+        self.drop(seconds)
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -2,15 +2,14 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from nnrun.errors import InputError
+from nnrun.commands import exit_code, run
+from nnrun.interrupt import interrupts_held
 from nnrun.ui.page import Page, choose
 from nnrun.ui.server import await_answer, serving
 from nnrun.words import shown
@@ -25,69 +24,32 @@ Ctrl-C ends it, and the server with it.
 """
 
 
-class Signals:
-    """What the system asked of this process.
-
-    Attributes:
-        number: Of the first signal to end; 0 while there was none.
-    """
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def arrived(self) -> bool:
-        """Say whether it is time to end."""
-        return self.number != 0
-
-    def take(self, number: int, _frame: object) -> None:
-        """Note a signal; raising here could lose a child that is just being started."""
-        self.number = self.number or number
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    It is 0 after Ctrl-C, 128 and the signal's number after another signal, 2 for bad input, 1 if
-    the server cannot run.
+    It is 130 after Ctrl-C, which is how it ends, 2 for bad input, 1 if the server cannot run.
     """
     options = _parser().parse_args(arguments)
-    try:
-        page = choose(options.folder, options.uri)
-        if page.served:
-            _show(page.at(page.uri), options.browser)
-            return 0
-        return _serve(page, options.port, options.browser)
-    except InputError as error:
-        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {shown(error, lines=True)}", file=sys.stderr)
-        return 1
+    return exit_code(lambda: _run(options), "interrupted")
+
+
+def _run(options: argparse.Namespace) -> int:
+    page = choose(options.folder, options.uri)
+    if page.served:
+        _show(page.at(page.uri), options.browser)
+        return 0
+    return _serve(page, options.port, options.browser)
 
 
 def _serve(page: Page, port: int | None, browser: bool) -> int:
-    """Serve a page until a signal comes."""
-    with _signals() as signals, serving(page.uri, port) as server:
-        if await_answer(server, signals.arrived, _say_waiting):
+    """Serve a page until a signal comes; one that raised could lose a child in its start."""
+    with interrupts_held() as interrupt, serving(page.uri, port) as server:
+        if await_answer(server, interrupt.pressed, _say_waiting):
             _show(page.at(server.address), browser)
-        while not signals.arrived():
+        while not interrupt.pressed():
             server.check()
             time.sleep(0.1)
-    return 0 if signals.number == signal.SIGINT else 128 + signals.number
-
-
-@contextmanager
-def _signals() -> Iterator[Signals]:
-    """Note signals to end instead of obeying them at once."""
-    signals = Signals()
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = [(number, signal.signal(number, signals.take)) for number in numbers]
-    try:
-        yield signals
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+    return interrupt.exit_code
 
 
 def _say_waiting() -> None:
@@ -139,4 +101,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -10,9 +10,12 @@ import signal
 import sys
 import threading
 
+from nnrun.interrupt import obey
+
 
 def main() -> None:
     """Run ``python -m mlflow`` with this command's arguments."""
+    obey()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     runpy.run_module("mlflow", run_name="__main__", alter_sys=True)
 

@@ -112,7 +112,8 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     results = package.load(sweep)
     assert results.sweep["status"] == "interrupted"
     assert results.summary["seeds"].tolist() == [4, 4, 4]
-    assert (sweep / "report.html").exists()
+    assert not (sweep / "report.html").exists()  # it takes longer than an end may
+    assert f"The page was not drawn: python -m nnrun.report outputs/sweeps/{sweep.name}" in errors
     found = [run for run in runs(nnrun) if run.data.tags["nnrun.sweep"] == sweep.name]
     assert sorted(run.info.status for run in of_kind(found, "setting")) == ["FINISHED"] * 3
     assert [run.info.status for run in of_kind(found, "sweep")] == ["KILLED"]

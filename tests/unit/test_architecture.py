@@ -23,6 +23,7 @@ ORDER = [
         "evaluations",
         "files",
         "flat",
+        "interrupt",
         "places",
         "registry",
         "seeds",
@@ -140,7 +141,7 @@ def test_every_part_has_its_place_in_the_flow():
 
 
 def test_the_cache_s_key_holds_all_that_numbers_come_from():
-    only_words_and_files = {"commands", "errors", "files", "places", "synonyms"}
+    only_words_and_files = {"commands", "errors", "files", "interrupt", "places", "synonyms"}
     only_words_and_files |= {"templates", "words"}
     before = {part for part, level in LEVEL.items() if level <= LEVEL["training"]}
     held = {Path(name).parts[0].removesuffix(".py") for name in SHAPES_NUMBERS} - {"sweep"}
