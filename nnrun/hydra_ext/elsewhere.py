@@ -71,6 +71,9 @@ def run_elsewhere(
         Planned(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
     ]
+    sweep.asked |= {
+        (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)
+    }
     folder.mkdir(parents=True, exist_ok=True)
     if tuned is not None:
         tuned.write(folder)

@@ -37,10 +37,12 @@ from nnrun.statistics.tabulate import (
     tabulate,
 )
 from nnrun.sweep.run import Tally
-from nnrun.sweep.store import read_records
 
 SOON = 1.2
 """Seconds after a signal until which MLflow is waited for."""
+
+Trials = tuple[int, str, int, int]
+"""Number of a job, id of its setting, first seed and number of seeds."""
 
 State = tuple[int, int]
 """When a file was written, and its number in its file system."""
@@ -245,7 +247,8 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
         sweep: It has begun.
 
     Returns:
-        The exit code of the process: 0, or 1 if a job failed.
+        The exit code of the process: 0, 1 if a job failed or left no record, 128 + the signal if
+        interrupted.
     """
     with interrupts_held() as interrupt:
         return _finish_foreign(sweep, interrupt)
@@ -253,24 +256,47 @@ def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
 
 def _finish_foreign(sweep: "ForeignSweep", interrupt: Interrupt) -> int:
     clock = Clock()
-    paths = [path for path, seen in states(sweep.folder).items() if sweep.before.get(path) != seen]
-    records = read_records(paths)
-    runs = sweep.runs
-    if records and runs is None:
-        first = records[0].meta
+    heads, runs = _found(sweep), sweep.runs
+    if heads and runs is None:
+        first = heads[0].meta
         with clock("mlflow"):
             tracking = Tracking(**first["tracking"])
             tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
             with suppress(Ended), interrupt.let_through():
                 runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
-    ended_early = len(records) < len(sweep.plan)
+    left = len(sweep.plan) - len(heads)
+    ended_early = left > 0
+    paths = [head.path for head in heads]
     ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
     finished = finish(ending, clock, Tally(), runs, interrupt, ended_early)
     finished.show(sweep.folder)
     if ended_early or interrupt.pressed():
-        left, page = len(sweep.plan) - len(records), None if finished.whole else sweep.folder
+        page = None if finished.whole else sweep.folder
         terminal.say_how_to_go_on(left, len(sweep.plan), kept=True, page=page)
     return interrupt.exit_code or int(finished.failed or ended_early)
+
+
+def _found(sweep: "ForeignSweep") -> list[Head]:
+    """Choose the records of a sweep among all in its folder, one a job.
+
+    Where its jobs are known, by what records say: whoever wrote them, and whatever the time there
+    was. Else those that came or changed since it began.
+    """
+    found: dict[int, Head] = {}
+    now = states(sweep.folder)
+    for path in sorted(now, key=lambda path: sweep.before.get(path) != now[path]):  # new ones win
+        with suppress(InputError):  # a damaged one is missing
+            (head,) = read_heads([path])
+            if trials_of(head.meta) in sweep.asked or (
+                not sweep.asked and sweep.before.get(path) != now[path]
+            ):
+                found[int(head.meta["number"])] = head
+    return [found[number] for number in sorted(found)]
+
+
+def trials_of(meta: Mapping[str, Any]) -> Trials:
+    """Tell which trials a record, or a job, is of."""
+    return int(meta["number"]), str(meta["setting"]), int(meta["seed"]), int(meta["seeds"])
 
 
 @dataclass
@@ -283,6 +309,7 @@ class ForeignSweep:
         before: The records that were in the folder before it began, as ``states`` told them.
         lock: On the folder.
         plan: Its jobs, filled when they are checked.
+        asked: The trials that these are to leave records of; empty where jobs are not known.
         runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
         more: What else its sweep.json says.
     """
@@ -292,6 +319,7 @@ class ForeignSweep:
     before: Mapping[Path, State]
     lock: FolderLock
     plan: list[Planned] = field(default_factory=list)
+    asked: set[Trials] = field(default_factory=set)
     runs: Runs | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 

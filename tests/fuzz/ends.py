@@ -9,7 +9,7 @@ import pandas as pd
 
 GRID = [
     "-m", "nnrun", "-m", "lr=0.01,0.03,0.1", "features=raw,product",
-    "budget=200000", "seeds=10", "evals=30",
+    "budget=100000", "seeds=6", "evals=20",
 ]  # fmt: skip
 """Arguments of Python: the default sweep with a smaller budget, page and MLflow included."""
 

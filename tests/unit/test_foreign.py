@@ -1,0 +1,71 @@
+"""Sweeps of a launcher that is not ours: its records are found by what they say."""
+
+import json
+import os
+
+import pytest
+
+from nnrun.files.lock import FolderLock
+from nnrun.pipeline.finish import ForeignSweep, Planned, finish_foreign_sweep, states
+from nnrun.sweep.provenance import provenance
+from nnrun.sweep.store import write_record
+from tests.conftest import make_setting
+from tests.unit.test_store import job, records
+
+JOBS = [job(make_setting(lr=lr), seeds=2) for lr in (0.1, 0.2)]
+
+
+def written(folder, *numbers):
+    """Write the records of some jobs, all at one time long ago."""
+    about = {**provenance(), "started": "2026-01-02T03:04:05+00:00"}
+    for number, record in zip((0, 1), records(*JOBS), strict=True):
+        if number in numbers:
+            record.meta.update(about, number=number, overrides=[f"lr={0.1 * (number + 1)}"])
+            (folder / str(number)).mkdir(exist_ok=True)
+            os.utime(write_record(record, folder / str(number)), (1e9, 1e9))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    plan = [Planned(n, [f"lr=0.{n + 1}"], j.setting.id) for n, j in enumerate(JOBS)]
+    asked = {(n, j.setting.id, j.seed, j.seeds) for n, j in enumerate(JOBS)}
+    lock = FolderLock(tmp_path)
+    return ForeignSweep(tmp_path, [], states(tmp_path), lock, plan, asked)
+
+
+def statuses(sweep):
+    facts = json.loads((sweep.folder / "sweep.json").read_text())
+    return facts["status"], [job["status"] for job in facts["jobs"]]
+
+
+def test_what_another_machine_wrote_at_its_own_time_is_found(sweep, capsys):
+    written(sweep.folder, 0, 1)
+    sweep.before = states(sweep.folder)  # as a clock, or what a network keeps of it, may have it
+    assert finish_foreign_sweep(sweep) == 0
+    assert statuses(sweep) == ("complete", ["complete", "complete"])
+    assert "not finished" not in capsys.readouterr().err
+
+
+def test_what_is_missing_is_said_and_no_success(sweep, capsys):
+    written(sweep.folder, 0)
+    assert finish_foreign_sweep(sweep) == 1
+    assert statuses(sweep) == ("interrupted", ["complete", "missing"])
+    assert "1 of 2 jobs not finished" in capsys.readouterr().err
+
+
+def test_records_of_other_trials_and_damaged_ones_are_not_taken_for_its_own(sweep):
+    written(sweep.folder, 0, 1)
+    (sweep.folder / "0" / "record.npz").write_bytes(b"PK\x03\x04 and no more")
+    sweep.asked = {(n, setting, seed + n, seeds) for n, setting, seed, seeds in sweep.asked}
+    assert finish_foreign_sweep(sweep) == 1
+    assert statuses(sweep) == ("interrupted", ["missing", "missing"])
+
+
+def test_where_the_jobs_are_not_known_all_that_came_counts(sweep):
+    written(sweep.folder, 0)
+    sweep.before, sweep.plan, sweep.asked = states(sweep.folder), [], set()
+    assert not sweep.begun()
+    written(sweep.folder, 1)
+    assert sweep.begun()
+    assert finish_foreign_sweep(sweep) == 0
+    assert statuses(sweep) == ("complete", ["complete"])
