@@ -2,6 +2,9 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,37 @@ GRID = [
 """Arguments of Python: the default sweep with a smaller budget, page and MLflow included."""
 
 SETTINGS = 6
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Start the sweep in a folder, in a Python of its own."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, *GRID], cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def calm(folder: Path) -> tuple[dict[str, bytes], float]:
+    """Run the sweep undisturbed twice; return its tables, and the seconds when all is compiled."""
+    for name in ("first", "second"):
+        (folder / name).mkdir(parents=True)
+        began = time.monotonic()
+        process = start(folder / name)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    return tables(folder / "second"), time.monotonic() - began
+
+
+def again(folder: Path, right: dict[str, bytes]) -> Iterator[str]:
+    """Give the same command again; its tables are those of an undisturbed sweep."""
+    process = start(folder)
+    output, _ = process.communicate()
+    if process.returncode:
+        yield f"again: exit code {process.returncode}: {output[-300:]}"
+        return
+    if tables(folder) != right:
+        yield "again: other tables"
+    yield from left_behind(folder)
 
 
 def newest(folder: Path) -> Path:

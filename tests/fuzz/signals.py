@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.ends import GRID, clear, left_behind, tables
+from tests.fuzz.ends import again, calm, clear, start
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TWICE = 0.4
@@ -54,25 +54,21 @@ class Outcome:
         return f"{' '.join(self.asked):<16} at {when:<16} -> {end:<16} {'; '.join(self.faults)}"
 
 
-def campaign(count: int, seed: int, again: bool = True) -> Iterator[Outcome]:
+def campaign(count: int, seed: int, compare: bool = True) -> Iterator[Outcome]:
     """Ask sweeps to end at random moments.
 
     Args:
         count: How many.
         seed: Of the moments and signals.
-        again: Whether the same command is given again each time, and its tables compared.
+        compare: Whether the same command is given again each time, and its tables compared.
     """
     dice = random.Random(seed)
     with tempfile.TemporaryDirectory() as home:
-        calm = Path(home) / "calm"
-        calm.mkdir()
-        began = time.monotonic()
-        subprocess.run([sys.executable, *GRID], cwd=calm, capture_output=True, check=True)
-        whole = time.monotonic() - began
+        right, whole = calm(Path(home) / "calm")
         for number in range(count):
             folder = Path(home) / str(number)
             folder.mkdir()
-            yield _one(folder, dice, whole, tables(calm) if again else None)
+            yield _one(folder, dice, whole, right if compare else None)
             clear(folder)
 
 
@@ -84,13 +80,7 @@ def _one(
     if dice.random() < TWICE:
         asked.append(dice.choice(SIGNALS))
         after.append(dice.uniform(0.05, 1.0))
-    process = subprocess.Popen(
-        [sys.executable, *GRID],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = start(folder)
     sent = []
     for number, seconds in zip(asked, after, strict=True):
         try:
@@ -108,7 +98,7 @@ def _one(
     seconds = time.monotonic() - last
     faults = list(_faults(sent, code, seconds, output))
     if right is not None:
-        faults += _again(folder, right)
+        faults += again(folder, right)
     names = tuple(number.name for number in sent)
     return Outcome(names, tuple(after[: len(sent)]), code, seconds, tuple(faults), output)
 
@@ -125,17 +115,6 @@ def _faults(
     limit = 1.0 if len(sent) > 1 else 2.0
     if sent and seconds > limit:
         yield f"more than {limit:g} s"
-
-
-def _again(folder: Path, right: dict[str, bytes]) -> Iterator[str]:
-    """Give the same command again; its tables are those of an undisturbed sweep."""
-    done = subprocess.run([sys.executable, *GRID], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        yield f"again: exit code {done.returncode}"
-        return
-    if tables(folder) != right:
-        yield "again: other tables"
-    yield from left_behind(folder)
 
 
 def main() -> int:
