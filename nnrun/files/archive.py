@@ -208,7 +208,7 @@ def _header(name: str, member: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[in
     if not found:
         raise no_array
     order, kind, itemsize, fortran, shape = found.groups()
-    if kind not in "biufU" or not int(itemsize):
+    if kind not in "biufcU" or not int(itemsize):
         raise no_array
     try:
         dtype = np.dtype(f"{order}{kind}{itemsize}")

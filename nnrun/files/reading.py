@@ -92,6 +92,14 @@ def require_file(path: Path) -> os.stat_result:
     return about
 
 
+def is_itself(path: Path) -> bool:
+    """Say whether a file, or all in a folder, is there itself: a link may lead anywhere."""
+    mode = os.lstat(path).st_mode if os.path.lexists(path) else 0
+    if stat.S_ISDIR(mode):
+        return all(map(is_itself, path.iterdir()))
+    return stat.S_ISREG(mode)
+
+
 def require_version(found: Any, known: int, of: Any = None) -> None:
     """Check that this version of nnrun reads the version of a file.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from nnrun.files.reading import is_itself
 from nnrun.pipeline.setting_run import COUNTS
 from nnrun.results import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
 from nnrun.tracking import Artifact, Status, SweepRun
@@ -42,7 +43,7 @@ def sweep_run(
         artifacts=[
             Artifact((folder / name).absolute())
             for name in (*PAGES, *TABLES)
-            if (folder / name).exists()
+            if is_itself(folder / name)
         ],
         status=STATUSES[facts["status"]],
     )
