@@ -29,7 +29,10 @@ class Issue:
     hint: str = ""
 
     def __str__(self) -> str:
-        received = "" if self.value is None else "=" + words.shown(shortened(shown(self.value)))
+        text = shown(self.value)
+        # a file is to be found by its path
+        value = text if isinstance(self.value, os.PathLike) else shortened(text)
+        received = "" if self.value is None else "=" + words.shown(value)
         told = f"{self.rule} ({self.hint})" if self.hint else self.rule
         return f"{words.shown(self.key)}{received}: {words.shown(told, lines=True)}"
 

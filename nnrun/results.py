@@ -146,7 +146,7 @@ def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFra
 def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
     try:
         if ending == ".parquet":
-            return pd.read_parquet(file)
+            return pd.read_parquet(file, page_checksum_verification=True)
         # An id such as 1234567890 is a name, a value may be the word null, and only a lone
         # setting's label can be empty.
         only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}

@@ -148,7 +148,8 @@ def write_curves(parts: Iterable[pa.Table], path: Path) -> None:
     def write(file: IO[bytes]) -> None:
         # measured values hardly repeat: a dictionary of them would only cost
         counts = [name for name in CURVES_SCHEMA.names if name not in METRICS]
-        with pq.ParquetWriter(file, CURVES_SCHEMA, use_dictionary=counts) as writer:
+        kept = {"use_dictionary": counts, "write_page_checksum": True}
+        with pq.ParquetWriter(file, CURVES_SCHEMA, **kept) as writer:
             for group in _row_groups(parts):
                 writer.write_table(group)
 

@@ -183,7 +183,7 @@ def curves_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.Data
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write a table as Parquet, or not at all."""
     data = pa.Table.from_pandas(table, preserve_index=False)
-    write_atomically(path, lambda file: pq.write_table(data, file))
+    write_atomically(path, lambda file: pq.write_table(data, file, write_page_checksum=True))
 
 
 def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[SettingTrials]:
