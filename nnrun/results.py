@@ -46,10 +46,17 @@ CURVES_COLUMNS: Columns = {
     **dict.fromkeys(("seed", "samples"), is_integer_dtype),
     **dict.fromkeys(("train_loss", "test_loss", "accuracy"), is_float_dtype),
 }
+ENDS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued", "reached_then_diverged")
+MEASURED = (
+    "success_rate", "success_low", "success_high", "samples_median", "samples_q10", "samples_q90",
+    "rmst", "rmst_low", "rmst_high", "ert", "ert_low", "ert_high", "final_train_loss_median",
+    "final_test_loss_median", "final_test_loss_iqm", "final_accuracy_median",
+    "final_accuracy_iqm", "ns_per_sample",
+)  # fmt: skip
 SUMMARY_COLUMNS: Columns = {
     **dict.fromkeys(("setting", "label"), is_string_dtype),
-    **dict.fromkeys(("seeds", "reached"), is_integer_dtype),
-    **dict.fromkeys(("success_rate", "rmst", "ert"), is_numeric_dtype),
+    **dict.fromkeys(ENDS, is_integer_dtype),
+    **dict.fromkeys(MEASURED, is_numeric_dtype),
 }
 
 
