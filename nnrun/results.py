@@ -28,6 +28,7 @@ SUMMARY = "summary.csv"
 TUNING = "tuning.csv"
 REPORT = "report.html"
 MARKDOWN = "report.md"
+FIGURES = "figures"
 INDEX = "index.html"
 
 

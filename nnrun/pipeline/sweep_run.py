@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnrun.files.reading import is_itself
 from nnrun.pipeline.setting_run import COUNTS
-from nnrun.results import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
+from nnrun.results import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
 from nnrun.tracking import Artifact, Status, SweepRun
 
 STATUSES: dict[str, Status] = {
@@ -18,7 +18,7 @@ STATUSES: dict[str, Status] = {
     "missing": "FAILED",
 }
 
-PAGES = (REPORT, MARKDOWN, "figures", "animation.html", "animation.gif")
+PAGES = (REPORT, MARKDOWN, FIGURES, "animation.html", "animation.gif")
 TABLES = (SUMMARY, TRIALS, CURVES, LADDER, TUNING, SWEEP)
 
 

@@ -21,7 +21,7 @@ from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
 from nnrun.report.sections import Section, sections
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
-from nnrun.results import MARKDOWN, REPORT
+from nnrun.results import FIGURES, MARKDOWN, REPORT
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
@@ -60,7 +60,7 @@ def build(findings: Findings, folder: Path, behaviour: Any = None) -> Path:
 def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]:
     """Put together what the templates lay out."""
     summary, sweep = findings.summary, findings.sweep
-    drawn = draw_pictures(findings, folder / "figures")
+    drawn = draw_pictures(findings, folder / FIGURES)
     line_styles = drawn.layout.line_styles
     groups = row_groups(summary, line_styles)
     listed = [row["setting"] for group in groups for row in group.rows]

@@ -24,7 +24,7 @@ from nnrun.report.join import Joiner
 from nnrun.report.merge import differences, facts_of, merged_facts
 from nnrun.report.sources import Source, read_sources
 from nnrun.report.verdict import verdict
-from nnrun.results import MARKDOWN, REPORT, SWEEP
+from nnrun.results import FIGURES, MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import Head, common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
@@ -139,6 +139,7 @@ def rebuild(
         notes += _judged_otherwise(sources, wanted)
     folder = folder or new_folder(REPORTS)
     folder.mkdir(parents=True, exist_ok=True)
+    _require_no_link(folder / FIGURES)
     named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
     facts["common_grid"] = common_facts(head for _, head in named)
     with alone_in(folder):
@@ -259,6 +260,17 @@ def _folder(sources: Sequence[Source], out: Path | None) -> Path | None:
     if out.exists() and not out.is_dir():
         raise InputError(Issue("out", out, "is not a folder"))
     return out
+
+
+def _require_no_link(folder: Path) -> None:
+    """Check that figures go into the folder that was named: what is in it may be a stranger's.
+
+    Raises:
+        InputError: If a link leads elsewhere.
+    """
+    if folder.is_symlink():
+        rule = "is a link, and figures are not written where it leads"
+        raise InputError(Issue("path", folder, rule, "remove it, or choose another --out"))
 
 
 def _holds_results(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from nnrun import results
 from nnrun.pictures.behaviour import Behaviour, behaviour
 from nnrun.pictures.panels import FIGURES
 from nnrun.plot import canvas
@@ -45,7 +46,7 @@ def write_report(
     say("drawing the report")
     path = build(findings, folder, found)
     if found is not None:
-        _write_figures(found, folder / "figures")
+        _write_figures(found, folder / results.FIGURES)
     if template is not None:
         say("filling the study's page")
         write_study(template, findings, pd.read_parquet(folder / CURVES), folder)
