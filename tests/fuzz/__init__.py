@@ -1,8 +1,13 @@
-"""A fuzzer of command lines: ``python -m tests.fuzz --lines 10000 --seed 1 --workers 2``.
+"""Fuzzers of whole commands; each says what fails as it comes, and goes on.
+
+``python -m tests.fuzz --lines 10000 --seed 1 --workers 2`` tries command lines:
 
 - ``vocabulary``: what lines are made of: every key, group, option, flag and study, nasty values.
 - ``lines``: a line from a seed and a number, the same one each time.
+- ``commands``: lines of the commands beside ``python -m nnrun``.
 - ``start``: a line in a forked process and a folder of its own.
 - ``judge``: what no line may do.
 - ``known``: lines that once did, with the words that they must be answered with.
+
+``python -m tests.fuzz.signals`` and ``.kills`` end sweeps at any moment.
 """

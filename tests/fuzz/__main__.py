@@ -1,7 +1,6 @@
 """``python -m tests.fuzz``: thousands of command lines; each that fails is printed as it comes."""
 
 import argparse
-import shlex
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ def main() -> int:
     parser.add_argument("--lines", type=int, default=1000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="of all of them")
     parser.add_argument("--first", type=int, default=0, help="number of the first, to go on")
+    parser.add_argument("--others", type=float, default=0.4, help="share of the other commands")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print every line and its answer")
     asked = parser.parse_args()
@@ -37,7 +37,7 @@ def main() -> int:
             if wrong or asked.show:
                 kinds[wrong] += bool(wrong)
                 _tell(f"{asked.seed}:{number} {outcome.seconds:.1f} s {wrong or outcome.code}")
-                _tell("  python -m nnrun " + shlex.join(outcome.arguments))
+                _tell(f"  {outcome.line}")
                 if kinds[wrong] <= 2:
                     _tell("    " + outcome.output.strip()[-1500:].replace("\n", "\n    "))
                 if wrong.startswith("left"):
@@ -59,7 +59,9 @@ def _outcomes(
 ) -> Iterator[tuple[int, Outcome]]:
     """Yield each line's number and end, as they come."""
     with ThreadPoolExecutor(asked.workers) as pool:
-        lines = {pool.submit(start, line(asked.seed, n), template): n for n in numbers}
+        lines = {
+            pool.submit(start, line(asked.seed, n, asked.others), template): n for n in numbers
+        }
         for done in as_completed(lines):
             yield lines[done], done.result()
 

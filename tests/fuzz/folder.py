@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fuzz.start import start_in
+from tests.fuzz.start import Line, start_in
 
 STUDIES = {
     "small": "name: small\nhydra: {mode: MULTIRUN, sweeper: {params: {lr: '0.1,0.2'}}}\n",
@@ -12,7 +12,10 @@ STUDIES = {
     "nomode": "hydra: {sweeper: {params: {lr: '0.1,0.2'}}}\n",
     "listed": "hydra: {mode: MULTIRUN, sweeper: {params: {lr: [0.1, 0.2], clip.norm: null}}}\n",
 }
-DONE = ["hydra.run.dir=done", "keep_state=true", "budget=200", "seeds=2", "evals=4"]
+TINY = ("budget=200", "seeds=2", "evals=4", "tracking=off", "report=off")
+DONE = Line("nnrun", ("hydra.run.dir=done", "keep_state=true", *TINY))
+SWEPT = Line("nnrun", ("-m", "lr=0.1,0.3", "hydra.sweep.dir=swept", *TINY))
+SAVED = [Line("nnrun.model", ("done", "--save", f"saved.{form}")) for form in ("json", "npz")]
 
 
 def furnish(folder: Path) -> Path:
@@ -28,6 +31,7 @@ def furnish(folder: Path) -> Path:
     (folder / "my/optimizer").mkdir()
     (folder / "my/optimizer/none.yaml").write_text("_target_: nope.Nothing\n")
     (folder / "my/optimizer/word.yaml").write_text("just a word\n")
-    made = start_in(folder, [*DONE, "tracking=off", "report=off"])
-    assert made.code == 0, made.output
+    for line in (DONE, SWEPT, *SAVED):
+        made = start_in(folder, line)
+        assert made.code == 0, made.output
     return folder

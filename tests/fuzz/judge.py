@@ -1,12 +1,15 @@
 """What no command line may do, whatever is in it."""
 
 import re
+import signal
 
-from tests.fuzz.start import Outcome
+from tests.fuzz.start import SERVING, Outcome
 
 CODES = (0, 1, 2)
 TRACEBACK = "Traceback (most recent call last)"
-RESULTS = "results: "
+DONE = ("results: ", "its own run are in ")
+"""Words of what was trained before a job turned out to be bad, or sent before another folder."""
+
 ASKED_FOR = "hydra-nnrun.log"  # by hydra/hydra_logging=hydra_debug
 SAME = re.compile(r"(\S+?)(?:=\S*)?: .*\(did you mean '(\S+)'\?\)")
 WARNING = re.compile(r"[\w/]+\.py:\d+: \w*Warning: .{40}")
@@ -22,11 +25,13 @@ def fault(outcome: Outcome) -> str:
         return f"traceback: {_innermost(outcome.output)}"
     if warned := WARNING.search(outcome.output):
         return f"a warning of Python's: {warned[0]}"
+    if outcome.line.module in SERVING and outcome.code == 128 + signal.SIGINT:
+        return ""
     if outcome.code not in CODES:
         return f"exit code {outcome.code}"
     if outcome.code == 2:
-        trained = RESULTS in outcome.output  # before a job turned out to be bad
-        return ("" if trained else _left(outcome)) or _words(outcome)
+        begun = any(words in outcome.output for words in DONE)
+        return ("" if begun else _left(outcome)) or _words(outcome)
     if outcome.code == 0 and _only_plans(outcome):
         return _left(outcome)
     if outcome.code == 1 and not any(word in outcome.output for word in SYSTEMS):
@@ -35,7 +40,7 @@ def fault(outcome: Outcome) -> str:
 
 
 def _only_plans(outcome: Outcome) -> bool:
-    said = [word for word in outcome.arguments if word.startswith("plan_only=")]
+    said = [word for word in outcome.line.arguments if word.startswith("plan_only=")]
     return said[-1:] == ["plan_only=true"]
 
 
@@ -49,7 +54,7 @@ def _words(outcome: Outcome) -> str:
     told = ("error: ", "jobs cannot run", "not found in config")  # the last are Hydra's own words
     if not any(words in outcome.output for words in told):
         return "exit code 2 without an error"
-    if "usage:" in outcome.output:
+    if "usage:" in outcome.output and outcome.line.module == "nnrun":
         return "a page of usage"
     for text in outcome.output.splitlines():
         found = SAME.search(text.removeprefix("error: ").strip())

@@ -7,12 +7,22 @@ from typing import Any
 
 from nnrun.errors import shown
 from tests.fuzz import vocabulary
+from tests.fuzz.commands import command
+from tests.fuzz.start import Line
 from tests.fuzz.vocabulary import CHEAP, COSTLY, DEFAULTS, FLAGS, NASTY, OFF, TINY
 
 
-def line(seed: int, number: int) -> list[str]:
-    """Return the arguments of a command line."""
+def line(seed: int, number: int, others: float = 0.0) -> Line:
+    """Return a command line.
+
+    Args:
+        seed: Of all of them.
+        number: Which.
+        others: Share of those that run another command than ``python -m nnrun``.
+    """
     rng = random.Random(f"{seed}:{number}")
+    if others and rng.random() < others:
+        return command(rng)
     kinds: list[tuple[Callable[[random.Random], list[str]], int]] = [
         (_overrides, 40),
         (_recipe, 25),
@@ -30,7 +40,7 @@ def line(seed: int, number: int) -> list[str]:
     if rng.random() < 0.04:
         off.remove(rng.choice(OFF))
     plan = ["plan_only=true"] if rng.random() < 0.3 else []
-    return _with_base([*TINY, *off, *plan], words)
+    return Line("nnrun", tuple(_with_base([*TINY, *off, *plan], words)))
 
 
 def _with_base(base: list[str], words: list[str]) -> list[str]:

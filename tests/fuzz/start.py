@@ -1,21 +1,44 @@
 """A command line in a forked process, in a folder of its own."""
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.forked import SERVER
 
 CLEARED = ("MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR", "COMP_LINE")
 """Variables of the environment that lines are started without."""
 
+SERVING = ("nnrun.ui",)
+"""Commands that go on until they are ended."""
+
+SERVED = 20.0
+"""Seconds after which they are, by Ctrl-C."""
+
 _starting = threading.Lock()
+
+
+class Line(NamedTuple):
+    """A command line.
+
+    Attributes:
+        module: What ``python -m`` runs.
+        arguments: What follows.
+    """
+
+    module: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"python -m {self.module} {shlex.join(self.arguments)}"
 
 
 @dataclass(frozen=True)
@@ -23,47 +46,54 @@ class Outcome:
     """How a command line ended.
 
     Attributes:
-        arguments: Of the command line.
+        line: The command line.
         code: Exit code; minus the signal if one ended it; None if it ran out of time.
         output: What it wrote to the terminal, and into logs.
         left: Files and folders that were not there before.
         seconds: Wall time.
     """
 
-    arguments: tuple[str, ...]
+    line: Line
     code: int | None
     output: str
     left: tuple[str, ...]
     seconds: float
 
 
-def start(arguments: Sequence[str], template: Path, timeout: float = 300.0) -> Outcome:
-    """Run ``python -m nnrun`` with arguments, in a copy of a folder.
+def start(line: Line, template: Path, timeout: float = 300.0) -> Outcome:
+    """Run a command line in a copy of a folder.
 
     Args:
-        arguments: Of the command line.
+        line: What is run.
         template: What is in its folder.
         timeout: Seconds after which it is killed.
     """
     with tempfile.TemporaryDirectory() as home:
-        return start_in(shutil.copytree(template, Path(home) / "work"), arguments, timeout)
+        work = shutil.copytree(template, Path(home) / "work", symlinks=True)
+        return start_in(work, line, timeout)
 
 
-def start_in(folder: Path, arguments: Sequence[str], timeout: float = 300.0) -> Outcome:
-    """Run ``python -m nnrun`` with arguments, in a folder."""
+def start_in(folder: Path, line: Line, timeout: float = 300.0) -> Outcome:
+    """Run a command line in a folder."""
     began, before = time.monotonic(), _files(folder)
     environment = {name: value for name, value in os.environ.items() if name not in CLEARED}
     with _starting:
-        process = SERVER.start(*arguments, cwd=folder, env=environment)
+        process = SERVER.start(*line.arguments, module=line.module, cwd=folder, env=environment)
+    if line.module in SERVING:
+        ender = threading.Timer(SERVED, process.send_signal, [signal.SIGINT])
+        ender.daemon = True
+        ender.start()
     try:
         written, code = process.communicate(timeout), process.returncode
     except subprocess.TimeoutExpired:
         process.kill()
         written, code = process.communicate(), None
+    if line.module in SERVING:
+        ender.cancel()
     left = tuple(sorted(_files(folder) - before))
     logs = [(folder / name).read_text(errors="replace") for name in left if name.endswith(".log")]
     took = time.monotonic() - began
-    return Outcome(tuple(arguments), code, "\n".join([*written, *logs]), left, took)
+    return Outcome(line, code, "\n".join([*written, *logs]), left, took)
 
 
 def _files(folder: Path) -> set[str]:
