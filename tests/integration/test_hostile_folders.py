@@ -368,6 +368,7 @@ def place(
     a_store_on_a_host(found)  # what else is hostile may change it
     yield found
     HAPPENED.clear()
+    sys.modules.pop("canary_module", None)
 
 
 def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -474,6 +475,21 @@ def test_nothing_of_a_strangers_folder_runs_or_leaves(
         place.folder.parent / "index.html",
     ]
     assert not any("<script>alert" in path.read_text() for path in pages if path.is_file())
+
+
+def test_a_file_of_the_users_is_not_drawn_because_a_record_names_it(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_in_a_file_of_the_users(place)
+    assert pictures.main([str(place.folder)]) == 2
+    path = place.outside / "secret.csv"
+    said = capsys.readouterr().err
+    assert said.startswith("error: data.path=")
+    assert "secret.csv: is not the file that was trained on, or has changed since" in said
+    known = read(config(**{**USUAL, "data": {"name": "table", "path": str(path), "label": "kind"}}))
+    place.tell(sources=known.setting.sources)
+    assert pictures.main([str(place.folder)]) == 2  # its network has other inputs
+    assert "is not the file that was trained on" not in capsys.readouterr().err
 
 
 def test_a_sound_folder_passes_through_all_of_them(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nnrun import custom
@@ -23,6 +24,7 @@ from nnrun.problem.generators import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.problem.terms import Terms
 from nnrun.sweep.todo import calibration
+from nnrun.tracking.pyfunc import _load_pyfunc
 from nnrun.training.engine import rate_factors, start_of
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
@@ -296,6 +298,12 @@ def test_modules_of_a_folder_that_the_user_names_are_imported(network, capsys):
     assert "layers    1 threefold_of_mine.Threefold" in capsys.readouterr().out
     # it is imported now
     assert load_network(network).activations == ("threefold_of_mine.Threefold",)
+
+
+def test_mlflows_own_commands_take_the_folder_from_the_environment(network, monkeypatch):
+    monkeypatch.setenv("NNRUN_MODULES", "mine")
+    frame = pd.DataFrame({"x": [2.0], "y": [1.0]})
+    assert _load_pyfunc(str(network)).predict(frame)["label"].tolist() == [9.0]
 
 
 def test_only_modules_that_stand_in_the_folder_are_imported(network, capsys):
