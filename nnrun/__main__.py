@@ -12,7 +12,7 @@ from yaml import YAMLError
 
 from nnrun import places
 from nnrun.commands import run
-from nnrun.errors import InputError, TrainingFailed
+from nnrun.errors import InputError, TrainingFailed, refused
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.hydra_ext.flags import read_flags
@@ -105,15 +105,15 @@ def _job(config: "DictConfig") -> float:
 
 def _complain(error: Exception) -> int:
     """Print one clear error; return the exit code."""
-    refused: BaseException | None = error
-    while isinstance(refused, OmegaConfBaseException):
+    said: BaseException | None = error
+    while isinstance(said, OmegaConfBaseException):
         # an interpolation that makes a folder wraps what the system said
-        refused = refused.__cause__ or refused.__context__
+        said = said.__cause__ or said.__context__
     if isinstance(error, TrainingFailed):
         print(f"error: training failed: {shown(error, lines=True)}", file=sys.stderr)
         return 1
-    if isinstance(refused, OSError) and not isinstance(refused, HydraException):
-        print(f"error: {shown(refused)}{folders.advice(refused)}", file=sys.stderr)
+    if isinstance(said, OSError) and not isinstance(said, HydraException):
+        print(f"error: {shown(refused(said, folders.advice(said)), lines=True)}", file=sys.stderr)
         return 1
     if not isinstance(error, (InputError, *READING)):
         error = refusal(error, sys.argv[1:])

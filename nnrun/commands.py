@@ -2,18 +2,24 @@
 
 import codecs
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 from nnrun.errors import InputError, refused
+from nnrun.files.atomic import named
 from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.words import shown
 
 SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": "...", "–": "-", "—": "-"}
 """What a stream of fewer characters is given in the place of some."""
+
+HANDLE = logging.Handler.handleError
+"""What Python makes of a log that cannot be written: it prints a traceback a line."""
 
 INTERRUPTED = "interrupted: the same command goes on"
 
@@ -32,6 +38,7 @@ def run(main: Callable[[], int], interrupted: str = INTERRUPTED) -> None:
     """
     interrupt = heed()
     _open_streams()
+    logging.Handler.handleError = _log_refused  # type: ignore[method-assign, assignment]
     try:
         code = exit_code(main, interrupted)
     except SystemExit as leaving:
@@ -152,6 +159,17 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
     text = error.object[error.start : error.end]
     escaped = (SPELT.get(c) or c.encode("ascii", "backslashreplace").decode() for c in text)
     return "".join(escaped), error.end
+
+
+def _log_refused(handler: logging.Handler, record: logging.LogRecord) -> None:
+    """Say once in a line that a log takes nothing more; what is done goes on."""
+    error = sys.exc_info()[1]
+    if not isinstance(error, OSError):
+        HANDLE(handler, record)
+    elif not getattr(handler, "refused", None):
+        handler.refused = error  # type: ignore[attr-defined]
+        log = getattr(handler, "baseFilename", "a log")
+        print(f"warning: {shown(refused(named(error, Path(log))))}", file=sys.stderr)
 
 
 def _flushed() -> OSError | None:

@@ -72,8 +72,12 @@ REMEDIES = {
 """What helps where the system refuses something."""
 
 
-def refused(error: OSError) -> str:
+def refused(error: OSError, remedy: str = "") -> str:
     """Say of which file the system refused what, and what helps.
+
+    Args:
+        error: What the system said.
+        remedy: What helps here, if more is known of it than from the error.
 
     Example:
         >>> refused(OSError(errno.ENOSPC, "No space left on device", "outputs/mlflow.db"))
@@ -82,7 +86,7 @@ def refused(error: OSError) -> str:
     if error.errno is None:
         return str(error)
     file = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-    remedy = REMEDIES.get(error.errno, "")
+    remedy = remedy or REMEDIES.get(error.errno, "")
     return f"{file}{error.strerror}{f' ({remedy})' if remedy else ''}"
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.files.plain import require
 from nnrun.files.reading import reading
-from nnrun.files.record import TRIALS, read_parts
+from nnrun.files.record import ANEW, TRIALS, read_parts
 from nnrun.network.files import RECORD, layers_in
 from nnrun.network.mlp import Params
 
@@ -126,6 +127,8 @@ def _require_whole(path: str, read: _Read, sources: Mapping[str, Any] | None) ->
 def _read(path: str, changed: int) -> _Read:
     """Read a record that was last changed at some time."""
     meta, arrays = read_parts(Path(path), TRIALS, key="continue_from")
+    with reading("continue_from", Path(path), "record", ANEW):
+        require(meta["config"], {"budget": int, "keep_state?": bool}, "config")
     if meta["error"]:
         return _Read(meta["config"], meta.get("sources"), None)
     n_leaves = sum(key.startswith("memory/") for key in arrays)

@@ -134,4 +134,4 @@ def advice(error: OSError) -> str:
     """Say where else results can go, if the system refused a folder; else nothing."""
     if error.errno not in REFUSED or error.filename is None:
         return ""
-    return " (choose another folder: hydra.run.dir=FOLDER, for a sweep hydra.sweep.dir=FOLDER)"
+    return "choose another folder: hydra.run.dir=FOLDER, for a sweep hydra.sweep.dir=FOLDER"

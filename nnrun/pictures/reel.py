@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from nnrun.errors import refused
 from nnrun.pictures.film import Film, shoot_together
 from nnrun.training.cost import seconds
 from nnrun.training.engines import choose_engine
@@ -90,7 +91,8 @@ def filming_seconds(trials: Sequence[Trial], costs: Mapping[str, tuple[float, in
 
 def reason_of(error: Exception) -> str:
     """Say in one line what went wrong."""
-    return " ".join(str(error).split()) or type(error).__name__
+    words = refused(error) if isinstance(error, OSError) else str(error)
+    return " ".join(words.split()) or type(error).__name__
 
 
 def _stack_seconds(stack: Stack, costs: Mapping[str, tuple[float, int]]) -> float:

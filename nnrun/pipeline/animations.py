@@ -26,6 +26,7 @@ def draw_animations(
     """
     from nnrun.pictures.animate import PAGE, animate
     from nnrun.pictures.progress import drawing
+    from nnrun.pictures.reel import reason_of
     from nnrun.pictures.subject import setting_of
 
     firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}
@@ -45,5 +46,5 @@ def draw_animations(
             except Exception as error:
                 # whatever went wrong: the results are there, and stay
                 failed = True
-                terminal.warn(f"{home} was not animated: {error or type(error).__name__}")
+                terminal.warn(f"{home} was not animated: {reason_of(error)}")
     return pages, failed

@@ -75,6 +75,8 @@ class Claim:
                 write_text(folder / MARKER, f"{identity} {uuid4().hex}\n")
             return cls._begun(folder, lock, continued=found is not None)
         except BaseException:
+            with suppress(OSError):
+                folder.rmdir()  # unless something is in it
             lock.release()
             raise
 

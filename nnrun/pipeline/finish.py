@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from nnrun.config import Tracking
-from nnrun.errors import InputError, masked, unmasked
+from nnrun.errors import InputError, masked, refused, unmasked
 from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import FolderLock
 from nnrun.interrupt import Ended, Interrupt, interrupts_held
@@ -227,6 +227,8 @@ def _list_in_index(folder: Path) -> None:
     if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:
         try:
             write_index(folder.parents[1])
+        except OSError as error:
+            terminal.warn(refused(error))
         except Exception as error:  # whatever a file of another sweep holds: this one is done
             terminal.warn(f"{folder.parents[1] / INDEX} was not written: {error}")
 

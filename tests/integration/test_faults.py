@@ -262,3 +262,41 @@ def test_four_sweeps_that_start_at_once_in_fresh_outputs_all_end_well(nnrun):
     assert {run.info.status for run in found} == {"FINISHED"}
     with sqlite3.connect(nnrun.folder / "outputs" / "mlflow.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+AT_FILE = """
+import os
+from nnrun.files import atomic
+make = atomic.tempfile.mkstemp
+def full(dir=None, prefix=None, **more):
+    handle, path = make(dir=dir, prefix=prefix, **more)
+    if prefix == ".{name}.":
+        os.close(handle)
+        handle = os.open("/dev/full", os.O_WRONLY)
+    return handle, path
+atomic.tempfile.mkstemp = full
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("name", [".unfinished", "curves.parquet", "report.md"])
+def test_a_full_disk_in_any_stage_names_the_file_and_leaves_no_half_of_it(nnrun, name):
+    grid = ["-m", "lr=0.1,0.2", *QUICK, "tracking=off", *(["report=off"] * (name != "report.md"))]
+    done = nnrun(*grid, patch=AT_FILE.format(name=name), code=1)
+    assert f"/{name}: No space left on device (free some space; the same command" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(nnrun.folder.rglob(f"*{name}*"))
+    done = nnrun(*grid)
+    (sweep,) = nnrun.outputs("sweeps")
+    assert ("Found in the cache: 6 of 6" in done.stdout) == (name != ".unfinished")
+    assert len(package.load(sweep).summary) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_and_an_index_that_the_disk_does_not_take_are_told_in_a_line_each(nnrun):
+    log = "hydra.job_logging.handlers.file.filename=/dev/full"
+    done = nnrun("lr=0.1", log, *QUICK, "tracking=off", patch=AT_FILE.format(name="index.html"))
+    full = "No space left on device (free some space; the same command goes on)"
+    assert done.stderr.count(f"warning: /dev/full: {full}") == 1
+    assert done.stderr.count(f"warning: outputs/index.html: {full}") == 1
+    assert "Traceback" not in done.stderr

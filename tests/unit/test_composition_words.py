@@ -466,7 +466,7 @@ def test_a_folder_that_cannot_be_written_has_a_way_round(capsys, raised):
         assert _complain(error) == 1
         said = capsys.readouterr().err
         assert said == (
-            f"error: {raised} (choose another folder: hydra.run.dir=FOLDER, "
+            f"error: outputs: {raised.strerror} (choose another folder: hydra.run.dir=FOLDER, "
             "for a sweep hydra.sweep.dir=FOLDER)\n"
         )
     assert _complain(OSError(28, "No space left on device")) == 1
