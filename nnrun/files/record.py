@@ -38,6 +38,7 @@ OUTCOMES = {
 HEAD = ("curves/samples",)
 """What is read of a record beside its plain values where its trials can wait."""
 
+ENGINES = ("lanes", "reference", "none")
 STATUSES = ("reached", "exhausted", "diverged", "failed")
 META_ARRAY = {"meta": Array("u1", ("byte",))}
 SHAPES = {**META_ARRAY, **TRIALS, **OUTCOMES}
@@ -100,6 +101,8 @@ def _require_sound(meta: dict[str, Any], arrays: Arrays) -> None:
         raise Damaged("it has no evaluations")
     if samples is not None and (np.diff(samples, prepend=0) <= 0).any():
         raise Damaged("its evaluations are not in order")
+    if meta["engine"] not in ENGINES:
+        raise Damaged(f"its engine is none of {', '.join(ENGINES)}")
     if meta["samples"] < 1:
         raise Damaged("its budget is no number of samples")
     seeds = arrays.get("seeds")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -284,6 +285,17 @@ def test_a_damaged_record_is_linesonly_where_no_other_can_be_continued(tmp_path)
     text = said(find_state, str(tmp_path), config)
     assert text.startswith(f"continue_from={tmp_path / '0' / 'record.npz'}: is not a readable rec")
     assert find_state(str(tmp_path), record.meta["config"]).seeds == (0,)
+
+
+def test_a_record_that_says_no_budget_cannot_be_continued(tmp_path):
+    (record,) = records(job(make_setting(keep_state=True), seeds=1))
+    wanted = dict(record.meta["config"])
+    for value, words in ((None, "'config.budget' is null"), (..., "'config.budget' is missing")):
+        config = {**wanted, "budget": value}
+        config = {key: value for key, value in config.items() if value is not ...}
+        path = write_record(replace(record, meta={**record.meta, "config": config}), tmp_path)
+        text = said(find_state, str(tmp_path), wanted)
+        assert text.startswith(f"continue_from={path}: is not a readable record: {words}")
 
 
 def test_a_configuration_of_references_upon_references_is_not_unfolded(tmp_path):
