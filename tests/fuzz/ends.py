@@ -1,6 +1,7 @@
 """The sweep that campaigns end, by signals and by force, and what must be there afterwards."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pandas as pd
 
 GRID = [
     "-m", "nnrun", "-m", "lr=0.01,0.03,0.1", "features=raw,product",
-    "budget=100000", "seeds=6", "evals=20",
+    "budget=20000", "seeds=6", "evals=20",
 ]  # fmt: skip
 """Arguments of Python: the default sweep with a smaller budget, page and MLflow included."""
 
@@ -20,7 +21,11 @@ SETTINGS = 6
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    """Start the sweep in a folder, in a Python of its own."""
+    """Start the sweep in a folder, in a Python of its own that heeds all signals."""
+    # a shell that starts this in the background ignores Ctrl-C, and what is ignored is inherited
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [sys.executable, *GRID], cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, text=True
