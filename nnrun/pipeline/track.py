@@ -195,10 +195,11 @@ class Runs:
         if self._opened.done() and not self._opened.exception():
             if self._earlier.parent and self.facts["sweep"] is None:
                 self._leave(self._earlier.parent)
-            if not self._broken:
+            if not self._broken and not self._writer.unfinished:
                 self._tracker.close()
         for setting in self._queued.difference(self.facts["settings"]):
-            self._note_refused(setting)
+            self._note_refused(setting)  # the one in hand, if there was no time for it
+            self.facts["error"] = self.facts["error"] or ENDED
         lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
         if self.facts["error"]:
             rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""

@@ -2,10 +2,14 @@
 
 import json
 import os
+import signal
 
 import pytest
 
+import nnrun
 from nnrun.files.lock import FolderLock
+from nnrun.interrupt import interrupts_held
+from nnrun.pipeline import finish as finishing
 from nnrun.pipeline.finish import ForeignSweep, Planned, finish_foreign_sweep, states
 from nnrun.sweep.provenance import provenance
 from nnrun.sweep.store import write_record
@@ -15,12 +19,14 @@ from tests.unit.test_store import job, records
 JOBS = [job(make_setting(lr=lr), seeds=2) for lr in (0.1, 0.2)]
 
 
-def written(folder, *numbers):
+def written(folder, *numbers, report="off"):
     """Write the records of some jobs, all at one time long ago."""
     about = {**provenance(), "started": "2026-01-02T03:04:05+00:00"}
     for number, record in zip((0, 1), records(*JOBS), strict=True):
         if number in numbers:
-            record.meta.update(about, number=number, overrides=[f"lr={0.1 * (number + 1)}"])
+            record.meta.update(
+                about, report=report, number=number, overrides=[f"lr={0.1 * (number + 1)}"]
+            )
             (folder / str(number)).mkdir(exist_ok=True)
             os.utime(write_record(record, folder / str(number)), (1e9, 1e9))
 
@@ -69,3 +75,30 @@ def test_where_the_jobs_are_not_known_all_that_came_counts(sweep):
     assert sweep.begun()
     assert finish_foreign_sweep(sweep) == 0
     assert statuses(sweep) == ("complete", ["complete"])
+
+
+def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, capsys, monkeypatch):
+    written(sweep.folder, 0, 1, report="html")
+    drawn = []
+
+    def pressed(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        drawn.append("the page")
+
+    monkeypatch.setattr(finishing, "_reported", pressed)
+    assert finish_foreign_sweep(sweep) == 143
+    assert drawn == []
+    assert statuses(sweep) == ("complete", ["complete", "complete"])
+    assert len(nnrun.load(sweep.folder).trials) == 4
+    told = capsys.readouterr().err
+    assert "interrupted: everything was trained and saved." in told
+    assert told.endswith(f"The page was not drawn: python -m nnrun.report {sweep.folder}\n")
+
+
+def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
+    written(sweep.folder, 0, report="html")
+    monkeypatch.setattr(finishing, "_reported", lambda *_: pytest.fail("drawn"))
+    with interrupts_held() as interrupt:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert finishing._finish_foreign(sweep, interrupt) == 130
+    assert statuses(sweep) == ("interrupted", ["complete", "missing"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,26 @@ def test_an_interrupt_while_waiting_drops_what_waits(
         runs.close()
     assert store.taken == ["s0"]  # the one in hand is whole
     assert sorted(runs.facts["not_logged"]) == ["s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_who_is_in_a_hurry_waits_for_nothing_and_notes_what_is_not_there(
+    runs_into: Callable[..., Runs], count: int
+) -> None:
+    store = Store()
+    runs = runs_into(store)
+    store.go.clear()
+    add(runs, *RECORDS[:count])
+    began = monotonic()
+    runs.hurry(0.1)
+    runs.close()
+    assert monotonic() - began < 2
+    assert store.taken == []  # nor was it closed: it is busy
+    assert runs.facts["settings"] == {}
+    assert sorted(runs.facts["not_logged"]) == [f"s{i}" for i in range(count)]
+    told = f"{track.ENDED}; {count} of {count} settings are not in MLflow: {track.SYNC} sends"
+    assert runs.facts["error"].startswith(told)
+    store.go.set()
 
 
 @pytest.mark.parametrize(
