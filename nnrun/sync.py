@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> int:
             code = 2
             continue
         except OSError as error:
-            print(f"error: {refused(error)}", file=sys.stderr)
+            print(f"error: {shown(refused(error))}", file=sys.stderr)
             code = max(code, 1)
             continue
         if facts["error"]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nnrun.errors import InputError, Issue, masked
-from nnrun.places import WEB
+from nnrun.places import STORE, WEB
 
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 
@@ -131,6 +131,26 @@ def require_files_beside(uri: str, experiment: str) -> None:
         if parts.netloc or parts.scheme not in ("", "file") or not inside:
             rule = f"has the files of the experiment '{experiment}' elsewhere: {masked(place)}"
             raise InputError(Issue("store", path, rule, f"if that is yours: --uri {masked(uri)}"))
+
+
+def require_own_host(place: str, *own: str | None) -> None:
+    """Check that files are not on a host that nobody named: it would be sent the store's password.
+
+    Args:
+        place: URI of the files, as a store answered.
+        own: URIs that the user named; MLFLOW_TRACKING_URI always counts.
+
+    Raises:
+        InputError: If they are.
+    """
+    parts = urlsplit(place)
+    if parts.scheme.lower() not in ("http", "https", "mlflow-artifacts") or not parts.netloc:
+        return
+    named = [urlsplit(uri) for uri in (*own, os.environ.get(STORE)) if uri]
+    if not any((parts.hostname, parts.port) == (uri.hostname, uri.port) for uri in named):
+        rule = "is where the store has its files, and nobody named this host"
+        hint = f"its password would go there; if that is meant, name it by {STORE}"
+        raise InputError(Issue("artifacts", masked(place), rule, hint))
 
 
 def _file_places(connection: sqlite3.Connection, experiment: str) -> list[str]:

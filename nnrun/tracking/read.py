@@ -11,6 +11,7 @@ from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean, masked
 from nnrun.places import STORE
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS
+from nnrun.tracking.address import require_own_host
 from nnrun.tracking.errors import first_line
 from nnrun.tracking.store import READING, connect, unusable
 
@@ -41,6 +42,7 @@ def downloaded(named: str, uri: str = "") -> Iterator[Path]:
         client = connect(uri, Path(folder))
         try:
             run = _found(client, uri, named)
+            require_own_host(run.info.artifact_uri, uri)
             for name in TABLES:
                 client.download_artifacts(run.info.run_id, name, folder)
         except InputError:

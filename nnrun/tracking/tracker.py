@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from nnrun.tracking import models
-from nnrun.tracking.artifacts import keeper
+from nnrun.tracking.address import require_own_host
+from nnrun.tracking.artifacts import Keeper, keeper
 from nnrun.tracking.bulk import Bulk, Info, known_schema
 from nnrun.tracking.entities import (
     Point,
@@ -63,7 +64,7 @@ class Tracker:
         self, uri: str, experiment: str, artifacts: str | None = None, bulk: bool = True
     ) -> None:
         self._store = store = open_store(uri, experiment, artifacts)
-        self._origin = _origin()
+        self._origin, self._own = _origin(), (uri, artifacts)
         self._runs: MlflowClient | Bulk = store.client
         if bulk and store.database and known_schema(store.database.path):
             where = (store.database.path, store.experiment, store.artifacts)
@@ -88,7 +89,7 @@ class Tracker:
             if run.datasets:
                 inputs = dataset_inputs(run.datasets)
                 patiently(lambda: self._runs.log_inputs(info.run_id, inputs))
-            place = keeper(self._store.client, info.run_id, info.artifact_uri)
+            place = self._keeper(info)
             with place.folder() as folder:
                 for name, text in run.texts.items():
                     (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -134,7 +135,7 @@ class Tracker:
             tags["mlflow.note.content"] = run.description
         with self._run(run.name, tags, run.status, into) as info:
             self._log(info.run_id, _figures(run.metrics), {})
-            place = keeper(self._store.client, info.run_id, info.artifact_uri)
+            place = self._keeper(info)
             for artifact in run.artifacts:
                 place.keep(artifact)
         return info.run_id
@@ -288,6 +289,10 @@ class Tracker:
         if run:
             with suppress(Exception):  # the error on its way says more
                 self._runs.set_terminated(run, status)
+
+    def _keeper(self, info: "RunInfo | Info") -> Keeper:
+        require_own_host(info.artifact_uri, *self._own)
+        return keeper(self._store.client, info.run_id, info.artifact_uri)
 
     def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
         about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}

@@ -3,13 +3,15 @@
 import re
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import nnrun
 from nnrun.config import Tracking
 from nnrun.errors import InputError
 from nnrun.places import own_store
-from nnrun.tracking.address import require_files_beside
+from nnrun.tracking.address import require_files_beside, require_own_host
 
 DEFAULT = Tracking().uri
 
@@ -114,3 +116,42 @@ def test_a_database_does_not_say_where_files_go(place, fine, of, folder):
     said = f"has the files of the experiment 'nnrun' elsewhere: {place} (if that is yours: --uri"
     with pytest.raises(InputError, match=re.escape(said)):
         require_files_beside(uri, "nnrun")
+
+
+@pytest.mark.parametrize(
+    ("place", "fine"),
+    [
+        ("mlflow-artifacts:/1/x", True),
+        ("mlflow-artifacts://host:5000/1/x", True),
+        ("http://host:5000/api/2.0/mlflow-artifacts/artifacts/1", True),
+        ("https://files.example/1", True),
+        ("s3://bucket/1", True),
+        ("file:///home/me", True),
+        ("/home/me", True),
+        ("http://host:5001/1", False),
+        ("http://evil/1", False),
+        ("HTTPS://host:5000@evil/1", False),
+        ("mlflow-artifacts://evil:5000/1", False),
+    ],
+)
+def test_no_password_goes_to_a_host_that_a_store_names(place, fine, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    named = ("http://me:geheim@host:5000", "https://files.example/all", None)
+    if fine:
+        require_own_host(place, *named)
+        return
+    with pytest.raises(InputError, match="nobody named this host"):
+        require_own_host(place, *named)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place)
+    require_own_host(place)
+
+
+def test_tables_are_not_fetched_from_a_host_that_a_database_names(folder, monkeypatch):
+    class Client:
+        """A store whose run has its files elsewhere; nothing else is asked of it."""
+
+    run = SimpleNamespace(info=SimpleNamespace(artifact_uri="http://127.0.0.1:9/x", run_id="r"))
+    monkeypatch.setattr("nnrun.tracking.read.connect", lambda uri, scratch: Client())
+    monkeypatch.setattr("nnrun.tracking.read._found", lambda client, uri, named: run)
+    with pytest.raises(InputError, match=r"artifacts=http://127\.0\.0\.1:9/x: is where the store"):
+        nnrun.load("mlflow:nnrun")
