@@ -18,6 +18,9 @@ T = TypeVar("T")
 MANDATORY = "???"
 """How a configuration file marks a value that the user must give."""
 
+LARGEST = 1e100
+"""Of any number: sums, differences and products of three of them are still numbers."""
+
 FIELD_HINT = "use numbers, text, true or false, or tuples of them"
 """What the fields of a component can hold."""
 
@@ -103,9 +106,12 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         return None
     try:
         checked = _adapter(hint).validate_python(value, strict=True)
-        if not _is_none_in_words(hint, value):
+        if _too_large(checked):
+            rule, advice = f"must lie between {-LARGEST:g} and {LARGEST:g}", ""
+        elif _is_none_in_words(hint, value):
+            rule, advice = "is a word here, not the absence of one", "did you mean null?"
+        else:
             return checked
-        rule, advice = "is a word here, not the absence of one", "did you mean null?"
     except ValidationError as error:
         rule = " or ".join(dict.fromkeys(_rule(e) for e in error.errors()))
         advice = _near(hint, value) or _otherwise(hint, value, key)
@@ -115,6 +121,13 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         rule, advice = _unfit(hint)
     issues.append(Issue(key, shown(value), rule, advice))
     return None
+
+
+def _too_large(value: Any) -> bool:
+    """Say whether there is a number in a value that cannot be reckoned with."""
+    if isinstance(value, tuple):
+        return any(map(_too_large, value))
+    return isinstance(value, float) and abs(value) > LARGEST
 
 
 def _unfit(hint: Any) -> tuple[str, str]:

@@ -51,7 +51,9 @@ class Loader(ConfigLoaderImpl):
         try:
             parsed, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
             self._require_options(parsed, repo)
-            return _with_home(self._composed(compose, parsed, repo, run_mode))
+            config = self._composed(compose, parsed, repo, run_mode)
+            _require_sections(config, run_mode)
+            return _with_home(config)
         except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
             raise
         except Exception as error:  # Hydra checks little of what it is given
@@ -122,6 +124,34 @@ def applied(override: Override, config: DictConfig) -> bool:
     except HydraException:
         return False
     return True
+
+
+def _require_sections(config: DictConfig, run_mode: RunMode) -> None:
+    """Check that no section was deleted which Hydra will ask for when it has trained.
+
+    Raises:
+        InputError: With each that is not there.
+    """
+    plugins = ["sweeper", "launcher"] if run_mode == RunMode.MULTIRUN else []
+    hydra = config.get("hydra")
+    gone = [
+        name
+        for name in ("hydra_logging", "job_logging", *plugins)
+        if hydra is not None and OmegaConf.is_missing(hydra, name)
+    ]
+    if gone:
+        hint = "hydra/{}=none logs nothing"
+        raise InputError(
+            *(
+                Issue(
+                    f"~hydra/{name}",
+                    None,
+                    "leaves out what every run needs",
+                    "" if name in plugins else hint.format(name),
+                )
+                for name in gone
+            )
+        )
 
 
 def _with_home(config: DictConfig) -> DictConfig:

@@ -91,7 +91,7 @@ class Lines:
         """Count, and print a line if one is due."""
         rate = self._rate.add(n)
         now = monotonic()
-        if now >= self._due:
+        if now >= self._due and self._rate.total < self._total:
             self._due = now + BETWEEN_LINES
             share = self._rate.total / self._total
             line = f"{self._doing}: {share:.0%}"

@@ -100,7 +100,20 @@ CASES = {
     ),
     "a pattern for what is no group": (["-m", "lr=glob(*)"], "'lr' is no group of options"),
     "a choice of nothing": (["-m", "lr=choice()"], "has no values (give some: lr=choice(A,B))"),
+    "no logging of jobs": (
+        ["-m", "~hydra/job_logging", "lr=0.1,0.2", *OFF],
+        "~hydra/job_logging: leaves out what every run needs (hydra/job_logging=none logs nothing)",
+    ),
+    "no logging of a run": (["~hydra/hydra_logging"], "~hydra/hydra_logging: leaves out what"),
+    "no launcher": (["-m", "~hydra/launcher", "lr=0.1,0.2"], "~hydra/launcher: leaves out what"),
+    "unknown reference": (["lr=${nope}"], "Interpolation key 'nope' not found"),
+    "unknown variable": (["-m", "seed=1,2", "lr=${oc.env:NOPE}"], "variable 'NOPE' not found"),
+    "range without a width": (
+        ["init.low=-1e308", "init.high=1e308"],
+        "init.low=-1e+308: must lie between -1e+100 and 1e+100",
+    ),
     # files
+    "damaged network": (["init=saved", "init.path=broken.parquet"], "init.path=broken.parquet"),
     "no path": (TABLE, "data.path: is required"),
     "missing file": ([*TABLE, "data.path=nowhere.csv"], "data.path=nowhere.csv"),
     "folder": ([*TABLE, "data.path=other"], "data.path=other"),

@@ -137,6 +137,13 @@ def test_all_broken_rules_are_listed_at_once():
         ({"budget": "20k"}, "(did you mean 20000?)"),
         ({"target": {"value": "95%"}}, "(did you mean 0.95?)"),
         ({"tracking": {"name": False}}, "(did you mean off?)"),
+        ({"lr": 2e100}, "lr=2e+100: must lie between -1e+100 and 1e+100"),
+        ({"lr": 10**150}, "must lie between -1e+100 and 1e+100"),
+        (
+            {"init": {"name": "uniform", "low": -1.5e308, "high": 1.5e308}},
+            "init.high=1.5e+308: must lie between -1e+100 and 1e+100",
+        ),
+        ({"init": {"name": "normal", "std": 1e308}}, "init.std=1e+308: must lie between"),
         ({"seed": -1}, "seed=-1: must be greater than or equal to 0"),
     ],
 )
