@@ -12,7 +12,7 @@ from yaml import YAMLError
 
 from nnrun import places
 from nnrun.commands import run
-from nnrun.errors import InputError, TrainingFailed, refused
+from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.ending import finish_all
 from nnrun.hydra_ext.flags import read_flags
@@ -110,16 +110,17 @@ def _complain(error: Exception) -> int:
         # an interpolation that makes a folder wraps what the system said
         said = said.__cause__ or said.__context__
     if isinstance(error, TrainingFailed):
-        print(f"error: training failed: {shown(error, lines=True)}", file=sys.stderr)
+        print(shown(masked(f"error: training failed: {error}"), lines=True), file=sys.stderr)
         return 1
     if isinstance(said, OSError) and not isinstance(said, HydraException):
-        print(f"error: {shown(refused(said, folders.advice(said)), lines=True)}", file=sys.stderr)
+        words = refused(said, folders.advice(said))
+        print(shown(masked(f"error: {words}"), lines=True), file=sys.stderr)
         return 1
     if not isinstance(error, (InputError, *READING)):
         error = refusal(error, sys.argv[1:])
     from nnrun.hydra_ext.complaints import in_our_words
 
-    print(f"error: {shown(in_our_words(error), lines=True)}", file=sys.stderr)
+    print(shown(masked(f"error: {in_our_words(error)}"), lines=True), file=sys.stderr)
     return BAD_INPUT
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from nnrun.errors import InputError, refused
+from nnrun.errors import InputError, masked, refused
 from nnrun.files.atomic import named
 from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.words import shown
@@ -83,7 +83,7 @@ def exit_code(run: Callable[[], int], interrupted: str = INTERRUPTED) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {shown(refused(error))}", file=sys.stderr)
+        print(shown(masked(f"error: {refused(error)}")), file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)

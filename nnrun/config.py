@@ -259,6 +259,10 @@ class Tracking:
         name = self.register
         if name is not None and (not name.strip() or set(name) & {"/", ":"}):
             raise InputError(Issue("register", name, "must be a name without / and :"))
+        if self.artifacts and masked(self.artifacts) != self.artifacts:
+            rule = "holds a password, which MLflow would keep in its database for all to read"
+            hint = "name it without, and give the password as the storage's own tools take it"
+            raise InputError(Issue("artifacts", masked(self.artifacts), rule, hint))
         if self.register and self.models == "off":
             rule = "needs a model, and models=off keeps none"
             raise InputError(Issue("register", self.register, rule, "models=median or best"))

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from nnrun import words
+from nnrun.masking import HIDDEN
+from nnrun.masking import masked as masked  # where it is looked for
 from nnrun.synonyms import SYNONYMS
 
 
@@ -29,12 +31,12 @@ class Issue:
     hint: str = ""
 
     def __str__(self) -> str:
-        text = shown(self.value)
+        text = masked(shown(self.value))
         # a file is to be found by its path
         value = text if isinstance(self.value, os.PathLike) else shortened(text)
-        received = "" if self.value is None else "=" + words.shown(value)
-        told = f"{self.rule} ({self.hint})" if self.hint else self.rule
-        return f"{words.shown(self.key)}{received}: {words.shown(told, lines=True)}"
+        received = "" if self.value is None else f"={words.shown(value)}"
+        told = masked(f"{self.rule} ({self.hint})" if self.hint else self.rule)
+        return f"{words.shown(masked(self.key))}{received}: {words.shown(told, lines=True)}"
 
 
 class InputError(ValueError):
@@ -173,16 +175,6 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:ahead]}...{text[ahead + 3 - most :]}"
 
 
-def masked(text: str) -> str:
-    """Put ``***`` in the place of passwords in addresses.
-
-    Example:
-        >>> masked("cannot connect to postgresql://me:secret@host/db")
-        'cannot connect to postgresql://me:***@host/db'
-    """
-    return re.sub(r"(://[^/@:\s]*:)[^/@\s]*@", r"\1***@", text)
-
-
 def unmasked(text: str, known: Iterable[str | None]) -> str:
     """Find the address whose password was hidden.
 
@@ -197,7 +189,7 @@ def unmasked(text: str, known: Iterable[str | None]) -> str:
         >>> unmasked("http://me:***@host", ["http://host", "http://me:secret@host"])
         'http://me:secret@host'
     """
-    if ":***@" not in text:
+    if HIDDEN not in text:
         return text
     found = next((address for address in known if address and masked(address) == text), None)
     if found is None:

@@ -13,7 +13,8 @@ from nnrun.config import Job
 from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.files.lock import alone_in
 from nnrun.hydra_ext.check import read_config
-from nnrun.hydra_ext.folders import clear, forget
+from nnrun.hydra_ext.folders import HYDRAS, clear, forget
+from nnrun.hydra_ext.yaml_text import mask_file
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import KEY
@@ -44,6 +45,7 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         TrainingFailed: If a sweep's job failed.
     """
     alone = hydra.mode != RunMode.MULTIRUN
+    _mask_hydras_own(hydra)
     # outputs/ and relative paths are where the command was given, in sweeps, too
     with (
         _where_started(hydra.runtime.cwd),
@@ -69,6 +71,13 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         else:
             _run_one_of_many(job, launch, publish)
     return objective[0]
+
+
+def _mask_hydras_own(hydra: Any) -> None:
+    """Take passwords out of what Hydra has written of the job."""
+    if hydra.output_subdir:
+        for name in HYDRAS:
+            mask_file(Path(hydra.runtime.output_dir) / hydra.output_subdir / name)
 
 
 @contextmanager

@@ -94,9 +94,11 @@ def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
 
 def _finish(sweep: "ForeignSweep") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
+    from nnrun.hydra_ext.yaml_text import mask_file
     from nnrun.pipeline.finish import finish_foreign_sweep
 
     try:
+        mask_file(sweep.folder / "multirun.yaml")
         if sweep.begun():
             return finish_foreign_sweep(sweep)
         folders.forget(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext.callback import Check
@@ -15,6 +15,7 @@ from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
+from nnrun.hydra_ext.yaml_text import write_masked
 from nnrun.pipeline import terminal
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
@@ -78,7 +79,7 @@ def run_elsewhere(
     if tuned is not None:
         tuned.write(folder)
         sweep.more = tuned.facts
-    OmegaConf.save(master, folder / "multirun.yaml")
+    write_masked(master, folder / "multirun.yaml")
     returns, first = [], 0
     for batch in batches:
         # a failed job is in the results: it must not keep the others from being run

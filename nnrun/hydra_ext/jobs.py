@@ -30,6 +30,7 @@ from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.resolve import NotPlainError, resolved
 from nnrun.hydra_ext.template import Trees
 from nnrun.hydra_ext.yaml_text import list_text, mapping_text
+from nnrun.masking import masked_values
 
 try:
     from hydra._internal.logging_config import configure_logging
@@ -228,9 +229,9 @@ def _write_hydra_folder(trees: Trees, task_plain: dict[str, Any]) -> None:
     plain, output_dir = trees.plain, node.runtime.output_dir
     runtime = {**plain["runtime"], "output_dir": output_dir}
     texts = {
-        "config.yaml": mapping_text(task_plain),
-        "hydra.yaml": mapping_text({"hydra": {**plain, "runtime": runtime}}),
-        "overrides.yaml": list_text(plain["overrides"]["task"]),
+        "config.yaml": mapping_text(masked_values(task_plain)),
+        "hydra.yaml": mapping_text(masked_values({"hydra": {**plain, "runtime": runtime}})),
+        "overrides.yaml": list_text(masked_values(plain["overrides"]["task"])),
     }
     folder = Path(output_dir) / node.output_subdir
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nnrun.config import Job
 from nnrun.errors import TrainingFailed
@@ -20,6 +20,7 @@ from nnrun.hydra_ext.ending import finish_later
 from nnrun.hydra_ext.jobs import run_job
 from nnrun.hydra_ext.tune_keys import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
+from nnrun.hydra_ext.yaml_text import mask_file, write_masked
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim, identity_of, take_unused
@@ -74,7 +75,7 @@ def run_sweep(
             if tuned is not None:
                 tuned.write(folder)
                 launch.more, launch.given_up = tuned.facts, tuned.given_up
-            OmegaConf.save(master, folder / "multirun.yaml")
+            write_masked(master, folder / "multirun.yaml")
             sweep, first = Sweep(context, composer, master, launch), 0
             for batch in batches:
                 mine = jobs[first : first + len(batch)]
@@ -101,6 +102,7 @@ class Batches:
         self._composer = Composer(context.config_loader, master)
         folder = Path(str(master.hydra.sweep.dir))
         self._lock = take_unused(folder)
+        mask_file(folder / "multirun.yaml")
         self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 

@@ -7,10 +7,14 @@ text depends on its key, its value and its depth alone.
 import pickle
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 from omegaconf._utils import get_omega_conf_dumper
+
+from nnrun.masking import masked_values
 
 DEEPEST = 2
 """Below this depth an entry is written as a whole."""
@@ -38,6 +42,21 @@ def mapping_text(plain: Mapping[Any, Any], depth: int = 0) -> str:
 def list_text(plain: list[str]) -> str:
     """Write a list of strings as ``OmegaConf.to_yaml`` does."""
     return _dump(plain)
+
+
+def write_masked(config: Any, path: Path) -> None:
+    """Write a configuration as ``OmegaConf.save`` does, but for its secrets."""
+    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    OmegaConf.save(OmegaConf.create(masked_values(plain)), path)
+
+
+def mask_file(path: Path) -> None:
+    """Write a YAML file of Hydra's anew if it holds a secret; one that is not there stays so."""
+    if path.is_file():
+        config = OmegaConf.load(path)
+        plain = OmegaConf.to_container(config, resolve=False)
+        if masked_values(plain) != plain:
+            write_masked(config, path)
 
 
 def _entry_text(key: Any, value: Any, depth: int) -> str:

@@ -17,7 +17,7 @@ PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
 def provenance() -> dict[str, Any]:
     """Return the command, git commit, versions, processor and Python of this process."""
     return {
-        "command": masked(command()),
+        "command": command(),
         "git": git_commit(),
         "numerics": NUMERICS_VERSION,
         "versions": {"python": platform.python_version(), **versions()},
@@ -27,9 +27,9 @@ def provenance() -> dict[str, Any]:
 
 
 def command(arguments: list[str] | None = None) -> str:
-    """Return the command line, fit for pasting into a shell."""
+    """Return the command line, fit for pasting into a shell but for its secrets."""
     given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", "nnrun", *given])
+    return shlex.join(["python", "-m", "nnrun", *map(masked, given)])
 
 
 def versions() -> dict[str, str]:

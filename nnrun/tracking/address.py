@@ -219,7 +219,7 @@ def page_address(uri: str) -> str:
     """
     if WEB.match(uri):
         # who opens it is asked for name and password
-        return re.sub(r"://[^/@]*@", "://", uri).rstrip("/")
+        return masked(re.sub(r"://[^/@]*@", "://", uri)).rstrip("/")
     return "" if is_server(uri) else UI_ADDRESS
 
 

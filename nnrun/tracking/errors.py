@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from nnrun.errors import masked
 from nnrun.tracking.limits import cut
 from nnrun.tracking.sqlite import Vanished
 
@@ -39,14 +40,17 @@ class TrackingError(RuntimeError):
 
 
 def first_line(error: BaseException) -> str:
-    """Say in at most 200 characters what went wrong; of a store, what its system or driver said."""
+    """Say in at most 200 characters what went wrong; of a store, what its system or driver said.
+
+    A store may repeat the address that it was called by.
+    """
     *_, root = chain = list(_causes(error))
     # SQLAlchemy keeps the driver's error as ``orig``; what wraps urllib3's ends in a long address
     said = next((e.orig for e in chain if hasattr(e, "orig")), error)
     if isinstance(root, OSError) or type(root).__module__.startswith("urllib3"):
         said = root
     lines = str(said).strip().splitlines()
-    return cut(lines[0], 200) if lines else type(error).__name__
+    return cut(masked(lines[0]), 200) if lines else type(error).__name__
 
 
 def unreachable(error: BaseException) -> bool:

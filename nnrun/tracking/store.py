@@ -200,7 +200,7 @@ def _location(artifacts: str | None) -> str | None:
 
 def _away(uri: str, error: Exception) -> TrackingError:
     """Say that a server does not answer now."""
-    said = masked(first_line(error))
+    said = first_line(error)
     return TrackingError(f"the MLflow server at {masked(uri)} cannot be used now: {said}")
 
 
@@ -215,7 +215,7 @@ def unusable(uri: str, error: Exception, hint: str = "") -> InputError:
     if IN_FOLDERS in str(error):
         rule = "is a folder, in which this MLflow keeps no runs"
         return InputError(Issue("tracking.uri", masked(uri), rule, FOLDER_HINT))
-    rule = f"cannot be used as an MLflow store: {masked(first_line(error))}"
+    rule = f"cannot be used as an MLflow store: {first_line(error)}"
     return InputError(Issue("tracking.uri", masked(uri), rule, hint))
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from nnrun.pipeline.track import Runs
 from nnrun.sweep.describe import describe
 from nnrun.tracking import Tracker, TrackingError, errors, query
 from tests.conftest import slowness
-from tests.integration.conftest import CommandLine, reads_mlflow
+from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
 from tests.integration.test_tracking import (
     DATABASE,
     await_answer,
@@ -462,3 +463,27 @@ def test_a_database_is_made_whole_or_not_at_all(
     runs.close()
     assert rows("select count(*) from runs") == [(2,)]
     assert not [path for path in here.rglob("mlflow.db*") if "draft" in path.name]
+
+
+def held(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the bytes of each file below a folder, and of those within archives."""
+    for path in filter(Path.is_file, folder.rglob("*")):
+        yield str(path), path.read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                yield from ((f"{path}: {name}", archive.read(name)) for name in archive.namelist())
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [[], ["-m", "lr=0.1,0.2"], ["-m", "lr=0.1,0.2", "hydra/sweeper=basic", "hydra/launcher=basic"]],
+)
+def test_a_password_is_in_no_file_and_in_no_line(nnrun: CommandLine, sweep: list[str]) -> None:
+    address = 'tracking.uri="http://me:p@ss s3cr3tZq7@127.0.0.1:9?token=s3cr3tZq7"'
+    done = nnrun(*sweep, address, "tracking.wait=0.5", *QUICK, "report=off")
+    assert "s3cr3tZq7" not in done.stdout + done.stderr
+    found = dict(held(nnrun.folder))
+    assert any(name.endswith("record.npz: meta.npy") for name in found)
+    assert any(name.endswith("hydra.yaml") for name in found)
+    assert not [name for name, content in found.items() if b"s3cr3tZq7" in content]
+    assert b"http://me:***@127.0.0.1:9?token=***" in b"".join(found.values())

@@ -24,6 +24,7 @@ ORDER = [
         "files",
         "flat",
         "interrupt",
+        "masking",
         "places",
         "registry",
         "seeds",
@@ -141,8 +142,8 @@ def test_every_part_has_its_place_in_the_flow():
 
 
 def test_the_cache_s_key_holds_all_that_numbers_come_from():
-    only_words_and_files = {"commands", "errors", "files", "interrupt", "places", "synonyms"}
-    only_words_and_files |= {"templates", "words"}
+    only_words_and_files = {"commands", "errors", "files", "interrupt", "masking", "places"}
+    only_words_and_files |= {"synonyms", "templates", "words"}
     before = {part for part, level in LEVEL.items() if level <= LEVEL["training"]}
     held = {Path(name).parts[0].removesuffix(".py") for name in SHAPES_NUMBERS} - {"sweep"}
     assert held == before - only_words_and_files, "name new parts in sweep/numerics.py or here"
