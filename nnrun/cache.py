@@ -75,7 +75,9 @@ def kept(folder: Path) -> Iterator[Kept]:
             if entry:
                 facts = path.stat()
                 used = max(facts.st_mtime, facts.st_atime)
-                yield Kept(path, facts.st_size, used, entry.last - entry.first + 1)
+                entry = entry._replace(size=facts.st_size)
+                trials = entry.last - entry.first + 1 if entry.long_enough else 0
+                yield Kept(path, facts.st_size, used, trials)
 
 
 def unfinished(folder: Path, now: float) -> Iterator[Path]:

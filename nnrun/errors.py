@@ -69,6 +69,7 @@ REMEDIES = {
     errno.EACCES: NOT_ALLOWED,
     errno.EPERM: NOT_ALLOWED,
     errno.EROFS: "choose another folder",
+    errno.EISDIR: "move it away: a file of this name is to be written",
     errno.EMFILE: "raise the limit of open files, for instance ulimit -n 4096",
 }
 """What helps where the system refuses something."""

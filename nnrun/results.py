@@ -119,12 +119,19 @@ def load(path: str | Path) -> Results:
         rule = f"holds no {[*missing, SWEEP][0]}, so it is no finished sweep or run"
         raise InputError(Issue("path", folder, rule, "for instance outputs/sweeps/DATE_TIME"))
     of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep["varying"])}
-    return Results(
-        trials=_table(folder / TRIALS, of_trials, sweep),
-        curves=_table(folder / CURVES, CURVES_COLUMNS, sweep),
-        summary=_table(folder / SUMMARY, SUMMARY_COLUMNS, sweep).fillna({"label": ""}),
-        sweep=sweep,
-    )
+    trials = _table(folder / TRIALS, of_trials, sweep)
+    curves = _table(folder / CURVES, CURVES_COLUMNS, sweep)
+    summary = _table(folder / SUMMARY, SUMMARY_COLUMNS, sweep)
+    with reading("path", folder / SUMMARY, "table", _anew(folder)):
+        counts = trials[trials["status"] != "failed"].groupby("setting").size()
+        counts = counts.reindex(trials["setting"].unique(), fill_value=0)
+        if summary.set_index("setting")["seeds"].to_dict() != counts.to_dict():
+            raise Damaged(f"it counts other seeds than {TRIALS} holds")
+    return Results(trials, curves, summary, sweep)
+
+
+def _anew(folder: Path) -> str:
+    return f"python -m nnrun.report {folder} writes it anew from the records"
 
 
 def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFrame:
@@ -138,8 +145,7 @@ def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFra
     Raises:
         InputError: If it cannot be read, or is another table.
     """
-    anew = f"python -m nnrun.report {path.parent} writes it anew from the records"
-    with reading("path", path, "table", anew), opened(path) as file:
+    with reading("path", path, "table", _anew(path.parent)), opened(path) as file:
         table = _read(file, path.suffix)
         for name, kind in columns.items():
             if name not in table.columns:
@@ -159,6 +165,7 @@ def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
         # setting's label can be empty.
         only_empty: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
         found = pd.read_csv(file, dtype={"setting": str, "label": str}, **only_empty)
+        found = found.fillna({"label": ""})
         texts = {
             str(name): found[name].map(from_cell) for name in found.select_dtypes(exclude="number")
         }
@@ -166,5 +173,5 @@ def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
     except Exception as error:  # whatever pandas and pyarrow make of a damaged file
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        why = str(error).strip().splitlines()
+        why = str(error).rpartition("'<Buffer>': ")[2].strip().splitlines()
         raise Damaged(why[0] if why else type(error).__name__) from None

@@ -1,5 +1,6 @@
 """Files written under another name and renamed: each is there whole, or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -68,7 +69,11 @@ def together(folder: Path) -> Iterator[Path]:
             if Path(str(error.filename)).is_relative_to(made):
                 raise named(error, folder / Path(str(error.filename)).name) from error
             raise
-        for path in sorted(Path(made).iterdir()):
+        new = sorted(Path(made).iterdir())
+        for path in new:
+            if (folder / path.name).is_dir():
+                raise named(OSError(errno.EISDIR, "Is a directory"), folder / path.name)
+        for path in new:
             with naming(folder / path.name):
                 path.replace(folder / path.name)
 

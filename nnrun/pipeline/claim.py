@@ -17,6 +17,7 @@ from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.files.atomic import NEW, write_text
 from nnrun.files.lock import FolderLock, being_written, in_use
+from nnrun.files.reading import Damaged, opened
 from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
@@ -26,6 +27,9 @@ MARKER = ".unfinished"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER)
 RESTS = tuple(f".{name}." for name in (RECORD, SWEEP, *TABLES, REPORT, MARKER))
 """How files begin that are being written."""
+MOST_MARKED = 1000
+"""Bytes of a marker that are read."""
+
 MOVE_AWAY = "choose another, or move it away"
 KEY = "output folder"
 """What errors call the folder."""
@@ -179,8 +183,9 @@ def identity_of(jobs: Iterable[Job]) -> str:
 def _marked(folder: Path) -> tuple[str, str] | None:
     """Return the identity and the id of the unfinished sweep in a folder, if there is one."""
     try:
-        identity, sweep = (folder / MARKER).read_text(encoding="utf-8").split()
-    except (OSError, ValueError):
+        with opened(folder / MARKER) as file:
+            identity, sweep = file.read(MOST_MARKED).decode().split()
+    except (OSError, ValueError, Damaged):
         return None
     return identity, sweep
 

@@ -1,5 +1,6 @@
 """Folders of sweeps: one process each, and an unfinished one is found again."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -130,3 +131,9 @@ def test_a_sweep_goes_on_with_whatever_changes_nothing_that_it_leaves(tracking, 
         for t in (before, replace(before, **tracking))
     )
     assert (first == second) == same
+
+
+def test_a_pipe_in_a_marker_s_place_is_never_waited_for(tmp_path):
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a" / MARKER)
+    assert Claim.unfinished(tmp_path, "one") is None

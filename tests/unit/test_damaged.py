@@ -75,7 +75,7 @@ def test_what_is_whole_is_loaded(sweep):
 @pytest.mark.parametrize(
     ("name", "damage", "words"),
     [
-        (TRIALS, lambda p: p.write_bytes(p.read_bytes()[:-20]), "Could not open Parquet"),
+        (TRIALS, lambda p: p.write_bytes(p.read_bytes()[:-20]), "Parquet magic bytes not found"),
         (TRIALS, lambda p: p.write_bytes(b""), "Parquet file size is 0 bytes"),
         (TRIALS, lambda p: change(p, lambda t: t.drop(columns="seed")), "no column 'seed'"),
         (
@@ -87,11 +87,12 @@ def test_what_is_whole_is_loaded(sweep):
         (TRIALS, lambda p: change(p, lambda t: t.assign(setting="z")), "settings that sweep.json"),
         (CURVES, lambda p: change(p, lambda t: t.assign(accuracy=[[1]] * len(t))), "'accuracy' ho"),
         (CURVES, lambda p: shutil.copy(p.with_name(TRIALS), p), "it has no column 'samples'"),
+        (SUMMARY, lambda p: p.write_text(p.read_text().replace(",3,", ",2,", 1)), "other seeds"),
         (SUMMARY, lambda p: p.write_text(""), "No columns to parse"),
         (SUMMARY, lambda p: p.write_bytes(b"\xff\xfe\x00,"), "codec can't decode"),
         (SUMMARY, lambda p: p.write_text('setting,label\n"a'), "EOF inside string"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_damaged_table_is_named_with_what_writes_it_anew(sweep, name, damage, words):
     damage(sweep / name)

@@ -158,5 +158,12 @@ def test_files_that_belong_together_take_their_places_together_or_not_at_all(tmp
     with pytest.raises(KeyboardInterrupt):
         write("2", None)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "1", "b": "one"}
+    (tmp_path / "b").unlink()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write("2", "two")
+    assert refused(caught.value).startswith(f"{tmp_path / 'b'}: Is a directory (move it away")
+    assert (tmp_path / "a").read_text() == "1"
+    (tmp_path / "b").rmdir()
     write("3", "three")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "3", "b": "three"}
