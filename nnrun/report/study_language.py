@@ -27,7 +27,7 @@ MOST_STEPS = 300_000
 """Calls, and turns of loops, that a page may take."""
 
 MOST_TEXT = 5_000_000
-"""Letters that a page may hold, and items of a list."""
+"""Letters of all text that a page makes, and items of all its lists."""
 
 MOST_BITS = 4096
 """Of a whole number."""
@@ -138,15 +138,15 @@ class Language(ImmutableSandboxedEnvironment):
         if self._steps > MOST_STEPS:
             raise OverflowError(f"a page may take {MOST_STEPS:,} steps")
 
-    def wrote(self, text: Any) -> Any:
-        """Count what is written, and return it.
+    def wrote(self, value: Any) -> Any:
+        """Count the letters of text, or the items of a list, that was made, and return it.
 
         Raises:
             OverflowError: If it becomes too much.
         """
-        self._letters += len(text)
+        self._letters += len(value) if isinstance(value, str | list | tuple) else 0
         _require_room(self._letters)
-        return text
+        return value
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Say whether a template may see an attribute."""
@@ -161,14 +161,14 @@ class Language(ImmutableSandboxedEnvironment):
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call something from a template."""
         self.step()
-        return super().call(context, called, *args, **kwargs)
+        return self.wrote(super().call(context, called, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute what stays within bounds."""
         if operator == "%" and isinstance(left, str):
             raise SecurityError("text is filled by the filter format")
         _require_small(operator, left, right)
-        return super().call_binop(context, operator, left, right)
+        return self.wrote(super().call_binop(context, operator, left, right))
 
     def compile(self, source: Any, *args: Any, **kwargs: Any) -> Any:
         """Compile a template whose loops and joined texts are counted."""
@@ -228,7 +228,9 @@ def _printed(context: Any, value: Any = "") -> Any:
     odd = [part for part in parts if not (part is None or isinstance(part, str | int | float))]
     if odd:
         raise SecurityError(f"a page holds text and numbers, and this is a {type(odd[0]).__name__}")
-    return context.environment.wrote(value if isinstance(value, str) else str(value))
+    for part in parts:
+        context.environment.wrote(str(part))
+    return value if isinstance(value, str) else str(value)
 
 
 @pass_context

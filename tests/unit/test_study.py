@@ -167,6 +167,11 @@ BOMBS = {
     "{% set n.x = [n.x, n.x] | join %}{% endfor %}{{ n.x }}",
     "a list in lists": "{% set n = namespace(x='a') %}{% for i in range(99) %}"
     "{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+    "many lists of one text": "{% set b = 'a' * 1000000 %}{{ [b] * 100000 }}",
+    "many texts": "{% set n = namespace(x=0) %}{% for i in range(9999) %}"
+    "{% set n.x = [n.x, 'a' * 1000000] %}{% endfor %}",
+    "many copies": "{% set n = namespace(x=0) %}{% set b = 'a' * 1000000 %}"
+    "{% for i in range(9999) %}{% set n.x = [n.x, b.upper()] %}{% endfor %}",
     "replacing": "{{ ('a' * 3000000) | replace('a', 'a' * 3000000) }}",
     "padding": "{{ '%999999999d' | format(1) }}",
     "a width that is given": "{{ '%*d' | format(999999999, 1) }}",
