@@ -63,6 +63,7 @@ class Interrupt:
         self.number: int | None = None
         self._whole = whole
         self._second: int | None = None
+        self._watched = False
         self._since = self._quiet = 0.0
         self._held = self._open = 0
 
@@ -119,11 +120,15 @@ class Interrupt:
         if not self._whole:
             raise Ended(number)
         self._second = number
-        if monotonic() > self._since + ECHO:  # before that the watching thread sees to it
+        # before that the watching thread sees to it
+        if monotonic() > self._since + ECHO or not self._watched:
             end_at_once(number)
 
     def _watch(self) -> None:
         """Begin to look out for a second signal, also where the main thread is not in Python."""
+        if sys.platform == "win32":  # which cannot wait for a pipe
+            return
+        self._watched = True
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -11,42 +11,50 @@ from pathlib import Path
 
 import pandas as pd
 
+from tests.forked import SERVER, Forked
+
 GRID = [
-    "-m", "nnrun", "-m", "lr=0.01,0.03,0.1", "features=raw,product",
-    "budget=20000", "seeds=6", "evals=20",
+    "-m", "lr=0.01,0.03,0.1", "features=raw,product", "budget=20000", "seeds=6", "evals=20",
 ]  # fmt: skip
-"""Arguments of Python: the default sweep with a smaller budget, page and MLflow included."""
+"""The default sweep with a smaller budget, page and MLflow included."""
 
 SETTINGS = 6
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    """Start the sweep in a folder, in a Python of its own that heeds all signals."""
+def start(folder: Path, fresh: bool) -> subprocess.Popen[str] | Forked:
+    """Start the sweep in a folder, in a process that heeds all signals.
+
+    Args:
+        folder: Where.
+        fresh: Whether in a Python of its own, which imports first; else it forks from a warm one.
+    """
     # a shell that starts this in the background ignores Ctrl-C, and what is ignored is inherited
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, *GRID], cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, text=True
-    )
+    if not fresh:
+        return SERVER.start(*GRID, cwd=folder)
+    pipe, command = subprocess.PIPE, [sys.executable, "-m", "nnrun", *GRID]
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True)
 
 
-def calm(folder: Path) -> tuple[dict[str, bytes], float]:
-    """Run the sweep undisturbed twice; return its tables, and the seconds when all is compiled."""
-    for name in ("first", "second"):
-        (folder / name).mkdir(parents=True)
+def calm(home: Path) -> tuple[dict[str, bytes], dict[bool, float]]:
+    """Run the sweep undisturbed; return its tables, and the seconds that it takes, fresh or not."""
+    seconds = {}
+    for number, fresh in enumerate((False, False, True)):  # the first compiles
+        (home / str(number)).mkdir(parents=True)
+        process = start(home / str(number), fresh)
         began = time.monotonic()
-        process = start(folder / name)
-        output, _ = process.communicate()
+        output = process.communicate()
         assert process.returncode == 0, output
-    return tables(folder / "second"), time.monotonic() - began
+        seconds[fresh] = time.monotonic() - began
+    return tables(home / "0"), seconds
 
 
 def again(folder: Path, right: dict[str, bytes]) -> Iterator[str]:
     """Give the same command again; its tables are those of an undisturbed sweep."""
-    process = start(folder)
-    output, _ = process.communicate()
+    process = start(folder, fresh=False)
+    output = "".join(process.communicate())
     if process.returncode:
         yield f"again: exit code {process.returncode}: {output[-300:]}"
         return

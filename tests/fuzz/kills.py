@@ -54,7 +54,7 @@ def campaign(count: int, seed: int) -> Iterator[Outcome]:
         while killed < count:
             folder = Path(home) / str(number)
             folder.mkdir()
-            after = [dice.uniform(0.1, whole) for _ in range(dice.randint(1, MOST))]
+            after = [dice.uniform(0.0, whole[False]) for _ in range(dice.randint(1, MOST))]
             met = sum(_killed(folder, seconds) for seconds in after)
             yield Outcome(tuple(after), met, tuple(again(folder, right)))
             killed, number = killed + met, number + 1
@@ -62,7 +62,7 @@ def campaign(count: int, seed: int) -> Iterator[Outcome]:
 
 
 def _killed(folder: Path, seconds: float) -> bool:
-    process = start(folder)
+    process = start(folder, fresh=False)
     time.sleep(seconds)
     met = process.poll() is None
     process.kill()

@@ -1,7 +1,7 @@
 """``python -m tests.fuzz.signals``: sweeps that are asked to end at any moment, once or twice.
 
-Each is a true start of Python, so that imports and the interpreter's own end are met, too. Then the
-same command is given again, and must end in the tables of an undisturbed sweep.
+A quarter are true starts of Python, so that imports and the interpreter's own end are met, too.
+Then the same command is given again, and must end in the tables of an undisturbed sweep.
 """
 
 import argparse
@@ -15,11 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import slowness
 from tests.fuzz.ends import again, calm, clear, start
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TWICE = 0.4
 """Share of ends that are asked for twice."""
+
+FRESH = 0.25
+"""Share of sweeps that begin with a start of Python."""
 
 LIMIT = 60.0
 BYTE_CODE = 0.06
@@ -35,6 +39,7 @@ class Outcome:
         after: Seconds after the start at which the first was sent, and the second after that.
         code: Exit code; None if it ran out of time, and was killed.
         seconds: From the last signal to the end.
+        slowness: How much longer than its processor time a process took then.
         faults: What was wrong, in words; empty if nothing was.
         output: What it wrote.
     """
@@ -43,6 +48,7 @@ class Outcome:
     after: tuple[float, ...]
     code: int | None
     seconds: float
+    slowness: float
     faults: tuple[str, ...]
     output: str
 
@@ -50,8 +56,8 @@ class Outcome:
     def row(self) -> str:
         """Write it as a line of a table."""
         when = " + ".join(f"{seconds:.2f} s" for seconds in self.after)
-        end = f"{self.code} in {self.seconds:.2f} s"
-        return f"{' '.join(self.asked):<16} at {when:<16} -> {end:<16} {'; '.join(self.faults)}"
+        end = f"{self.code} in {self.seconds:.2f} s (machine x{self.slowness:.1f})"
+        return f"{' '.join(self.asked):<16} at {when:<16} -> {end:<31} {'; '.join(self.faults)}"
 
 
 def campaign(count: int, seed: int, compare: bool = True) -> Iterator[Outcome]:
@@ -73,14 +79,15 @@ def campaign(count: int, seed: int, compare: bool = True) -> Iterator[Outcome]:
 
 
 def _one(
-    folder: Path, dice: random.Random, whole: float, right: dict[str, bytes] | None
+    folder: Path, dice: random.Random, whole: dict[bool, float], right: dict[str, bytes] | None
 ) -> Outcome:
     asked = [dice.choice(SIGNALS)]
-    after = [dice.uniform(BYTE_CODE, whole)]
+    fresh = dice.random() < FRESH
+    after = [dice.uniform(BYTE_CODE, whole[fresh])]
     if dice.random() < TWICE:
         asked.append(dice.choice(SIGNALS))
         after.append(dice.uniform(0.05, 1.0))
-    process = start(folder)
+    process = start(folder, fresh)
     sent = []
     for number, seconds in zip(asked, after, strict=True):
         try:
@@ -90,17 +97,18 @@ def _one(
             sent.append(number)
     last = time.monotonic()
     try:
-        output, _ = process.communicate(timeout=LIMIT)
+        output = "".join(process.communicate(timeout=LIMIT))
         code: int | None = process.returncode
     except subprocess.TimeoutExpired:
         process.kill()
-        output, code = process.communicate()[0], None
+        output, code = "".join(process.communicate()), None
     seconds = time.monotonic() - last
-    faults = list(_faults(sent, code, seconds, output))
+    slow = slowness()
+    faults = list(_faults(sent, code, seconds / slow, output))
     if right is not None:
         faults += again(folder, right)
     names = tuple(number.name for number in sent)
-    return Outcome(names, tuple(after[: len(sent)]), code, seconds, tuple(faults), output)
+    return Outcome(names, tuple(after[: len(sent)]), code, seconds, slow, tuple(faults), output)
 
 
 def _faults(
@@ -142,6 +150,8 @@ def summary(found: list[Outcome]) -> str:
         if mine:
             middle, last = mine[len(mine) // 2], mine[-1]
             lines.append(f"{name}: {len(mine)}, median {middle:.2f} s, at most {last:.2f} s")
+            quiet = max(o.seconds / o.slowness for o in found if len(o.asked) == times)
+            lines[-1] += f"; at most {quiet:.2f} s by what a quiet machine would take"
     wrong = sum(bool(outcome.faults) for outcome in found)
     return "\n".join([*lines, f"{len(found)} sweeps, {wrong} with a fault"])
 
