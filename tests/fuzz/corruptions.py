@@ -110,13 +110,14 @@ class Case(NamedTuple):
     wrong: str
 
 
-def campaign(count: int, seed: int, first: int = 0) -> Iterator[Case]:
+def campaign(count: int, seed: int, first: int = 0, way: str = "") -> Iterator[Case]:
     """Damage a file and run a command, many times.
 
     Args:
         count: How many times.
         seed: Of all of them.
         first: Number of the first one, to go on.
+        way: Words in the names of the ways that are tried; all of them if empty.
     """
     with tempfile.TemporaryDirectory() as home:
         template = furnish(Path(home) / "template")
@@ -125,7 +126,7 @@ def campaign(count: int, seed: int, first: int = 0) -> Iterator[Case]:
             folder = Path(home) / "work"
             shutil.copytree(template, folder)
             try:
-                yield _case(rng, folder)
+                yield _case(rng, folder, way)
             finally:
                 _remove(folder)
 
@@ -161,10 +162,11 @@ def run(folder: Path, command: list[str]) -> tuple[int | None, str]:
     return process.returncode, "".join(written)
 
 
-def _case(rng: random.Random, folder: Path) -> Case:
+def _case(rng: random.Random, folder: Path, words: str) -> Case:
     kind = rng.choices(list(OF), [4, 3, 1, 1, 1, 1, 2])[0]
     file = rng.choice(_files(folder, kind))
-    ways = [way for way in WAYS if way.fits(file)]
+    fitting = [way for way in WAYS if way.fits(file)]
+    ways = [way for way in fitting if words in way.name] or fitting
     way: Way = rng.choice(ways)
     command = rng.choice(OF[kind])
     way.damage(rng, file)
@@ -245,11 +247,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--way", default="", help="words in the names of the ways to be tried")
     parser.add_argument("--show", action="store_true", help="print every case and its answer")
     asked = parser.parse_args()
     kinds: Counter[str] = Counter()
     codes: Counter[str] = Counter()
-    found = campaign(asked.count, asked.seed, asked.first)
+    found = campaign(asked.count, asked.seed, asked.first, asked.way)
     for number, case in enumerate(found, start=asked.first):
         codes[f"{case.command} {case.code}"] += 1
         kinds[case.wrong] += bool(case.wrong)
