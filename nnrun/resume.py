@@ -7,6 +7,7 @@ budget would have ended.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -157,7 +158,7 @@ def _digest(arrays: Arrays) -> str:
 
 def _records(path: Path) -> list[Path]:
     """List the records at a path."""
-    if path.exists() and not path.is_dir():
+    if os.path.lexists(path) and not path.is_dir():
         return [path]
     if (path / RECORD).is_file():
         return [path / RECORD]

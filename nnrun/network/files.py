@@ -5,6 +5,7 @@ network besides its parameters. This part reads both and makes nothing of the fa
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def find_file(path: Path) -> Path:
     Raises:
         InputError: If there is none or more than one.
     """
-    if path.exists() and not path.is_dir():
+    if os.path.lexists(path) and not path.is_dir():
         return path
     if not path.is_dir():
         rule = f"is not there; looked in {path.absolute().parent}"

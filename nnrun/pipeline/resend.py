@@ -28,6 +28,7 @@ from nnrun.results import SWEEP
 from nnrun.schema import build, plain
 from nnrun.statistics.tabulate import Head, read_heads, records_of
 from nnrun.sweep.describe import describe
+from nnrun.sweep.store import read_record
 from nnrun.tracking.address import require_files_beside
 
 
@@ -80,6 +81,8 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
         raise InputError(Issue("path", folder, "holds no records"))
     if modules is not None:
         admit_modules(modules, [(head.path, head.meta) for head in heads])
+    for head in heads:  # a damaged one is told before anything is sent
+        read_record(head.path)
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)

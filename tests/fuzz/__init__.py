@@ -9,5 +9,10 @@
 - ``judge``: what no line may do.
 - ``known``: lines that once did, with the words that they must be answered with.
 
+``python -m tests.fuzz.corruptions --count 300 --seed 1`` damages a file of a sweep and reads it:
+
+- ``damage``: ways to damage a file: its bytes, what stands in its place, its arrays, its JSON.
+- ``corruptions``: which commands read which file, and what they may not do.
+
 ``python -m tests.fuzz.signals`` and ``.kills`` end sweeps at any moment.
 """

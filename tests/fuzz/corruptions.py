@@ -20,7 +20,7 @@ from typing import NamedTuple
 from tests.forked import SERVER
 from tests.fuzz.damage import WAYS, Way
 from tests.fuzz.judge import TRACEBACK, WARNING
-from tests.fuzz.start import CLEARED, start_in
+from tests.fuzz.start import CLEARED
 
 GRID = ["-m", "lr=0.1,0.2", "budget=200", "seeds=2", "evals=4", "keep_state=true", "report=off"]
 SWEEP = "outputs/sweeps/done"
@@ -134,14 +134,13 @@ def campaign(count: int, seed: int, first: int = 0, way: str = "") -> Iterator[C
 def furnish(folder: Path) -> Path:
     """Make a finished sweep, a run, saved networks and a cache; note the right numbers."""
     folder.mkdir(parents=True)
-    for arguments in (
-        [*GRID, "tracking=off", f"hydra.sweep.dir={SWEEP}"],
-        ["lr=0.1", *QUICK, "seed=5", "hydra.run.dir=outputs/runs/done"],
+    for command in (
+        ["nnrun", *GRID, "tracking=off", f"hydra.sweep.dir={SWEEP}"],
+        ["nnrun", "lr=0.1", *QUICK, "seed=5", "hydra.run.dir=outputs/runs/done"],
+        ["nnrun.model", f"{SWEEP}/0", "--save", "saved.npz"],
+        ["nnrun.model", f"{SWEEP}/0", "--save", "saved.json"],
     ):
-        made = start_in(folder, arguments)
-        assert made.code == 0, made.output
-    for name in ("saved.npz", "saved.json"):
-        code, output = run(folder, ["nnrun.model", f"{SWEEP}/0", "--save", name])
+        code, output = run(folder, command)
         assert code == 0, output
     (folder / "truth").write_text(run(folder, COMMANDS["load"])[1])
     return folder

@@ -154,14 +154,16 @@ def test_an_out_folder_whose_account_cannot_be_read_is_not_written_over(sweep, f
 def test_sync_goes_on_with_the_next_folder(sweep, finished, tmp_path, capsys):
     (sweep / SWEEP).write_text('{"schema": 1, "status": 5}')
     other = shutil.copytree(finished, tmp_path / "other")
-    (other / "1" / "record.npz").write_bytes(b"PK")
+    whole = (other / "1" / "record.npz").read_bytes()
+    place = whole.index(np.float64(0.5).tobytes())
+    (other / "1" / "record.npz").write_bytes(whole[:place] + b"\x01" + whole[place + 1 :])
     assert sync([str(sweep), str(other), str(tmp_path / "none")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert (
         "sweep.json: is not a readable account of a sweep: 'status' is a whole number" in lines[0]
     )
-    assert "record.npz: is not a readable record: its end is missing" in lines[1]
+    assert "record.npz: is not a readable record: Bad CRC-32 for file" in lines[1]
     assert lines[2] == f"error: path={tmp_path / 'none'}: is no folder"
 
 
@@ -266,6 +268,9 @@ def test_a_network_that_contradicts_itself_is_refused(tmp_path, network, changes
 def test_a_network_that_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "net.npz")
     assert "is not a readable network: it is a pipe" in said(read_networks, tmp_path / "net.npz")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    assert "is a link that leads to itself" in said(read_networks, tmp_path / "loop.json")
+    assert "is a link that leads to itself" in said(find_state, str(tmp_path / "loop.json"), {})
 
 
 def test_a_record_without_trials_has_no_network(tmp_path):
