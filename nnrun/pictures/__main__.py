@@ -31,7 +31,7 @@ def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None
     """Draw the trials of a folder's jobs, each into its job's folder or its place under ``out``."""
     records = records_in(folder)
     if modules is not None:
-        admit_modules(modules, ((path, read_record(path).meta) for path in records))
+        admit_modules(modules, [read_record(path).meta for path in records])
     with drawing(f"drawing {len(records)} networks", len(records)) as advance:
         written = []
         for record in records:

@@ -1,5 +1,7 @@
 """A trial to be drawn: what was trained, from which seed, and what came of it."""
 
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +24,10 @@ from nnrun.validate import read
 
 MOST_NOTED = 2**20
 """Bytes of a configuration that are read."""
+
+
+OWN = re.compile(r"<class '([^']+)'>")
+"""How a record names the class of a user's own component."""
 
 
 class Plain(yaml.SafeLoader):
@@ -144,18 +150,36 @@ def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
     raise InputError(Issue("setting", meta["setting"], rule, hint))
 
 
-def admit_modules(modules: Path, records: Iterable[tuple[Path, Mapping[str, Any]]]) -> None:
+def own_components(metas: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List the users' own components that records were trained with, as MODULE.CLASS."""
+    told = [meta.get("sources") for meta in metas]
+    kinds = {kind for one in told if isinstance(one, Mapping) for kind in one.get("own") or ()}
+    found = (OWN.fullmatch(str(kind)) for kind in kinds)
+    return sorted(match[1] for match in found if match)
+
+
+def admit_modules(modules: Path, metas: Iterable[Mapping[str, Any]]) -> None:
     """Import from a folder the modules that records need.
 
     Args:
         modules: The folder, which the user names.
-        records: The path and the meta of each.
+        metas: Of the records.
 
     Raises:
         InputError: As from `nnrun.custom.admit`.
     """
-    for path, meta in records:
-        custom.admit(modules, _noted(path.parent), meta.get("config"), meta.get("network"))
+    custom.admit(modules, {custom.TARGET: own_components(metas)})
+
+
+def not_imported(metas: Iterable[Mapping[str, Any]]) -> str:
+    """Say in a sentence which components are left out, and how to have them; empty if none are."""
+    names = [name for name in own_components(metas) if name.rpartition(".")[0] not in sys.modules]
+    if not names:
+        return ""
+    return (
+        f"Networks with {listed(names, 5)} are left out: a record may be a stranger's, so its "
+        "modules are not imported. --modules FOLDER, where they are, has them imported."
+    )
 
 
 def _require_same_data(setting: Setting, meta: Mapping[str, Any]) -> None:

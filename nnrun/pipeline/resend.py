@@ -19,7 +19,7 @@ from nnrun.files.atomic import write_text
 from nnrun.files.lock import alone_in, being_written
 from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
-from nnrun.pictures.subject import admit_modules
+from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
@@ -79,8 +79,11 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     found = results.load(folder)
     if not heads:
         raise InputError(Issue("path", folder, "holds no records"))
+    metas = [head.meta for head in heads]
     if modules is not None:
-        admit_modules(modules, [(head.path, head.meta) for head in heads])
+        admit_modules(modules, metas)
+    if left_out := not_imported(metas):
+        terminal.say_apart(f"note: {left_out}")
     for head in heads:  # a damaged one is told before anything is sent
         read_record(head.path)
     told = facts.get("tracking") or {}

@@ -15,7 +15,7 @@ from nnrun.files.atomic import together, write_text
 from nnrun.files.lock import alone_in
 from nnrun.files.sweep import read_sweep
 from nnrun.network.files import RECORD
-from nnrun.pictures.subject import admit_modules
+from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.places import new_folder, shipped_template, study_template
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
@@ -130,8 +130,9 @@ def rebuild(
     template = None if choices.study is None else _template(choices.study)
     say("reading records")
     sources = read_sources(paths, notes)
+    metas = [head.meta for source in sources for head in source.heads]
     if modules is not None:
-        admit_modules(modules, [(head.path, head.meta) for s in sources for head in s.heads])
+        admit_modules(modules, metas)
     folder = _folder(sources, out)
     heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
     facts = _chosen(_facts(sources, heads, folder or REPORTS, notes), choices)
@@ -157,7 +158,8 @@ def rebuild(
         records = records_of(head for _, head in named)
         template = template or shipped_template(facts.get("study"))
         done = _written(findings, facts, folder, records, template, say)
-    return done if template or not facts.get("study") else _without_page(done, facts["study"])
+    left_out = [text for text in (not_imported(metas), _unfilled(facts, template)) if text]
+    return replace(done, notes=[*done.notes, *left_out])
 
 
 def _template(name: str) -> Path:
@@ -166,13 +168,15 @@ def _template(name: str) -> Path:
     return study_template(name)
 
 
-def _without_page(done: Rebuilt, study: object) -> Rebuilt:
-    """Say that a record may not choose which file is filled and written."""
-    note = (
+def _unfilled(facts: Mapping[str, Any], template: Path | None) -> str:
+    """Say that a record may not choose which file is filled and written; empty if it did not."""
+    study = facts.get("study")
+    if template or not study:
+        return ""
+    return (
         f"The study's page is left out: {study} is named by the records alone, which may be a "
         f"stranger's. study={study} fills it."
     )
-    return replace(done, notes=[*done.notes, note])
 
 
 def _facts(

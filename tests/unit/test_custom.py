@@ -20,6 +20,7 @@ from nnrun.network.initializers import Initializer
 from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
 from nnrun.network.schedules import Schedule
+from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.problem.generators import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.problem.terms import Terms
@@ -304,6 +305,21 @@ def test_mlflows_own_commands_take_the_folder_from_the_environment(network, monk
     monkeypatch.setenv("NNRUN_MODULES", "mine")
     frame = pd.DataFrame({"x": [2.0], "y": [1.0]})
     assert _load_pyfunc(str(network)).predict(frame)["label"].tolist() == [9.0]
+
+
+def test_what_a_record_needs_is_told_until_it_is_imported(network):
+    metas = [
+        {"sources": {"own": {"<class 'threefold_of_mine.Threefold'>": "0" * 64}}},
+        {"sources": {"own": ["nothing", 3]}},
+        {"sources": None},
+        {},
+    ]
+    assert not_imported(metas) == (
+        "Networks with threefold_of_mine.Threefold are left out: a record may be a stranger's, so "
+        "its modules are not imported. --modules FOLDER, where they are, has them imported."
+    )
+    admit_modules(Path("mine"), metas)
+    assert not_imported(metas) == ""
 
 
 def test_only_modules_that_stand_in_the_folder_are_imported(network, capsys):
