@@ -14,6 +14,7 @@ from pandas.api.types import (
     is_numeric_dtype,
     is_string_dtype,
 )
+from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
 from nnrun.files.reading import Damaged, opened, reading
@@ -31,6 +32,9 @@ MARKDOWN = "report.md"
 FIGURES = "figures"
 INDEX = "index.html"
 
+
+LEAST_ROWS, ROWS_A_BYTE = 1_000_000, 100
+"""Rows that any table may have, and how many more for each of its bytes."""
 
 Columns = Mapping[str, Callable[[Any], bool] | None]
 """The columns of a table, each with what tells whether values are of its type; None for any."""
@@ -157,9 +161,23 @@ def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFra
     return table
 
 
+def _require_moderate(file: IO[bytes]) -> None:
+    """Check that a table does not claim more rows than its bytes may hold, all alike or empty.
+
+    Raises:
+        Damaged: If it does.
+    """
+    size = file.seek(0, 2)
+    rows = ParquetFile(file).metadata.num_rows
+    if rows > LEAST_ROWS + ROWS_A_BYTE * size:
+        raise Damaged(f"it claims {rows:,} rows in {size:,} bytes")
+    file.seek(0)
+
+
 def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
     try:
         if ending == ".parquet":
+            _require_moderate(file)
             return pd.read_parquet(file, page_checksum_verification=True)
         # An id such as 1234567890 is a name, a value may be the word null, and only a lone
         # setting's label can be empty.
@@ -170,6 +188,8 @@ def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
             str(name): found[name].map(from_cell) for name in found.select_dtypes(exclude="number")
         }
         return found.assign(**texts).rename(columns=from_cell)
+    except Damaged:
+        raise
     except Exception as error:  # whatever pandas and pyarrow make of a damaged file
         if isinstance(error, OSError) and error.errno is not None:
             raise

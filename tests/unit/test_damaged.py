@@ -109,6 +109,12 @@ def test_a_flipped_bit_of_a_table_is_seen(sweep):
     assert "is not a readable table" in said(nnrun.load, sweep)
 
 
+def test_a_table_is_not_unfolded_on_its_word(sweep):
+    pd.DataFrame({"seed": np.zeros(3_000_000, np.int8)}).to_parquet(sweep / TRIALS)
+    size = (sweep / TRIALS).stat().st_size
+    assert f"it claims 3,000,000 rows in {size:,} bytes" in said(nnrun.load, sweep)
+
+
 def test_an_account_that_says_less_than_results_need_is_not_loaded(sweep):
     facts = json.loads((sweep / SWEEP).read_text())
     del facts["varying"]
