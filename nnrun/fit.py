@@ -1,6 +1,6 @@
 """The rules that span several groups of a configuration, and what they leave open."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.evaluations import n_evaluations
 from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
+from nnrun.network.mlp import fans
 from nnrun.network.optimizers import Rprop
 from nnrun.network.saved import Saved
 from nnrun.network.schedules import Constant
@@ -134,6 +135,12 @@ def _features(s: Setting, bare: Problem) -> FeatureSet:
 
 
 def _continued(s: Setting, saved: SavedState) -> Iterator[Issue]:
+    held = tuple(layer.weights.shape[1:] for layer in saved.params)
+    wanted = fans(len(s.problem.inputs), s.sizes, s.network.shortcut)
+    if held != wanted:
+        rule = f"holds layers of the shapes {_shapes(held)}, and this network has {_shapes(wanted)}"
+        yield Issue("continue_from", s.continue_from, rule, "its record is damaged: train it again")
+        return
     if s.budget // s.batch_size * s.batch_size <= saved.seen:
         rule = f"must exceed the {saved.seen} samples of the run that is continued"
         yield Issue("budget", s.budget, rule, "the budget counts those, too")
@@ -151,6 +158,10 @@ def _continued(s: Setting, saved: SavedState) -> Iterator[Issue]:
         rule = "depends on the whole budget, which was another when training began"
         hint = "train with the final budget at once, or under a schedule that does not"
         yield Issue("schedule.name", s.schedule.name, rule, hint)
+
+
+def _shapes(layers: Iterable[tuple[int, ...]]) -> str:
+    return ", ".join(" x ".join(map(str, shape)) for shape in layers)
 
 
 def _pool(s: Setting, problem: Problem) -> Iterator[Issue]:

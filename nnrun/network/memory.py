@@ -53,6 +53,9 @@ def restored(template: Any, leaves: Sequence[Array]) -> Any:
             return None
         if not isinstance(part, tuple):
             leaf = left.pop()
+            if isinstance(part, np.ndarray) and leaf.shape != part.shape:
+                wanted = f"in the optimizer's state, where {part.shape} must be"
+                raise ValueError(f"a saved array has the shape {leaf.shape} {wanted}")
             shared = not isinstance(part, np.ndarray) and (leaf == leaf.flat[0]).all()
             return type(part)(leaf.flat[0]) if shared else leaf
         parts = [rebuilt(p) for p in part]

@@ -17,6 +17,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
+
 from nnrun.config import CacheUse, Setting
 from nnrun.errors import refused
 from nnrun.files.reading import Damaged
@@ -114,7 +116,7 @@ class Cache:
         with self._counted():
             for entry in self._entries(place):
                 here = sorted(seed for seed in wanted if seed in entry.seeds)
-                if here and (block := self._read(entry, engine, about)) is not None:
+                if here and (block := self._read(entry, engine, about, setting)) is not None:
                     parts.append(block.taken(here))
                     wanted.difference_update(here)
         return joined(parts) if parts else None
@@ -148,9 +150,12 @@ class Cache:
     def _complain(self, what: str, error: OSError) -> None:
         self._refused.setdefault(what, refused(error))
 
-    def _read(self, entry: Entry, engine: str, about: str) -> Block | None:
+    def _read(self, entry: Entry, engine: str, about: str, setting: Setting) -> Block | None:
         try:
-            return read_block(entry, engine, about)
+            block = read_block(entry, engine, about)
+            if not np.array_equal(block.curves.samples, setting.grid):
+                raise Damaged("its evaluations are not the setting's")
+            return block
         except FileNotFoundError:  # pruned meanwhile
             return None
         except Damaged:

@@ -38,6 +38,28 @@ def saved(setting, folder, engine):
     return write_record(Record.of(meta, block, outcomes(block.curves, setting.target)), folder)
 
 
+def respoiled(path, **arrays):
+    """Give a record other arrays."""
+    with np.load(path) as found:
+        content = {**found, **{name.replace("__", "/"): a for name, a in arrays.items()}}
+    np.savez(path, **content)
+
+
+@pytest.mark.parametrize("engine", ["lanes", "reference"])
+def test_a_state_of_another_shape_is_never_gone_on_with(tmp_path, engine):
+    setting = make_setting(keep_state=True, optimizer=OPTIMIZERS["momentum"]())
+    path = saved(setting, tmp_path / "run", engine)
+    longer = replace(setting, budget=800, continue_from=str(tmp_path / "run"))
+    with np.load(path) as found:
+        weights, memory = found["params/0/weights"], found["memory/0"]
+    respoiled(path, params__0__weights=np.ones((len(SEEDS), 9, 2)))
+    with pytest.raises(InputError, match="holds layers of the shapes 9 x 2, 2 x 1, 1 x 1, and thi"):
+        fitted(longer)
+    respoiled(path, params__0__weights=weights, memory__0=memory[:, :-1])
+    with pytest.raises(ValueError, match="the optimizer's"):
+        run(stack_of(fitted(longer)), engine)
+
+
 def assert_goes_on(setting, folder, engine):
     setting = replace(setting, keep_state=True)
     path = saved(setting, folder, engine)

@@ -82,6 +82,8 @@ class LanesEngine:
         penalty = _penalty(stack)
         hyper = _columns(stack.optimizer, memory.fields, self._n_trials)
         self._work = np.empty(work_rows(tuple(self._sizes), rows.shape[1]) * LANES)
+        if start.seen:
+            _require_memory(memory, rows.shape[1], start.memory)
         blocks = []
         for first in range(0, self._n_trials, LANES):
             trials = np.minimum(np.arange(first, first + LANES), self._n_trials - 1)
@@ -198,6 +200,18 @@ def _columns(entry: Any, names: tuple[str, ...], n_trials: int) -> Array:
     """Return fields of a stacked entry for each trial, shape (field, trial)."""
     columns = [np.broadcast_to(np.ravel(getattr(entry, name)), n_trials) for name in names]
     return np.array(columns, dtype=np.float64).reshape(len(names), n_trials)
+
+
+def _require_memory(memory: Memory, n_params: int, saved: tuple[Array, ...]) -> None:
+    """Check that a saved state is what the kernel reads: it looks at no lengths.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    wanted = memory.slots * n_params + memory.powers
+    held = [array.shape[1:] for array in saved]
+    if held != [(wanted,)]:
+        raise ValueError(f"the saved state has arrays of {held}, and the optimizer's has {wanted}")
 
 
 def _fresh(memory: Memory, n_params: int) -> Array:
