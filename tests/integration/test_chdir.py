@@ -5,7 +5,7 @@ import pytest
 
 import nnrun as package
 from tests.fuzz.folder import furnish
-from tests.fuzz.start import start_in
+from tests.fuzz.start import Line, start_in
 
 QUICK = ["budget=300", "seeds=2", "evals=6", "tracking=off", "report=off"]
 CHANGE = "hydra.job.chdir=true"
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 def folders_of(folder, *arguments):
     before = set(folder.glob("outputs/*/*/"))
-    ended = start_in(folder, arguments)
+    ended = start_in(folder, Line("nnrun", arguments))
     assert ended.code == 0, ended.output
     (made,) = {path for path in folder.glob("outputs/*/*/") if path.parent.name != "cache"} - before
     return made
@@ -54,14 +54,14 @@ def test_a_page_of_a_study_is_found_there(folder):
     ids=" ".join,
 )
 def test_a_plan_is_shown_and_leaves_nothing(folder, mode):
-    ended = start_in(folder, [*mode, *QUICK, CHANGE, "plan_only=true", "cache=off"])
+    ended = start_in(folder, Line("nnrun", (*mode, *QUICK, CHANGE, "plan_only=true", "cache=off")))
     assert ended.code == 0
     assert "1 setting × 2 seeds = 2 trials of 300 samples" in ended.output
     assert ended.left == ()
 
 
 def test_bad_input_is_refused_and_leaves_nothing(folder):
-    ended = start_in(folder, [*QUICK, CHANGE, "continue_from=nope"])
+    ended = start_in(folder, Line("nnrun", (*QUICK, CHANGE, "continue_from=nope")))
     assert ended.code == 2
     assert "continue_from=nope: does not exist" in ended.output
     assert ended.left == ()
