@@ -72,8 +72,9 @@ def test_a_report_is_alone_in_its_folder_too(sweep, monkeypatch):
 
 def test_sync_leaves_what_is_being_written_to_who_does(sweep, capsys, monkeypatch):
     monkeypatch.chdir(sweep.parent)
-    told = '{"status": "complete", "tracking": {"error": "the store was away"}}'
-    (sweep / "sweep.json").write_text(told)
+    lacking = {"uri": "sqlite:///m.db", "error": "the store was away", "sweep": None}
+    facts = {**facts_in(sweep), "status": "complete", "tracking": lacking}
+    (sweep / "sweep.json").write_text(json.dumps(facts))
     with alone_in(sweep):
         assert sync(["running"]) == 2
         assert capsys.readouterr().err == f"error: path=running: {BUSY}\n"
@@ -84,7 +85,7 @@ def test_sync_leaves_what_is_being_written_to_who_does(sweep, capsys, monkeypatc
 
 def test_sync_is_alone_while_it_sends(sweep, monkeypatch):
     seen = []
-    monkeypatch.setattr(resending, "_send", lambda folder, _: seen.append(being_written(folder)))
+    monkeypatch.setattr(resending, "_send", lambda folder, *_: seen.append(being_written(folder)))
     resending.resend(sweep)
     assert seen == [True]
 
