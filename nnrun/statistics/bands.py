@@ -82,19 +82,25 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
         >>> found.quartiles[1, :, 0], found.quartiles[2, :, 0]
         (array([ 2.,  3., inf]), array([0.5, 1. , 2. ]))
     """
-    values = np.array([np.transpose(metrics[name]) for name in METRICS], dtype=np.float64)
-    lost = np.isnan(values)
-    failure = np.array(list(FAILURE.values()))[:, None, None]
-    n_metrics, n_evals, n = values.shape
-    runs = np.sort(np.where(lost, failure, values), axis=2).ravel()
-    first, counts = np.arange(0, runs.size, n), np.full(n_metrics * n_evals, n)
-    quartiles = [sorted_quantiles(runs, first, counts, q) for q in QUARTILES.values()]
+    quartiles, measured, traces = [], [], []
+    for name in METRICS:  # one at a time: of 100,000 trials each takes a hundred megabytes
+        values = np.asarray(metrics[name], dtype=np.float64)
+        traces.append(values[:TRACES].copy())
+        runs = np.array(values.T, order="C")
+        lost = np.isnan(runs)
+        measured.append(bool((~lost).any()))
+        runs[lost] = FAILURE[name]
+        runs.sort(axis=1)
+        n_evals, n = runs.shape
+        first, counts = np.arange(0, runs.size, n), np.full(n_evals, n)
+        flat = runs.ravel()
+        quartiles.append([sorted_quantiles(flat, first, counts, q) for q in QUARTILES.values()])
     return SettingBands(
         samples=np.asarray(samples, dtype=np.int64),
-        quartiles=np.stack([q.reshape(n_metrics, n_evals) for q in quartiles], axis=1),
+        quartiles=np.array(quartiles),
         n=n,
-        measured=tuple(bool((~one).any()) for one in lost),
-        traces=values[..., :TRACES].transpose(0, 2, 1).copy(),
+        measured=tuple(measured),
+        traces=np.array(traces),
     )
 
 

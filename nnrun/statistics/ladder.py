@@ -1,6 +1,6 @@
 """Times to many targets at once, from easy to hard: the target ladder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,9 @@ def _loss(i: int) -> float:
     """The value 10 ** (-i / 10), with the digits its name shows."""
     return float(f"{10 ** (-i / 10):.3g}")
 
+
+TOGETHER = 1_000_000
+"""Most evaluations that are searched at once: some ten arrays of so many are held."""
 
 RUNGS: tuple[Rung, ...] = (
     *(Rung(RISING, value) for value in (0.9, 0.95, 0.99, 1.0)),
@@ -79,8 +82,11 @@ def ladder_times(samples: ArrayLike, metrics: Mapping[str, ArrayLike], hold: int
             rungs = [i for i, rung in enumerate(RUNGS) if rung.metric == metric]
             sign = 1.0 if metric == RISING else -1.0
             goals = sign * np.array([RUNGS[i].value for i in rungs])
-            values = sign * np.asarray(metrics[metric], dtype=np.float64)
-            times[:, rungs] = _times(grid, values, goals, hold)
+            values = np.asarray(metrics[metric], dtype=np.float64)
+            for some in _pieces(*values.shape):
+                times[some, rungs[0] : rungs[-1] + 1] = _times(
+                    grid, sign * values[some], goals, hold
+                )
     return times
 
 
@@ -151,6 +157,12 @@ def align(trials: pd.DataFrame, parts: Sequence[SettingLadder]) -> pd.DataFrame:
         times = np.concatenate([part.times for part in parts])
         values[place >= 0] = times[place[place >= 0]]
     return pd.DataFrame(values, index=trials.index, columns=list(NAMES))
+
+
+def _pieces(n_trials: int, n_evals: int) -> Iterator[slice]:
+    """Cut the trials into pieces of ``TOGETHER`` evaluations at most, or of one trial."""
+    step = max(1, TOGETHER // max(1, n_evals))
+    return (slice(start, start + step) for start in range(0, n_trials, step))
 
 
 def _times(grid: Floats, values: Floats, goals: Floats, hold: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.statistics.distributions import t_quantile
-from nnrun.statistics.resampling import percentile, seed_weights
+from nnrun.statistics.resampling import fitting, percentile, resampled_means
 from nnrun.statistics.swaps import swap_test
 
 Floats = NDArray[np.float64]
@@ -149,10 +149,9 @@ def _apart(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 def _drawn(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Log ratios and differences of all resamples, shape (resamples, contrast) each."""
     n, contrasts, blocks = a.shape
-    weights = seed_weights(n)
-    ratio, difference = np.zeros((2, len(weights), contrasts))
+    ratio, difference = np.zeros((2, fitting(n), contrasts))
     for block in range(blocks):
-        x, y = weights @ a[:, :, block], weights @ b[:, :, block]
+        x, y = resampled_means(a[:, :, block]), resampled_means(b[:, :, block])
         difference += x - y
         ratio += np.log(np.divide(x, y, out=x))
     return ratio / blocks, difference / blocks

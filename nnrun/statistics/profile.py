@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.statistics.ladder import RISING, RUNGS, rung_name
-from nnrun.statistics.resampling import seed_weights
+from nnrun.statistics.resampling import resampled_means
 from nnrun.statistics.survival import common_budget, trained
 
 Floats = NDArray[np.float64]
@@ -110,7 +110,7 @@ def _one(setting: str, times: Floats, grid: Floats) -> pd.DataFrame:
     solved = np.stack([(times <= samples).mean(axis=1) for samples in grid], axis=1)
     low = high = np.full(len(grid), np.nan)
     if len(times) > 1:
-        low, high = np.quantile(seed_weights(len(times)) @ solved, (0.025, 0.975), axis=0)
+        low, high = np.quantile(resampled_means(solved), (0.025, 0.975), axis=0)
     columns = {"samples": grid, "share": solved.mean(axis=0), "low": low, "high": high}
     table = pd.DataFrame(columns)
     table.insert(0, "setting", setting)

@@ -4,6 +4,7 @@ A statistic that is a function of means over seeds is resampled as one matrix pr
 of `seed_weights` times the values of the seeds, for any number of settings at once.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -16,7 +17,8 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 10_000
 MOST_WEIGHTS = 20_000_000
-"""Most entries of a matrix of weights (160 MB): more than 2,000 seeds get fewer resamples."""
+"""Most entries of a matrix of weights that is held (160 MB): more than 2,000 seeds get fewer
+resamples, and more than 20,000 theirs piece by piece."""
 
 _STREAM = 6_1987
 _NORMAL = NormalDist()
@@ -43,17 +45,44 @@ def seed_weights(n: int, resamples: int = RESAMPLES) -> Floats:
         >>> seed_weights(4).shape
         (10000, 4)
     """
-    rows = fitting(n, resamples)
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([_STREAM, n])))
-    weights = np.empty((rows, n))
-    step = max(1, 2_000_000 // n)
-    for start in range(0, rows, step):
-        part = weights[start : start + step]
-        drawn = rng.integers(n, size=part.shape) + n * np.arange(len(part))[:, None]
-        part[:] = np.bincount(drawn.ravel(), minlength=part.size).reshape(part.shape)
-    weights /= n
+    weights = np.empty((fitting(n, resamples), n))
+    start = 0
+    for part in _weights(n, len(weights)):
+        weights[start : start + len(part)] = part
+        start += len(part)
     weights.flags.writeable = False
     return weights
+
+
+def resampled_means(values: Floats) -> Floats:
+    """Take the means of resampled seeds: ``seed_weights`` times the values, in whatever memory.
+
+    Args:
+        values: Shape (n, k), the seeds first.
+
+    Returns:
+        Shape (resamples, k).
+
+    Example:
+        >>> resampled_means(np.array([[1.0], [3.0]])).mean().round(1)
+        np.float64(2.0)
+    """
+    n = len(values)
+    rows = fitting(n)
+    if rows * n <= MOST_WEIGHTS:
+        return seed_weights(n) @ values
+    return np.concatenate([part @ values for part in _weights(n, rows)])
+
+
+def _weights(n: int, rows: int) -> Iterator[Floats]:
+    """Yield the rows of the weights, some at a time."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([_STREAM, n])))
+    step = max(1, 2_000_000 // n)
+    for start in range(0, rows, step):
+        shape = min(step, rows - start), n
+        drawn = rng.integers(n, size=shape) + n * np.arange(shape[0])[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=shape[0] * n).reshape(shape)
+        yield counts / n
 
 
 def fitting(n: int, resamples: int = RESAMPLES) -> int:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.profile import rungs_used
-from nnrun.statistics.resampling import percentile, seed_weights
+from nnrun.statistics.resampling import percentile, resampled_means
 from nnrun.statistics.survival import censored, common_budget
 from nnrun.statistics.targets import targets
 
@@ -111,8 +111,7 @@ def restricted_ratios(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
     ratio = a.mean(axis=0) / b.mean(axis=0)
     if len(a) < 2:
         return ratio, np.full_like(ratio, np.nan), np.full_like(ratio, np.nan)
-    weights = seed_weights(len(a))
-    drawn = np.log((weights @ a) / (weights @ b))
+    drawn = np.log(resampled_means(a) / resampled_means(b))
     low, high = percentile(drawn, len(a))
     return ratio, np.exp(low), np.exp(high)
 

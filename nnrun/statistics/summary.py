@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nnrun.statistics.bands import LOSSES
 from nnrun.statistics.middle import interquartile_means
 from nnrun.statistics.quantiles import group_quantiles
-from nnrun.statistics.resampling import bca, leave_one_out_means, seed_weights
+from nnrun.statistics.resampling import bca, leave_one_out_means, resampled_means
 from nnrun.statistics.running_time import running_time_of
 from nnrun.statistics.survival import (
     censored,
@@ -178,7 +178,7 @@ def _bounded_means(values: Floats) -> Floats:
     means, left_out = values.mean(axis=0), leave_one_out_means(values)
     drawn: Floats | None = None
     if seeds > 1:
-        drawn = (seed_weights(seeds) @ values.reshape(seeds, -1)).reshape(-1, settings, 2)
+        drawn = resampled_means(values.reshape(seeds, -1)).reshape(-1, settings, 2)
     out = []
     for mean in (_restricted, _running):
         low = high = np.full(settings, np.nan)

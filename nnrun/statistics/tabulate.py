@@ -24,6 +24,7 @@ from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import (
     CURVES_SCHEMA,
     METRICS,
+    ROW_GROUP,
     SettingTrials,
     TrialRows,
     assemble,
@@ -32,9 +33,6 @@ from nnrun.sweep.tables import (
     trial_rows,
     write_parquet,
 )
-
-ROW_GROUP = 200_000
-"""Rows of curves that are held before they are written together."""
 
 
 class Head(NamedTuple):
@@ -116,7 +114,7 @@ def tabulate(
                 one = curves_of(trials)
                 bands[one.setting] = setting_bands(one.samples, one.metrics)
                 rungs.append(setting_ladder(one, trials.meta["task"], hold[one.setting], common))
-            yield curve_rows(trials)
+            yield from curve_rows(trials)
 
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
@@ -133,7 +131,11 @@ def curves_of(trials: SettingTrials) -> SettingCurves:
     seeds = trials.seeds[trials.trained]
     order = np.argsort(seeds)
     samples, *metrics = trials.curves
-    ordered = {name: values[order] for name, values in zip(METRICS, metrics, strict=True)}
+    sorted_already = np.array_equal(order, np.arange(len(order)))
+    ordered = {
+        name: values if sorted_already else values[order]
+        for name, values in zip(METRICS, metrics, strict=True)
+    }
     return SettingCurves(str(trials.meta["setting"]), seeds[order], samples, ordered)
 
 

@@ -49,7 +49,9 @@ class Block:
         )
 
     def taken(self, seeds: Collection[int]) -> Self:
-        """Return the trials of these seeds, in their order."""
+        """Return the trials of these seeds, in their order; itself if it is just these."""
+        if len(seeds) == len(self.seeds) and np.array_equal(self.seeds, list(seeds)):
+            return self
         row = {int(seed): i for i, seed in enumerate(self.seeds)}
         take = np.array([row[seed] for seed in seeds], dtype=np.intp)
         return type(self)(

@@ -67,7 +67,8 @@ class Gathered:
             self.keep()
         for key in done:
             del self._left[key]
-            yield key, joined(self._blocks.pop(key))
+            # in the order of their seeds, in which the record has them
+            yield key, joined(sorted(self._blocks.pop(key), key=lambda block: block.seeds[0]))
 
     def fail(self, failure: Failure) -> Iterator[tuple[str, Failure]]:
         """Give a setting up, once."""

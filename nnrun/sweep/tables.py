@@ -17,6 +17,9 @@ from nnrun.training.convergence import Outcomes, Status
 from nnrun.training.trainer import Curves
 
 METRICS = Curves._fields[1:]
+ROW_GROUP = 200_000
+"""Rows of curves that are held before they are written together."""
+
 CURVES_SCHEMA = pa.schema(
     [("setting", pa.string()), ("seed", pa.int64()), ("samples", pa.int64())]
     + [(metric, pa.float64()) for metric in METRICS]
@@ -73,8 +76,7 @@ def setting_trials(records: Sequence[Record]) -> SettingTrials:
     keep = _one_a_seed(seeds, trained)
     kept = keep[trained[keep]]
     metrics = (
-        np.concatenate([_padded(getattr(r.curves, m), len(grid)) for r in records])[kept]
-        for m in METRICS
+        _rows([_padded(getattr(r.curves, m), len(grid)) for r in records], kept) for m in METRICS
     )
     fates = zip(*(record.outcomes for record in records), strict=True)
     return SettingTrials(
@@ -86,6 +88,13 @@ def setting_trials(records: Sequence[Record]) -> SettingTrials:
         ns_per_sample=np.concatenate([record.ns_per_sample for record in records])[keep],
         horizon=int(records[0].meta["samples"]),
     )
+
+
+def _rows(parts: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Take rows of parts put together: of one part, all in their order, that part itself."""
+    if len(parts) == 1 and np.array_equal(rows, np.arange(len(parts[0]))):
+        return parts[0]
+    return np.concatenate(parts)[rows]
 
 
 def _one_a_seed(
@@ -155,16 +164,29 @@ def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFra
     return pd.DataFrame(table)
 
 
-def curve_rows(trials: SettingTrials) -> pa.Table:
-    """Make one setting's part of the curves table; NaN becomes null."""
+def curve_rows(trials: SettingTrials) -> Iterator[pa.Table]:
+    """Make one setting's part of the curves table, some trials at a time; NaN becomes null."""
     samples, *metrics = trials.curves
     seeds = trials.seeds[trials.trained]
+    step = max(1, ROW_GROUP // max(1, len(samples)))
+    for start in range(0, max(1, len(seeds)), step):
+        some = slice(start, start + step)
+        yield _curve_rows(trials, seeds[some], samples, [metric[some] for metric in metrics])
+
+
+def _curve_rows(
+    trials: SettingTrials,
+    seeds: npt.NDArray[np.int64],
+    samples: npt.NDArray[np.int64],
+    metrics: Sequence[npt.NDArray[np.float64]],
+) -> pa.Table:
     n = len(seeds) * len(samples)
     columns = [
         pa.repeat(str(trials.meta["setting"]), n),
         pa.array(np.repeat(seeds, len(samples))),
         pa.array(np.tile(samples, len(seeds))),
-        *(pa.array(metric.ravel(), from_pandas=True) for metric in metrics),
+        # flattened: a piece that waits to be written holds no record
+        *(pa.array(metric.flatten(), from_pandas=True) for metric in metrics),
     ]
     return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
 
@@ -176,7 +198,7 @@ def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.Data
 
 def curves_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
     """Make the curves table: columns as ``nnrun.results.Results.curves`` says."""
-    parts = [curve_rows(trials) for trials in _in_order(records, facts)]
+    parts = [part for trials in _in_order(records, facts) for part in curve_rows(trials)]
     return pa.concat_tables(parts).to_pandas()
 
 

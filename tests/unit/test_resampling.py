@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
+from nnrun.statistics import resampling
 from nnrun.statistics.distributions import chi_square_tail, t_quantile
 from nnrun.statistics.resampling import (
     MOST_WEIGHTS,
     RESAMPLES,
     bca,
     leave_one_out_means,
+    resampled_means,
     seed_weights,
 )
 
@@ -147,3 +149,15 @@ def test_t_quantile_refuses_what_it_cannot_find():
 def test_chi_square_tail_agrees_with_scipy():
     for x in (0.0, 0.3, 3.84, 40.0):
         assert chi_square_tail(x) == pytest.approx(stats.chi2.sf(x, 1), rel=1e-9)
+
+
+def test_means_of_many_seeds_are_those_of_their_weights_piece_by_piece(monkeypatch):
+    values = np.random.default_rng(5).lognormal(size=(700, 3))
+    whole = resampled_means(values)
+    np.testing.assert_array_equal(whole, seed_weights(700) @ values)
+    monkeypatch.setattr(resampling, "MOST_WEIGHTS", 1_000)
+    monkeypatch.setattr(resampling, "seed_weights", None)  # a matrix that would not fit
+    pieces = resampled_means(values)
+    assert pieces.shape == (1_000, 3)
+    # the same draws in the same order
+    np.testing.assert_allclose(pieces, whole[:1_000], rtol=1e-12)
