@@ -33,6 +33,9 @@ GRACE = 1.5
 """Seconds after which a command is ended that nothing was being saved in, and that goes on: a
 library has taken the exception for one of its own."""
 
+RENEWED = 0.5
+"""Seconds after which a signal raises once more where nothing is saved: callbacks swallow it."""
+
 WORDS = "interrupted: ended at once; the same command goes on"
 
 
@@ -63,7 +66,7 @@ class Interrupt:
         self.number: int | None = None
         self._whole = whole
         self._second: int | None = None
-        self._watched = False
+        self._watched = self._renewed = False
         self._since = self._quiet = 0.0
         self._held = self._open = 0
 
@@ -107,6 +110,11 @@ class Interrupt:
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal: the first is noted, and raises where nothing is being saved."""
+        if self._renewed:
+            self._renewed = False
+            if self._open:
+                self.check()
+            return
         if self.number is not None:
             self._again(number)
             return
@@ -137,11 +145,16 @@ class Interrupt:
 
     def _watching(self, reader: int) -> None:
         """End the process after a second signal, or where the first was not heeded in time."""
+        own, due = 0, self._since + RENEWED
         while True:
             if select([reader], [], [], 0.05)[0]:
                 ends = [number for number in os.read(reader, 64) if number in ENDING]
+                ends, own = ends[own:], max(0, own - len(ends))
                 self._second = ends[-1] if ends else self._second
             now, number = monotonic(), self._second or self.number
+            if self._open and self.number and now > due:
+                own, due, self._renewed = own + 1, now + RENEWED, True
+                os.kill(os.getpid(), self.number)
             idle = not self._held and now > max(self._since, self._quiet) + GRACE
             if number and (idle or (self._second and now > self._since + ECHO)):
                 end_at_once(number)

@@ -114,6 +114,19 @@ def main():
         threading.Timer(0.1, lambda: end(signal.{name})).start()
         hashlib.pbkdf2_hmac("sha512", b"a", b"b", 10**8)  # no handler of Python's runs in here
 """
+WITHIN = """
+from contextlib import suppress
+def main():
+    with interrupts_held() as interrupt:
+        with suppress(KeyboardInterrupt), interrupt.let_through():
+            try:
+                end(signal.{name})
+                time.sleep(9)
+            except BaseException:
+                time.sleep(9)
+        print("saved")
+        return 0
+"""
 TURNED = """
 def main():
     try:
@@ -138,22 +151,23 @@ def main():
 
 def awaited(process):
     try:
-        return process.communicate(timeout=30)[1]
+        return process.communicate(timeout=30)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
 
 
-@pytest.mark.parametrize("body", [SWALLOWED, IN_A_CALLBACK, IN_C, TURNED, AT_EXIT, TWICE])
+@pytest.mark.parametrize("body", [SWALLOWED, IN_A_CALLBACK, IN_C, WITHIN, TURNED, AT_EXIT, TWICE])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_wherever_a_signal_falls_the_process_ends(tmp_path, body, name):
     process = SERVER.start(cwd=tmp_path, code=ENDING.format(body=body.format(name=name)))
     began = time.monotonic()
-    err = awaited(process)
+    out, err = awaited(process)
     number = getattr(signal, name)
     expected = {NUMBERS[number], -number} if body is AT_EXIT else {NUMBERS[number]}
     assert process.returncode in expected, err
     assert time.monotonic() - began < 8
+    assert ("saved" in out) == (body is WITHIN)
     assert "Traceback" not in err
     assert "Exception ignored" not in err
 
