@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nnrun.files.record import read_parts
 from nnrun.network.mlp import Params
 from nnrun.pictures.casting import Case, costs, median_case, worst_cases
 from nnrun.pictures.film import Film
@@ -16,7 +17,6 @@ from nnrun.pictures.reel import film_within, reason_of
 from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.tell import failures_caption, frames_caption, networks_caption, units_caption
 from nnrun.problem.features import bare_problem
-from nnrun.sweep.store import read_record
 from nnrun.training.stack import Trial
 from nnrun.words import count
 
@@ -181,8 +181,8 @@ def _found(
     """Read a trial from the record that has it; a note where that is impossible."""
     try:
         for path in records.get(case.setting, ()):
-            record = read_record(path)
-            if not record.meta["error"] and case.seed in record.seeds:
+            meta, arrays = read_parts(path, ["seeds"])
+            if not meta["error"] and case.seed in arrays["seeds"]:
                 return from_record(path, case.seed)
         why = f"no record has seed {case.seed}"
     except Exception as error:

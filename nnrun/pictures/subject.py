@@ -57,8 +57,8 @@ class Course(NamedTuple):
 
     @classmethod
     def of(cls, curves: Curves, trial: int) -> "Course":
-        """Take one trial's measurements."""
-        return cls(curves.samples, *(metric[trial] for metric in curves[1:]))
+        """Take one trial's measurements; those of the others are let go."""
+        return cls(curves.samples, *(metric[trial].copy() for metric in curves[1:]))
 
 
 class Subject(NamedTuple):
@@ -119,7 +119,10 @@ def from_record(path: Path, seed: int | None = None) -> Subject:
         raise InputError(Issue("seed", seed, rule, f"known: {listed([str(s) for s in seeds])}"))
     trial = 0 if seed is None else seeds.index(seed)
     setting = setting_of(record.meta, path.parent)
-    params = tuple(Layer(*(part[trial : trial + 1] for part in layer)) for layer in record.params)
+    # copies: a view would keep all other trials in memory
+    params = tuple(
+        Layer(*(part[trial : trial + 1].copy() for part in layer)) for layer in record.params
+    )
     _check(setting, params, path)
     return Subject(setting, seeds[trial], params, Course.of(record.curves, trial))
 

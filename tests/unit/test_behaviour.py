@@ -177,6 +177,15 @@ def test_all_rows_are_seen_at_the_same_samples_and_end_as_recorded(tmp_path, mon
         assert canvas.svg(draw(shown)) == canvas.svg(draw(again))
 
 
+def test_a_trial_that_is_shown_keeps_no_other_in_memory(tmp_path, monkeypatch):
+    shown = behaviour(*a_sweep(monkeypatch, tmp_path, make_setting(), seeds=50), most_seconds=0)
+    subjects = [part.subject for part in (*shown.rows, *shown.failures)]
+    assert len(subjects) == 6
+    for subject in subjects:
+        arrays = [*(a for layer in subject.params for a in layer), *subject.course[1:]]
+        assert all(array.base is None for array in arrays), "a view holds what it was cut from"
+
+
 def test_parameters_that_come_out_otherwise_are_told_of(tmp_path, monkeypatch):
     setting = make_setting()
     sweep = a_sweep(monkeypatch, tmp_path, setting)
