@@ -57,14 +57,14 @@ def test_a_signal_is_held_back_until_a_safe_place():
 def test_where_nothing_is_saved_a_signal_passes_and_one_before_it_too():
     reached = []
     with interrupts_held() as interrupt:
-        for signals in ([signal.SIGHUP], []):
+        for signals in ([signal.SIGTERM], []):
             with suppress(Ended), interrupt.let_through():
                 reached.append(signals)
                 for number in signals:
                     os.kill(os.getpid(), number)
                 reached.append("the end")
-    assert interrupt.number == signal.SIGHUP
-    assert reached == [[signal.SIGHUP]]
+    assert interrupt.number == signal.SIGTERM
+    assert reached == [[signal.SIGTERM]]
 
 
 def test_what_is_left_after_a_signal():

@@ -99,6 +99,6 @@ def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
     written(sweep.folder, 0, report="html")
     monkeypatch.setattr(finishing, "_reported", lambda *_: pytest.fail("drawn"))
     with interrupts_held() as interrupt:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert finishing._finish_foreign(sweep, interrupt) == 130
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert finishing._finish_foreign(sweep, interrupt) == 143
     assert statuses(sweep) == ("interrupted", ["complete", "missing"])
