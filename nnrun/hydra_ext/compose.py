@@ -112,7 +112,7 @@ class Composer:
 
     def _plain(self, overrides: Sequence[str], resolve: bool) -> dict[str, Any]:
         template, values = self._split([_parsed(line) for line in overrides])
-        literal = template.literal(values)
+        literal = template.literal(values, resolve)
         if literal is not None:
             return literal
         plain = OmegaConf.to_container(

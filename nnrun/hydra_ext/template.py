@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import ConfigCompositionException
 from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
+
+ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
+"""A reference to a variable of the environment, and to nothing else."""
 
 
 class Trees(NamedTuple):
@@ -41,8 +45,9 @@ class Template:
         self._whole = _Copies((config, _hydra_alone(config)))
         task = _without_hydra(config)
         self._task = _Copies(task)
-        plain = _plain(task, enum_to_str=False)
-        self._literal = _Copies(plain) if _is_literal(plain) else None
+        written = _plain(task, enum_to_str=False)
+        resolved = _of_environment(task, written)
+        self._literal = None if resolved is None else (_Copies(written), _Copies(resolved))
         self._free = frozenset(_free_keys(task))
 
     def trees(self, values: Sequence[Override]) -> Trees:
@@ -57,14 +62,19 @@ class Template:
         self._apply(values, task)
         return task
 
-    def literal(self, values: Sequence[Override]) -> dict[str, Any] | None:
+    def literal(self, values: Sequence[Override], resolve: bool) -> dict[str, Any] | None:
         """Return what ``task`` returns in plain containers; None where that is not plain to see.
 
-        It is where nothing interpolates and each value replaces one that has no declared type.
+        It is where only the environment is referred to, and each value replaces one that has no
+        declared type.
+
+        Args:
+            values: The job's.
+            resolve: Whether what refers to the environment is looked up.
         """
         if self._literal is None or not all(self._replaces(value) for value in values):
             return None
-        plain: dict[str, Any] = self._literal.another()
+        plain: dict[str, Any] = self._literal[resolve].another()
         for override in values:
             place = plain
             *parents, last = override.key_or_group.split(".")
@@ -124,6 +134,18 @@ def _plain(config: DictConfig, enum_to_str: bool) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
+def _of_environment(task: DictConfig, written: dict[str, Any]) -> dict[str, Any] | None:
+    """Resolve a configuration in which nothing refers to anything but the environment."""
+    if not _is_literal(written, ENVIRONMENT):
+        return None
+    try:
+        resolved = OmegaConf.to_container(task, resolve=True)
+    except OmegaConfBaseException:  # a variable is missing: the job's own composition says it
+        return None
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
 def _without_hydra(config: DictConfig) -> DictConfig:
     task = copy.deepcopy(config)
     with read_write(task), open_dict(task):
@@ -155,12 +177,18 @@ def _free_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
             yield prefix + key
 
 
-def _is_literal(plain: Any) -> bool:
-    """Say whether a value means what it says: nothing interpolates or has a type of its own."""
+def _is_literal(plain: Any, known: re.Pattern[str] | None = None) -> bool:
+    """Say whether a value means what it says: nothing interpolates or has a type of its own.
+
+    Args:
+        plain: The value, in plain containers.
+        known: What interpolations may look like nevertheless.
+    """
     if isinstance(plain, dict):
-        return all(_is_literal(value) for value in plain.values())
+        return all(_is_literal(value, known) for value in plain.values())
     if isinstance(plain, list):
-        return all(_is_literal(value) for value in plain)
+        return all(_is_literal(value, known) for value in plain)
     if isinstance(plain, str):
-        return "$" not in plain and type(plain) is str
+        literal = "$" not in plain or (known is not None and known.fullmatch(plain) is not None)
+        return literal and type(plain) is str
     return plain is None or type(plain) in (bool, int, float)

@@ -13,7 +13,15 @@ DONE = ("results: ", "its own run are in ")
 ASKED_FOR = "hydra-nnrun.log"  # by hydra/hydra_logging=hydra_debug
 SAME = re.compile(r"(\S+?)(?:=\S*)?: .*\(did you mean '(\S+)'\?\)")
 WARNING = re.compile(r"[\w/]+\.py:\d+: \w*Warning: .{40}")
-SYSTEMS = ("Errno", "training failed", "failed", "cannot be written", "refused", "warning:")
+SYSTEMS = (
+    "Errno",
+    "training failed",
+    "failed",
+    "cannot be written",
+    "refused",
+    "warning:",
+    "too long",
+)
 """Words that say why an exit code is 1."""
 
 

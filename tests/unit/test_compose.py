@@ -198,6 +198,19 @@ def test_groups_are_composed_once_for_all_their_values(app, monkeypatch):
     assert composed == [["data=gate"], ["data=xor"]]
 
 
+def test_jobs_that_differ_in_numbers_need_nothing_of_omegaconf(app, monkeypatch):
+    named = by_hydra(app, ["lr=0.1"], 0)["tracking"]
+    assert OmegaConf.is_interpolation(named, "uri")  # to the environment
+    expected = [app.composer.values([f"lr={lr}", "network.hidden=[3]"]) for lr in (0.1, 0.2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(OmegaConf, "to_container", None)
+        patch.setattr(OmegaConf, "update", None)
+        again = [app.composer.values([f"lr={lr}", "network.hidden=[3]"]) for lr in (0.1, 0.2)]
+    assert again == expected
+    assert [values["lr"] for values in again] == [0.1, 0.2]
+    assert again[0]["tracking"]["uri"] == named.uri
+
+
 def test_only_so_many_choices_of_groups_are_remembered(app):
     composer = Composer(app.loader, app.master, most_templates=2)
     for choice in ("xor", "gate", "iris", "xor"):
