@@ -128,8 +128,8 @@ def _set(override: Override, config: DictConfig) -> bool:
     return True
 
 
-def _plain(config: DictConfig, enum_to_str: bool) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=enum_to_str)
+def _plain(config: DictConfig, enum_to_str: bool, resolve: bool = False) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=resolve, enum_to_str=enum_to_str)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
 
@@ -139,11 +139,9 @@ def _of_environment(task: DictConfig, written: dict[str, Any]) -> dict[str, Any]
     if not _is_literal(written, ENVIRONMENT):
         return None
     try:
-        resolved = OmegaConf.to_container(task, resolve=True)
+        return _plain(task, enum_to_str=False, resolve=True)
     except OmegaConfBaseException:  # a variable is missing: the job's own composition says it
         return None
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
 
 
 def _without_hydra(config: DictConfig) -> DictConfig:

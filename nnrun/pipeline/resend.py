@@ -89,12 +89,7 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     told = facts.get("tracking") or {}
     tracking = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)
-    if uri:
-        tracking = replace(tracking, uri=unmasked(uri, [os.environ.get(STORE)]))
-    else:
-        tracking = replace(tracking, uri=own_store(tracking.uri, folder, Tracking().uri))
-        if not same_store(tracking.uri, os.environ.get(STORE, "")):
-            require_files_beside(tracking.uri, facts["name"])
+    tracking = _addressed(tracking, uri, folder, facts["name"])
     if (heads[0].meta.get("tracking") or {}).get("artifacts"):
         terminal.say_apart(
             "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
@@ -116,6 +111,16 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
         # the id even where nothing could be sent: the next attempt must find what this one left
         _note(folder, facts, runs.facts)
     return runs.facts
+
+
+def _addressed(tracking: Tracking, uri: str, folder: Path, name: str) -> Tracking:
+    """Say where the store is: as it was asked for, or else one of the user's own."""
+    if uri:
+        return replace(tracking, uri=unmasked(uri, [os.environ.get(STORE)]))
+    own = own_store(tracking.uri, folder, Tracking().uri)
+    if not same_store(own, os.environ.get(STORE, "")):
+        require_files_beside(own, name)
+    return replace(tracking, uri=own)
 
 
 def _declared(facts: Mapping[str, Any], heads: Sequence[Head]) -> Mapping[str, Any]:

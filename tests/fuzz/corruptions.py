@@ -20,7 +20,7 @@ from typing import NamedTuple
 from tests.forked import SERVER
 from tests.fuzz.damage import WAYS, Way
 from tests.fuzz.judge import TRACEBACK, WARNING
-from tests.fuzz.start import CLEARED
+from tests.fuzz.start import CLEARED, listed
 
 GRID = ["-m", "lr=0.1,0.2", "budget=200", "seeds=2", "evals=4", "keep_state=true", "report=off"]
 SWEEP = "outputs/sweeps/done"
@@ -169,11 +169,11 @@ def _case(rng: random.Random, folder: Path, words: str) -> Case:
     way: Way = rng.choice(ways)
     command = rng.choice(OF[kind])
     way.damage(rng, file)
-    before = _listed(folder)
+    before = listed(folder)
     code, output = run(folder, COMMANDS[command])
     place = file.relative_to(folder).as_posix()
     wrong = fault(command, code, output, file, (folder / "truth").read_text())
-    wrong = wrong or _left(before, _listed(folder), command)
+    wrong = wrong or _left(before, listed(folder), command)
     return Case(place, way.name, command, code, output, wrong)
 
 
@@ -212,10 +212,6 @@ def _files(folder: Path, kind: str) -> list[Path]:
         "sweep.json": [sweep / "sweep.json"],
     }
     return sorted(found.get(kind, [folder / kind]))
-
-
-def _listed(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
 WRITES = {

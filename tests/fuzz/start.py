@@ -75,7 +75,7 @@ def start(line: Line, template: Path, timeout: float = 300.0) -> Outcome:
 
 def start_in(folder: Path, line: Line, timeout: float = 300.0) -> Outcome:
     """Run a command line in a folder."""
-    began, before = time.monotonic(), _files(folder)
+    began, before = time.monotonic(), listed(folder)
     environment = {name: value for name, value in os.environ.items() if name not in CLEARED}
     with _starting:
         process = SERVER.start(*line.arguments, module=line.module, cwd=folder, env=environment)
@@ -90,11 +90,12 @@ def start_in(folder: Path, line: Line, timeout: float = 300.0) -> Outcome:
         written, code = process.communicate(), None
     if line.module in SERVING:
         ender.cancel()
-    left = tuple(sorted(_files(folder) - before))
+    left = tuple(sorted(listed(folder) - before))
     logs = [(folder / name).read_text(errors="replace") for name in left if name.endswith(".log")]
     took = time.monotonic() - began
     return Outcome(line, code, "\n".join([*written, *logs]), left, took)
 
 
-def _files(folder: Path) -> set[str]:
+def listed(folder: Path) -> set[str]:
+    """List what is in a folder, relative to it."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
