@@ -9,6 +9,6 @@
 - ``judge``: trials judged by another target, or at points that several settings share.
 - ``describe``: what tells the settings apart, and what each is called.
 - ``tables``: from records to trials and curves.
-- ``provenance``: command, versions, commit, processor; ``numerics``: the code that trained.
+- ``provenance``: command, versions, commit, processor, version of the numerics.
 - ``progress``: a live bar on a terminal, plain lines elsewhere.
 """

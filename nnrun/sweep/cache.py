@@ -30,8 +30,7 @@ from nnrun.sweep.blockfile import (
     without_gaps,
     write_block,
 )
-from nnrun.sweep.numerics import NUMERICS_VERSION, numerics_digest
-from nnrun.sweep.provenance import processor
+from nnrun.sweep.provenance import NUMERICS_VERSION, processor
 
 HOME = Path("outputs/cache")
 """Where the cache is, from the working directory."""
@@ -180,7 +179,7 @@ def _surroundings(engine: str) -> dict[str, object]:
     libraries = ("numpy", "numba") if engine == "lanes" else ("numpy",)
     return {
         "layout": LAYOUT,
-        "numerics": [NUMERICS_VERSION, numerics_digest()],
+        "numerics": NUMERICS_VERSION,
         "engine": engine,
         "processor": f"{platform.machine()} {processor()}",
         **{name: version(name) for name in libraries},

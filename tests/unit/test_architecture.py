@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import nnrun
-from nnrun.sweep.numerics import SHAPES_NUMBERS
 
 PACKAGE = Path(__file__).parents[2] / "nnrun"
 
@@ -139,15 +138,6 @@ def test_what_is_imported_is_installed_by_the_commands_of_the_readme(folder):
 
 def test_every_part_has_its_place_in_the_flow():
     assert {part_of(path) for path in FILES} == set(LEVEL)
-
-
-def test_the_cache_s_key_holds_all_that_numbers_come_from():
-    only_words_and_files = {"commands", "errors", "files", "interrupt", "masking", "places"}
-    only_words_and_files |= {"synonyms", "templates", "words"}
-    before = {part for part, level in LEVEL.items() if level <= LEVEL["training"]}
-    held = {Path(name).parts[0].removesuffix(".py") for name in SHAPES_NUMBERS} - {"sweep"}
-    assert held == before - only_words_and_files, "name new parts in sweep/numerics.py or here"
-    assert all((PACKAGE / name).exists() for name in SHAPES_NUMBERS)
 
 
 @pytest.mark.parametrize("module", ["nnrun.network.mlp", "nnrun.training.trainer"])

@@ -1,10 +1,7 @@
 """The cache: nothing trained twice, nothing wrong ever served."""
 
 import shutil
-import time
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -12,13 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nnrun
 from nnrun.config import Network, Target
 from nnrun.problem.table import Table
 from nnrun.problem.terms import Terms
 from nnrun.sweep.blockfile import entries
 from nnrun.sweep.cache import Cache, setup
-from nnrun.sweep.numerics import digest_of
 from nnrun.sweep.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.unit.test_store import job
@@ -256,81 +251,3 @@ def test_a_folder_in_a_file_s_place_costs_no_sweep(tmp_path):
     (record,), cost = launch(Cache(tmp_path), job(setting))
     assert trained(cost) == 3
     assert record.meta["error"] is None
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """A copy of the package, whose files a test may change."""
-    folder = tmp_path_factory.mktemp("copy") / "nnrun"
-    ignored = shutil.ignore_patterns("*cache*.pyc", "templates", "assets")
-    return shutil.copytree(Path(nnrun.__file__).parent, folder, ignore=ignored)
-
-
-@contextmanager
-def changed(path, old, new):
-    """Change a file, which there must be, for the duration of a block."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    yield
-    path.write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("config.py", "self.backprop ==", "self.backprop !="),
-        ("fit.py", 'backprop="exact"', 'backprop="raw_error"'),
-        ("resume.py", "self.samples[-1]", "self.samples[-2]"),
-        ("components.py", "made == type(made)()", "made != type(made)()"),
-        ("custom/source.py", "hashlib.sha256", "hashlib.sha512"),
-        ("network/losses.py", "0.5 * np.square", "0.25 * np.square"),
-        ("problem/generators.py", "", "NOISE = 0.4\n"),
-        ("training/streams.py", "BLOCK = 4096", "BLOCK = 2048"),
-        ("training/lanes/rules.py", "mu * load(m, row)", "mu - load(m, row)"),
-        ("seeds.py", "INIT = 0", "INIT = 5"),
-    ],
-)
-def test_trials_of_other_code_are_other_trials(package, tmp_path, name, old, new):
-    before = digest_of(package, tmp_path)
-    with changed(package / name, old, new):
-        assert digest_of(package, tmp_path) != before
-    assert digest_of(package, tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("network/mlp.py", "The dense network", "A network that is dense"),
-        ("network/mlp.py", "Run the networks forward.", "Go forward."),
-        ("training/streams.py", '"""Samples drawn at once.', '"""How many are drawn.'),
-        ("training/streams.py", "class Stream:", "\n\n# in order\nclass Stream:  # of one seed"),
-        ("seeds.py", "INIT = 0", "INIT = (\n        0\n    )"),
-        ("errors.py", "return ", "return None or "),
-        ("report/verdict.py", "return ", "return None or "),
-        ("plot/axes.py", "return ", "return None or "),
-    ],
-)
-def test_what_only_tells_people_of_the_code_empties_nobody_s_cache(
-    package, tmp_path, name, old, new
-):
-    before = digest_of(package, tmp_path)
-    with changed(package / name, old, new):
-        assert digest_of(package, tmp_path) == before
-
-
-def test_sources_are_read_for_what_they_say_only_once(package, tmp_path, monkeypatch):
-    before = digest_of(package, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr("nnrun.sweep.numerics.meaning", lambda source: pytest.fail("read again"))
-        started = time.thread_time()
-        assert digest_of(package, tmp_path) == before
-        assert time.thread_time() - started < 0.1
-    (known,) = tmp_path.iterdir()
-    known.write_bytes(b"\xff damaged")
-    assert digest_of(package, tmp_path) == before
-
-
-def test_where_nothing_can_be_kept_the_digest_is_the_same(package, tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    assert digest_of(package, tmp_path / "file" / "known") == digest_of(package, tmp_path)
