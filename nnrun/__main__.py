@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from nnrun import places
+from nnrun import layout as places
 from nnrun.commands import run
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.hydra_ext import folders, loader

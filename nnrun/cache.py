@@ -15,8 +15,7 @@ from rich.table import Table
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue
-from nnrun.sweep.blockfile import Entry
-from nnrun.sweep.cache import HOME, setups
+from nnrun.trials.cache import HOME, Entry, setups
 from nnrun.words import shown
 
 DAY = 24 * 3600.0

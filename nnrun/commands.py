@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from nnrun.errors import InputError, masked, refused
-from nnrun.files.atomic import named
 from nnrun.interrupt import ENDING, heed, heed_at_once
+from nnrun.layout import named
 from nnrun.words import shown
 
 SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": "...", "–": "-", "—": "-"}

@@ -7,7 +7,6 @@ from typing import Any
 
 from nnrun import custom
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.network import saved  # noqa: F401  (it fills a registry)
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import INITIALIZERS
 from nnrun.network.losses import LOSSES
@@ -16,6 +15,7 @@ from nnrun.network.schedules import SCHEDULES
 from nnrun.problem import bundled, expansions, generators, table  # noqa: F401  (they fill registries)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import DATA
+from nnrun.records import saved  # noqa: F401  (it fills a registry)
 from nnrun.registry import Registry
 from nnrun.schema import FIELD_HINT, build
 from nnrun.words import listing

@@ -14,6 +14,7 @@ from nnrun import custom
 from nnrun.errors import InputError, Issue, masked
 from nnrun.evaluations import evaluation_grid
 from nnrun.flat import section
+from nnrun.layout import study_template
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
@@ -21,10 +22,9 @@ from nnrun.network.mlp import Architecture, count_parameters
 from nnrun.network.optimizers import Optimizer
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.network.schedules import Schedule
-from nnrun.places import study_template
 from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
-from nnrun.resume import SavedState, find_state
+from nnrun.records.continued import SavedState, find_state
 from nnrun.templates import mistake
 
 Count = Annotated[int, Ge(1), Le(10**15)]

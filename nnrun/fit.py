@@ -15,12 +15,12 @@ from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import fans
 from nnrun.network.optimizers import Rprop
-from nnrun.network.saved import Saved
 from nnrun.network.schedules import Constant
 from nnrun.problem.features import FeatureSet, bare_problem
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.terms import Terms
-from nnrun.resume import SavedState
+from nnrun.records.continued import SavedState
+from nnrun.records.saved import Saved
 from nnrun.words import things
 
 MOST_COMPARED = 4096

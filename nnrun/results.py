@@ -17,9 +17,9 @@ from pandas.api.types import (
 from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
-from nnrun.files.reading import Damaged, opened, reading
-from nnrun.files.sweep import SWEEP as SWEEP
-from nnrun.files.sweep import read_sweep
+from nnrun.records.plain import Damaged, opened, reading
+from nnrun.records.sweep import SWEEP as SWEEP
+from nnrun.records.sweep import read_sweep
 from nnrun.words import cell, from_cell
 
 TRIALS = "trials.parquet"

@@ -26,8 +26,8 @@ from nnrun.config import (
 )
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
 from nnrun.fit import fitted
+from nnrun.layout import STUDIES
 from nnrun.network.penalties import Clipping, Penalties
-from nnrun.places import STUDIES
 from nnrun.schema import build, plain
 from nnrun.words import things
 

@@ -19,10 +19,10 @@ from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.generators import Xor
 from nnrun.problem.terms import Terms
-from nnrun.sweep.executors import workers
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import Trained, train
+from nnrun.trials.executors import workers
 from tests.warmed import share_schema
 
 

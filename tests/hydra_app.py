@@ -19,7 +19,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from nnrun import places
+from nnrun import layout as places
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.compose import Composer
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.sweep.store import Record, write_record
-from nnrun.training.convergence import Outcomes
-from nnrun.training.trainer import Curves
+from nnrun.records.record import Record, write_record
+from nnrun.records.trials import Curves, Outcomes
 
 GRID = np.array([10, 100, 1000])
 

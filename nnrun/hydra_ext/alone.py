@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue, TrainingFailed
-from nnrun.files.lock import alone_in
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, forget
 from nnrun.hydra_ext.yaml_text import mask_file
@@ -21,10 +20,11 @@ from nnrun.pipeline.claim import KEY
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
+from nnrun.records.lock import alone_in
+from nnrun.records.record import Record
 from nnrun.results import SWEEP
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import run_jobs
-from nnrun.sweep.store import Record
+from nnrun.trials.cache import Cache
+from nnrun.trials.run import run_jobs
 
 
 def run_job_alone(config: DictConfig, hydra: Any) -> float:

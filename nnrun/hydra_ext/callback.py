@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext import folders
-from nnrun.places import STUDIES
+from nnrun.layout import STUDIES
 
 if TYPE_CHECKING:
     from nnrun.pipeline.finish import ForeignSweep

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.compose import Composer
-from nnrun.sweep.progress import meter
+from nnrun.trials.progress import meter
 from nnrun.validate import SWEEP, Known, read, require_one_sweep, sweep_section
 from nnrun.words import things
 

@@ -16,7 +16,7 @@ from nnrun.hydra_ext.loader import applied
 from nnrun.hydra_ext.options import TABLES
 from nnrun.hydra_ext.quoting import as_list, readable
 from nnrun.hydra_ext.refusals import HYDRAS_KEYS, MOST_SHOWN
-from nnrun.places import STUDIES
+from nnrun.layout import STUDIES
 from nnrun.validate import known_keys
 
 BY_SHELL = "quote it for the shell and for Hydra, as in 'features.terms={}'"

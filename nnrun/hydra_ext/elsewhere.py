@@ -21,7 +21,7 @@ from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.track import Runs
 from nnrun.pipeline.train import show_plan
-from nnrun.sweep.provenance import provenance
+from nnrun.trials.provenance import provenance
 
 
 def run_elsewhere(

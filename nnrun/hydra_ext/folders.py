@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from nnrun.places import PACKAGE, new_folder
+from nnrun.layout import PACKAGE, new_folder
 
 REFUSED = (
     errno.EACCES,
@@ -116,7 +116,7 @@ def take_back() -> None:
 
     What was trained stays: a sweeper that learns may ask for a bad job after many good ones.
     """
-    from nnrun.network.files import RECORD
+    from nnrun.records.record import RECORD
 
     for folder in _own:
         if next(folder.rglob(RECORD), None) is None:

@@ -19,7 +19,7 @@ from nnrun.hydra_ext.check import grid_options
 from nnrun.hydra_ext.grid import MOST_JOBS, plan_grid, too_many
 from nnrun.hydra_ext.ranges import rounding
 from nnrun.hydra_ext.tune_keys import Tuning, read_tuning, value_text
-from nnrun.places import STUDIES
+from nnrun.layout import STUDIES
 from nnrun.validate import SWEEP
 from nnrun.words import many
 

@@ -28,7 +28,7 @@ from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.train import show_plan, train_and_publish
-from nnrun.sweep.store import Record
+from nnrun.records.record import Record
 from nnrun.validate import require_no_grid
 
 

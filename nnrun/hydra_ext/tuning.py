@@ -21,9 +21,9 @@ from nnrun.pipeline.claim import MARKER, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.plan import MEASURE_FROM, announce
 from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.progress import meter
-from nnrun.sweep.todo import Wanted, wanted
+from nnrun.trials.cache import Cache
+from nnrun.trials.forecast import Wanted, wanted
+from nnrun.trials.progress import meter
 from nnrun.validate import SWEEP, Known, read, require_one_sweep
 from nnrun.words import things
 

@@ -1,11 +1,9 @@
 """Trained networks after their training: loaded, asked, saved.
 
 - ``model``: a network that takes data as the user has them.
-- ``samples``: such data as rows of finite numbers.
-- ``load``: networks from runs, sweeps and files.
-- ``facts``: what a network is besides its parameters, as plain values.
+- ``load``: networks from runs, sweeps and files, and what they are besides their parameters.
 - ``save``: networks as npz, JSON and CSV.
-- ``neural_network``: a network that a program makes, feeds and asks (with ``fed``).
+- ``neural_network``: a network that a program makes, feeds and asks.
 
 ``python -m nnrun.model PATH`` does all of it on the command line.
 """

@@ -11,12 +11,12 @@ from pathlib import Path
 from nnrun import custom
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, listed
-from nnrun.files.atomic import write_text
+from nnrun.layout import write_text
 from nnrun.model.load import chosen
 from nnrun.model.model import Model
-from nnrun.network.files import SavedNetworks, read_networks
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
+from nnrun.records.networks import SavedNetworks, read_networks
 from nnrun.words import cell, shown
 
 

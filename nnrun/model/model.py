@@ -1,6 +1,6 @@
 """A trained network that takes data as the user has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -12,12 +12,54 @@ import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
 from nnrun.flat import text_of
-from nnrun.model.samples import row_names, rows_of
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Architecture, Layer, Params, count_parameters, forward
-from nnrun.problem.encoder import Encoder, table_of
+from nnrun.problem.encoder import Encoder, require_columns, shaped, table_of
 from nnrun.problem.features import InputMap
 from nnrun.problem.problem import Task
+
+
+def rows_of(values: Any, names: Sequence[str]) -> Array:
+    """Return finite numbers, shape (n, name), from a DataFrame with these columns or an array.
+
+    Raises:
+        InputError: If columns are missing, or the values are no finite numbers of that shape.
+    """
+    try:
+        if hasattr(values, "columns") or hasattr(values, "to_frame"):
+            frame = table_of(values, names)
+            require_columns(list(frame.columns), names)
+            found = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            found = np.asarray(values, dtype=np.float64)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(Issue("X", None, f"must hold numbers: {error}")) from None
+    found = np.ascontiguousarray(shaped(found, names))
+    _require_finite(found, names, row_names(values, len(found)))
+    return found
+
+
+def row_names(values: Any, n: int) -> Sequence[Any]:
+    """Say what n rows go by in messages: a table's index, or else their places from 0."""
+    if hasattr(values, "columns"):
+        return list(values.index)
+    return [values.name] if hasattr(values, "to_frame") else range(n)
+
+
+def _require_finite(values: Array, names: Sequence[str], rows: Sequence[Any]) -> None:
+    """Check an array of shape (n, name), telling each bad column's first bad row."""
+    issues = []
+    for name, column in zip(names, values.T, strict=True):
+        bad = ~np.isfinite(column)
+        if bad.any():
+            first = bad.argmax()
+            rule = "has no value" if np.isnan(column[first]) else "is infinite"
+            issues.append(Issue("column", name, f"{rule} in row {rows[first]}"))
+    if issues:
+        raise InputError(*issues)
+
 
 ROWS = 4096
 """Samples computed at once, which bounds the memory that takes."""

@@ -41,10 +41,10 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue
-from nnrun.files.atomic import write_atomically
-from nnrun.model.facts import facts_of
+from nnrun.layout import write_atomically
+from nnrun.model.load import facts_of
 from nnrun.model.model import Model
-from nnrun.network.files import FORMAT, VERSION
+from nnrun.records.networks import FORMAT, VERSION
 from nnrun.words import cell
 
 

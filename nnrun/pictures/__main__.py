@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.commands import exit_code, run
-from nnrun.pictures.progress import drawing, say
 from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import admit_modules, from_record, records_in
-from nnrun.sweep.store import read_record
+from nnrun.records.record import read_record
+from nnrun.trials.progress import drawing, say
 from nnrun.words import shown
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nnrun.config import Setting
-from nnrun.files.atomic import write_atomically, write_text
+from nnrun.layout import write_atomically, write_text
 from nnrun.pictures.film import shoot
 from nnrun.pictures.gif import gif
 from nnrun.pictures.player import player
-from nnrun.pictures.progress import say
 from nnrun.pictures.scene import scene_of
 from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.training.trainer import TrainingStopped
+from nnrun.trials.progress import say
 
 GIF, PAGE = "animation.gif", "animation.html"
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nnrun.files.record import read_parts
 from nnrun.network.mlp import Params
 from nnrun.pictures.casting import Case, costs, median_case, worst_cases
 from nnrun.pictures.film import Film
@@ -17,6 +16,7 @@ from nnrun.pictures.reel import film_within, reason_of
 from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.tell import failures_caption, frames_caption, networks_caption, units_caption
 from nnrun.problem.features import bare_problem
+from nnrun.records.record import read_parts
 from nnrun.training.stack import Trial
 from nnrun.words import count
 

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nnrun.config import Setting
-from nnrun.files.atomic import write_atomically
+from nnrun.layout import write_atomically
 from nnrun.pictures.diagram import diagram
 from nnrun.pictures.graph import graph
 from nnrun.pictures.heatmap import heatmap

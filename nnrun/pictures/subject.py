@@ -13,13 +13,12 @@ import yaml
 from nnrun import custom
 from nnrun.config import Setting
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.files.reading import Damaged, opened
-from nnrun.network.files import RECORD
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Array
 from nnrun.problem.table import Table
-from nnrun.sweep.store import read_record
-from nnrun.training.trainer import Curves
+from nnrun.records.plain import Damaged, opened
+from nnrun.records.record import RECORD, read_record
+from nnrun.records.trials import Curves
 from nnrun.validate import read
 
 MOST_NOTED = 2**20
@@ -131,7 +130,7 @@ def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
     """Build the setting of a record anew; files that its data come from are read again.
 
     Args:
-        meta: As `nnrun.sweep.store.Record.meta`.
+        meta: As `nnrun.records.record.Record.meta`.
         folder: Of the job, for what Hydra noted there.
 
     Raises:

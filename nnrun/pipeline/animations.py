@@ -25,9 +25,9 @@ def draw_animations(
         warned of on standard error.
     """
     from nnrun.pictures.animate import PAGE, animate
-    from nnrun.pictures.progress import drawing
     from nnrun.pictures.reel import reason_of
     from nnrun.pictures.subject import setting_of
+    from nnrun.trials.progress import drawing
 
     firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}
     todo = [head for head in heads if firsts.get(head.meta["setting"]) is head]

@@ -1,7 +1,7 @@
 """The folder of a sweep: one of its own, or that of an unfinished sweep with the same jobs.
 
 An unfinished sweep leaves a marker with the identity of its jobs. The process that works in a
-folder holds its lock, see ``nnrun.files.lock``.
+folder holds its lock, see ``nnrun.records.lock``.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from uuid import uuid4
 
 from nnrun.config import Job
 from nnrun.errors import InputError, Issue
-from nnrun.files.atomic import NEW, write_text
-from nnrun.files.lock import FolderLock, being_written, in_use
-from nnrun.files.reading import Damaged, opened
-from nnrun.files.sweep import read_sweep
-from nnrun.network.files import RECORD
+from nnrun.layout import NEW, write_text
+from nnrun.records.lock import FolderLock, being_written, in_use
+from nnrun.records.plain import Damaged, opened
+from nnrun.records.record import RECORD
+from nnrun.records.sweep import read_sweep
 from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
-from nnrun.sweep.cache import setup
+from nnrun.trials.cache import setup
 
 MARKER = ".unfinished"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER)

@@ -13,19 +13,17 @@ from uuid import uuid4
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError, masked, refused, unmasked
-from nnrun.files.atomic import together, write_text
-from nnrun.files.lock import FolderLock
 from nnrun.interrupt import Ended, Interrupt, interrupts_held
-from nnrun.network.files import RECORD
+from nnrun.layout import STORE, study_template, together, write_text
 from nnrun.pipeline import terminal
 from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
-from nnrun.places import STORE, study_template
+from nnrun.records.lock import FolderLock
+from nnrun.records.record import RECORD
 from nnrun.report.facts import page_facts, sweep_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
 from nnrun.report.verdict import verdict
-from nnrun.report.waiting import waiting
 from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import (
@@ -36,7 +34,8 @@ from nnrun.statistics.tabulate import (
     records_of,
     tabulate,
 )
-from nnrun.sweep.run import Tally
+from nnrun.trials.progress import waiting
+from nnrun.trials.run import Tally
 
 SOON = 1.2
 """Seconds after a signal until which MLflow is waited for."""

@@ -16,18 +16,18 @@ import numpy as np
 from nnrun.config import Job
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.evaluations import common_grid
-from nnrun.files.atomic import write_text
 from nnrun.interrupt import Ended, Interrupt
+from nnrun.layout import write_text
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import SOON, Ending, Planned, finish
 from nnrun.pipeline.track import Runs
+from nnrun.records.record import Record, write_record
 from nnrun.results import SWEEP
 from nnrun.sweep.describe import describe
-from nnrun.sweep.provenance import command, provenance
-from nnrun.sweep.run import Tally
-from nnrun.sweep.store import Record, write_record
+from nnrun.trials.provenance import command, provenance
+from nnrun.trials.run import Tally
 
 log = logging.getLogger(__name__)
 

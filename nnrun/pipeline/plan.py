@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from nnrun.config import Executor
 from nnrun.pipeline import terminal
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.executors import workers
-from nnrun.sweep.todo import Forecast, Wanted, forecast
+from nnrun.trials.cache import Cache
+from nnrun.trials.executors import workers
+from nnrun.trials.forecast import Forecast, Wanted, forecast
 
 MEASURE_FROM = 5.0
 """Estimated seconds of training from which on a moment is spent on a better estimate."""

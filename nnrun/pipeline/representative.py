@@ -9,10 +9,10 @@ import numpy as np
 
 from nnrun.model import Model
 from nnrun.model.load import chosen
-from nnrun.network.files import RECORD, SavedNetworks
 from nnrun.network.mlp import Layer
-from nnrun.sweep.store import Record
-from nnrun.training.convergence import Status
+from nnrun.records.networks import SavedNetworks
+from nnrun.records.record import RECORD, Record
+from nnrun.records.trials import Status
 
 Which = Literal["median", "best"]
 

@@ -15,20 +15,18 @@ import pandas as pd
 from nnrun import results
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.files.atomic import write_text
-from nnrun.files.lock import alone_in, being_written
-from nnrun.files.sweep import read_sweep
-from nnrun.network.files import RECORD
+from nnrun.layout import STORE, own_store, same_store, write_text
 from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
-from nnrun.places import STORE, own_store, same_store
+from nnrun.records.lock import alone_in, being_written
+from nnrun.records.record import RECORD, read_record
+from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
 from nnrun.schema import build, plain
 from nnrun.statistics.tabulate import Head, read_heads, records_of
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import read_record
 from nnrun.tracking.address import require_files_beside
 
 
@@ -50,7 +48,7 @@ def resend(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str
     Args:
         folder: Of the sweep or run.
         uri: Of the store; empty for the one that it was meant for, or sent to last, which must be
-            one of the user's own then: `nnrun.places.own_store`.
+            one of the user's own then: `nnrun.layout.own_store`.
         modules: Where modules are that the networks need; without it none is imported, and
             networks that need one are not kept as models.
 

@@ -15,11 +15,11 @@ from nnrun.errors import InputError, shown
 from nnrun.flat import nested
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
+from nnrun.records.record import Record
 from nnrun.statistics.bands import METRICS, SettingCurves, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
-from nnrun.sweep.store import Record
 from nnrun.sweep.tables import SettingTrials, TrialRows
 from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length

@@ -9,12 +9,12 @@ import numpy as np
 
 from nnrun.errors import InputError
 from nnrun.plot.styles import LINE_STYLES
+from nnrun.records.record import Record, read_record
 from nnrun.statistics.ladder import SettingLadder, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.tabulate import curves_of
 from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import SettingTrials, TrialRows, assemble, setting_trials, trial_rows
 
 TOGETHER = 32

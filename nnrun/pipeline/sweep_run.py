@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.files.reading import is_itself
 from nnrun.pipeline.setting_run import COUNTS
+from nnrun.records.plain import is_itself
 from nnrun.results import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
 from nnrun.tracking import Artifact, Status, SweepRun
 

@@ -8,10 +8,10 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.plan import announce
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import run_jobs
-from nnrun.sweep.store import Record
-from nnrun.sweep.todo import wanted
+from nnrun.records.record import Record
+from nnrun.trials.cache import Cache
+from nnrun.trials.forecast import wanted
+from nnrun.trials.run import run_jobs
 
 
 def show_plan(jobs: Sequence[Job]) -> None:

@@ -12,14 +12,14 @@ import pandas as pd
 
 from nnrun.config import Job
 from nnrun.errors import masked, shown
-from nnrun.files.atomic import write_text
+from nnrun.layout import write_text
 from nnrun.pipeline import terminal
+from nnrun.records.record import Record
 from nnrun.results import TUNING, csv_text
-from nnrun.sweep.cache import Cache
 from nnrun.sweep.describe import varying_keys
-from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import Record
-from nnrun.sweep.todo import Wanted
+from nnrun.trials.cache import Cache
+from nnrun.trials.forecast import Wanted
+from nnrun.trials.run import Tally, run_jobs
 from nnrun.words import things
 
 

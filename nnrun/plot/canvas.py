@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nnrun.files.atomic import write_atomically
+from nnrun.layout import write_atomically
 from nnrun.plot.fitted import fit_words
 from nnrun.plot.fonts import find_letters
 from nnrun.plot.styles import INK, MUTED, STYLE

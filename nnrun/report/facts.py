@@ -8,7 +8,7 @@ from typing import Any
 from nnrun.errors import masked
 from nnrun.statistics.tabulate import Head
 from nnrun.sweep.describe import describe
-from nnrun.sweep.provenance import provenance
+from nnrun.trials.provenance import provenance
 
 BEFORE_REPORT = ("start", "compose", "tune", "train", "evaluate", "store", "tables")
 """Stages that are over when the page is written, so that it can be written again alike."""

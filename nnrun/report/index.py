@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from nnrun.errors import InputError
-from nnrun.files.atomic import write_text
-from nnrun.files.sweep import read_sweep
+from nnrun.layout import write_text
+from nnrun.records.sweep import read_sweep
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.templates import environment, script

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError
+from nnrun.records.record import Record, read_record
+from nnrun.records.trials import Status
 from nnrun.report.sources import none_left, unread
 from nnrun.statistics.tabulate import Head
 from nnrun.sweep.judge import judged
-from nnrun.sweep.store import Record, read_record
-from nnrun.training.convergence import Status
 from nnrun.words import setting_name
 
 

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from nnrun import words
-from nnrun.files.atomic import write_text
+from nnrun.layout import write_text
 from nnrun.plot.styles import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.inline import inline

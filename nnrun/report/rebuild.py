@@ -11,12 +11,11 @@ from markupsafe import Markup, escape
 
 from nnrun.config import Report
 from nnrun.errors import InputError, Issue
-from nnrun.files.atomic import together, write_text
-from nnrun.files.lock import alone_in
-from nnrun.files.sweep import read_sweep
-from nnrun.network.files import RECORD
+from nnrun.layout import new_folder, shipped_template, study_template, together, write_text
 from nnrun.pictures.subject import admit_modules, not_imported
-from nnrun.places import new_folder, shipped_template, study_template
+from nnrun.records.lock import alone_in
+from nnrun.records.record import RECORD
+from nnrun.records.sweep import read_sweep
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index

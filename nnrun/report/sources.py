@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue
-from nnrun.files.lock import being_written, in_use
-from nnrun.files.reading import reading
-from nnrun.files.sweep import read_sweep
 from nnrun.pictures.subject import records_in
+from nnrun.records.lock import being_written, in_use
+from nnrun.records.plain import reading
+from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
 from nnrun.statistics.tabulate import Head, read_heads
 

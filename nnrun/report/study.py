@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nnrun import words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.files.atomic import write_text
+from nnrun.layout import write_text
 from nnrun.report.markdown import md
 from nnrun.report.study_figures import FIGURES
 from nnrun.report.study_language import Language, Values, columns, plain

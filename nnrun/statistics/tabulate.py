@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nnrun.evaluations import common_grid
-from nnrun.files.atomic import write_atomically, write_text
-from nnrun.files.record import HEAD, read_parts
+from nnrun.layout import write_atomically, write_text
+from nnrun.records.record import HEAD, Record, read_parts, read_record
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS, csv_text
 from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
@@ -20,7 +20,6 @@ from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import (
     CURVES_SCHEMA,
     METRICS,
@@ -40,7 +39,7 @@ class Head(NamedTuple):
 
     Attributes:
         path: Of the record.
-        meta: As `nnrun.sweep.store.Record.meta`.
+        meta: As `nnrun.records.record.Record.meta`.
         samples: Training samples seen at the evaluations, shape (n_evals,); none if it failed.
     """
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from nnrun.config import Target
 from nnrun.evaluations import CommonGrid
-from nnrun.sweep.store import Record
+from nnrun.records.record import Record
+from nnrun.records.trials import Curves, Outcomes
 from nnrun.sweep.tables import SettingTrials
-from nnrun.training.convergence import Outcomes, at_points, loss_window, outcomes
-from nnrun.training.trainer import Curves
+from nnrun.training.convergence import at_points, loss_window, outcomes
 
 
 def judged(record: Record) -> Record:

@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nnrun.errors import InputError, Issue, shown
-from nnrun.files.atomic import write_atomically
-from nnrun.sweep.store import Record
-from nnrun.training.convergence import Outcomes, Status
-from nnrun.training.trainer import Curves
+from nnrun.layout import write_atomically
+from nnrun.records.record import Record
+from nnrun.records.trials import Curves, Outcomes, Status
 
 METRICS = Curves._fields[1:]
 ROW_GROUP = 200_000

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nnrun.errors import InputError, Issue, masked
-from nnrun.places import STORE, WEB
+from nnrun.layout import STORE, WEB
 
 EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
 

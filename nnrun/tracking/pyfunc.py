@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnrun import custom
 from nnrun.model import Model, load_network
-from nnrun.network.files import read_networks
+from nnrun.records.networks import read_networks
 
 if TYPE_CHECKING:
     import pandas as pd

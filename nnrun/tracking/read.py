@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean, masked
-from nnrun.places import STORE
+from nnrun.layout import STORE
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS
 from nnrun.tracking.address import require_own_host
 from nnrun.tracking.errors import first_line

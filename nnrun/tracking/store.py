@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from nnrun.errors import InputError, Issue, masked
-from nnrun.places import WEB
+from nnrun.layout import WEB
 from nnrun.tracking import sqlite
 from nnrun.tracking.address import (
     advice,

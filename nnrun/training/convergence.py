@@ -1,15 +1,12 @@
 """From curves to outcomes: when each trial reached its target, or why it did not."""
 
-from enum import StrEnum
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.config import Target
 from nnrun.evaluations import CommonGrid
 from nnrun.network.activations import Array
-from nnrun.training.trainer import Curves
+from nnrun.records.trials import Curves, Outcomes, Status
 
 PLATEAU_GAIN = 0.01
 """An exhausted trial plateaued if the second half of its budget won less than this share."""
@@ -17,34 +14,6 @@ PLATEAU_GAIN = 0.01
 
 WINDOW = 100
 """Samples over which a training loss is averaged at least before it is held against a target."""
-
-
-class Status(StrEnum):
-    """How a trial ended."""
-
-    REACHED = "reached"
-    EXHAUSTED = "exhausted"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-
-
-class Outcomes(NamedTuple):
-    """The outcome of every trial; each field has shape (trial,).
-
-    Attributes:
-        status: Values of ``Status``. A trial that reached its target and diverged later has
-            reached it: the event came first.
-        plateaued: True for an exhausted trial whose best test loss improved by less than 1% in
-            the second half of its budget.
-        samples_to_target: Samples seen at the first evaluation from which the target held; NaN
-            where it never did (censored).
-        first_hit: Samples seen at the first evaluation that met the target at all; NaN if none.
-    """
-
-    status: npt.NDArray[np.str_]
-    plateaued: npt.NDArray[np.bool_]
-    samples_to_target: Array
-    first_hit: Array
 
 
 def outcomes(curves: Curves, target: Target, window: int = WINDOW) -> Outcomes:

@@ -5,10 +5,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
+from nnrun.records.trials import Curves
 from nnrun.training.engine import Engine, start_of
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
@@ -16,23 +16,6 @@ from nnrun.training.streams import StackedStreams
 CHUNK_SAMPLES = 4096
 CHUNK_FLOATS = 16_384
 """Bounds on what is handed to the engine at once, a trial: by rows, and by rows x columns."""
-
-
-class Curves(NamedTuple):
-    """Measurements of every trial over the evaluation grid.
-
-    Attributes:
-        samples: Training samples seen, shape (n_evals,), strictly increasing.
-        train_loss: Mean over the samples since the evaluation before, each taken before its
-            update, shape (trial, n_evals). NaN from the evaluation at which a trial diverged.
-        test_loss: Mean over the held-out samples, same shape, likewise NaN.
-        accuracy: Share of held-out samples classified right, likewise NaN; all NaN in regression.
-    """
-
-    samples: npt.NDArray[np.int64]
-    train_loss: Array
-    test_loss: Array
-    accuracy: Array
 
 
 class Trained(NamedTuple):

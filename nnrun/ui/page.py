@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.files.sweep import SWEEP, read_sweep
-from nnrun.places import SQLITE, STORE, WEB, located, own_store, same_store
+from nnrun.layout import SQLITE, STORE, WEB, located, own_store, same_store
+from nnrun.records.sweep import SWEEP, read_sweep
 
 KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
 """Where sweeps and runs are if none is named."""

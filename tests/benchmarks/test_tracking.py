@@ -8,10 +8,9 @@ import pytest
 
 from nnrun.config import Tracking
 from nnrun.pipeline.track import Runs
+from nnrun.records.record import Record
+from nnrun.records.trials import Curves, Outcomes
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import Record
-from nnrun.training.convergence import Outcomes
-from nnrun.training.trainer import Curves
 
 SEEDS, EVALS, KEYS = 10, 60, 25
 

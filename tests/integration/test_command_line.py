@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import nnrun as package
-from nnrun.sweep.store import read_record
+from nnrun.records.record import read_record
 from tests.conftest import slowness
 from tests.integration.conftest import OFF, QUICK, reads_mlflow
 

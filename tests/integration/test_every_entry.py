@@ -14,7 +14,7 @@ from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.resend import pending, resend
 from nnrun.pipeline.train import train_and_publish
-from nnrun.sweep.store import Record
+from nnrun.records.record import Record
 from nnrun.tracking import Dataset, bulk, tracker
 from nnrun.tracking.entities import dataset_inputs
 from nnrun.validate import read

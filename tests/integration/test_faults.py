@@ -166,7 +166,7 @@ def test_a_signal_in_any_stage_ends_in_order(nnrun, stage):
 
 
 FULL_DISK = """
-from nnrun.sweep import store
+from nnrun.records import record as store
 write, written = store.write_atomically, []
 def full(path, content, sync=True):
     if path.name == "record.npz":
@@ -199,7 +199,7 @@ def test_a_disk_that_fills_up_ends_clearly_and_the_same_command_goes_on(nnrun):
 RAISES = """
 from nnrun.training import streams
 drawn = streams.StackedStreams.take
-from nnrun.sweep import gather
+from nnrun.trials import run as gather
 train = gather.train
 def raising(shard, *arguments):
     if any(trial.setting.lr == 0.2 for trial in shard.trials):
@@ -275,7 +275,7 @@ def test_four_sweeps_that_start_at_once_in_fresh_outputs_all_end_well(nnrun):
 
 AT_FILE = """
 import os
-from nnrun.files import atomic
+from nnrun import layout as atomic
 make = atomic.tempfile.mkstemp
 def full(dir=None, prefix=None, **more):
     handle, path = make(dir=dir, prefix=prefix, **more)

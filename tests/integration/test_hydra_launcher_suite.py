@@ -10,7 +10,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 
-from nnrun import places
+from nnrun import layout as places
 from nnrun.hydra_ext import folders
 
 # Hydra's test apps use its oldest defaults, of which it warns

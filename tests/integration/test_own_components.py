@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import nnrun as package
-from nnrun.sweep.store import read_record
+from nnrun.records.record import read_record
 from tests.integration.conftest import OFF, QUICK, reads_mlflow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

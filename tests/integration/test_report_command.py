@@ -53,7 +53,7 @@ def test_a_sweep_is_rebuilt_to_the_byte_and_alone_from_its_records(nnrun):
 
 def test_sweeps_that_failed_in_part_are_merged(nnrun):
     break_it = (
-        "import nnrun.sweep.gather as g; train = g.train\n"
+        "import nnrun.trials.run as g; train = g.train\n"
         "def bad(shard, *a):\n"
         "    if any(x.setting.lr == 0.3 for x in shard.trials): raise RuntimeError('boom')\n"
         "    return train(shard, *a)\n"

@@ -23,7 +23,7 @@ from nnrun.plot import canvas
 from nnrun.plot.styles import INK
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
-from nnrun.sweep.store import write_record
+from nnrun.records.record import write_record
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import TrainingStopped
 from tests.conftest import make_setting, run

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from nnrun.config import Network, Target
 from nnrun.problem.table import Table
 from nnrun.problem.terms import Terms
-from nnrun.sweep.blockfile import entries
-from nnrun.sweep.cache import Cache, setup
-from nnrun.sweep.run import Tally, run_jobs
+from nnrun.trials.cache import Cache, entries, setup
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.unit.test_store import job
 
@@ -171,7 +170,7 @@ def test_a_full_disk_while_a_block_is_written_leaves_no_part_of_it(tmp_path, mon
     def full(path, write, sync=True):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nnrun.sweep.blockfile.write_atomically", full)
+    monkeypatch.setattr("nnrun.trials.cache.write_atomically", full)
     cache = Cache(tmp_path)
     (record,), _ = launch(cache, job())
     assert record.meta["error"] is None
@@ -197,7 +196,7 @@ def test_two_sweeps_at_once_share_a_cache(tmp_path):
 
 
 def test_trained_trials_are_kept_before_their_setting_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr("nnrun.sweep.gather.KEEP_EVERY", 0.0)
+    monkeypatch.setattr("nnrun.trials.run.KEEP_EVERY", 0.0)
     settings_ = [make_setting(lr=i / 100) for i in range(1, 33)]
     jobs = [job(s, seeds=4) for s in settings_]
 

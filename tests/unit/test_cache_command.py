@@ -5,8 +5,8 @@ import os
 import pytest
 
 from nnrun import cache as command
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import Tally, run_jobs
+from nnrun.trials.cache import Cache
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.unit.test_store import job
 

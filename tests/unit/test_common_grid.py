@@ -9,10 +9,11 @@ import pytest
 
 from nnrun.config import Network, Setting, Target
 from nnrun.evaluations import common_grid, evaluation_grid
-from nnrun.files.atomic import write_text
+from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
+from nnrun.records.trials import Curves
 from nnrun.results import SWEEP, load
 from nnrun.statistics.contrasts import compared, judged
 from nnrun.statistics.findings import Findings
@@ -21,7 +22,6 @@ from nnrun.statistics.tabulate import Head, common_facts, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import Curves
 from tests.conftest import make_setting, run
 from tests.records import a_record, told
 

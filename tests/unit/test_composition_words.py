@@ -8,7 +8,7 @@ from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError
 from yaml import YAMLError
 
-from nnrun import places
+from nnrun import layout as places
 from nnrun.__main__ import _complain
 from nnrun.errors import InputError, did_you_mean
 from nnrun.hydra_ext.callback import Check
@@ -18,7 +18,7 @@ from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.loader import Loader
 from nnrun.hydra_ext.planning import plan_sweep
 from nnrun.pipeline.terminal import announce
-from nnrun.sweep.todo import Forecast, wanted
+from nnrun.trials.forecast import Forecast, wanted
 from nnrun.validate import known_keys
 from tests.hydra_app import hydra_app
 

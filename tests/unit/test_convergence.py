@@ -6,9 +6,10 @@ import pytest
 from nnrun.config import Target
 from nnrun.errors import InputError
 from nnrun.evaluations import CommonGrid
+from nnrun.records.trials import Curves
 from nnrun.training.convergence import WINDOW, at_points, averaged, held, loss_window, outcomes
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import Curves, end_at_divergence
+from nnrun.training.trainer import end_at_divergence
 from tests.conftest import make_setting, run
 
 SAMPLES = np.array([1, 10, 100, 500, 1000, 2000])

@@ -24,12 +24,12 @@ from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.problem.generators import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.problem.terms import Terms
-from nnrun.sweep.todo import calibration
 from nnrun.tracking.pyfunc import _load_pyfunc
 from nnrun.training.engine import rate_factors, start_of
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
+from nnrun.trials.forecast import calibration
 from tests.conftest import make_setting, run
 from tests.unit.test_model import described
 

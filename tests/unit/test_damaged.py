@@ -14,19 +14,18 @@ import pytest
 import nnrun
 from nnrun.errors import InputError
 from nnrun.model import load_network
-from nnrun.network.files import read_networks
 from nnrun.pictures.subject import setting_of
+from nnrun.records.continued import find_state
+from nnrun.records.networks import read_networks
+from nnrun.records.record import read_record, write_record
 from nnrun.report.index import entries as index_entries
 from nnrun.report.rebuild import rebuild
 from nnrun.report.sources import read_sources
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
-from nnrun.resume import find_state
 from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
-from nnrun.sweep.blockfile import Entry
-from nnrun.sweep.cache import Cache, setup
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import read_record, write_record
 from nnrun.sync import main as sync
+from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting
 from tests.records import a_record, told
 from tests.unit.test_cache import blocks, launch, trained

@@ -10,9 +10,9 @@ from nnrun.config import Executor, Job, Report, Tracking
 from nnrun.problem.generators import Xor
 from nnrun.problem.problem import Problem
 from nnrun.problem.terms import Terms
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.executors import run_all
-from nnrun.sweep.run import Tally, run_jobs
+from nnrun.trials.cache import Cache
+from nnrun.trials.executors import run_all
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 
 
@@ -65,7 +65,7 @@ def test_the_guilty_setting_of_a_shard_is_found(monkeypatch, engine):
     jobs = [job(make_setting(lr=lr, engine=engine)) for lr in (0.1, 0.2, 0.3)]
     calm = run(jobs)
     monkeypatch.setattr("nnrun.training.trainer.StackedStreams", Streams)
-    monkeypatch.setattr("nnrun.sweep.gather.train", watched)
+    monkeypatch.setattr("nnrun.trials.run.train", watched)
     records = run(jobs)
     assert [record.meta["error"] is None for record in records] == [True, False, True]
     assert "RuntimeError: the sensor broke" in records[1].meta["error"]
@@ -95,7 +95,7 @@ def test_running_out_of_memory_is_a_failure_like_others(monkeypatch):
     def hungry(shard, *arguments):
         raise MemoryError("8 TiB")
 
-    monkeypatch.setattr("nnrun.sweep.gather.train", hungry)
+    monkeypatch.setattr("nnrun.trials.run.train", hungry)
     (record,) = run([job(make_setting())])
     assert "MemoryError: 8 TiB" in record.meta["error"]
 

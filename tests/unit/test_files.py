@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.files.archive import Array, arrays_in, read_arrays
-from nnrun.files.plain import parse_plain
-from nnrun.files.reading import Damaged, is_itself, reading
-from nnrun.files.record import SCHEMA_VERSION, read_parts
-from nnrun.files.sweep import read_sweep
-from nnrun.sweep.store import write_record
+from nnrun.records.archive import Array, arrays_in, read_arrays
+from nnrun.records.plain import Damaged, is_itself, parse_plain, reading
+from nnrun.records.record import SCHEMA_VERSION, read_parts, write_record
+from nnrun.records.sweep import read_sweep
 from tests.records import a_record, told
 
 SHAPES = {

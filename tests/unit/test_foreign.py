@@ -7,12 +7,12 @@ import signal
 import pytest
 
 import nnrun
-from nnrun.files.lock import FolderLock
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import finish as finishing
 from nnrun.pipeline.finish import ForeignSweep, Planned, finish_foreign_sweep, states
-from nnrun.sweep.provenance import provenance
-from nnrun.sweep.store import write_record
+from nnrun.records.lock import FolderLock
+from nnrun.records.record import write_record
+from nnrun.trials.provenance import provenance
 from tests.conftest import make_setting
 from tests.unit.test_store import job, records
 

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from nnrun.config import Target
+from nnrun.records.trials import Curves
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS, align, holds, ladder_times, rung_name
 from nnrun.training.convergence import outcomes
-from nnrun.training.trainer import Curves
 from tests.unit.sweeps import GRID, a_sweep
 
 INF, NAN = np.inf, np.nan

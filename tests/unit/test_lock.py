@@ -11,10 +11,10 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
-from nnrun.files import lock as locking
-from nnrun.files.lock import INSTEAD, FolderLock, alone_in, being_written
 from nnrun.pipeline import resend as resending
 from nnrun.pipeline.claim import Claim, require_unused, take_unused
+from nnrun.records import lock as locking
+from nnrun.records.lock import INSTEAD, FolderLock, alone_in, being_written
 from nnrun.report.__main__ import main as report
 from nnrun.report.rebuild import rebuild
 from nnrun.sync import main as sync

@@ -5,8 +5,8 @@ import pytest
 from nnrun.config import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.masking import masked_values
-from nnrun.sweep.provenance import command
 from nnrun.tracking.errors import first_line
+from nnrun.trials.provenance import command
 
 SECRET = "s3cr3tZq7"
 

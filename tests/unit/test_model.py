@@ -19,19 +19,19 @@ from nnrun.config import Network
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.model.__main__ import main
-from nnrun.model.facts import network_facts
+from nnrun.model.load import network_facts
 from nnrun.model.model import Dense
 from nnrun.network.activations import ACTIVATIONS, Activation, LeakyRelu, Linear, Sigmoid
-from nnrun.network.files import read_networks
 from nnrun.network.losses import SquaredError
 from nnrun.network.mlp import Architecture, Layer
-from nnrun.network.saved import Saved
 from nnrun.problem.expansions import Fourier, Polynomial
 from nnrun.problem.features import InputMap
 from nnrun.problem.generators import Xor
 from nnrun.problem.problem import DATA, Task
 from nnrun.problem.table import Table
 from nnrun.problem.terms import Terms
+from nnrun.records.networks import read_networks
+from nnrun.records.saved import Saved
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 
@@ -788,7 +788,7 @@ def test_models_of_generated_data_are_described_without_a_table():
 def test_a_component_that_names_itself_is_saved_by_where_it_stands():
     from dataclasses import dataclass
 
-    from nnrun.model.facts import section_of
+    from nnrun.model.load import section_of
     from nnrun.network.activations import Activation
 
     @dataclass(frozen=True)

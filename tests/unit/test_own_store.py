@@ -10,7 +10,7 @@ import pytest
 import nnrun
 from nnrun.config import Tracking
 from nnrun.errors import InputError
-from nnrun.places import own_store
+from nnrun.layout import own_store
 from nnrun.tracking.address import require_files_beside, require_own_host
 
 DEFAULT = Tracking().uri

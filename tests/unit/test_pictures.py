@@ -16,7 +16,7 @@ from PIL import Image
 from nnrun.config import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
-from nnrun.pictures import progress, stills
+from nnrun.pictures import stills
 from nnrun.pictures.animate import animate
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, diagram
 from nnrun.pictures.film import chosen, percent, shoot
@@ -47,6 +47,7 @@ from nnrun.plot.gallery import COLORS
 from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.problem.terms import Terms
 from nnrun.training.stack import Stack, Trial
+from nnrun.trials import progress
 from tests.conftest import make_setting, run
 
 PLAIN = Terms(("x", "y"))

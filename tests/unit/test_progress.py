@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from nnrun.sweep import progress
-from nnrun.sweep.progress import Lines, Remaining
+from nnrun.trials import progress
+from nnrun.trials.progress import Lines, Remaining
 
 
 @pytest.fixture

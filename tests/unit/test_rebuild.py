@@ -9,14 +9,13 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
-from nnrun.places import shipped_template, studies
+from nnrun.layout import shipped_template, studies
+from nnrun.records.record import Record, write_record
+from nnrun.records.trials import Curves, Outcomes
 from nnrun.report.__main__ import main, sort
 from nnrun.report.choices import setting_id
 from nnrun.report.facts import page_facts
 from nnrun.report.rebuild import Choices, rebuild
-from nnrun.sweep.store import Record, write_record
-from nnrun.training.convergence import Outcomes
-from nnrun.training.trainer import Curves
 from tests.conftest import make_setting
 
 GRID = np.array([10, 20, 40, 80, 160])

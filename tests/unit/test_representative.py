@@ -10,10 +10,10 @@ from nnrun.model import load_network
 from nnrun.network.mlp import Layer
 from nnrun.pictures.casting import median_case
 from nnrun.pipeline.representative import network_of, representative
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import Record, write_record
+from nnrun.records.record import Record, write_record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
+from nnrun.trials.cache import Cache
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.records import a_record
 

@@ -13,11 +13,11 @@ from nnrun.network.memory import flattened, restored
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.generators import Xor
-from nnrun.resume import find_state
-from nnrun.sweep.block import Block
-from nnrun.sweep.store import Record, write_record
+from nnrun.records.continued import find_state
+from nnrun.records.record import Record, write_record
 from nnrun.training.convergence import outcomes
 from nnrun.training.stack import Stack, Trial
+from nnrun.trials.run import block_of
 from tests.conftest import make_setting, run
 
 SEEDS = (3, 1, 4)
@@ -30,7 +30,7 @@ def stack_of(setting):
 def saved(setting, folder, engine):
     """Train a setting and leave its record in a folder."""
     trained = run(stack_of(setting), engine)
-    block = Block.of(trained, range(len(SEEDS)), SEEDS, 0.0)
+    block = block_of(trained, range(len(SEEDS)), SEEDS, 0.0)
     config = json.loads(json.dumps(setting.flat))
     meta = {"setting": setting.id, "config": config, "engine": trained.engine, "error": None}
     meta |= {"sources": setting.sources, "task": "binary", "samples": setting.budget}
@@ -174,7 +174,7 @@ def test_other_data_under_the_same_name_are_refused(tmp_path):
 
 def test_a_failed_run_cannot_be_continued(tmp_path):
     from nnrun.config import Executor, Job, Report, Tracking
-    from nnrun.sweep.run import failed_record
+    from nnrun.trials.run import failed_record
 
     setting = make_setting(keep_state=True)
     job = Job(setting, 0, 2, "test", Tracking("off"), Executor(), Report("off"))

@@ -8,13 +8,12 @@ import pytest
 
 from nnrun.config import Executor, Job, Report, Tracking
 from nnrun.errors import InputError, refused
-from nnrun.files.atomic import together, write_atomically, write_text
-from nnrun.network.files import RECORD
-from nnrun.sweep.cache import Cache
+from nnrun.layout import together, write_atomically, write_text
+from nnrun.records.record import RECORD, read_record, read_records, write_record
 from nnrun.sweep.describe import describe
-from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.store import read_record, read_records, write_record
 from nnrun.sweep.tables import curves_table, trials_table
+from nnrun.trials.cache import Cache
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 
 

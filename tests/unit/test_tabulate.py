@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nnrun.errors import InputError
+from nnrun.records.record import Record, write_record
+from nnrun.records.trials import Curves, Outcomes
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS, load
 from nnrun.statistics import tabulate as module
 from nnrun.statistics.bands import bands, bands_table
@@ -18,10 +20,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
 from nnrun.sweep.describe import describe
-from nnrun.sweep.store import Record, write_record
 from nnrun.sweep.tables import curves_table, setting_trials, trials_table
-from nnrun.training.convergence import Outcomes
-from nnrun.training.trainer import Curves
 from tests.records import told
 
 GRID = np.array([10, 100, 1000])

@@ -5,9 +5,9 @@ from time import perf_counter
 import pytest
 
 from nnrun.config import Network
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.todo import forecast, wanted
+from nnrun.trials.cache import Cache
+from nnrun.trials.forecast import forecast, wanted
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.unit.test_store import job
 

@@ -20,13 +20,13 @@ from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans
 from nnrun.pipeline.sweep_run import best_setting
 from nnrun.pipeline.track import Runs
+from nnrun.records.record import Record, read_record
+from nnrun.records.trials import Curves
 from nnrun.statistics.summary import summarise
 from nnrun.sweep.describe import describe
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.store import Record, read_record
 from nnrun.sweep.tables import assemble, setting_trials, trial_rows
 from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
-from nnrun.training.trainer import Curves
 from tests.records import GRID, a_record, on_disk
 
 

@@ -12,12 +12,12 @@ from nnrun.config import Executor, Job, Report, Target, Tracking
 from nnrun.errors import InputError
 from nnrun.hydra_ext.tune_keys import read_tuning
 from nnrun.pipeline.tuning import Arm, Score, best, score, tune
+from nnrun.records.trials import Outcomes
 from nnrun.results import TUNING
-from nnrun.sweep import gather
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.run import Tally, run_jobs
-from nnrun.sweep.todo import wanted
-from nnrun.training.convergence import Outcomes
+from nnrun.trials import run as gather
+from nnrun.trials.cache import Cache
+from nnrun.trials.forecast import wanted
+from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 
 NAN, INF = float("nan"), float("inf")

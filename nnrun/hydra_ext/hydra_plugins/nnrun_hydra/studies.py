@@ -6,7 +6,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from nnrun.places import STUDIES, studies
+from nnrun.layout import STUDIES, studies
 
 
 class StudySource(FileConfigSource):

@@ -1,6 +1,6 @@
 """Networks in files, whatever wrote them: the record of a run, or ``Model.save``.
 
-A file holds layers and, unless a stranger wrote it, facts: what ``nnrun.model.facts`` says of a
+A file holds layers and, unless a stranger wrote it, facts: what ``nnrun.model.load`` says of a
 network besides its parameters. This part reads both and makes nothing of the facts.
 """
 
@@ -16,14 +16,21 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.files.archive import Array, checked, read_arrays
-from nnrun.files.plain import NUMBER, TEXT, parse_plain, read_plain
-from nnrun.files.reading import Damaged, reading, require_version
-from nnrun.files.record import SCHEMA_VERSION
 from nnrun.network.mlp import Layer, Params
 from nnrun.network.params import taken
+from nnrun.records.archive import Array, checked, read_arrays
+from nnrun.records.plain import (
+    NUMBER,
+    TEXT,
+    Damaged,
+    parse_plain,
+    read_plain,
+    reading,
+    require_version,
+)
+from nnrun.records.record import RECORD, SCHEMA_VERSION
+from nnrun.records.trials import layers_in
 
-RECORD = "record.npz"
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
 ANEW = "it takes a folder or record.npz of a run, or a .npz or .json file of Model.save"
@@ -120,13 +127,6 @@ def read_networks(path: str | Path) -> SavedNetworks:
         file = find_file(named)
         about = file.stat()
     return _read(file, about.st_mtime_ns, about.st_size)
-
-
-def layers_in(arrays: Mapping[str, Any]) -> Params:
-    """Return the layers among the named arrays of a record; KeyError if one is not whole."""
-    n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
-    each = ((arrays[f"params/{i}/{part}"] for part in Layer._fields) for i in range(n_layers))
-    return tuple(Layer(*parts) for parts in each)
 
 
 def find_file(path: Path) -> Path:

@@ -10,9 +10,9 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from nnrun.errors import InputError, Issue, listed
-from nnrun.network.files import SavedNetworks, read_networks
 from nnrun.network.initializers import INITIALIZERS, Initializer
 from nnrun.network.mlp import Layer, Params, fans
+from nnrun.records.networks import SavedNetworks, read_networks
 
 
 @INITIALIZERS.register("saved")

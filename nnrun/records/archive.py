@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.files.reading import Damaged, names, opened
+from nnrun.records.plain import Damaged, names, opened
 
 START, END, END_SIZE = b"PK", b"PK\x05\x06", 22
 """How an archive begins, and how its last bytes do, as there are no comments in it."""

@@ -6,12 +6,12 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from nnrun.config import Job, Setting
-from nnrun.sweep.cache import Cache
-from nnrun.sweep.progress import meter
 from nnrun.training.cost import seconds
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group, shape_key
 from nnrun.training.trainer import train
+from nnrun.trials.cache import Cache
+from nnrun.trials.progress import meter
 from nnrun.words import things
 
 CALIBRATED = 6

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from nnrun.files.plain import NUMBER, TEXT, read_plain, require
-from nnrun.files.reading import Damaged, reading, require_version
+from nnrun.records.plain import NUMBER, TEXT, Damaged, read_plain, reading, require, require_version
 
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 1

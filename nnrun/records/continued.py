@@ -18,11 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.files.plain import require
-from nnrun.files.reading import reading
-from nnrun.files.record import ANEW, TRIALS, read_parts
-from nnrun.network.files import RECORD, layers_in
 from nnrun.network.mlp import Params
+from nnrun.records.plain import reading, require
+from nnrun.records.record import ANEW, RECORD, TRIALS, read_parts
+from nnrun.records.trials import layers_in
 
 MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
 """Keys in which a run may differ from the one that it continues."""

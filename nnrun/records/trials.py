@@ -1,17 +1,62 @@
 """A block: what training left of some seeds of one setting."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.network.files import layers_in
-from nnrun.network.mlp import Params
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Layer, Params
 from nnrun.network.params import joined as joined_params
 from nnrun.network.params import taken
-from nnrun.training.trainer import Curves, Trained
+
+
+class Curves(NamedTuple):
+    """Measurements of every trial over the evaluation grid.
+
+    Attributes:
+        samples: Training samples seen, shape (n_evals,), strictly increasing.
+        train_loss: Mean over the samples since the evaluation before, each taken before its
+            update, shape (trial, n_evals). NaN from the evaluation at which a trial diverged.
+        test_loss: Mean over the held-out samples, same shape, likewise NaN.
+        accuracy: Share of held-out samples classified right, likewise NaN; all NaN in regression.
+    """
+
+    samples: npt.NDArray[np.int64]
+    train_loss: Array
+    test_loss: Array
+    accuracy: Array
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    REACHED = "reached"
+    EXHAUSTED = "exhausted"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Outcomes(NamedTuple):
+    """The outcome of every trial; each field has shape (trial,).
+
+    Attributes:
+        status: Values of ``Status``. A trial that reached its target and diverged later has
+            reached it: the event came first.
+        plateaued: True for an exhausted trial whose best test loss improved by less than 1% in
+            the second half of its budget.
+        samples_to_target: Samples seen at the first evaluation from which the target held; NaN
+            where it never did (censored).
+        first_hit: Samples seen at the first evaluation that met the target at all; NaN if none.
+    """
+
+    status: npt.NDArray[np.str_]
+    plateaued: npt.NDArray[np.bool_]
+    samples_to_target: Array
+    first_hit: Array
 
 
 @dataclass(frozen=True)
@@ -34,19 +79,6 @@ class Block:
     ns_per_sample: npt.NDArray[np.float64]
     engine: str
     memory: tuple[npt.NDArray[np.float64], ...] = ()
-
-    @classmethod
-    def of(cls, trained: Trained, rows: Sequence[int], seeds: Sequence[int], cost: float) -> Self:
-        """Copy one setting's rows out of a shard's result, which is then free to go."""
-        take = np.array(rows)
-        return cls(
-            seeds=np.array(seeds, dtype=np.int64),
-            curves=_curves(trained.curves, take),
-            params=taken(trained.params, take),
-            ns_per_sample=np.full(len(rows), cost),
-            engine=trained.engine,
-            memory=tuple(leaf[take] for leaf in trained.memory),
-        )
 
     def taken(self, seeds: Collection[int]) -> Self:
         """Return the trials of these seeds, in their order; itself if it is just these."""
@@ -108,3 +140,10 @@ def joined(blocks: Iterable[Block]) -> Block:
 
 def _curves(curves: Curves, take: npt.NDArray[np.intp]) -> Curves:
     return Curves(curves.samples, *(metric[take] for metric in curves[1:]))
+
+
+def layers_in(arrays: Mapping[str, Any]) -> Params:
+    """Return the layers among the named arrays of a record; KeyError if one is not whole."""
+    n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
+    each = ((arrays[f"params/{i}/{part}"] for part in Layer._fields) for i in range(n_layers))
+    return tuple(Layer(*parts) for parts in each)

@@ -1,0 +1,9 @@
+"""Jobs become records: every trial is found or trained, once.
+
+- ``forecast``: what jobs ask for, what of it there is, how long the rest takes.
+- ``run``: find or train every trial, put every job together again.
+- ``cache``: trained trials found again.
+- ``executors``: who trains the shards.
+- ``provenance``: command, versions, commit, processor, data.
+- ``progress``: what is done and how far it is, said on a terminal.
+"""
