@@ -42,7 +42,7 @@ WARM = (
     "nnrun.report.rebuild",
     "nnrun.report.study",
     "nnrun.plot.api",
-    "nnrun.pictures.animate",
+    "nnrun.pictures.trial_pictures",
     "nnrun.tracking.models",
     "nnrun.tracking.bulk",
     "nnrun.tracking.tracker",

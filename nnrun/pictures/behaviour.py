@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 
 from nnrun.network.mlp import Params
+from nnrun.pictures.captions import (
+    failures_caption,
+    frames_caption,
+    networks_caption,
+    units_caption,
+)
 from nnrun.pictures.casting import Case, costs, median_case, worst_cases
 from nnrun.pictures.film import Film
-from nnrun.pictures.looks import Look, Unit, diagram_svg, has_look, look_of, unit_rows
-from nnrun.pictures.moments import matched_moments
-from nnrun.pictures.reel import film_within, reason_of
+from nnrun.pictures.replay import film_within, matched_moments, reason_of
 from nnrun.pictures.subject import Subject, from_record
-from nnrun.pictures.tell import failures_caption, frames_caption, networks_caption, units_caption
+from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of, unit_rows
 from nnrun.problem.features import bare_problem
 from nnrun.records.record import read_parts
 from nnrun.training.stack import Trial

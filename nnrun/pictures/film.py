@@ -14,7 +14,11 @@ import numpy.typing as npt
 from nnrun.config import Setting
 from nnrun.network.mlp import Params
 from nnrun.network.params import map_params, taken
+from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
+from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Course, Subject
+from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
+from nnrun.problem.problem import Array, Samples
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import train
@@ -169,3 +173,55 @@ def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:
     """
     wanted = np.linspace(-1, n_evals - 1, min(most, n_evals + 1))
     return [int(moment) for moment in np.unique(np.floor(wanted + 0.5))]
+
+
+CELLS = 100
+"""Along a side of the plane."""
+
+PLACES = 200
+"""Along a single input."""
+
+
+class Scene(NamedTuple):
+    """What the frames of a film show.
+
+    Attributes:
+        surfaces: Of each frame; none if the problem is not planar.
+        responses: Of each frame; none if the problem has not one input.
+        scale: The ends of the scale of outputs.
+        points: Held-out points on the surface, or along the input.
+        wiring: Units and links.
+        weights: Shape (frame, link).
+        biases: Shape (frame, unit), inputs left out; None if the network has none.
+        largest: The largest weight and the largest bias of all frames.
+    """
+
+    surfaces: list[Surface]
+    responses: list[Response]
+    scale: tuple[float, float]
+    points: Samples
+    wiring: Wiring
+    weights: Array
+    biases: Array | None
+    largest: tuple[float, float]
+
+
+def scene_of(film: Film) -> Scene:
+    """Compute what the frames of a film show."""
+    setting = film.subject.setting
+    surfaces: list[Surface] = []
+    responses: list[Response] = []
+    scale, points = (0.0, 1.0), setting.problem.held_out
+    if is_planar(setting):
+        plane, points = plane_of(setting, CELLS), shown_points(setting)
+        surfaces = [surface_of(plane, params, setting) for params in film.params]
+        scale = limits(surfaces[0].task, surfaces[0].boundary, points.targets)
+    elif has_one_input(setting):
+        points = shown_points(setting)
+        responses = [response_of(setting, params, PLACES) for params in film.params]
+        scale = window(responses[0], points.targets)
+    links = np.stack([weights(params) for params in film.params])
+    thresholds = np.stack([biases(p) for p in film.params]) if setting.network.bias else None
+    largest = largest_of(links, thresholds)
+    wiring = wiring_of(setting)
+    return Scene(surfaces, responses, scale, points, wiring, links, thresholds, largest)

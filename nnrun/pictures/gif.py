@@ -12,16 +12,14 @@ from matplotlib.gridspec import GridSpec
 from PIL import Image
 
 from nnrun.pictures.diagram import diagram
-from nnrun.pictures.film import Film
-from nnrun.pictures.graph import graph
-from nnrun.pictures.heatmap import heatmap
+from nnrun.pictures.film import Film, Scene
+from nnrun.pictures.fit import graph
 from nnrun.pictures.history import LINES, accuracy, losses
-from nnrun.pictures.scene import Scene
+from nnrun.pictures.surface_plots import heatmap
 from nnrun.plot.canvas import styled
-from nnrun.plot.fonts import find_letters
 from nnrun.plot.gallery import COLORS
-from nnrun.plot.names import one_line, wrapped
-from nnrun.plot.styles import GRID, INK, MUTED
+from nnrun.plot.style import GRID, INK, MUTED
+from nnrun.plot.text import find_letters, one_line, wrapped
 from nnrun.problem.problem import Task
 
 DPI = 92

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnrun.pictures.heatmap import note
 from nnrun.pictures.subject import Course
+from nnrun.pictures.surface_plots import note
 from nnrun.plot.axes import samples_axis, ticks, value_ticks
-from nnrun.plot.styles import LINE_STYLES, MUTED
+from nnrun.plot.style import LINE_STYLES, MUTED
 from nnrun.problem.problem import Array
 from nnrun.words import METRIC_NAMES, share
 

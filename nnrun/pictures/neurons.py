@@ -9,10 +9,10 @@ from matplotlib.colors import Normalize, to_rgba
 
 from nnrun.config import Setting
 from nnrun.network.mlp import Params
-from nnrun.pictures.plane import Plane, answers, images
+from nnrun.pictures.surface import Plane, answers, images
 from nnrun.plot.gallery import HEIGHTS
-from nnrun.plot.names import told_apart
-from nnrun.plot.styles import GRID, INK, MUTED
+from nnrun.plot.style import GRID, INK, MUTED
+from nnrun.plot.text import told_apart
 from nnrun.problem.problem import Array
 
 MOST_UNITS = 12

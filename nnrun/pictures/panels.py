@@ -12,18 +12,24 @@ from PIL import Image
 
 from nnrun.network.mlp import Params
 from nnrun.pictures.behaviour import Behaviour, Failure, Shown
-from nnrun.pictures.diagram import diagram
-from nnrun.pictures.heatmap import note
-from nnrun.pictures.looks import misjudged
+from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
 from nnrun.pictures.neurons import neurons, rows_of, size_of
-from nnrun.pictures.plane import Plane, is_planar, plane_of, shown_points
 from nnrun.pictures.subject import Subject
-from nnrun.pictures.surface import boundaries, coloured, limits, surface_of
-from nnrun.pictures.tiny import CELLS, UNIT_CELLS
-from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.pictures.surface import (
+    Plane,
+    boundaries,
+    coloured,
+    is_planar,
+    limits,
+    plane_of,
+    shown_points,
+    surface_of,
+)
+from nnrun.pictures.surface_plots import note
+from nnrun.pictures.thumbnails import CELLS, UNIT_CELLS, misjudged
 from nnrun.plot.canvas import styled
-from nnrun.plot.names import in_lines, one_line, wrapped
-from nnrun.plot.styles import INK, MUTED
+from nnrun.plot.style import INK, MUTED
+from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.problem.problem import Array
 from nnrun.words import compact, count
 

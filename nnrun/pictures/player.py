@@ -6,15 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.pictures.film import Film
-from nnrun.pictures.heatmap import MARKERS
+from nnrun.pictures.diagram import refusal
+from nnrun.pictures.film import Film, Scene
+from nnrun.pictures.fit import heights
 from nnrun.pictures.history import LINES
 from nnrun.pictures.neurons import scale_of
-from nnrun.pictures.plane import answers, images, plane_of
-from nnrun.pictures.response import heights
-from nnrun.pictures.scene import Scene
-from nnrun.pictures.surface import UNKNOWN, Bytes, boundaries, class_names, palette, shades
-from nnrun.pictures.wiring import refusal
+from nnrun.pictures.surface import (
+    UNKNOWN,
+    Bytes,
+    answers,
+    boundaries,
+    class_names,
+    images,
+    palette,
+    plane_of,
+    shades,
+)
+from nnrun.pictures.surface_plots import MARKERS
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task

@@ -24,9 +24,9 @@ def draw_animations(
         The pages, as paths from ``folder``, and whether any could not be drawn; each of those is
         warned of on standard error.
     """
-    from nnrun.pictures.animate import PAGE, animate
-    from nnrun.pictures.reel import reason_of
+    from nnrun.pictures.replay import reason_of
     from nnrun.pictures.subject import setting_of
+    from nnrun.pictures.trial_pictures import PAGE, animate
     from nnrun.trials.progress import drawing
 
     firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}

@@ -16,7 +16,7 @@ from nnrun.flat import nested
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.records.record import Record
-from nnrun.statistics.bands import METRICS, SettingCurves, bands_table, setting_bands
+from nnrun.statistics.curves import METRICS, SettingCurves, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of

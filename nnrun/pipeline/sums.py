@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnrun.errors import InputError
-from nnrun.plot.styles import LINE_STYLES
+from nnrun.plot.style import LINE_STYLES
 from nnrun.records.record import Record, read_record
 from nnrun.statistics.ladder import SettingLadder, setting_ladder
 from nnrun.statistics.summary import summarise

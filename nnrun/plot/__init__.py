@@ -7,21 +7,13 @@ For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotli
     >>> ax = nnrun.plot.time_to_target(results)  # doctest: +SKIP
 
 - ``api``: these functions.
-- ``asked``: what they were asked for.
-- ``styles``: the palette, the style sheet, a colour and a dash pattern for each setting.
-- ``axes``: scales, ticks and words on an axis.
-- ``names``: names in lines that fit, or cut so that they differ; ``fitted``: titles that end where
-  their figure does; ``fonts``: letters that the house's font lacks.
+- ``figures``: what they draw, a file each: time_to_target, learning_curves, contrasts, heatmap,
+  coordinates, sensitivity, effects, target_times.
+- ``style``: the palette, the style sheet, a colour and a dash pattern for each setting.
+- ``axes``: scales, ticks and words on an axis; scales of colour for values, and their key.
+- ``text``: names in lines that fit, or cut so that they differ; letters that the font lacks.
 - ``labels``: names of lines, beside their ends or in a legend.
-- ``colours``: scales of colour for values, and their key.
-- ``facets``: which settings are drawn together, in one panel or in small multiples.
-- ``curves``: learning curves.
-- ``arrival``: time to target, runtime profile.
-- ``forest``: contrasts.
-- ``grids``: heatmaps of two factors.
-- ``trends``: sensitivity to target, budget and number of seeds.
-- ``bars``: effects.
-- ``parallel``: parallel coordinates.
+- ``layout``: which settings are drawn together, in one panel or in small multiples.
 - ``canvas``: from a drawing function to a figure of one or more panels, SVG, PNG and PDF.
 - ``gallery``: every generated data set in one figure.
 """

@@ -1,9 +1,4 @@
-"""Figures for notebooks: from what ``nnrun.load`` returns to a matplotlib axis.
-
-Each function draws on ``ax``, or on pyplot's current axis if it is None, and returns it. The house
-style holds while it draws and changes no setting of matplotlib. Where statistics are wanted for
-several figures, make `nnrun.statistics.findings.Findings` once and pass it instead of the results.
-"""
+"""What a figure for a notebook was asked for: its findings, its axis, its settings."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,14 +8,67 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.plot import arrival, bars, curves, forest, grids, parallel, trends
-from nnrun.plot.asked import Found, axis, chosen, findings
 from nnrun.plot.canvas import finished, styled
-from nnrun.statistics.bands import bands_table
-from nnrun.statistics.profile import profile as profile_of
+from nnrun.plot.figures import contrasts as forest
+from nnrun.plot.figures import coordinates as parallel
+from nnrun.plot.figures import effects as bars
+from nnrun.plot.figures import heatmap as grids
+from nnrun.plot.figures import learning_curves as curves
+from nnrun.plot.figures import sensitivity as trends
+from nnrun.plot.figures import time_to_target as arrival
+from nnrun.plot.layout import Layout, one_panel
+from nnrun.plot.style import LINE_STYLES, styles
+from nnrun.results import Results
+from nnrun.statistics.curves import bands_table
+from nnrun.statistics.findings import Findings
+from nnrun.statistics.ladder import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
-from nnrun.words import METRIC_NAMES
+from nnrun.words import METRIC_NAMES, setting_name
+
+Found = Results | Findings
+"""Either does: findings hold what several figures would else compute again."""
+
+
+def findings(results: Found) -> Findings:
+    """Take findings as they are, and make them of results."""
+    return results if isinstance(results, Findings) else Findings.of(results)
+
+
+def axis(ax: Axes | None, height: float = 3.0) -> Axes:
+    """Take the axis given, else pyplot's current one, in a figure that makes room for words."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    if not pyplot.get_fignums():
+        pyplot.figure(figsize=(7.2, height + 1.6), layout="constrained")
+    return pyplot.gca()
+
+
+def chosen(found: Findings, settings: Sequence[str] | None) -> Layout:
+    """Lay out the settings asked for, by id or label, or those of one panel of a report."""
+    summary = found.summary[found.summary["seeds"] > 0]
+    if summary.empty:
+        raise InputError(Issue("results", None, "no setting was trained", ""))
+    if settings is None:
+        return one_panel(found.summary)
+    ids = {
+        str(label): str(s) for s, label in zip(summary["setting"], summary["label"], strict=True)
+    }
+    ids |= {s: s for s in ids.values()}
+    unknown = [name for name in settings if name not in ids]
+    if unknown:
+        hint = did_you_mean(unknown[0], ids)
+        raise InputError(Issue("settings", unknown[0], "is no trained setting", hint))
+    chosen = list(dict.fromkeys(ids[name] for name in settings))
+    if not 0 < len(chosen) <= len(LINE_STYLES):
+        rule = f"between 1 and {len(LINE_STYLES)} can be told apart"
+        raise InputError(Issue("settings", len(chosen), rule, ""))
+    about = summary.set_index("setting")["label"]
+    labels = {s: setting_name(about[s]) for s in chosen}
+    return Layout({"": tuple(chosen)}, styles(chosen), labels)
+
 
 MOST_ROWS = 16
 """Contrasts of a forest plot that a reader takes in."""

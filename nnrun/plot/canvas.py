@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nnrun.layout import write_atomically
-from nnrun.plot.fitted import fit_words
-from nnrun.plot.fonts import find_letters
-from nnrun.plot.styles import INK, MUTED, STYLE
+from nnrun.plot.style import INK, MUTED, STYLE
+from nnrun.plot.text import find_letters, fit_words
 from nnrun.words import shown
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
@@ -140,7 +139,7 @@ def styled() -> Iterator[None]:
     """Draw in the house style, and let it go again.
 
     No text is read as mathematics, and a label may hold letters that no font has: that is no
-    reason to stop, and `nnrun.plot.fonts` says it once.
+    reason to stop, and `nnrun.plot.text` says it once.
     """
     with rc_context({**STYLE, **PLAIN}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nnrun.plot import canvas
-from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, STYLE
+from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, STYLE
 from nnrun.problem import generators  # noqa: F401  (they fill DATA)
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.drawn import Drawn

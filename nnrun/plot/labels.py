@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import offset_copy
 
 from nnrun.plot.axes import WIDE, height, width, write
-from nnrun.plot.names import cells, one_line, wrapped
-from nnrun.plot.styles import LineStyle
+from nnrun.plot.style import LineStyle
+from nnrun.plot.text import cells, one_line, wrapped
 
 DIRECT_CHARACTERS = 20  # longest line of a label that is written beside its curve
 ROW = 13.0  # points from one row of counts at risk, or one line label, to the next

@@ -11,7 +11,7 @@ Words:
 
 The page:
 
-- ``pictures``: the figures that the findings can fill, as files and inside the page.
+- ``figures``: the figures that the findings can fill, as files and inside the page.
 - ``rows``: the settings that the page's table has room for.
 - ``sections``: what follows the first screen.
 - ``page``: report.html and report.md, from ``templates/``.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnrun.statistics.bands import LOSSES
 from nnrun.statistics.contrasts import ENOUGH
+from nnrun.statistics.curves import LOSSES
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.resampling import RESAMPLES
@@ -52,7 +52,7 @@ def curve_caption(
     """Caption a figure of learning curves.
 
     Args:
-        bands: As `nnrun.statistics.bands.bands_table` returns it, for the settings that are drawn.
+        bands: As `nnrun.statistics.curves.bands_table` returns it, for the settings that are drawn.
         metric: The metric drawn.
         settings: How many settings were trained.
         budget: Samples that every trial could see.

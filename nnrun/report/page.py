@@ -10,13 +10,12 @@ from markupsafe import Markup
 
 from nnrun import words
 from nnrun.layout import write_text
-from nnrun.plot.styles import LINE_STYLES
+from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
-from nnrun.report.inline import inline
+from nnrun.report.figures import draw_pictures
 from nnrun.report.jobs import failures, incomplete, missing
 from nnrun.report.limits import reading_limits
-from nnrun.report.markdown import md
-from nnrun.report.pictures import draw_pictures
+from nnrun.report.markup import inline, md
 from nnrun.report.provenance import provenance
 from nnrun.report.rows import left_out, row_groups
 from nnrun.report.sections import Section, sections

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnrun.errors import shown
 from nnrun.report.captions import contrasts_caption
-from nnrun.report.pictures import Picture
+from nnrun.report.figures import Picture
 from nnrun.report.rows import Group
 from nnrun.statistics.findings import Findings
 from nnrun.words import count, number
@@ -74,7 +74,7 @@ def sections(
 
     Args:
         findings: What the sweep found.
-        pictures: As `nnrun.report.pictures.draw_pictures` returns them.
+        pictures: As `nnrun.report.figures.draw_pictures` returns them.
         listed: Settings that the page's tables have room for.
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
     """

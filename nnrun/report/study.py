@@ -13,15 +13,15 @@ from markupsafe import Markup
 from nnrun import words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.layout import write_text
-from nnrun.report.markdown import md
-from nnrun.report.study_figures import FIGURES
+from nnrun.report.figures import FIGURES
+from nnrun.report.markup import md
 from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.report.verdict import CLAIMS
 from nnrun.results import MARKDOWN
 from nnrun.statistics.contrasts import contrasts, judged
+from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.target_times import target_times
 from nnrun.statistics.targets import shared_target
 from nnrun.templates import mistake
 
@@ -113,7 +113,7 @@ class Study:
         """Draw a figure beside the page, and return what shows it there.
 
         Args:
-            kind: As `nnrun.report.study_figures.FIGURES`.
+            kind: As `nnrun.report.figures.FIGURES`.
             name: Of its file, which stands beside the page: letters, digits, - and _.
             words: What it shows, for those who do not see it.
             facet: The factor that makes the panels.

@@ -6,10 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nnrun.statistics.logrank import LogRank, logrank
-from nnrun.statistics.multiplicity import holm
-from nnrun.statistics.paired import MEASURES, detectable, measure
-from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
+from nnrun.statistics.hypothesis_tests import LogRank, holm, logrank
+from nnrun.statistics.pairs import (
+    MEASURES,
+    Clock,
+    Pairs,
+    Question,
+    clock,
+    detectable,
+    measure,
+    pairs,
+    questions,
+)
 from nnrun.statistics.targets import judged_on, not_comparable
 
 ENOUGH = 20
@@ -48,7 +56,7 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
         (1 for settings), ``blocks_left_out`` (neither arm ever arrived, or one was not trained),
         ``pairs`` (seeds that all blocks have in both arms), ``n_a``, ``n_b`` (trained trials),
         ``reached_a``, ``reached_b`` (by the common budget), the measures of
-        `nnrun.statistics.paired.measure`, ``logrank``, ``p_logrank`` (settings only, over all
+        `nnrun.statistics.pairs.measure`, ``logrank``, ``p_logrank`` (settings only, over all
         trials of both), ``median_ratio`` (of the paired times; NaN where any is censored),
         ``p_holm``, ``p_logrank_holm`` (NaN where no claim can be made), ``detectable`` (the
         smallest ratio, either way, that this spread would have shown with 80% power beside the

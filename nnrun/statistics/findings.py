@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from nnrun.results import Results
-from nnrun.statistics.bands import SettingBands, bands_of_curves
 from nnrun.statistics.contrasts import contrasts
+from nnrun.statistics.curves import SettingBands, bands_of_curves
 from nnrun.statistics.effects import effects
-from nnrun.statistics.ladder import align, ladder_of_curves
-from nnrun.statistics.profile import profile
+from nnrun.statistics.ladder import align, ladder_of_curves, profile
 from nnrun.statistics.sensitivity import sensitivity
 from nnrun.statistics.summary import summarise
 

@@ -1,6 +1,7 @@
-"""What is compared with what, and the times of both arms, seed by seed."""
+"""What is compared with what, seed by seed, and how far apart: ratio, difference, share sooner."""
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.statistics.factors import blocks, factors, names
+from nnrun.statistics.hypothesis_tests import swap_test
+from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
 from nnrun.statistics.survival import censored, common_budget, trained
 from nnrun.words import setting_name
 
@@ -185,3 +188,149 @@ def _untrained(question: Question, on: Clock) -> str:
     if question.family == "factor":
         return "no block has both levels trained"
     return f"the {'setting' if on.has(question.b) else 'baseline'} was not trained"
+
+
+DISCORDANT = 8
+"""Pairs that must differ before their spread says how small a ratio could be shown."""
+
+TOGETHER = 64
+"""Contrasts whose resamples are held at once."""
+
+MEASURES = (
+    *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
+    *("sooner", "sooner_low", "sooner_high", "tied", "p", "error", "discordant"),
+)
+
+
+def measure(a: Floats, b: Floats) -> dict[str, Floats]:
+    """Compare arms, for many contrasts that have the same number of seeds and blocks.
+
+    Seeds are drawn and swapped with all of their blocks.
+
+    Args:
+        a: Restricted times in samples, shape (seed, contrast, block), positive and finite.
+        b: Likewise, of the arm it is held against.
+
+    Returns:
+        ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
+        over blocks), their difference in samples (mean over blocks), the share of seeds in which
+        ``a`` is sooner (ties count one half), each with its 95% interval (NaN with a single seed);
+        ``tied``, the share of ties, in which often neither arrives; ``p`` of `swap_test`; ``error``
+        of the log ratio; ``discordant`` pairs.
+    """
+    parts = [
+        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER])
+        for start in range(0, a.shape[1], TOGETHER)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
+
+
+def sooner_interval(scores: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Bound the mean of scores between 0 and 1 by Wilson's interval with their own variance.
+
+    With scores of 0 and 1 it is Wilson's interval. Ties (scores of 1/2) make it narrower, by as
+    much as they vary less; it never shrinks to a point, not even where all scores are equal.
+
+    Args:
+        scores: Shape (seed, ...), each between 0 and 1.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Returns:
+        Lower and upper bounds, shape (...).
+
+    Example:
+        >>> low, high = sooner_interval(np.ones(10))
+        >>> round(float(low), 3), float(high)
+        (0.722, 1.0)
+    """
+    n, total = len(scores), scores.sum(axis=0)
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    squares = ((scores - scores.mean(axis=0)) ** 2).sum(axis=0)
+    half = np.sqrt(z2 * (squares + z2 / 4))
+    low, high = (total + z2 / 2 - half) / (n + z2), (total + z2 / 2 + half) / (n + z2)
+    return np.where(total == 0, 0.0, low), np.where(total == n, 1.0, high)
+
+
+def log_ratio_error(a: Floats, b: Floats) -> Floats:
+    """Estimate the standard error of the log ratio, linearised.
+
+    Args:
+        a: As `measure`.
+        b: As `measure`.
+
+    Returns:
+        Shape (contrast,); NaN with a single seed.
+    """
+    n = len(a)
+    if n < 2:
+        return np.full(a.shape[1], np.nan)
+    influence = (a / a.mean(axis=0) - b / b.mean(axis=0)).mean(axis=2)
+    return influence.std(axis=0, ddof=1) / np.sqrt(n)
+
+
+def detectable(
+    error: float, pairs: int, discordant: float, level: float, censored: float = 0.0
+) -> float:
+    """Find the smallest ratio above 1 that this spread and so many seeds would likely show.
+
+    That is with 80% power: by a two-sided t-test of the log ratio, corrected by what simulated
+    sweeps found missing (`nnrun.statistics.calibration`). With few seeds the error is known
+    badly, and an arm that is sooner is censored less, so that its times spread more than was seen.
+
+    Args:
+        error: Standard error of the log ratio, as seen between the arms.
+        pairs: Of seeds.
+        discordant: Pairs whose times differ.
+        level: Of the test, corrected for the number of contrasts.
+        censored: Share of the times that are censored.
+
+    Returns:
+        The ratio; NaN where fewer than ``DISCORDANT`` pairs differ: then the spread says nothing.
+    """
+    if not discordant >= DISCORDANT or not error > 0:
+        return float("nan")
+    errors = t_quantile(1 - level / 2, pairs - 1) + t_quantile(0.8, pairs - 1)
+    missing = (1 + 0.5 / pairs**0.5) * (1 + 0.7 * censored)
+    return float(np.exp(errors * error * missing))
+
+
+def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
+    n, contrasts, _ = a.shape
+    apart = _apart(a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True))
+    low = high = np.full((2, contrasts), np.nan)
+    if n > 1:
+        found = [percentile(drawn, n) for drawn in _drawn(a, b)]
+        low, high = np.array([f[0] for f in found]), np.array([f[1] for f in found])
+    scores = ((a < b) + (a == b) / 2).mean(axis=2)
+    sooner_low, sooner_high = sooner_interval(scores)
+    return {
+        "ratio": np.exp(apart[0][0]),
+        "ratio_low": np.exp(low[0]),
+        "ratio_high": np.exp(high[0]),
+        "difference": apart[1][0],
+        "difference_low": low[1],
+        "difference_high": high[1],
+        "sooner": scores.mean(axis=0),
+        "sooner_low": sooner_low,
+        "sooner_high": sooner_high,
+        "tied": (a == b).mean(axis=(0, 2)),
+        "p": swap_test(a, b),
+        "error": log_ratio_error(a, b),
+        "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),
+    }
+
+
+def _apart(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Log ratio and difference of means of shape (..., block), averaged over the blocks."""
+    return np.log(a / b).mean(axis=-1), (a - b).mean(axis=-1)
+
+
+def _drawn(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Log ratios and differences of all resamples, shape (resamples, contrast) each."""
+    n, contrasts, blocks = a.shape
+    ratio, difference = np.zeros((2, fitting(n), contrasts))
+    for block in range(blocks):
+        x, y = resampled_means(a[:, :, block]), resampled_means(b[:, :, block])
+        difference += x - y
+        ratio += np.log(np.divide(x, y, out=x))
+    return ratio / blocks, difference / blocks

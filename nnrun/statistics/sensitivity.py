@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.statistics.ladder import RUNGS, rung_name
-from nnrun.statistics.profile import rungs_used
+from nnrun.statistics.ladder import RUNGS, rung_name, rungs_used
 from nnrun.statistics.resampling import percentile, resampled_means
 from nnrun.statistics.survival import censored, common_budget
 from nnrun.statistics.targets import targets

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.statistics.bands import LOSSES
-from nnrun.statistics.middle import interquartile_means
-from nnrun.statistics.quantiles import group_quantiles
+from nnrun.statistics.curves import LOSSES
+from nnrun.statistics.quantiles import group_quantiles, interquartile_means
 from nnrun.statistics.resampling import bca, leave_one_out_means, resampled_means
-from nnrun.statistics.running_time import running_time_of
 from nnrun.statistics.survival import (
     censored,
     common_budget,
+    running_time_of,
     samples_to_target,
     wilson_interval,
 )

@@ -14,7 +14,7 @@ from nnrun.evaluations import common_grid
 from nnrun.layout import write_atomically, write_text
 from nnrun.records.record import HEAD, Record, read_parts, read_record
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS, csv_text
-from nnrun.statistics.bands import SettingBands, SettingCurves, setting_bands
+from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise

@@ -1,8 +1,7 @@
 """The animation in a real browser: it plays under its policy, and what is foreign does not run."""
 
-from nnrun.pictures.film import shoot
+from nnrun.pictures.film import scene_of, shoot
 from nnrun.pictures.player import player
-from nnrun.pictures.scene import scene_of
 from tests.conftest import make_setting
 
 

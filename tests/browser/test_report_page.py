@@ -3,9 +3,9 @@
 import pytest
 from markupsafe import Markup
 
+from nnrun.report.figures import Picture
 from nnrun.report.index import write_index
 from nnrun.report.page import build
-from nnrun.report.pictures import Picture
 from nnrun.statistics.findings import Findings
 from tests.integration.conftest import CommandLine
 from tests.unit.sweeps import a_sweep
@@ -208,7 +208,7 @@ def test_long_names_stay_in_their_places(watched, width, tmp_path, monkeypatch):
     def caption_only(name, title, caption, paint, folder):
         return Picture(name, title, caption, Markup(""), Markup(""))
 
-    monkeypatch.setattr("nnrun.report.pictures._written", caption_only)
+    monkeypatch.setattr("nnrun.report.figures._written", caption_only)
     labels = [f"path=/home/someone/projects/2026/data/november/{i * 'x'}/train.csv" for i in (1, 9)]
     page = watched(width).open(build(Findings.of(a_sweep(labels)), tmp_path))
     assert page.evaluate(SPILLS) == []

@@ -93,7 +93,7 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
 
 
 FAILING = """
-import nnrun.pictures.animate as module
+import nnrun.pictures.trial_pictures as module
 def refused(*arguments):
     raise RuntimeError("the pen is broken")
 module.gif = refused
@@ -112,7 +112,7 @@ def test_what_cannot_be_drawn_loses_no_results(nnrun):
 
 INTERRUPTED = """
 import os, signal
-import nnrun.pictures.animate as module
+import nnrun.pictures.trial_pictures as module
 shoot = module.shoot
 def pressed(*arguments):
     os.kill(os.getpid(), signal.SIGINT)

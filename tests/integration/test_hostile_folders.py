@@ -28,12 +28,12 @@ from nnrun.errors import InputError
 from nnrun.layout import write_text
 from nnrun.model import __main__ as model
 from nnrun.pictures import __main__ as pictures
-from nnrun.plot.facets import layout
+from nnrun.plot.layout import layout
 from nnrun.records.continued import find_state
 from nnrun.records.saved import Saved
 from nnrun.report import __main__ as report
+from nnrun.report.figures import Drawn
 from nnrun.report.index import write_index
-from nnrun.report.pictures import Drawn
 from nnrun.ui.page import choose
 from nnrun.validate import read
 from tests.integration.test_every_entry import USUAL, train_into

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 import nnrun as package
-from nnrun.plot.styles import LINE_STYLES
+from nnrun.plot.style import LINE_STYLES
 from tests.integration.test_tracking import rows
 
 pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")

@@ -7,12 +7,10 @@ from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from nnrun.statistics.logrank import logrank
-from nnrun.statistics.middle import interquartile_means
-from nnrun.statistics.multiplicity import holm
-from nnrun.statistics.paired import sooner_interval
-from nnrun.statistics.running_time import expected_running_time
-from nnrun.statistics.survival import kaplan_meier, rmst, wilson_interval
+from nnrun.statistics.hypothesis_tests import holm, logrank
+from nnrun.statistics.pairs import sooner_interval
+from nnrun.statistics.quantiles import interquartile_means
+from nnrun.statistics.survival import expected_running_time, kaplan_meier, rmst, wilson_interval
 
 
 def arm(rng, n, censoring, ties):

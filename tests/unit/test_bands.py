@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.statistics.bands import (
+from nnrun.statistics.curves import (
     METRICS,
     TRACES,
     bands,

@@ -13,14 +13,12 @@ from nnrun.pictures import behaviour as module
 from nnrun.pictures.behaviour import behaviour
 from nnrun.pictures.casting import median_case, worst_cases
 from nnrun.pictures.film import shoot, shoot_together
-from nnrun.pictures.moments import matched_moments
 from nnrun.pictures.panels import FIGURES
-from nnrun.pictures.plane import plane_of
-from nnrun.pictures.reel import film_within, filming_seconds
-from nnrun.pictures.surface import surface_of
-from nnrun.pictures.tiny import CELLS, surface_png
+from nnrun.pictures.replay import film_within, filming_seconds, matched_moments
+from nnrun.pictures.surface import plane_of, surface_of
+from nnrun.pictures.thumbnails import CELLS, surface_png
 from nnrun.plot import canvas
-from nnrun.plot.styles import INK
+from nnrun.plot.style import INK
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
 from nnrun.records.record import write_record
@@ -266,7 +264,7 @@ def test_an_error_in_training_again_leaves_the_end(tmp_path, monkeypatch):
     def broken(*arguments):
         raise RuntimeError("a component is\nbroken")
 
-    monkeypatch.setattr("nnrun.pictures.reel.shoot_together", broken)
+    monkeypatch.setattr("nnrun.pictures.replay.shoot_together", broken)
     shown = behaviour(*sweep)
     assert shown.notes == ["setting 0: only the end is shown: a component is broken."]
     assert shown.rows[0].last.png
@@ -274,7 +272,7 @@ def test_an_error_in_training_again_leaves_the_end(tmp_path, monkeypatch):
     def slow(*arguments):
         raise TrainingStopped
 
-    monkeypatch.setattr("nnrun.pictures.reel.shoot_together", slow)
+    monkeypatch.setattr("nnrun.pictures.replay.shoot_together", slow)
     assert "longer than estimated" in behaviour(*sweep).notes[0]
 
 

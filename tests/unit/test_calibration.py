@@ -4,16 +4,18 @@ from scipy import stats
 
 from nnrun.statistics import calibration, contrasts
 from nnrun.statistics.calibration import (
+    ENDLESS,
     REPEATS,
+    Cell,
     calibrate,
     cells,
     contrasts_of,
+    draw,
     false_claim_limit,
     main,
     power_cells,
     short_cells,
 )
-from nnrun.statistics.simulated import ENDLESS, Cell, draw
 
 
 def least(share, n):

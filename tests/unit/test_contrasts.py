@@ -7,11 +7,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from nnrun.statistics.calibration import contrasts_of
+from nnrun.statistics.calibration import Cell, contrasts_of, draw
 from nnrun.statistics.contrasts import COLUMNS, contrasts
-from nnrun.statistics.paired import detectable, measure, sooner_interval
-from nnrun.statistics.simulated import Cell, draw
-from nnrun.statistics.swaps import swap_test
+from nnrun.statistics.hypothesis_tests import swap_test
+from nnrun.statistics.pairs import detectable, measure, sooner_interval
 from tests.unit.test_summary import trial
 
 NAN, INF = math.nan, math.inf

@@ -4,13 +4,13 @@ from matplotlib.colors import to_rgba
 
 from nnrun.errors import InputError
 from nnrun.plot import canvas
-from nnrun.plot.arrival import time_to_target
-from nnrun.plot.colours import ink_on
-from nnrun.plot.facets import layout
-from nnrun.plot.grids import grid, heatmap, panels_key
+from nnrun.plot.axes import ink_on
+from nnrun.plot.figures.coordinates import coordinate, coordinates
+from nnrun.plot.figures.heatmap import grid, heatmap, panels_key
+from nnrun.plot.figures.time_to_target import time_to_target
 from nnrun.plot.labels import legend_below
-from nnrun.plot.parallel import coordinate, coordinates
-from nnrun.plot.styles import LINE_STYLES, ON_DARK, ON_LIGHT
+from nnrun.plot.layout import layout
+from nnrun.plot.style import LINE_STYLES, ON_DARK, ON_LIGHT
 from nnrun.statistics.factors import levels
 from nnrun.statistics.survival import common_budget, trained
 from tests.unit.grids import a_grid

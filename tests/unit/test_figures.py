@@ -8,13 +8,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from nnrun.plot import canvas
-from nnrun.plot.arrival import profile, time_to_target
-from nnrun.plot.bars import effects, effects_height
-from nnrun.plot.curves import learning_curves
-from nnrun.plot.forest import contrasts, contrasts_height
-from nnrun.plot.styles import INK, LATER, LINE_STYLES, PAPER, SOONER, VAGUE, styles
-from nnrun.plot.trends import sensitivity
-from nnrun.statistics.bands import bands, bands_of_curves, bands_table
+from nnrun.plot.figures.contrasts import contrasts, contrasts_height
+from nnrun.plot.figures.effects import effects, effects_height
+from nnrun.plot.figures.learning_curves import learning_curves
+from nnrun.plot.figures.sensitivity import sensitivity
+from nnrun.plot.figures.time_to_target import profile, time_to_target
+from nnrun.plot.style import INK, LATER, LINE_STYLES, PAPER, SOONER, VAGUE, styles
+from nnrun.statistics.curves import bands, bands_of_curves, bands_table
 from nnrun.statistics.summary import SHOWN
 from tests.unit.sweeps import a_sweep
 

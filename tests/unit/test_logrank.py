@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.statistics.logrank import logrank
+from nnrun.statistics.hypothesis_tests import logrank
 
 ARM = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=1, max_size=15)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from nnrun.report.markdown import md
+from nnrun.report.markup import md
 from nnrun.report.page import build
 from nnrun.statistics.findings import Findings
 from tests.unit.sweeps import a_sweep

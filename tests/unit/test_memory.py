@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnrun.records.trials import Block
-from nnrun.statistics.bands import METRICS, setting_bands
+from nnrun.statistics.curves import METRICS, setting_bands
 from nnrun.statistics.ladder import ladder_times
 from nnrun.sweep.tables import ROW_GROUP, curve_rows, setting_trials
 from tests.records import a_record

@@ -12,22 +12,21 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
 import nnrun
-from nnrun.pictures.diagram import diagram
-from nnrun.pictures.film import shoot
+from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
+from nnrun.pictures.film import scene_of, shoot
 from nnrun.pictures.gif import images
-from nnrun.pictures.scene import scene_of
-from nnrun.pictures.stills import draw_stills
-from nnrun.pictures.wiring import biases, weights, wiring_of
-from nnrun.plot import canvas, fonts
-from nnrun.plot.facets import layout
-from nnrun.plot.forest import contrasts, contrasts_height
-from nnrun.plot.grids import VALUES, grid, heatmap
-from nnrun.plot.names import cells, in_lines, one_line, told_apart, wrapped
-from nnrun.plot.parallel import coordinates, coordinates_height
+from nnrun.pictures.trial_pictures import draw_stills
+from nnrun.plot import canvas
+from nnrun.plot import text as fonts
+from nnrun.plot.figures.contrasts import contrasts, contrasts_height
+from nnrun.plot.figures.coordinates import coordinates, coordinates_height
+from nnrun.plot.figures.heatmap import VALUES, grid, heatmap
+from nnrun.plot.layout import layout
+from nnrun.plot.text import cells, in_lines, one_line, told_apart, wrapped
 from nnrun.problem.problem import DATA
 from nnrun.problem.terms import Terms
 from nnrun.report.captions import coordinates_caption, heatmap_caption
-from nnrun.report.pictures import _heatmap, panels
+from nnrun.report.figures import _heatmap, panels
 from tests.conftest import make_setting
 from tests.unit.grids import a_grid
 

@@ -6,9 +6,9 @@ import pytest
 from markupsafe import Markup
 
 from nnrun.plot import canvas
+from nnrun.report.figures import ALONE, Picture
 from nnrun.report.jobs import incomplete
 from nnrun.report.page import build
-from nnrun.report.pictures import ALONE, Picture
 from nnrun.report.rows import row_groups
 from nnrun.report.verdict import verdict
 from nnrun.statistics.findings import Findings
@@ -63,7 +63,7 @@ def undrawn(monkeypatch):
     def caption_only(name, title, caption, paint, folder):
         return Picture(name, title, caption, Markup("<svg></svg>" * (name in ALONE)), Markup())
 
-    monkeypatch.setattr("nnrun.report.pictures._written", caption_only)
+    monkeypatch.setattr("nnrun.report.figures._written", caption_only)
 
 
 @pytest.fixture

@@ -16,32 +16,31 @@ from PIL import Image
 from nnrun.config import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
-from nnrun.pictures import stills
-from nnrun.pictures.animate import animate
-from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, diagram
-from nnrun.pictures.film import chosen, percent, shoot
+from nnrun.pictures import trial_pictures as stills
+from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, biases, diagram, weights, wiring_of
+from nnrun.pictures.film import chosen, percent, scene_of, shoot
+from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import MOST_BYTES, gif, images
-from nnrun.pictures.graph import graph
-from nnrun.pictures.heatmap import heatmap
 from nnrun.pictures.history import accuracy, losses
 from nnrun.pictures.neurons import neurons, rows_of, size_of
-from nnrun.pictures.plane import answers, extent_of, is_planar, plane_of, shown_points
 from nnrun.pictures.player import player
-from nnrun.pictures.relief import relief
-from nnrun.pictures.response import has_one_input, response_of, window
-from nnrun.pictures.scene import scene_of
-from nnrun.pictures.stills import draw_stills, left_out
 from nnrun.pictures.subject import Course
 from nnrun.pictures.surface import (
     UNKNOWN,
+    answers,
     boundaries,
     coloured,
+    extent_of,
+    is_planar,
     limits,
     palette,
+    plane_of,
     shades,
+    shown_points,
     surface_of,
 )
-from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.pictures.surface_plots import heatmap, relief
+from nnrun.pictures.trial_pictures import animate, draw_stills, left_out
 from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.problem import DATA, Samples, Task

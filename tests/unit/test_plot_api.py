@@ -119,6 +119,6 @@ def test_labels_are_never_read_as_mathematics():
 
 
 def test_styles_alone_need_no_drawing_library():
-    code = "import sys, nnrun.plot.styles; print('matplotlib' in sys.modules)"
+    code = "import sys, nnrun.plot.style; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.ladder import NAMES
-from nnrun.statistics.profile import POINTS, profile, rungs_used
+from nnrun.statistics.ladder import NAMES, POINTS, profile, rungs_used
 from tests.unit.sweeps import a_sweep
 
 INF, NAN = np.inf, np.nan

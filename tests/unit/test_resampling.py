@@ -6,14 +6,15 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from nnrun.statistics import resampling
-from nnrun.statistics.distributions import chi_square_tail, t_quantile
 from nnrun.statistics.resampling import (
     MOST_WEIGHTS,
     RESAMPLES,
     bca,
+    chi_square_tail,
     leave_one_out_means,
     resampled_means,
     seed_weights,
+    t_quantile,
 )
 
 INF, NAN = np.inf, np.nan

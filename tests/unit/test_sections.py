@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from nnrun.report.pictures import TITLES, Picture
+from nnrun.report.figures import TITLES, Picture
 from nnrun.report.sections import FACTORS, PICTURED, SETTINGS, contrast_groups, sections
 from nnrun.statistics.findings import Findings
 from tests.unit.grids import a_grid

@@ -10,8 +10,8 @@ from statsmodels.stats.multitest import multipletests
 
 from nnrun.config import Report
 from nnrun.errors import InputError
+from nnrun.report.figures import FIGURES
 from nnrun.report.study import Study, write_study
-from nnrun.report.study_figures import FIGURES
 from tests.conftest import slowness
 from tests.unit.grids import BUDGET, a_grid
 

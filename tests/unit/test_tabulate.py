@@ -15,7 +15,7 @@ from nnrun.records.record import Record, write_record
 from nnrun.records.trials import Curves, Outcomes
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS, load
 from nnrun.statistics import tabulate as module
-from nnrun.statistics.bands import bands, bands_table
+from nnrun.statistics.curves import bands, bands_table
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.tabulate import by_setting, read_heads, tabulate

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from nnrun.statistics.target_times import target_times
+from nnrun.statistics.curves import target_times
 
 
 def curves(*accuracies):

@@ -1,4 +1,4 @@
-"""The pictures of one trained network, as PNG files."""
+"""The files that are drawn of one trial: stills as PNG, and its learning as GIF and page."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,23 +8,24 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nnrun.config import Setting
-from nnrun.layout import write_atomically
-from nnrun.pictures.diagram import diagram
-from nnrun.pictures.graph import graph
-from nnrun.pictures.heatmap import heatmap
+from nnrun.layout import write_atomically, write_text
+from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
+from nnrun.pictures.film import scene_of, shoot
+from nnrun.pictures.fit import graph, has_one_input, response_of, window
+from nnrun.pictures.gif import gif
 from nnrun.pictures.history import accuracy, losses
 from nnrun.pictures.neurons import Row, neurons, rows_of, size_of
-from nnrun.pictures.plane import is_planar, plane_of, shown_points
-from nnrun.pictures.relief import relief
-from nnrun.pictures.response import has_one_input, response_of, window
+from nnrun.pictures.player import player
 from nnrun.pictures.subject import Subject
-from nnrun.pictures.surface import limits, surface_of
-from nnrun.pictures.wiring import biases, weights, wiring_of
+from nnrun.pictures.surface import is_planar, limits, plane_of, shown_points, surface_of
+from nnrun.pictures.surface_plots import heatmap, relief
 from nnrun.plot import canvas
-from nnrun.plot.names import one_line, wrapped
-from nnrun.plot.styles import INK
+from nnrun.plot.style import INK
+from nnrun.plot.text import one_line, wrapped
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
+from nnrun.training.trainer import TrainingStopped
+from nnrun.trials.progress import say
 
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
@@ -141,3 +142,55 @@ def _curves(subject: Subject, figure: Figure) -> None:
     losses(above, course)
     target = setting.target.value if setting.target.metric == "accuracy" else None
     accuracy(below, course, target=target)
+
+
+GIF, PAGE = "animation.gif", "animation.html"
+
+
+def animate(
+    setting: Setting,
+    seed: int,
+    folder: Path,
+    advance: Callable[[float], None] = lambda share: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[Path]:
+    """Train a trial again, alone and watched, and draw how it learns.
+
+    Args:
+        setting: What to train.
+        seed: From which seed.
+        folder: Where to.
+        advance: Called with the share of the work that was done since the last call; training
+            counts as half.
+        stopped: Asked often.
+
+    Returns:
+        The files: ``animation.html``, ``animation.gif`` and the stills; if there is no picture of
+        the plane, standard error says why.
+
+    Raises:
+        TrainingStopped: If ``stopped`` said so; no animation was written.
+    """
+    told = 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        told += share
+        advance(share)
+
+    if reason := left_out(setting):
+        say(f"note: {reason}")
+    film = shoot(setting, seed, lambda n: tell(0.5 * n / setting.budget), stopped)
+    scene = scene_of(film)
+
+    def drawn(frames: int) -> None:
+        if stopped():
+            raise TrainingStopped
+        tell(0.5 * frames / max(len(film.params), 1))
+
+    moving = gif(film, scene, drawn)
+    write_atomically(folder / GIF, lambda file: file.write(moving))
+    write_text(folder / PAGE, player(film, scene))
+    stills = draw_stills(film.subject, folder)
+    advance(1.0 - told)  # training that goes on from a saved network is less than a half
+    return [folder / PAGE, folder / GIF, *stills]

@@ -1,10 +1,10 @@
-"""From an SVG file to a part of a page."""
+"""Parts of a page: Markdown text that stays text, and SVG in the colours of the page."""
 
 import re
 
 from markupsafe import Markup, escape
 
-from nnrun.plot.styles import GRID, INK, LINE_STYLES, MUTED, PAPER
+from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, PAPER
 from nnrun.words import shown
 
 THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
@@ -38,3 +38,18 @@ def inline(svg: str, prefix: str, title: str) -> Markup:
     )
     heading = f'<title id="{prefix}title">{escape(shown(title))}</title>'
     return Markup(f"<svg {view[0] if view else ''} {named}>{heading}{rest}")
+
+
+SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+
+
+def md(text: object) -> Markup:
+    r"""Escape what Markdown, or HTML inside it, would take for more than text.
+
+    Example:
+        >>> md("a|b <i>*x*</i>")
+        Markup('a\\|b &lt;i&gt;\\*x\\*&lt;/i&gt;')
+    """
+    line = shown(" ".join(str(text).split()))
+    # a name after @ would be told of the report
+    return Markup(SPECIAL.sub(r"\\\1", str(escape(line))).replace("@", "&#64;"))

@@ -10,8 +10,8 @@ from matplotlib.collections import LineCollection
 
 from nnrun.plot.axes import samples_axis, title, value_range, value_ticks, write
 from nnrun.plot.labels import name_lines
-from nnrun.plot.styles import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
-from nnrun.statistics.bands import METRICS, SettingBands
+from nnrun.plot.style import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
+from nnrun.statistics.curves import METRICS, SettingBands
 from nnrun.words import METRIC_NAMES
 
 TRACED = 4
@@ -35,7 +35,7 @@ def learning_curves(
 
     Args:
         ax: Axis to draw on.
-        bands: As `nnrun.statistics.bands.bands_table` returns it.
+        bands: As `nnrun.statistics.curves.bands_table` returns it.
         metric: One of its metrics.
         line_styles: The settings that have room between the limits, in order, and how each looks.
         labels: What to call each setting; empty if the lines are named elsewhere.

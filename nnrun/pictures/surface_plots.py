@@ -1,4 +1,4 @@
-"""The decision surface as a heatmap, with held-out points on top."""
+"""The decision surface drawn: flat, with held-out points on top, and in three dimensions."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,13 +10,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from nnrun.pictures.plane import Extent
-from nnrun.pictures.surface import Surface, boundaries, class_names, coloured
+from nnrun.pictures.surface import Extent, Surface, boundaries, class_names, coloured
 from nnrun.plot.axes import width
 from nnrun.plot.gallery import COLORS, HEIGHTS
 from nnrun.plot.labels import fill, legend_columns
-from nnrun.plot.names import one_line
-from nnrun.plot.styles import INK, MUTED
+from nnrun.plot.style import INK, MUTED
+from nnrun.plot.text import one_line
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Samples, Task
 
@@ -127,3 +126,41 @@ def note(ax: Axes, text: str) -> None:
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 4}
     place: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "center"}
     ax.text(0.5, 0.5, text, color=MUTED, wrap=True, bbox=box, zorder=5, **place)
+
+
+VIEW: dict[str, float] = {"elev": 28, "azim": -60}
+
+
+def relief(ax: Any, surface: Surface, scale: tuple[float, float]) -> Any:
+    """Draw a network's output as a height over the plane, coloured as the heatmap is.
+
+    Args:
+        ax: A three-dimensional axis to draw on.
+        surface: The outputs; of several, the largest is the height.
+        scale: The ends of the scale of outputs; outputs beyond it are cut.
+
+    Returns:
+        The same axis.
+    """
+    low, high = scale
+    height = np.clip(surface.height, low, high)
+    left, right, bottom, top = surface.plane.extent
+    ax.set(xlim=(left, right), ylim=(bottom, top), zlim=(low, high), xlabel="x", ylabel="y")
+    ax.set_zlabel(surface.label)
+    ax.view_init(**VIEW)
+    if surface.finite:
+        x, y = np.meshgrid(surface.plane.x, surface.plane.y)
+        look: dict[str, Any] = {"rcount": surface.plane.n, "ccount": surface.plane.n}
+        if surface.several:
+            look["facecolors"] = coloured(surface, low, high) / 255.0
+        else:
+            look |= {"cmap": HEIGHTS, "vmin": low, "vmax": high}
+        look |= {"linewidth": 0, "antialiased": False, "shade": False}
+        ax.plot_surface(x, y, height, **look)
+    else:
+        ax.text2D(0.5, 0.5, "diverged: the outputs are not finite", transform=ax.transAxes,
+                  ha="center", color=MUTED)  # fmt: skip
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_pane_color((1, 1, 1, 0))
+    ax.locator_params(nbins=5)
+    return ax

@@ -11,10 +11,22 @@ from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
-from nnrun.plot.axes import height, log_ticks, numbers_in, ticks, title, width, write
-from nnrun.plot.colours import LESS_IS_DARK_LINES, colour_key, rounded, samples_scale, samples_ticks
-from nnrun.plot.names import cells, in_lines, one_line, wrapped
-from nnrun.plot.styles import MUTED, PAPER, VAGUE
+from nnrun.plot.axes import (
+    LESS_IS_DARK_LINES,
+    colour_key,
+    height,
+    log_ticks,
+    numbers_in,
+    rounded,
+    samples_scale,
+    samples_ticks,
+    ticks,
+    title,
+    width,
+    write,
+)
+from nnrun.plot.style import MUTED, PAPER, VAGUE
+from nnrun.plot.text import cells, in_lines, one_line, wrapped
 from nnrun.statistics.factors import factors, levels, names
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""The figures that a sweep's findings can fill: as files, and as drawings inside the page."""
+"""The figures that a sweep's results can fill: as files, inside the page, and of a study's page."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -6,26 +6,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from nnrun.errors import InputError
 from nnrun.plot import canvas
-from nnrun.plot.arrival import profile, time_to_target
-from nnrun.plot.bars import effects, effects_height
-from nnrun.plot.curves import TRACED, learning_curves
-from nnrun.plot.facets import Layout, layout
-from nnrun.plot.forest import contrasts, contrasts_height
-from nnrun.plot.grids import Grid, grid, heatmap, panels_key
+from nnrun.plot.figures.contrasts import contrasts, contrasts_height
+from nnrun.plot.figures.coordinates import coordinates, coordinates_height
+from nnrun.plot.figures.effects import effects, effects_height
+from nnrun.plot.figures.heatmap import Grid, grid, heatmap, panels_key
+from nnrun.plot.figures.learning_curves import TRACED, learning_curves
+from nnrun.plot.figures.sensitivity import sensitivity
+from nnrun.plot.figures.target_times import target_times as draw_target_times
+from nnrun.plot.figures.time_to_target import profile, time_to_target
 from nnrun.plot.labels import legend_below
-from nnrun.plot.parallel import coordinates, coordinates_height
-from nnrun.plot.trends import sensitivity
+from nnrun.plot.layout import Layout, layout
 from nnrun.report import captions
-from nnrun.report.inline import inline
+from nnrun.report.markup import inline
 from nnrun.report.verdict import headline
-from nnrun.statistics.bands import TRACES, bands_table
+from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.profile import rungs_used
+from nnrun.statistics.ladder import rungs_used
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
 
@@ -214,3 +217,33 @@ def _level(sweep: Mapping[str, Any], metric: str) -> float | None:
     """The target's value where all settings share one on this metric."""
     target = shared_target(sweep)
     return float(target["value"]) if target and target["metric"] == metric else None
+
+
+Draw = Callable[[Findings, pd.DataFrame, str], str]
+
+ACCURACIES = tuple(float(a) for a in np.round(np.arange(0.6, 1.0001, 0.01), 2))
+
+
+def arrival(findings: Findings, curves: pd.DataFrame, facet: str) -> str:
+    """Draw the share of seeds at the target against samples."""
+    ran = trained(findings.trials)
+    draw = partial(time_to_target, trials=ran, horizon=common_budget(ran))
+    return _svg(draw, findings, facet)
+
+
+def targets(findings: Findings, curves: pd.DataFrame, facet: str) -> str:
+    """Draw the samples to every accuracy from 60% to 100%."""
+    target: Mapping[str, Any] = shared_target(findings.sweep) or {"hold": 1, "value": None}
+    mine = curves[curves["setting"].isin(list(findings.summary["setting"]))]
+    table = target_times(mine, ACCURACIES, int(target["hold"]))
+    horizon = common_budget(findings.trials)
+    draw = partial(draw_target_times, table=table, horizon=horizon, target=target["value"])
+    return _svg(draw, findings, facet)
+
+
+FIGURES: Mapping[str, Draw] = {"arrival": arrival, "targets": targets}
+
+
+def _svg(draw: Callable[..., Any], findings: Findings, facet: str) -> str:
+    lay = layout(findings.summary, findings.sweep, facet)
+    return canvas.svg(panels(partial(draw, line_styles=lay.line_styles), lay)(WIDE))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnrun.plot.axes import log_ticks, ratio_limits, ratio_ticks, samples_axis, ticks, title, width
 from nnrun.plot.labels import name_lines
-from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 
 Floats = NDArray[np.float64]
 

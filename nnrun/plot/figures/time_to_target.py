@@ -12,7 +12,7 @@ from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
 
 from nnrun.plot.axes import samples_axis, ticks, title, write
 from nnrun.plot.labels import ROW, name_lines
-from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
 from nnrun.words import share
 
@@ -71,7 +71,7 @@ def profile(
 
     Args:
         ax: Axis to draw on.
-        table: As `nnrun.statistics.profile.profile` returns it.
+        table: As `nnrun.statistics.ladder.profile` returns it.
         line_styles: The settings that have room between the limits, in order, and how each looks.
         labels: What to call each setting; empty if the lines are named elsewhere.
         only: Of the settings those that are drawn here; all if None.

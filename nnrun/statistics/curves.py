@@ -1,6 +1,6 @@
-"""Learning curves of each setting as median and quartiles over its seeds."""
+"""Learning curves of each setting as median and quartiles over its seeds; times to accuracies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nnrun.evaluations import CommonGrid
-from nnrun.statistics.quantiles import sorted_quantiles
+from nnrun.statistics.quantiles import quantile_with_failures, sorted_quantiles
+from nnrun.training.convergence import first_time, held
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -175,3 +176,27 @@ def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
             metrics[metric] = np.full((len(trials), len(grid)), np.nan)
             metrics[metric][trial, point] = value[rows]
         yield SettingCurves(str(name), trials, grid, metrics)
+
+
+def target_times(curves: pd.DataFrame, accuracies: Sequence[float], hold: int) -> pd.DataFrame:
+    """Find when the seeds of each setting reach each of some accuracies, and hold it.
+
+    Args:
+        curves: A row an evaluation, as `nnrun.results.Results.curves`.
+        accuracies: Shares of held-out points classified right.
+        hold: Evaluations in a row that must stay there.
+
+    Returns:
+        A row a setting and accuracy: ``setting``, ``accuracy``, ``q25``, ``median``, ``q75``
+        (samples over seeds; inf where that share of seeds does not arrive).
+    """
+    rows = []
+    for one in curves_by_setting(curves):
+        for accuracy in accuracies:
+            met = held(one.metrics["accuracy"] >= accuracy, hold)
+            times = first_time(met, one.samples)
+            found = {name: quantile_with_failures(times, q) for name, q in QUARTILES.items()}
+            rows.append({"setting": one.setting, "accuracy": accuracy, **found})
+    return pd.DataFrame(rows, columns=["setting", "accuracy", *QUARTILES]).astype(
+        {"accuracy": np.float64}
+    )

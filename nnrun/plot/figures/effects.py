@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import names_axis, ticks, title, write
-from nnrun.plot.names import one_line, wrapped
-from nnrun.plot.styles import SOONER, VAGUE
+from nnrun.plot.style import SOONER, VAGUE
+from nnrun.plot.text import one_line, wrapped
 from nnrun.words import share
 
 _UNDECIDED = ("seed", "rest")

@@ -1,9 +1,20 @@
-"""Names in figures: in lines that fit, and cut so that those that differ still do."""
+"""Text of a figure: names in lines that fit or cut so that they differ, and fonts for them."""
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import takewhile
+from typing import Any
 from unicodedata import combining, east_asian_width
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
+
+from nnrun.plot.style import STYLE
 
 CUT = "…"
 
@@ -156,3 +167,135 @@ def _head(text: str, room: int) -> str:
     while taken < len(text) and cells(text[: taken + 1]) <= room:
         taken += 1
     return text[:taken]
+
+
+LEAST = 8
+"""Letters in a line, however narrow its place is."""
+
+
+def fit_words(figure: Figure) -> bool:
+    """Break titles and names of axes into lines that end where there is room for them.
+
+    A layout makes room for ticks and for what is written beside an axis, not for the length of its
+    title and of its scales' names.
+
+    Args:
+        figure: Laid out.
+
+    Returns:
+        Whether one was broken, so that it must be laid out again.
+    """
+    changed = False
+    for text, low, high, upright in _placed(figure):
+        box = text.get_window_extent()
+        start, end = (box.y0, box.y1) if upright else (box.x0, box.x1)
+        if start >= low - 1 and end <= high + 1:
+            continue
+        room = high - start
+        if text.get_horizontalalignment() == "center":
+            middle = (start + end) / 2
+            room = 2 * min(middle - low, high - middle)
+        lines = text.get_text().split("\n")
+        letters = int(max(map(cells, lines)) * room / (end - start))
+        text.set_text("\n".join(wrapped(line, max(letters, LEAST)) for line in lines))
+        changed = True
+    return changed
+
+
+def _placed(figure: Figure) -> Iterator[tuple[Text, float, float, bool]]:
+    """Yield titles and names of axes with the pixels that they must stay between.
+
+    The last value tells whether they are written upwards.
+    """
+    wide, high = figure.bbox.width, figure.bbox.height
+    title = getattr(figure, "_suptitle", None)
+    if title is not None and title.get_text():
+        yield title, 0.0, wide, False
+    for ax in figure.axes:
+        if ax.axison:
+            yield from ((text, 0.0, wide, False) for text in (ax.xaxis.label,) if text.get_text())
+            yield from ((text, 0.0, high, True) for text in (ax.yaxis.label,) if text.get_text())
+        for text in _titles(ax):
+            yield text, 0.0, _next_panel(figure, ax, wide), False
+
+
+def _titles(ax: Axes) -> list[Text]:
+    """Return the titles of an axis: left, middle, right."""
+    others = set(ax.texts)
+    texts = [c for c in ax.get_children() if isinstance(c, Text) and c not in others]
+    return [text for text in texts if text.get_text()]
+
+
+def _next_panel(figure: Figure, ax: Axes, wide: float) -> float:
+    """Find where the next panel to the right begins, or the figure ends, in pixels."""
+    mine = ax.get_window_extent()
+    rights = [
+        other.get_window_extent().x0 - 6
+        for other in figure.axes
+        if other.get_subplotspec() is not None
+        and other.get_window_extent().x0 > mine.x1
+        and other.get_window_extent().y0 < mine.y1
+        and other.get_window_extent().y1 > mine.y0
+    ]
+    return min(rights, default=wide)
+
+
+OWN = str(STYLE["font.family"])
+NOTE = (
+    "note: no font on this machine has all letters of the names: in PNG, PDF and GIF files they "
+    "are boxes, in pages what their reader's fonts have; installing one such as Noto Sans CJK helps"
+)
+
+
+def find_letters(figure: Figure) -> None:
+    """Give every text of a figure fonts that have its letters; say once if there are none."""
+    for text in figure.findobj(Text):
+        said = text.get_text()
+        if not said.isascii():
+            families, whole = _families(frozenset(c for c in said if c.isprintable()))
+            if len(families) > 1:
+                text.set_fontfamily(families)
+            if not whole:
+                _say_once()
+
+
+@cache
+def _families(letters: frozenset[str]) -> tuple[list[str], bool]:
+    """Find fonts that have the letters between them, and whether they have all of them."""
+    missing = {ord(c) for c in letters} - _letters(findfont(OWN))
+    found = [OWN]
+    while missing:
+        name, has = max(
+            ((font.name, missing & _letters(font.fname)) for font in _fonts()),
+            key=lambda pair: len(pair[1]),
+            default=("", set[int]()),
+        )
+        if not has:
+            break
+        found.append(name)
+        missing -= has
+    return found, not missing
+
+
+def _fonts() -> Iterator[Any]:
+    """Go through the upright fonts of this machine in one order, those without serifs first."""
+    upright = [f for f in fontManager.ttflist if f.style == "normal" and "resort" not in _key(f)]
+    return iter(sorted(upright, key=lambda f: ("sans" not in _key(f), f.name, f.fname)))
+
+
+def _key(font: Any) -> str:
+    return str(font.name).lower()
+
+
+@cache
+def _letters(path: str) -> frozenset[int]:
+    """List the code points that a font has; none if it cannot be read."""
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@cache
+def _say_once() -> None:
+    print(NOTE, file=sys.stderr, flush=True)

@@ -12,11 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nnrun.errors import InputError, Issue
-from nnrun.plot.axes import height, names_axis, numbers_in, title, width, write
-from nnrun.plot.colours import colour_key, ink_on, scale_of
-from nnrun.plot.names import cells as cells_of
-from nnrun.plot.names import in_lines, one_line, told_apart
-from nnrun.plot.styles import INK, MUTED, VAGUE
+from nnrun.plot.axes import (
+    colour_key,
+    height,
+    ink_on,
+    names_axis,
+    numbers_in,
+    scale_of,
+    title,
+    width,
+    write,
+)
+from nnrun.plot.style import INK, MUTED, VAGUE
+from nnrun.plot.text import cells as cells_of
+from nnrun.plot.text import in_lines, one_line, told_apart
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.targets import one_target
 from nnrun.words import compact, number, share

@@ -1,13 +1,16 @@
-"""What a network of one input answers along it."""
+"""What a network of one input answers along it, and its drawing with held-out points."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from nnrun.config import Setting
 from nnrun.network.mlp import Params, forward
-from nnrun.pictures.plane import MARGIN
-from nnrun.pictures.surface import class_names, limits
+from nnrun.pictures.surface import MARGIN, class_names, limits
+from nnrun.pictures.surface_plots import FEW, MARKERS, name_groups, note
+from nnrun.plot.gallery import COLORS
+from nnrun.plot.style import MUTED
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.features import bare_problem, input_map
 from nnrun.problem.problem import Array, Samples, Task
@@ -90,3 +93,59 @@ def heights(response: Response, points: Samples) -> Array:
     if response.several:
         return np.full(len(points.targets), high)
     return np.where(class_numbers(points.targets) == 1, high, low)
+
+
+LINE = COLORS[1]
+"""The colour of a single output."""
+
+
+def graph(
+    ax: Axes,
+    response: Response,
+    limits: tuple[float, float],
+    points: Samples,
+    key: bool = True,
+) -> Axes:
+    """Draw a network's outputs along its only input, and points at their targets.
+
+    Args:
+        ax: Axis to draw on.
+        response: The outputs.
+        limits: The lowest and the highest output that is shown.
+        points: Values of the input, shape (n, 1), and targets, shape (n, output).
+        key: Whether to name points and lines above.
+
+    Returns:
+        The same axis.
+    """
+    named = _points(ax, response, points)
+    for number, values in enumerate(response.outputs):
+        colour = COLORS[number % len(COLORS)] if response.several else LINE
+        (line,) = ax.plot(response.x, values, color=colour, zorder=3)
+        named += [] if response.several else [(line, "network output")]
+    if response.task is Task.BINARY:
+        ax.axhline(response.boundary, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    ax.set(xlim=(response.x[0], response.x[-1]), ylim=limits)
+    ax.set_ylabel("outputs, in the colour of their class" if response.several else "output")
+    ax.set_xlabel(response.input, parse_math=False)
+    if not response.finite:
+        note(ax, "diverged: the outputs are not finite")
+    if key:
+        name_groups(ax, *zip(*named, strict=True))
+    return ax
+
+
+def _points(ax: Axes, response: Response, points: Samples) -> list[tuple[Any, str]]:
+    """Put points at their targets, with a colour and a shape for each class; return their names."""
+    x, y = points.inputs[:, 0], heights(response, points)
+    size = 13 if len(x) > FEW else 60
+    look: dict[str, Any] = {"s": size, "linewidths": 0, "zorder": 2}
+    if response.task is Task.REGRESSION:
+        drawn = ax.scatter(x, y, color=MUTED, alpha=0.5, **look)
+        return [(drawn, "held-out points")]
+    classes, named = class_numbers(points.targets), list[tuple[Any, str]]()
+    for number, name in enumerate(response.classes):
+        look |= {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
+        mine = classes == number
+        named.append((ax.scatter(x[mine], y[mine], alpha=0.6, **look), name))
+    return named

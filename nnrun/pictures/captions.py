@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nnrun.config import Setting
-from nnrun.pictures.plane import is_planar
+from nnrun.pictures.surface import is_planar
 from nnrun.problem.problem import Task
 from nnrun.statistics.survival import trained
 from nnrun.words import count

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.plot.styles import LINE_STYLES, LineStyle, styles
+from nnrun.plot.style import LINE_STYLES, LineStyle, styles
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.words import setting_name

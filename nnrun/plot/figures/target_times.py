@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from nnrun.plot.axes import log_ticks, ticks, title
 from nnrun.plot.labels import name_lines
-from nnrun.plot.styles import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 from nnrun.words import compact, share
 
 
@@ -28,7 +28,7 @@ def target_times(
 
     Args:
         ax: Axis to draw on.
-        table: As `nnrun.statistics.target_times.target_times` returns it.
+        table: As `nnrun.statistics.curves.target_times` returns it.
         line_styles: The settings that have room between the limits, in order, and how each looks.
         labels: What to call each setting; empty if the lines are named elsewhere.
         horizon: The budget in samples, the upper end of the axis.

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import ratio_limits, ratio_ticks, ticks, width, write
-from nnrun.plot.names import in_lines, one_line, wrapped
-from nnrun.plot.styles import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
+from nnrun.plot.style import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
+from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.words import ratio
 
 NARROW = 3.6
