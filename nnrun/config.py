@@ -24,7 +24,8 @@ from nnrun.network.penalties import Clipping, Penalties
 from nnrun.network.schedules import Schedule
 from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
-from nnrun.records.continued import SavedState, find_state
+from nnrun.records.continued import find_state
+from nnrun.records.record import Record
 from nnrun.templates import mistake
 
 Count = Annotated[int, Ge(1), Le(10**15)]
@@ -131,8 +132,8 @@ class Setting:
     continue_from: str | None = None
 
     @cached_property
-    def saved(self) -> SavedState | None:
-        """Where the setting's trials were left by the run that this one continues.
+    def saved(self) -> Record | None:
+        """The record of the run that this one continues.
 
         Raises:
             InputError: If that run has no such setting.
@@ -144,7 +145,7 @@ class Setting:
     @property
     def seen(self) -> int:
         """Samples that every trial has seen before its training begins here."""
-        return 0 if self.saved is None else self.saved.seen
+        return 0 if self.saved is None else self.saved.trials.seen
 
     @property
     def grid(self) -> npt.NDArray[np.int64]:
@@ -152,7 +153,7 @@ class Setting:
         grid = evaluation_grid(self.budget, self.batch_size, self.evals)
         if self.saved is None:
             return grid
-        return np.concatenate([self.saved.samples, grid[grid > self.saved.seen]])
+        return np.concatenate([self.saved.samples, grid[grid > self.seen]])
 
     @cached_property
     def sources(self) -> dict[str, Any]:
@@ -192,7 +193,7 @@ class Setting:
         left_out = ["target.", "engine", "continue_from", "init.path"]
         left_out += ["data.", "features."] if fixed else []
         kept = {k: v for k, v in self.flat.items() if not k.startswith(tuple(left_out))}
-        saved = "" if self.saved is None else self.saved.digest
+        saved = "" if self.saved is None else self.saved.trials.digest
         return {**kept, **self.sources, "init": self.init.digest, "saved": saved}
 
     @property

@@ -19,7 +19,7 @@ from nnrun.network.schedules import Constant
 from nnrun.problem.features import FeatureSet, bare_problem
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.terms import Terms
-from nnrun.records.continued import SavedState
+from nnrun.records.record import Record
 from nnrun.records.saved import Saved
 from nnrun.words import things
 
@@ -61,7 +61,7 @@ def fitted(setting: Setting) -> Setting:
     if whole.saved is None:
         return whole
     _raise(*_continued(whole, whole.saved))
-    return replace(whole, engine=whole.saved.engine)
+    return replace(whole, engine=whole.saved.trials.engine)
 
 
 def _raise(*issues: Issue) -> None:
@@ -134,25 +134,25 @@ def _features(s: Setting, bare: Problem) -> FeatureSet:
     return s.features.resolved(bare.inputs, spelt_out=s.data.planar)
 
 
-def _continued(s: Setting, saved: SavedState) -> Iterator[Issue]:
-    held = tuple(layer.weights.shape[1:] for layer in saved.params)
+def _continued(s: Setting, saved: Record) -> Iterator[Issue]:
+    held = tuple(layer.weights.shape[1:] for layer in saved.trials.params)
     wanted = fans(len(s.problem.inputs), s.sizes, s.network.shortcut)
     if held != wanted:
         rule = f"holds layers of the shapes {_shapes(held)}, and this network has {_shapes(wanted)}"
         yield Issue("continue_from", s.continue_from, rule, "its record is damaged: train it again")
         return
-    if s.budget // s.batch_size * s.batch_size <= saved.seen:
-        rule = f"must exceed the {saved.seen} samples of the run that is continued"
+    if s.budget // s.batch_size * s.batch_size <= s.seen:
+        rule = f"must exceed the {s.seen} samples of the run that is continued"
         yield Issue("budget", s.budget, rule, "the budget counts those, too")
         return
-    if s.engine not in ("auto", saved.engine):
-        rule = f"cannot go on with what the engine {saved.engine} began"
-        yield Issue("engine", s.engine, rule, f"use engine={saved.engine}")
-    past = saved.seen // s.batch_size
+    if s.engine not in ("auto", saved.trials.engine):
+        rule = f"cannot go on with what the engine {saved.trials.engine} began"
+        yield Issue("engine", s.engine, rule, f"use engine={saved.trials.engine}")
+    past = s.seen // s.batch_size
     steps = np.unique(np.linspace(0, past - 1, min(past, MOST_COMPARED)).astype(np.int64))
     then, now = (
         s.schedule.factor(steps, budget // s.batch_size)
-        for budget in (int(saved.config["budget"]), s.budget)
+        for budget in (int(saved.meta["config"]["budget"]), s.budget)
     )
     if not np.array_equal(then, now):
         rule = "depends on the whole budget, which was another when training began"

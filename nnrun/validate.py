@@ -136,7 +136,7 @@ def _dotted(key: str, value: Any) -> Issue:
 def _require_saved(job: Job) -> None:
     """Check that a run that is continued has all the seeds."""
     saved = job.setting.saved
-    missing = sorted(set(job.trial_seeds) - set(saved.seeds)) if saved else []
+    missing = sorted(set(job.trial_seeds) - set(saved.seeds.tolist())) if saved else []
     if saved and missing:
         rule = f"asks for seed {missing[0]}, which the run that is continued has not"
         hint = f"it has {listed([str(seed) for seed in saved.seeds])}"

@@ -19,9 +19,10 @@ from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.generators import Xor
 from nnrun.problem.terms import Terms
+from nnrun.records.trials import Trials
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import Trained, train
+from nnrun.training.trainer import train
 from nnrun.trials.executors import workers
 from tests.warmed import share_schema
 
@@ -46,10 +47,10 @@ def make_setting(**changes: Any) -> Setting:
     return replace(setting, **changes)
 
 
-def run(stack: Stack, engine: str = "auto") -> Trained:
+def run(stack: Stack, engine: str = "auto") -> Trials:
     """Train a stack with the engine of that name."""
     asked = tuple(Trial(replace(t.setting, engine=engine), t.seed) for t in stack.trials)
-    return train(Stack(asked), choose_engine(Stack(asked)))
+    return train(Stack(asked), choose_engine(Stack(asked))).trials
 
 
 @pytest.fixture(scope="session", autouse=True)

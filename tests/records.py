@@ -1,13 +1,14 @@
 """Made-up records for the tests of what is made of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnrun.records.record import Record, write_record
-from nnrun.records.trials import Curves, Outcomes
+from nnrun.records.trials import Curves, Outcomes, Trials
 
 GRID = np.array([10, 100, 1000])
 
@@ -47,12 +48,20 @@ def a_record(
     }
     return Record(
         meta=about,
-        seeds=numbers,
-        curves=Curves(grid, curve, curve, 1 - curve),
+        trials=Trials(
+            seeds=numbers,
+            curves=Curves(grid, curve, curve, 1 - curve),
+            params=(),
+            ns_per_sample=np.full(len(numbers), np.nan if failed else 5.0),
+            engine=about["engine"],
+        ),
         outcomes=Outcomes(status, np.zeros(len(numbers), dtype=np.bool_), times, times),
-        ns_per_sample=np.full(len(numbers), np.nan if failed else 5.0),
-        params=(),
     )
+
+
+def changed(record: Record, **changes: Any) -> Record:
+    """The record with other arrays of its trials."""
+    return replace(record, trials=replace(record.trials, **changes))
 
 
 def told(facts: dict[str, Any]) -> dict[str, Any]:

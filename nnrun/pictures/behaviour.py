@@ -20,7 +20,7 @@ from nnrun.pictures.replay import film_within, matched_moments, reason_of
 from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of, unit_rows
 from nnrun.problem.features import bare_problem
-from nnrun.records.record import read_parts
+from nnrun.records.record import read_record
 from nnrun.training.stack import Trial
 from nnrun.words import count
 
@@ -185,8 +185,8 @@ def _found(
     """Read a trial from the record that has it; a note where that is impossible."""
     try:
         for path in records.get(case.setting, ()):
-            meta, arrays = read_parts(path, ["seeds"])
-            if not meta["error"] and case.seed in arrays["seeds"]:
+            head = read_record(path, "head")
+            if not head.meta["error"] and case.seed in head.seeds:
                 return from_record(path, case.seed)
         why = f"no record has seed {case.seed}"
     except Exception as error:

@@ -154,7 +154,7 @@ def _shot(
         if samples in wanted:
             kept[samples] = map_params(np.copy, params)
 
-    trained = train(stack, choose_engine(stack), advance, stopped, watch)
+    trained = train(stack, choose_engine(stack), advance, stopped, watch).trials
     evaluations = np.searchsorted(stack.grid, list(kept)) - (np.array(list(kept)) == 0)
     films = []
     for i, (setting, seed) in enumerate(stack.trials):

@@ -120,10 +120,10 @@ def from_record(path: Path, seed: int | None = None) -> Subject:
     setting = setting_of(record.meta, path.parent)
     # copies: a view would keep all other trials in memory
     params = tuple(
-        Layer(*(part[trial : trial + 1].copy() for part in layer)) for layer in record.params
+        Layer(*(part[trial : trial + 1].copy() for part in layer)) for layer in record.trials.params
     )
     _check(setting, params, path)
-    return Subject(setting, seeds[trial], params, Course.of(record.curves, trial))
+    return Subject(setting, seeds[trial], params, Course.of(record.trials.curves, trial))
 
 
 def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:

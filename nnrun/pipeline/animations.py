@@ -5,13 +5,13 @@ from pathlib import Path
 
 from nnrun.interrupt import Ended
 from nnrun.pipeline import terminal
-from nnrun.statistics.tabulate import Head
+from nnrun.records.record import Record
 from nnrun.training.trainer import TrainingStopped
 from nnrun.words import things
 
 
 def draw_animations(
-    heads: Sequence[Head], folder: Path, stopped: Callable[[], bool]
+    heads: Sequence[Record], folder: Path, stopped: Callable[[], bool]
 ) -> tuple[list[str], bool]:
     """Animate the first seed of every setting that was trained, in the folder of its first job.
 

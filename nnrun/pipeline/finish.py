@@ -20,20 +20,13 @@ from nnrun.pipeline.animations import draw_animations
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.track import Runs
 from nnrun.records.lock import FolderLock
-from nnrun.records.record import RECORD
+from nnrun.records.record import RECORD, Record, read_records
 from nnrun.report.facts import page_facts, sweep_facts
 from nnrun.report.index import KINDS, OUTPUTS, write_index
 from nnrun.report.verdict import verdict
 from nnrun.results import INDEX, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import (
-    Head,
-    by_setting,
-    common_facts,
-    read_heads,
-    records_of,
-    tabulate,
-)
+from nnrun.statistics.tabulate import by_setting, common_facts, records_of, tabulate
 from nnrun.trials.progress import waiting
 from nnrun.trials.run import Tally
 
@@ -134,7 +127,7 @@ def finish(
     # sweep.json once before the report: whatever happens then, the tables can be loaded
     with together(folder) as new:
         with clock("tables"):
-            heads = read_heads(ending.records)
+            heads = read_records(ending.records, "head")
             planned = [
                 {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
             ]
@@ -172,7 +165,7 @@ def finish(
 def _drawn(
     facts: dict[str, Any],
     findings: Findings,
-    heads: Sequence[Head],
+    heads: Sequence[Record],
     folder: Path,
     clock: Clock,
     stopped: Callable[[], bool],
@@ -205,7 +198,7 @@ def _track(
 
 
 def _reported(
-    told: Findings, heads: Sequence[Head], folder: Path, stopped: Callable[[], bool]
+    told: Findings, heads: Sequence[Record], folder: Path, stopped: Callable[[], bool]
 ) -> bool:
     """Write the report; tell whether all that was asked of it could be done."""
     from nnrun.report.write import write_report  # it draws: matplotlib takes a second
@@ -277,17 +270,17 @@ def _finish_foreign(sweep: "ForeignSweep", interrupt: Interrupt) -> int:
     return interrupt.exit_code or int(finished.failed or ended_early)
 
 
-def _found(sweep: "ForeignSweep") -> list[Head]:
+def _found(sweep: "ForeignSweep") -> list[Record]:
     """Choose the records of a sweep among all in its folder, one a job.
 
     Where its jobs are known, by what records say: whoever wrote them, and whatever the time there
     was. Else those that came or changed since it began.
     """
-    found: dict[int, Head] = {}
+    found: dict[int, Record] = {}
     now = states(sweep.folder)
     for path in sorted(now, key=lambda path: sweep.before.get(path) != now[path]):  # new ones win
         with suppress(InputError):  # a damaged one is missing
-            (head,) = read_heads([path])
+            (head,) = read_records([path], "head")
             if trials_of(head.meta) in sweep.asked or (
                 not sweep.asked and sweep.before.get(path) != now[path]
             ):

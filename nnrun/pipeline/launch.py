@@ -128,7 +128,7 @@ class Launch:
             len(record.seeds),
             ", ".join(f"{count} {name}" for name, count in counts.items()),
             record.meta["engine"],
-            record.ns_per_sample.mean(),
+            record.trials.ns_per_sample.mean(),
         )
         times = record.outcomes.samples_to_target
         return float(np.where(np.isnan(times), record.meta["samples"], times).mean())

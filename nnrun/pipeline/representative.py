@@ -49,7 +49,7 @@ def representative(records: Sequence[Record], which: Which = "median") -> Repres
     if not ranked:
         return None
     found = ranked[0 if which == "best" else (len(ranked) - 1) // 2]
-    layers = found.record.params
+    layers = found.record.trials.params
     finite = all(np.isfinite(part[found.place]).all() for layer in layers for part in layer)
     return found if finite else None
 
@@ -63,7 +63,7 @@ def network_of(trial: Representative) -> Model:
     meta = trial.record.meta
     facts = {**meta["network"], **{key: meta[key] for key in ("setting", "config", "samples")}}
     one = slice(trial.place, trial.place + 1)
-    layers = (Layer(w[one], b[one].reshape(1, -1)) for w, b in trial.record.params)
+    layers = (Layer(w[one], b[one].reshape(1, -1)) for w, b in trial.record.trials.params)
     networks = SavedNetworks(Path(RECORD), facts, (trial.seed,), tuple(layers))
     return chosen(networks, trial.seed)
 
@@ -82,5 +82,5 @@ def _rank(trial: Representative) -> tuple[float, float, int]:
     """Order trials: the earliest first, NaN as what never comes."""
     record, place, seed = trial
     time = float(record.outcomes.samples_to_target[place])
-    loss = float(record.curves.test_loss[place, -1])
+    loss = float(record.trials.curves.test_loss[place, -1])
     return (inf if isnan(time) else time, inf if isnan(loss) else loss, seed)

@@ -21,11 +21,11 @@ from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
 from nnrun.records.lock import alone_in, being_written
-from nnrun.records.record import RECORD, read_record
+from nnrun.records.record import RECORD, Record, read_record, read_records
 from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
 from nnrun.schema import build, plain
-from nnrun.statistics.tabulate import Head, read_heads, records_of
+from nnrun.statistics.tabulate import records_of
 from nnrun.sweep.describe import describe
 from nnrun.tracking.address import require_files_beside
 
@@ -70,7 +70,7 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     if (folder / MARKER).exists() or facts.get("status") == "running":
         rule = "is not finished"
         raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
-    heads = read_heads(folder.rglob(RECORD))
+    heads = read_records(folder.rglob(RECORD), "head")
     if heads and not (folder / SWEEP).exists():  # a sweeper that learns was killed
         hint = f"first make its tables: python -m nnrun.report {folder}"
         raise InputError(Issue("path", folder, "was not finished", hint))
@@ -121,7 +121,7 @@ def _addressed(tracking: Tracking, uri: str, folder: Path, name: str) -> Trackin
     return replace(tracking, uri=own)
 
 
-def _declared(facts: Mapping[str, Any], heads: Sequence[Head]) -> Mapping[str, Any]:
+def _declared(facts: Mapping[str, Any], heads: Sequence[Record]) -> Mapping[str, Any]:
     """Take the settings as they were trained, where a report judged them by another target.
 
     MLflow has them so, with the records: what was chosen afterwards is in the sweep's own run.

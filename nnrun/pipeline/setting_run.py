@@ -20,7 +20,7 @@ from nnrun.statistics.curves import METRICS, SettingCurves, bands_table, setting
 from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
-from nnrun.sweep.tables import SettingTrials, TrialRows
+from nnrun.sweep.tables import TrialRows
 from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
 from nnrun.words import cell, seeds
@@ -98,7 +98,7 @@ def _bands(curves: SettingCurves | None) -> pd.DataFrame:
     return bands_table({curves.setting: setting_bands(curves.samples, curves.metrics)})
 
 
-def _share_reached(trials: SettingTrials, curves: SettingCurves) -> Line:
+def _share_reached(trials: Record, curves: SettingCurves) -> Line:
     """Draw the share of seeds that have reached the target, evaluation by evaluation."""
     times = np.sort(trials.outcomes.samples_to_target[trials.trained])  # NaN last
     by_then = np.searchsorted(times, curves.samples, side="right")
@@ -130,10 +130,10 @@ def _ladder(found: SettingLadder | None) -> dict[str, float]:
     }
 
 
-def _cost(trials: SettingTrials, record: Record) -> dict[str, float]:
+def _cost(trials: Record, record: Record) -> dict[str, float]:
     """Say what training took: seconds of one processor, and the size of a network."""
-    seconds = np.nansum(trials.ns_per_sample) * trials.meta["samples"] * 1e-9
-    sizes = [part[0].size for layer in record.params for part in layer]
+    seconds = np.nansum(trials.trials.ns_per_sample) * trials.meta["samples"] * 1e-9
+    sizes = [part[0].size for layer in record.trials.params for part in layer]
     return {"train_seconds": float(seconds)} | ({"parameters": sum(sizes)} if sizes else {})
 
 
@@ -209,7 +209,7 @@ def _network(records: Sequence[Record], tracking: Tracking) -> Any:
     if tracking.models == "off":
         return None
     chosen = representative(records, tracking.models)
-    if chosen is None or not chosen.record.params:
+    if chosen is None or not chosen.record.trials.params:
         return None
     try:
         return network_of(chosen)
@@ -243,11 +243,10 @@ def _trial_runs(summed: Summed, varying: Sequence[str]) -> Iterator[TrialRun]:
     """Make a run of each trial: its own curves and final figures."""
     trials, config = summed.trials, summed.about["config"]
     params = {key: shown(config[key]) for key in varying if key in config}
-    place = np.cumsum(trials.trained) - 1
-    samples, *metrics = trials.curves
+    samples, *metrics = trials.trials.curves
     for i, row in enumerate(_rows(summed.part)):
         lines = {
-            name: Line(samples, values[place[i]])
+            name: Line(samples, values[i])
             for name, values in zip(METRICS, metrics, strict=True)
             if trials.trained[i]
         }

@@ -9,13 +9,13 @@ import numpy as np
 
 from nnrun.errors import InputError
 from nnrun.plot.style import LINE_STYLES
-from nnrun.records.record import Record, read_record
+from nnrun.records.record import Record, join_records, read_record
 from nnrun.statistics.ladder import SettingLadder, setting_ladder
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.tabulate import curves_of
 from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.tables import SettingTrials, TrialRows, assemble, setting_trials, trial_rows
+from nnrun.sweep.tables import TrialRows, assemble, trial_rows
 
 TOGETHER = 32
 """Most settings summed up at once: the summary of one takes 5 ms, that of so many hardly more."""
@@ -51,7 +51,7 @@ class Summed(NamedTuple):
 
     about: Mapping[str, Any]
     found: Sequence[Found]
-    trials: SettingTrials
+    trials: Record
     part: TrialRows
     row: Mapping[Any, Any]
     ladder: SettingLadder | None
@@ -107,9 +107,7 @@ class Sums:
             self._ready |= self._sum_up({setting: first, **dict(self._ahead(skip))})
         return self._ready.pop(setting)
 
-    def _ahead(
-        self, skip: Container[str]
-    ) -> Iterator[tuple[str, tuple[Sequence[Found], SettingTrials]]]:
+    def _ahead(self, skip: Container[str]) -> Iterator[tuple[str, tuple[Sequence[Found], Record]]]:
         """Read some of what waits; what cannot be read is left for its own turn to say so."""
         held = 0
         waiting = [key for key in tuple(self._waiting) if key not in skip]
@@ -122,18 +120,16 @@ class Sums:
                 found = _read(paths)
                 yield key, (found, self._trials(found))
 
-    def _trials(self, found: Sequence[Found]) -> SettingTrials:
-        return judged_at(setting_trials([one.record for one in found]), self._common)
+    def _trials(self, found: Sequence[Found]) -> Record:
+        return judged_at(join_records([one.record for one in found]), self._common)
 
-    def _ladder(self, trials: SettingTrials) -> SettingLadder | None:
+    def _ladder(self, trials: Record) -> SettingLadder | None:
         if not trials.trained.any():
             return None
         curves, task = curves_of(trials), trials.meta["task"]
         return setting_ladder(curves, task, self._hold[curves.setting], self._common)
 
-    def _sum_up(
-        self, many: Mapping[str, tuple[Sequence[Found], SettingTrials]]
-    ) -> dict[str, Summed]:
+    def _sum_up(self, many: Mapping[str, tuple[Sequence[Found], Record]]) -> dict[str, Summed]:
         parts = {key: trial_rows(trials) for key, (_, trials) in many.items()}
         rows = self._summary_rows(parts.values())
         return {

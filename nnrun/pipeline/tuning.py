@@ -126,7 +126,7 @@ def tune(
 
 def score(record: Record) -> Score:
     """Judge a job's trials by how soon they reach the target."""
-    times, losses = record.outcomes.samples_to_target, record.curves.test_loss[:, -1]
+    times, losses = record.outcomes.samples_to_target, record.trials.curves.test_loss[:, -1]
     restricted = np.where(np.isnan(times), record.meta["samples"], times)
     return Score(
         float(restricted.mean()),

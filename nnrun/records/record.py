@@ -1,20 +1,21 @@
-"""record.npz, what a job of a sweep has found: its arrays, its plain values, its version."""
+"""record.npz, what a job of a sweep has found: its only reader and writer."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.errors import InputError, Issue
 from nnrun.layout import write_atomically
-from nnrun.network.mlp import Params
 from nnrun.records.archive import Array, Arrays, read_arrays
 from nnrun.records.plain import TEXT, Damaged, parse_plain, reading, require, require_version
 from nnrun.records.sweep import TARGET
-from nnrun.records.trials import Block, Curves, Outcomes
+from nnrun.records.trials import Curves, Outcomes, Status, Trials, join
 
 RECORD = "record.npz"
 SCHEMA_VERSION = 1
@@ -41,13 +42,14 @@ OUTCOMES = {
     "outcomes/samples_to_target": FATE,
     "outcomes/first_hit": FATE,
 }
-HEAD = ("curves/samples",)
-"""What is read of a record beside its plain values where its trials can wait."""
-
 ENGINES = ("lanes", "reference", "none")
-STATUSES = ("reached", "exhausted", "diverged", "failed")
 META_ARRAY = {"meta": Array("u1", ("byte",))}
-SHAPES = {**META_ARRAY, **TRIALS, **OUTCOMES}
+DEPTHS = {
+    "head": {key: TRIALS[key] for key in ("seeds", "curves/samples")},
+    "networks": {key: TRIALS[key] for key in TRIALS if key.startswith(("seeds", "params"))},
+    "trials": {**TRIALS, **OUTCOMES},
+}
+"""The arrays that are read, by how much is wanted of a record."""
 
 META = {
     "setting": str, "config": dict, "engine": str, "task": str, "samples": int,
@@ -64,40 +66,154 @@ OF_A_JOB = {"number": int, "seed": int, "seeds": int, "overrides": [str]}
 """Those that a job of a sweep adds."""
 
 
-class Parts(NamedTuple):
-    """What was read of a record.
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A job's trials: a setting with its seeds.
 
     Attributes:
-        meta: Its plain values.
-        arrays: Those of its arrays that were asked for.
+        meta: Plain values: setting (id), config (flat), label-free job facts (number, overrides,
+            name, status, error), engine, budget, and provenance.
+        trials: What was trained; without evaluations and parameters if the job failed.
+        outcomes: How each trial ended.
+        path: Where it was read from.
     """
 
-    meta: dict[str, Any]
-    arrays: Arrays
+    meta: Mapping[str, Any]
+    trials: Trials
+    outcomes: Outcomes
+    path: Path = Path(RECORD)
+
+    @property
+    def setting(self) -> str:
+        """The setting's id."""
+        return str(self.meta["setting"])
+
+    @property
+    def seeds(self) -> npt.NDArray[np.int64]:
+        """The seeds of the trials, shape (trial,)."""
+        return self.trials.seeds
+
+    @property
+    def samples(self) -> npt.NDArray[np.int64]:
+        """Training samples seen at the evaluations, shape (n_evals,); none if the job failed."""
+        return self.trials.curves.samples
+
+    @property
+    def horizon(self) -> int:
+        """Samples up to which the trials are judged: the budget, if not fewer."""
+        return int(self.meta.get("horizon", self.meta["samples"]))
+
+    @property
+    def trained(self) -> npt.NDArray[np.bool_]:
+        """Whether each trial was trained, rather than stopped by an error, shape (trial,)."""
+        ran: npt.NDArray[np.bool_] = self.outcomes.status != Status.FAILED.value
+        return ran
 
 
-def read_parts(
-    path: Path, wanted: Iterable[str] = SHAPES, of_a_job: bool = False, key: str = "record"
-) -> Parts:
-    """Read a record.
+def write_record(record: Record, folder: Path) -> Path:
+    """Write a record as ``record.npz`` in ``folder``, or not at all."""
+    arrays = record.trials.to_arrays()
+    arrays |= {f"outcomes/{k}": v for k, v in record.outcomes._asdict().items()}
+    meta = json.dumps({"schema": SCHEMA_VERSION, **record.meta})
+    arrays["meta"] = np.frombuffer(meta.encode(), dtype=np.uint8)
+    path = folder / RECORD
+    # compressed, it would take six tenths of the space and four times as long
+    write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    return path
+
+
+def read_record(
+    path: Path, depth: Literal["head", "networks", "trials"] = "trials", key: str = "record"
+) -> Record:
+    """Read a record, or some of it.
 
     Args:
         path: Of the file.
-        wanted: Which of its arrays, as ``SHAPES`` names them.
-        of_a_job: Whether it must say which job of a sweep it is of.
+        depth: ``head`` for the plain values of a job of a sweep, the seeds and at how many samples
+            they were evaluated; ``networks`` for plain values, seeds and parameters; ``trials``
+            for everything. What is not read is empty.
         key: What the record was named by.
 
     Raises:
         InputError: If it cannot be read, is damaged, or has another schema version.
     """
     with reading(key, path, "record", ANEW):
-        arrays = read_arrays(path, {**META_ARRAY, **{name: SHAPES[name] for name in wanted}})
+        arrays = read_arrays(path, {**META_ARRAY, **DEPTHS[depth]})
         meta = parse_plain(arrays.pop("meta").tobytes(), {"schema?": int})
         require_version(meta.get("schema"), SCHEMA_VERSION, meta.get("versions"))
-        require(meta, {**META, **(OF_A_JOB if of_a_job else {})})
+        require(meta, {**META, **(OF_A_JOB if depth == "head" else {})})
         require(meta["config"], TARGET, "config")
         _require_sound(meta, arrays)
-        return Parts(meta, arrays)
+    trials = Trials.from_arrays(arrays, meta["engine"])
+    fates = (arrays.get(f"outcomes/{field}", np.empty(0)) for field in Outcomes._fields)
+    return Record(meta, trials, Outcomes(*fates), path)
+
+
+def read_records(
+    paths: Iterable[Path], depth: Literal["head", "networks", "trials"] = "trials"
+) -> list[Record]:
+    """Read records of jobs, in the order of their numbers."""
+    return sorted((read_record(path, depth) for path in paths), key=lambda r: int(r.meta["number"]))
+
+
+def records_in(folder: Path, key: str = "folder") -> list[Path]:
+    """Find the records of a run, a job, or all jobs of a sweep: job 2 before job 10.
+
+    Raises:
+        InputError: If there is none.
+    """
+    found = sorted(folder.rglob(RECORD), key=lambda path: [_ordered(part) for part in path.parts])
+    if not found:
+        rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
+        raise InputError(Issue(key, folder, rule, "for instance outputs/runs/DATE_TIME"))
+    return found
+
+
+def settings_of(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Group records by setting, in order of first appearance."""
+    settings: dict[str, list[Record]] = {}
+    for record in records:
+        settings.setdefault(record.setting, []).append(record)
+    return settings
+
+
+def join_records(records: Sequence[Record]) -> Record:
+    """Put the records of one setting together, without their networks if there are several.
+
+    Of a seed in several records one trial remains: the first that was trained, in the place where
+    the seed stood first. Of a trial that was not trained the curves are NaN.
+
+    Raises:
+        InputError: If two records were evaluated at different numbers of samples.
+    """
+    first = records[0]
+    if len(records) == 1:
+        return first
+    grid = next((record.samples for record in records if record.samples.size), first.samples)
+    if any(record.samples.size and not np.array_equal(grid, record.samples) for record in records):
+        rule = "has records of different evaluations: they are not of one sweep"
+        raise InputError(Issue("setting", first.setting, rule))
+    whole = join([_bare(record.trials, grid) for record in records])
+    fates = zip(*(record.outcomes for record in records), strict=True)
+    outcomes = Outcomes(*map(np.concatenate, fates))
+    place: dict[int, int] = {}
+    trained = outcomes.status != Status.FAILED.value
+    for i, seed in enumerate(whole.seeds.tolist()):
+        if seed not in place or (trained[i] and not trained[place[seed]]):
+            place[seed] = i
+    keep = list(place.values())
+    return Record(first.meta, whole.rows(keep), Outcomes(*map(itemgetter(keep), outcomes)))
+
+
+def _bare(trials: Trials, grid: npt.NDArray[np.int64]) -> Trials:
+    """Leave out networks, and give trials without evaluations ones without values."""
+    unmeasured = np.full((len(trials.seeds), len(grid)), np.nan)
+    metrics = (m if m.shape[1] else unmeasured for m in trials.curves[1:])
+    return replace(trials, curves=Curves(grid, *metrics), params=(), memory=())
+
+
+def _ordered(part: str) -> tuple[int, int, str]:
+    return (0, int(part), part) if part.isdecimal() else (1, 0, part)
 
 
 def _require_sound(meta: dict[str, Any], arrays: Arrays) -> None:
@@ -117,75 +233,5 @@ def _require_sound(meta: dict[str, Any], arrays: Arrays) -> None:
     if seeds is not None and len(np.unique(seeds)) < len(seeds):
         raise Damaged("it has a seed twice")
     status = arrays.get("outcomes/status")
-    if status is not None and not np.isin(status, STATUSES).all():
+    if status is not None and not np.isin(status, list(Status)).all():
         raise Damaged("it has trials that ended in no known way")
-
-
-@dataclass(frozen=True)
-class Record:
-    """A job's trials: a setting with its seeds.
-
-    Attributes:
-        meta: Plain values: setting (id), config (flat), label-free job facts (number, overrides,
-            name, status, error), engine, budget, and provenance.
-        seeds: Shape (trial,).
-        curves: Measurements; no evaluations if the job failed.
-        outcomes: How each trial ended.
-        ns_per_sample: Training cost of each trial in nanoseconds, shape (trial,).
-        params: Last parameters of every trial; empty if the job failed.
-        memory: The optimizer's state of every trial, where it is kept.
-    """
-
-    meta: Mapping[str, Any]
-    seeds: npt.NDArray[np.int64]
-    curves: Curves
-    outcomes: Outcomes
-    ns_per_sample: npt.NDArray[np.float64]
-    params: Params
-    memory: tuple[npt.NDArray[np.float64], ...] = ()
-
-    @classmethod
-    def of(cls, meta: Mapping[str, Any], block: Block, outcomes: Outcomes) -> Self:
-        """Make a record of trained trials that were judged."""
-        cost, params, memory = block.ns_per_sample, block.params, block.memory
-        return cls(meta, block.seeds, block.curves, outcomes, cost, params, memory)
-
-    @property
-    def block(self) -> Block:
-        """The trials, without the judgement."""
-        engine = str(self.meta["engine"])
-        cost, params, memory = self.ns_per_sample, self.params, self.memory
-        return Block(self.seeds, self.curves, params, cost, engine, memory)
-
-    @property
-    def setting(self) -> str:
-        """The setting's id."""
-        return str(self.meta["setting"])
-
-
-def write_record(record: Record, folder: Path) -> Path:
-    """Write a record as ``record.npz`` in ``folder``, or not at all."""
-    arrays = record.block.to_arrays()
-    arrays |= {f"outcomes/{k}": v for k, v in record.outcomes._asdict().items()}
-    meta = json.dumps({"schema": SCHEMA_VERSION, **record.meta})
-    arrays["meta"] = np.frombuffer(meta.encode(), dtype=np.uint8)
-    path = folder / RECORD
-    # compressed, it would take six tenths of the space and four times as long
-    write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
-    return path
-
-
-def read_record(path: Path) -> Record:
-    """Read a record.
-
-    Raises:
-        InputError: If the file is none, is damaged, or has another schema version.
-    """
-    meta, arrays = read_parts(path)
-    outcomes = Outcomes(*(arrays[f"outcomes/{key}"] for key in Outcomes._fields))
-    return Record.of(meta, Block.from_arrays(arrays, meta["engine"]), outcomes)
-
-
-def read_records(paths: Iterable[Path]) -> list[Record]:
-    """Read records, in the order of their job numbers."""
-    return sorted((read_record(path) for path in paths), key=lambda r: int(r.meta["number"]))

@@ -1,8 +1,10 @@
-"""A block: what training left of some seeds of one setting."""
+"""Trials: trained seeds of one setting, what was measured of them, and how they ended."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,8 +12,7 @@ import numpy.typing as npt
 
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
-from nnrun.network.params import joined as joined_params
-from nnrun.network.params import taken
+from nnrun.network.params import joined, taken
 
 
 class Curves(NamedTuple):
@@ -29,6 +30,9 @@ class Curves(NamedTuple):
     train_loss: Array
     test_loss: Array
     accuracy: Array
+
+
+METRICS = Curves._fields[1:]
 
 
 class Status(StrEnum):
@@ -59,14 +63,16 @@ class Outcomes(NamedTuple):
     first_hit: Array
 
 
-@dataclass(frozen=True)
-class Block:
-    """Trained trials of one setting, before they are judged against a target.
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Trained seeds of one setting, or the trials of a stack.
+
+    What is read of a record only in part lacks arrays: see `nnrun.records.record.read_record`.
 
     Attributes:
         seeds: Shape (trial,).
-        curves: Measurements, with the trials as their first axis.
-        params: Last parameters, with the trials as their first axis.
+        curves: Measurements.
+        params: Last parameters, with the trials as their first axis; empty if training failed.
         ns_per_sample: Training cost in nanoseconds, a mean over the trials trained together, shape
             (trial,).
         engine: Name of the engine that trained.
@@ -76,24 +82,44 @@ class Block:
     seeds: npt.NDArray[np.int64]
     curves: Curves
     params: Params
-    ns_per_sample: npt.NDArray[np.float64]
+    ns_per_sample: Array
     engine: str
-    memory: tuple[npt.NDArray[np.float64], ...] = ()
+    memory: tuple[Array, ...] = ()
 
-    def taken(self, seeds: Collection[int]) -> Self:
+    @property
+    def seen(self) -> int:
+        """Samples that every trial has seen."""
+        return int(self.curves.samples[-1])
+
+    def rows(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Self:
+        """Copy the trials at some places, in this order."""
+        take = np.array(places, dtype=np.intp)
+        samples, *metrics = self.curves
+        return replace(
+            self,
+            seeds=self.seeds[take],
+            curves=Curves(samples, *(metric[take] for metric in metrics)),
+            params=taken(self.params, take),
+            ns_per_sample=self.ns_per_sample[take],
+            memory=tuple(leaf[take] for leaf in self.memory),
+        )
+
+    def take(self, seeds: Collection[int]) -> Self:
         """Return the trials of these seeds, in their order; itself if it is just these."""
         if len(seeds) == len(self.seeds) and np.array_equal(self.seeds, list(seeds)):
             return self
         row = {int(seed): i for i, seed in enumerate(self.seeds)}
-        take = np.array([row[seed] for seed in seeds], dtype=np.intp)
-        return type(self)(
-            self.seeds[take],
-            _curves(self.curves, take),
-            taken(self.params, take),
-            self.ns_per_sample[take],
-            self.engine,
-            tuple(leaf[take] for leaf in self.memory),
-        )
+        return self.rows([row[seed] for seed in seeds])
+
+    @cached_property
+    def digest(self) -> str:
+        """What training goes on from, and nothing else, neither times nor names, as a hash."""
+        found = hashlib.sha256()
+        for key, array in sorted(self.to_arrays().items()):
+            if key != "ns_per_sample":
+                found.update(key.encode() + repr(array.shape).encode())
+                found.update(np.ascontiguousarray(array).data)
+        return found.hexdigest()[:32]
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything but the engine as named arrays, for an npz file."""
@@ -104,42 +130,35 @@ class Block:
         return {**arrays, "seeds": self.seeds, "ns_per_sample": self.ns_per_sample}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[Any]], engine: str) -> Self:
-        """Return the block of ``to_arrays``; KeyError if an array is missing."""
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], engine: str) -> Self:
+        """Return the trials of ``to_arrays``; what is missing is empty."""
+        samples = arrays.get("curves/samples", np.empty(0, dtype=np.int64))
+        unmeasured = np.empty((0, len(samples)))
+        metrics = (arrays.get(f"curves/{key}", unmeasured) for key in METRICS)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
         return cls(
             seeds=arrays["seeds"],
-            curves=Curves(*(arrays[f"curves/{key}"] for key in Curves._fields)),
+            curves=Curves(samples, *metrics),
             params=layers_in(arrays),
-            ns_per_sample=arrays["ns_per_sample"],
+            ns_per_sample=arrays.get("ns_per_sample", np.empty(0)),
             engine=engine,
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
         )
 
 
-def joined(blocks: Iterable[Block]) -> Block:
-    """Put blocks of one setting together; of a seed in several, one trial remains."""
-    parts = list(blocks)
+def join(parts: Sequence[Trials]) -> Trials:
+    """Put trials of one setting, at the same evaluations, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    samples = parts[0].curves.samples
     metrics = zip(*(part.curves[1:] for part in parts), strict=True)
-    whole = Block(
+    return Trials(
         seeds=np.concatenate([part.seeds for part in parts]),
-        curves=Curves(samples, *(np.concatenate(metric) for metric in metrics)),
-        params=joined_params([part.params for part in parts]),
+        curves=Curves(parts[0].curves.samples, *map(np.concatenate, metrics)),
+        params=joined([part.params for part in parts]),
         ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
         engine=parts[0].engine,
-        memory=tuple(
-            np.concatenate(leaves) for leaves in zip(*(p.memory for p in parts), strict=True)
-        ),
+        memory=tuple(map(np.concatenate, zip(*(part.memory for part in parts), strict=True))),
     )
-    seeds = dict.fromkeys(whole.seeds.tolist())
-    return whole if len(seeds) == len(whole.seeds) else whole.taken(seeds)
-
-
-def _curves(curves: Curves, take: npt.NDArray[np.intp]) -> Curves:
-    return Curves(curves.samples, *(metric[take] for metric in curves[1:]))
 
 
 def layers_in(arrays: Mapping[str, Any]) -> Params:

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nnrun.config import Target
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.records.record import Record
 from nnrun.schema import build
-from nnrun.statistics.tabulate import Head
 from nnrun.sweep.describe import key_names, label, value_text
 from nnrun.words import setting_name
 
@@ -38,7 +39,7 @@ def read_target(text: str) -> dict[str, Any]:
     return {key: getattr(target, key) for key in wanted}
 
 
-def retargeted(head: Head, wanted: Mapping[str, Any]) -> Head:
+def retargeted(head: Record, wanted: Mapping[str, Any]) -> Record:
     """Give a record's setting another target; its id becomes that of the setting it then is.
 
     Raises:
@@ -51,7 +52,7 @@ def retargeted(head: Head, wanted: Mapping[str, Any]) -> Head:
     config = {**head.meta["config"], **own}
     if config == head.meta["config"]:
         return head
-    return head._replace(meta={**head.meta, "config": config, "setting": setting_id(config)})
+    return replace(head, meta={**head.meta, "config": config, "setting": setting_id(config)})
 
 
 def setting_id(config: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import masked
-from nnrun.statistics.tabulate import Head
+from nnrun.records.record import Record
 from nnrun.sweep.describe import describe
 from nnrun.trials.provenance import provenance
 
@@ -21,7 +21,7 @@ AFTER_REPORT = ("verdict", "animations")
 
 
 def sweep_facts(
-    heads: Sequence[Head],
+    heads: Sequence[Record],
     folder: Path,
     overrides: Sequence[str] = (),
     planned: Iterable[Mapping[str, Any]] = (),
@@ -88,7 +88,7 @@ def page_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _job(head: Head, labels: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def _job(head: Record, labels: Mapping[str, str], folder: Path) -> dict[str, Any]:
     """Say what a job was and how it ended; of a failed one, where its log is."""
     meta, logs = head.meta, sorted(head.path.parent.glob("*.log")) if head.meta["error"] else []
     return {

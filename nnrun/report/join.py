@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from nnrun.errors import InputError
 from nnrun.records.record import Record, read_record
-from nnrun.records.trials import Status
 from nnrun.report.sources import none_left, unread
-from nnrun.statistics.tabulate import Head
 from nnrun.sweep.judge import judged
 from nnrun.words import setting_name
 
@@ -32,7 +30,7 @@ class Joiner:
     def __init__(
         self,
         facts: Mapping[str, Any],
-        heads: Iterable[tuple[str, Head]],
+        heads: Iterable[tuple[str, Record]],
         judge_anew: bool,
         notes: list[str],
     ) -> None:
@@ -40,7 +38,7 @@ class Joiner:
         self._settings = facts["settings"]
         self._judge_anew = judge_anew
         self._notes = notes
-        self._of: dict[str, list[tuple[str, Head]]] = {}
+        self._of: dict[str, list[tuple[str, Record]]] = {}
         for name, head in heads:
             self._of.setdefault(head.meta["setting"], []).append((name, head))
 
@@ -55,7 +53,7 @@ class Joiner:
         if empty:
             raise none_left(self._notes)
 
-    def _joined(self, label: str, heads: Sequence[tuple[str, Head]]) -> list[Record]:
+    def _joined(self, label: str, heads: Sequence[tuple[str, Record]]) -> list[Record]:
         kept: list[tuple[str, Record]] = []
         for name, head in heads:
             try:
@@ -83,11 +81,11 @@ class Joiner:
 
 def differing(first: Record, second: Record) -> list[int]:
     """List the seeds that two records of one setting both trained, with different numbers."""
-    place = {seed: i for i, seed in enumerate(first.seeds.tolist()) if _ran(first)[i]}
+    place = {int(first.seeds[i]): i for i in np.flatnonzero(first.trained)}
     rows = [
         (place[seed], i)
-        for i, seed in enumerate(second.seeds.tolist())
-        if seed in place and _ran(second)[i]
+        for i in np.flatnonzero(second.trained)
+        if (seed := int(second.seeds[i])) in place
     ]
     if not rows:
         return []
@@ -99,22 +97,17 @@ def differing(first: Record, second: Record) -> list[int]:
     return [int(seed) for seed in second.seeds[b[~same]]]
 
 
-def _ran(record: Record) -> NDArray[np.bool_]:
-    ran: NDArray[np.bool_] = record.outcomes.status != Status.FAILED.value
-    return ran
-
-
 def _numbers(record: Record) -> list[NDArray[np.float64]]:
     """All that training found, each array with the trials first."""
-    layers = [part for layer in record.params for part in layer]
-    return [*record.curves[1:], *layers]
+    layers = [part for layer in record.trials.params for part in layer]
+    return [*record.trials.curves[1:], *layers]
 
 
 def _unlike(first: Record, second: Record) -> str:
     """Say why two records of one id cannot be of one setting; empty if they can."""
     if first.meta.get("sources") != second.meta.get("sources"):
         return "was trained with other data or own components under the same name"
-    grids = [record.curves.samples for record in (first, second)]
+    grids = [record.samples for record in (first, second)]
     if all(grid.size for grid in grids) and not np.array_equal(grids[0], grids[1]):
         return "was evaluated at other numbers of samples"
     return ""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnrun.records.record import Record
 from nnrun.report.facts import status_of, sweep_facts, tables_told
 from nnrun.report.sources import Source
-from nnrun.statistics.tabulate import Head
 from nnrun.sweep.describe import describe
 
 Facts = dict[str, Any]
@@ -17,7 +17,7 @@ MADE_HERE = ("notes", "clashes", "facet", "merged", "report_of")
 UNFINISHED = ("running", "interrupted")
 
 
-def facts_of(source: Source, heads: Sequence[Head], folder: Path) -> Facts:
+def facts_of(source: Source, heads: Sequence[Record], folder: Path) -> Facts:
     """Say of one sweep what its records and its sweep.json tell.
 
     Args:

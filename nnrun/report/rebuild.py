@@ -14,7 +14,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.layout import new_folder, shipped_template, study_template, together, write_text
 from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.records.lock import alone_in
-from nnrun.records.record import RECORD
+from nnrun.records.record import RECORD, Record
 from nnrun.records.sweep import read_sweep
 from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
 from nnrun.report.facts import page_facts
@@ -25,7 +25,7 @@ from nnrun.report.sources import Source, read_sources
 from nnrun.report.verdict import verdict
 from nnrun.results import FIGURES, MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import Head, common_facts, records_of, tabulate
+from nnrun.statistics.tabulate import common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
 from nnrun.words import things
 
@@ -179,7 +179,7 @@ def _unfilled(facts: Mapping[str, Any], template: Path | None) -> str:
 
 
 def _facts(
-    sources: Sequence[Source], heads: Sequence[Sequence[Head]], folder: Path, notes: list[str]
+    sources: Sequence[Source], heads: Sequence[Sequence[Record]], folder: Path, notes: list[str]
 ) -> dict[str, Any]:
     """Say where the records come from."""
     several = [facts_of(s, mine, folder) for s, mine in zip(sources, heads, strict=True)]

@@ -11,9 +11,9 @@ from nnrun.errors import InputError, Issue
 from nnrun.pictures.subject import records_in
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
+from nnrun.records.record import Record, read_records
 from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
-from nnrun.statistics.tabulate import Head, read_heads
 
 MARKS = (SWEEP, "multirun.yaml")
 """Files by one of which the folder of a sweep is known."""
@@ -32,7 +32,7 @@ class Source:
 
     folder: Path
     name: str
-    heads: Sequence[Head]
+    heads: Sequence[Record]
     saved: Mapping[str, Any]
 
 
@@ -47,7 +47,7 @@ def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
         InputError: If a folder does not exist, holds no record or is being written, or if none can
             be read.
     """
-    found: dict[Path, list[Head]] = {}
+    found: dict[Path, list[Record]] = {}
     seen = set[str]()
     for path in paths:
         with reading("path", path, "folder", ""):
@@ -102,11 +102,11 @@ def none_left(notes: Sequence[str]) -> InputError:
     return InputError(Issue("records", None, "none can be read", " ".join(notes)))
 
 
-def _heads(records: Iterable[Path], notes: list[str]) -> list[Head]:
+def _heads(records: Iterable[Path], notes: list[str]) -> list[Record]:
     heads = []
     for record in records:
         try:
-            heads += read_heads([record])
+            heads += read_records([record], "head")
         except InputError as error:
             notes.append(unread(record, error))
     return heads

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from nnrun.evaluations import common_grid
 from nnrun.layout import write_atomically, write_text
-from nnrun.records.record import HEAD, Record, read_parts, read_record
+from nnrun.records.record import Record, join_records, read_record
+from nnrun.records.trials import METRICS
 from nnrun.results import CURVES, LADDER, SUMMARY, TRIALS, csv_text
 from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.findings import Findings
@@ -22,42 +22,16 @@ from nnrun.statistics.targets import holds, judged_on
 from nnrun.sweep.judge import judged_at
 from nnrun.sweep.tables import (
     CURVES_SCHEMA,
-    METRICS,
     ROW_GROUP,
-    SettingTrials,
     TrialRows,
     assemble,
     curve_rows,
-    setting_trials,
     trial_rows,
     write_parquet,
 )
 
 
-class Head(NamedTuple):
-    """A record on disk, of which only the plain values were read.
-
-    Attributes:
-        path: Of the record.
-        meta: As `nnrun.records.record.Record.meta`.
-        samples: Training samples seen at the evaluations, shape (n_evals,); none if it failed.
-    """
-
-    path: Path
-    meta: Mapping[str, Any]
-    samples: NDArray[np.int64]
-
-
-def read_heads(paths: Iterable[Path]) -> list[Head]:
-    """Read the plain values of records, in the order of their job numbers.
-
-    Raises:
-        InputError: If a record cannot be read.
-    """
-    return sorted((_read_head(path) for path in paths), key=lambda h: h.meta["number"])
-
-
-def by_setting(heads: Sequence[Head]) -> Iterator[list[Record]]:
+def by_setting(heads: Sequence[Record]) -> Iterator[list[Record]]:
     """Read records a setting at a time, in order of first appearance.
 
     Raises:
@@ -66,7 +40,7 @@ def by_setting(heads: Sequence[Head]) -> Iterator[list[Record]]:
     return ([read_record(path) for path in found] for found in records_of(heads).values())
 
 
-def records_of(heads: Iterable[Head]) -> dict[str, list[Path]]:
+def records_of(heads: Iterable[Record]) -> dict[str, list[Path]]:
     """Collect the paths of each setting's records, by its id, in order of first appearance."""
     paths: dict[str, list[Path]] = {}
     for head in heads:
@@ -74,7 +48,7 @@ def records_of(heads: Iterable[Head]) -> dict[str, list[Path]]:
     return paths
 
 
-def common_facts(heads: Iterable[Head]) -> dict[str, Any] | None:
+def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
     """Say at which points the settings of some records are judged, if their evaluations differ.
 
     Returns:
@@ -106,14 +80,13 @@ def tabulate(
 
     def curves() -> Iterator[pa.Table]:
         for records in settings:
-            trials = judged_at(setting_trials(records), common)
-            part = trial_rows(trials)
-            rows.append(part)
-            if trials.trained.any():
-                one = curves_of(trials)
+            record = judged_at(join_records(records), common)
+            rows.append(trial_rows(record))
+            if record.trained.any():
+                one = curves_of(record)
                 bands[one.setting] = setting_bands(one.samples, one.metrics)
-                rungs.append(setting_ladder(one, trials.meta["task"], hold[one.setting], common))
-            yield from curve_rows(trials)
+                rungs.append(setting_ladder(one, record.meta["task"], hold[one.setting], common))
+            yield from curve_rows(record)
 
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
@@ -125,17 +98,17 @@ def tabulate(
     return Findings(table, bands, summary, facts, ladder)
 
 
-def curves_of(trials: SettingTrials) -> SettingCurves:
+def curves_of(record: Record) -> SettingCurves:
     """Take the curves of a setting's trained trials, in the order of their seeds."""
-    seeds = trials.seeds[trials.trained]
-    order = np.argsort(seeds)
-    samples, *metrics = trials.curves
-    sorted_already = np.array_equal(order, np.arange(len(order)))
+    order = np.flatnonzero(record.trained)
+    order = order[np.argsort(record.seeds[order])]
+    samples, *metrics = record.trials.curves
+    as_they_are = np.array_equal(order, np.arange(len(record.seeds)))
     ordered = {
-        name: values if sorted_already else values[order]
+        name: values if as_they_are else values[order]
         for name, values in zip(METRICS, metrics, strict=True)
     }
-    return SettingCurves(str(trials.meta["setting"]), seeds[order], samples, ordered)
+    return SettingCurves(record.setting, record.seeds[order], samples, ordered)
 
 
 def write_curves(parts: Iterable[pa.Table], path: Path) -> None:
@@ -169,8 +142,3 @@ def _row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
             held, rows = [], 0
     if rows:
         yield pa.concat_tables(held)
-
-
-def _read_head(path: Path) -> Head:
-    meta, arrays = read_parts(path, HEAD, of_a_job=True)
-    return Head(path, meta, arrays["curves/samples"])

@@ -4,26 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from nnrun.config import Target
 from nnrun.evaluations import CommonGrid
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes
-from nnrun.sweep.tables import SettingTrials
 from nnrun.training.convergence import at_points, loss_window, outcomes
 
 
 def judged(record: Record) -> Record:
     """Judge a record's trials by the target in its configuration; failed ones stay failed."""
-    if not record.curves.samples.size:
+    if not record.samples.size:
         return record
-    return replace(record, outcomes=_outcomes(record.curves, record.meta))
+    return replace(record, outcomes=_outcomes(record.trials.curves, record.meta))
 
 
-def judged_at(trials: SettingTrials, common: CommonGrid | None) -> SettingTrials:
+def judged_at(record: Record, common: CommonGrid | None) -> Record:
     """Judge a setting's trials as if they had been evaluated at common points and nowhere else.
 
     Args:
-        trials: Of a setting; failed ones stay failed.
+        record: Of a setting; failed trials stay failed.
         common: The points; None to leave the trials as they are.
 
     Returns:
@@ -31,17 +32,17 @@ def judged_at(trials: SettingTrials, common: CommonGrid | None) -> SettingTrials
         what was measured.
     """
     if common is None:
-        return trials
-    horizon = int(common.samples[-1])
-    if not trials.trained.any():
-        return trials._replace(horizon=horizon)
-    found = _outcomes(at_points(trials.curves, common), trials.meta)
-    fates: list[Any] = []
-    for was, now in zip(trials.outcomes, found, strict=True):
-        fate = was.copy()
-        fate[trials.trained] = now
-        fates.append(fate)
-    return trials._replace(outcomes=Outcomes(*fates), horizon=horizon)
+        return record
+    record = replace(record, meta={**record.meta, "horizon": int(common.samples[-1])})
+    ran = record.trained
+    if not ran.any():
+        return record
+    measured = record.trials if ran.all() else record.trials.rows(np.flatnonzero(ran))
+    found = _outcomes(at_points(measured.curves, common), record.meta)
+    fates: list[Any] = [was.copy() for was in record.outcomes]
+    for fate, now in zip(fates, found, strict=True):
+        fate[ran] = now
+    return replace(record, outcomes=Outcomes(*fates))
 
 
 def _outcomes(curves: Curves, meta: Mapping[str, Any]) -> Outcomes:

@@ -10,12 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.errors import InputError, Issue, shown
+from nnrun.errors import shown
 from nnrun.layout import write_atomically
-from nnrun.records.record import Record
-from nnrun.records.trials import Curves, Outcomes, Status
+from nnrun.records.record import Record, join_records, settings_of
+from nnrun.records.trials import METRICS
 
-METRICS = Curves._fields[1:]
 ROW_GROUP = 200_000
 """Rows of curves that are held before they are written together."""
 
@@ -23,92 +22,6 @@ CURVES_SCHEMA = pa.schema(
     [("setting", pa.string()), ("seed", pa.int64()), ("samples", pa.int64())]
     + [(metric, pa.float64()) for metric in METRICS]
 )
-
-
-def merged(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Group records by setting, in order of first appearance."""
-    settings: dict[str, list[Record]] = {}
-    for record in records:
-        settings.setdefault(record.setting, []).append(record)
-    return settings
-
-
-class SettingTrials(NamedTuple):
-    """All trials of one setting, each seed once.
-
-    Attributes:
-        meta: Of the first record.
-        seeds: Shape (trial,).
-        trained: Whether the trial was trained, rather than stopped by an error; shape (trial,).
-        curves: Measurements of the trained trials only, with the trials as their first axis.
-        outcomes: How each trial ended, shape (trial,).
-        ns_per_sample: Training cost in nanoseconds, shape (trial,).
-        horizon: Samples up to which the trials are judged.
-    """
-
-    meta: Mapping[str, Any]
-    seeds: npt.NDArray[np.int64]
-    trained: npt.NDArray[np.bool_]
-    curves: Curves
-    outcomes: Outcomes
-    ns_per_sample: npt.NDArray[np.float64]
-    horizon: int
-
-
-def setting_trials(records: Sequence[Record]) -> SettingTrials:
-    """Put the records of one setting together.
-
-    Of a seed in several records one trial remains: the first that was trained, in the place where
-    the seed stood first.
-
-    Raises:
-        InputError: If two records were evaluated at different numbers of samples.
-    """
-    whole = [record for record in records if record.curves.samples.size] or list(records[:1])
-    grid = whole[0].curves.samples
-    if any(not np.array_equal(grid, record.curves.samples) for record in whole):
-        rule = "has records of different evaluations: they are not of one sweep"
-        raise InputError(Issue("setting", whole[0].setting, rule))
-    seeds = np.concatenate([record.seeds for record in records])
-    status = np.concatenate([record.outcomes.status for record in records])
-    trained = status != Status.FAILED.value
-    keep = _one_a_seed(seeds, trained)
-    kept = keep[trained[keep]]
-    metrics = (
-        _rows([_padded(getattr(r.curves, m), len(grid)) for r in records], kept) for m in METRICS
-    )
-    fates = zip(*(record.outcomes for record in records), strict=True)
-    return SettingTrials(
-        meta=records[0].meta,
-        seeds=seeds[keep],
-        trained=trained[keep],
-        curves=Curves(grid, *metrics),
-        outcomes=Outcomes(*(np.concatenate(fate)[keep] for fate in fates)),
-        ns_per_sample=np.concatenate([record.ns_per_sample for record in records])[keep],
-        horizon=int(records[0].meta["samples"]),
-    )
-
-
-def _rows(parts: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """Take rows of parts put together: of one part, all in their order, that part itself."""
-    if len(parts) == 1 and np.array_equal(rows, np.arange(len(parts[0]))):
-        return parts[0]
-    return np.concatenate(parts)[rows]
-
-
-def _one_a_seed(
-    seeds: npt.NDArray[np.int64], trained: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.intp]:
-    place: dict[int, int] = {}
-    for i, seed in enumerate(seeds.tolist()):
-        if seed not in place or (trained[i] and not trained[place[seed]]):
-            place[seed] = i
-    return np.array(list(place.values()), dtype=np.intp)
-
-
-def _padded(metric: npt.NDArray[np.float64], n_evals: int) -> npt.NDArray[np.float64]:
-    """Give the trials of a failed job, which have no evaluations, ones without values."""
-    return metric if metric.shape[1] else np.full((len(metric), n_evals), np.nan)
 
 
 class TrialRows(NamedTuple):
@@ -123,23 +36,23 @@ class TrialRows(NamedTuple):
     columns: dict[str, Any]
 
 
-def trial_rows(trials: SettingTrials) -> TrialRows:
+def trial_rows(record: Record) -> TrialRows:
     """Make one setting's part of the trials table; the varying keys and the label come later."""
     final = {}
-    for name, metric in zip(METRICS, trials.curves[1:], strict=True):
-        values = np.full(len(trials.seeds), np.nan)
-        values[trials.trained] = metric[:, -1] if metric.size else np.nan
-        final[f"final_{name}"] = values
+    for name, metric in zip(METRICS, record.trials.curves[1:], strict=True):
+        # a copy: a view would keep the curves in memory
+        last = metric[:, -1].copy() if metric.size else np.full(len(metric), np.nan)
+        final[f"final_{name}"] = last
     columns = {
-        "seed": trials.seeds,
-        **trials.outcomes._asdict(),
-        "task": trials.meta["task"],
-        "budget": trials.meta["samples"],
-        "horizon": trials.horizon,
+        "seed": record.seeds,
+        **record.outcomes._asdict(),
+        "task": record.meta["task"],
+        "budget": record.meta["samples"],
+        "horizon": record.horizon,
         **final,
-        "ns_per_sample": trials.ns_per_sample,
+        "ns_per_sample": record.trials.ns_per_sample,
     }
-    return TrialRows(str(trials.meta["setting"]), columns)
+    return TrialRows(str(record.meta["setting"]), columns)
 
 
 def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFrame:
@@ -163,25 +76,28 @@ def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFra
     return pd.DataFrame(table)
 
 
-def curve_rows(trials: SettingTrials) -> Iterator[pa.Table]:
+def curve_rows(record: Record) -> Iterator[pa.Table]:
     """Make one setting's part of the curves table, some trials at a time; NaN becomes null."""
+    trials, ran = record.trials, record.trained
+    if not ran.all():
+        trials = trials.rows(np.flatnonzero(ran))
     samples, *metrics = trials.curves
-    seeds = trials.seeds[trials.trained]
+    seeds = trials.seeds
     step = max(1, ROW_GROUP // max(1, len(samples)))
     for start in range(0, max(1, len(seeds)), step):
         some = slice(start, start + step)
-        yield _curve_rows(trials, seeds[some], samples, [metric[some] for metric in metrics])
+        yield _curve_rows(record, seeds[some], samples, [metric[some] for metric in metrics])
 
 
 def _curve_rows(
-    trials: SettingTrials,
+    record: Record,
     seeds: npt.NDArray[np.int64],
     samples: npt.NDArray[np.int64],
     metrics: Sequence[npt.NDArray[np.float64]],
 ) -> pa.Table:
     n = len(seeds) * len(samples)
     columns = [
-        pa.repeat(str(trials.meta["setting"]), n),
+        pa.repeat(str(record.meta["setting"]), n),
         pa.array(np.repeat(seeds, len(samples))),
         pa.array(np.tile(samples, len(seeds))),
         # flattened: a piece that waits to be written holds no record
@@ -207,10 +123,10 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
     write_atomically(path, lambda file: pq.write_table(data, file, write_page_checksum=True))
 
 
-def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[SettingTrials]:
+def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[Record]:
     """Yield the settings of some records, as the sweep lists them."""
-    by_setting = merged(records)
-    return (setting_trials(by_setting[s["id"]]) for s in facts["settings"])
+    by_setting = settings_of(records)
+    return (join_records(by_setting[s["id"]]) for s in facts["settings"])
 
 
 def _repeated(values: Sequence[Any], counts: list[int]) -> Any:

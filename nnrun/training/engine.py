@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from nnrun.config import Setting
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params
+from nnrun.network.mlp import Params
 from nnrun.network.params import joined
 from nnrun.problem.problem import Samples
+from nnrun.records.trials import join
 from nnrun.training.stack import Stack
 
 
@@ -136,19 +137,9 @@ def start_of(stack: Stack) -> Start:
     if stack.setting.saved is None:
         none = np.empty((len(stack.trials), 0))
         return Start(first_params(stack), (), 0, (none, none, none))
-    parts = []
-    for trial in stack.trials:
-        saved = trial.setting.saved
-        assert saved is not None
-        (row,) = saved.rows([trial.seed])
-        arrays = [a for layer in saved.params for a in layer] + list(saved.memory)
-        curves = [saved.curves[name] for name in ("train_loss", "test_loss", "accuracy")]
-        parts.append([a[row : row + 1] for a in (*arrays, *curves)])
-    whole = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
-    n_layers, last = len(stack.setting.saved.params), len(whole) - 3
-    layers = tuple(Layer(whole[2 * i], whole[2 * i + 1]) for i in range(n_layers))
-    memory, past = tuple(whole[2 * n_layers : last]), tuple(whole[last:])
-    return Start(layers, memory, stack.setting.saved.seen, past)
+    saved = [(trial.setting.saved, trial.seed) for trial in stack.trials]
+    past = join([record.trials.take([seed]) for record, seed in saved if record is not None])
+    return Start(past.params, past.memory, past.seen, past.curves[1:])
 
 
 def first_params(stack: Stack) -> Params:

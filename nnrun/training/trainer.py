@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
-from nnrun.records.trials import Curves
+from nnrun.records.trials import Curves, Trials
 from nnrun.training.engine import Engine, start_of
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
@@ -22,20 +21,14 @@ class Trained(NamedTuple):
     """What training a shard leaves.
 
     Attributes:
-        curves: Measurements.
-        params: Last parameters of every trial.
-        engine: Name of the engine that trained.
-        memory: The optimizer's state of every trial, if its setting keeps it.
+        trials: In the order of the shard's.
         train_seconds: Wall time in training.
         evaluate_seconds: Wall time in evaluations.
     """
 
-    curves: Curves
-    params: Params
-    engine: str
+    trials: Trials
     train_seconds: float
     evaluate_seconds: float
-    memory: tuple[Array, ...] = ()
 
 
 class TrainingStopped(Exception):
@@ -60,7 +53,7 @@ def train(
             at every evaluation.
 
     Returns:
-        Curves, last parameters, and seconds spent.
+        The trained trials, and seconds spent.
 
     Raises:
         TrainingStopped: If ``stopped`` said so.
@@ -102,7 +95,10 @@ def train(
     curves = end_at_divergence(Curves(grid, train_loss, test_loss, accuracy))
     seconds = perf_counter() - started - evaluate_seconds
     memory = engine.memory(state) if shard.setting.keep_state else ()
-    return Trained(curves, engine.params(state), engine.name, seconds, evaluate_seconds, memory)
+    cost = np.full(shape[0], 1e9 * seconds / (shape[0] * (int(grid[-1]) - start.seen)))
+    seeds = np.array(shard.seeds, dtype=np.int64)
+    trials = Trials(seeds, curves, engine.params(state), cost, engine.name, memory)
+    return Trained(trials, seconds, evaluate_seconds)
 
 
 def chunk_samples(columns: int, batch_size: int) -> int:

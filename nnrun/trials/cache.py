@@ -28,7 +28,7 @@ from nnrun.layout import write_atomically
 from nnrun.records.archive import Array, arrays_in, require_archive
 from nnrun.records.plain import Damaged, opened, require_file
 from nnrun.records.record import TRIALS
-from nnrun.records.trials import Block, joined
+from nnrun.records.trials import Trials, join
 from nnrun.trials.provenance import NUMERICS_VERSION, processor
 
 CHECKSUM_DIGITS = 16
@@ -90,7 +90,7 @@ def entries(folder: Path) -> list[Entry]:
     return [entry for _, entry in sorted(found, reverse=True)]
 
 
-def read_block(entry: Entry, engine: str, about: str) -> Block:
+def read_block(entry: Entry, engine: str, about: str) -> Trials:
     """Read a block.
 
     Args:
@@ -110,14 +110,14 @@ def read_block(entry: Entry, engine: str, about: str) -> Block:
     arrays = arrays_in(io.BytesIO(content), SHAPES)
     if arrays["setup"].tobytes() != about.encode():
         raise Damaged("it is of another setup")
-    block = Block.from_arrays(arrays, engine)
+    block = Trials.from_arrays(arrays, engine)
     ends = block.seeds[[0, -1]].tolist() if block.seeds.size else []
     if ends != [entry.first, entry.last] or (np.diff(block.seeds) != 1).any():
         raise Damaged("its seeds are not what its name says")
     return block
 
 
-def write_block(folder: Path, block: Block, about: str) -> Entry:
+def write_block(folder: Path, block: Trials, about: str) -> Entry:
     """Write a block of seeds without a gap into a folder, which is made if need be.
 
     Args:
@@ -235,7 +235,7 @@ class Cache:
         there = [entry for entry in self._entries(place) if entry.long_enough]
         return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
 
-    def find(self, setting: Setting, engine: str, seeds: Sequence[int]) -> Block | None:
+    def find(self, setting: Setting, engine: str, seeds: Sequence[int]) -> Trials | None:
         """Return those of a setting's trials that were trained before; None if none was.
 
         A block that is not whole is left out and deleted, with a complaint.
@@ -248,11 +248,11 @@ class Cache:
             for entry in self._entries(place):
                 here = sorted(seed for seed in wanted if seed in entry.seeds)
                 if here and (block := self._read(entry, engine, about, setting)) is not None:
-                    parts.append(block.taken(here))
+                    parts.append(block.take(here))
                     wanted.difference_update(here)
-        return joined(parts) if parts else None
+        return join(parts) if parts else None
 
-    def keep(self, setting: Setting, block: Block) -> None:
+    def keep(self, setting: Setting, block: Trials) -> None:
         """Keep trained trials, unless the cache is off.
 
         Where the disk does not take them, that is a complaint, and nothing more is tried: the sweep
@@ -264,7 +264,7 @@ class Cache:
         with self._counted():
             try:
                 for run in without_gaps(sorted(block.seeds.tolist())):
-                    new = write_block(self.folder / place, block.taken(run), about)
+                    new = write_block(self.folder / place, block.take(run), about)
                     if self.use == "refresh":
                         _delete_older(new)
             except OSError as error:
@@ -281,7 +281,7 @@ class Cache:
     def _complain(self, what: str, error: OSError) -> None:
         self._refused.setdefault(what, refused(error))
 
-    def _read(self, entry: Entry, engine: str, about: str, setting: Setting) -> Block | None:
+    def _read(self, entry: Entry, engine: str, about: str, setting: Setting) -> Trials | None:
         try:
             block = read_block(entry, engine, about)
             if not np.array_equal(block.curves.samples, setting.grid):

@@ -13,9 +13,8 @@ import numpy as np
 from nnrun.config import Job
 from nnrun.errors import masked
 from nnrun.model.load import network_facts
-from nnrun.network.params import taken
 from nnrun.records.record import Record
-from nnrun.records.trials import Block, Curves, Outcomes, Status, joined
+from nnrun.records.trials import Curves, Outcomes, Status, Trials, join
 from nnrun.training.convergence import loss_window, outcomes
 from nnrun.training.cost import shards
 from nnrun.training.engines import choose_engine
@@ -62,14 +61,14 @@ class Gathered:
         for trial in trials:
             self._left[trial.setting.id] = self._left.get(trial.setting.id, 0) + 1
         self._settings = {trial.setting.id: trial.setting for trial in trials}
-        self._blocks: dict[str, list[Block]] = {}
-        self._fresh: dict[str, list[Block]] = {}
+        self._blocks: dict[str, list[Trials]] = {}
+        self._fresh: dict[str, list[Trials]] = {}
         self._kept = monotonic()
 
-    def add(self, shard: Stack, trained: Trained) -> Iterator[tuple[str, Block]]:
+    def add(self, shard: Stack, trained: Trained) -> Iterator[tuple[str, Trials]]:
         """Take in a shard's result; yield the settings that it completes."""
         done = []
-        for key, block in _blocks(shard, trained):
+        for key, block in _by_setting(shard, trained):
             self._fresh.setdefault(key, []).append(block)
             if key in self._left:
                 self._blocks.setdefault(key, []).append(block)
@@ -83,7 +82,7 @@ class Gathered:
         for key in done:
             del self._left[key]
             # in the order of their seeds, in which the record has them
-            yield key, joined(sorted(self._blocks.pop(key), key=lambda block: block.seeds[0]))
+            yield key, join(sorted(self._blocks.pop(key), key=lambda block: block.seeds[0]))
 
     def fail(self, failure: Failure) -> Iterator[tuple[str, Failure]]:
         """Give a setting up, once."""
@@ -98,7 +97,7 @@ class Gathered:
         self._kept = monotonic()
 
     def _keep(self, key: str) -> None:
-        self._cache.keep(self._settings[key], joined(self._fresh.pop(key)))
+        self._cache.keep(self._settings[key], join(self._fresh.pop(key)))
 
 
 def train_apart(
@@ -138,29 +137,12 @@ def train_apart(
     return [result for part in alone for result in train_apart(part, advance, stopped)]
 
 
-def block_of(trained: Trained, rows: Sequence[int], seeds: Sequence[int], cost: float) -> Block:
-    """Copy one setting's rows out of a shard's result, which is then free to go."""
-    take = np.array(rows)
-    samples, *metrics = trained.curves
-    return Block(
-        seeds=np.array(seeds, dtype=np.int64),
-        curves=Curves(samples, *(metric[take] for metric in metrics)),
-        params=taken(trained.params, take),
-        ns_per_sample=np.full(len(rows), cost),
-        engine=trained.engine,
-        memory=tuple(leaf[take] for leaf in trained.memory),
-    )
-
-
-def _blocks(shard: Stack, trained: Trained) -> Iterator[tuple[str, Block]]:
-    """Split a shard's result by setting."""
+def _by_setting(shard: Stack, trained: Trained) -> Iterator[tuple[str, Trials]]:
+    """Split a shard's result by setting; the whole is then free to go."""
     rows: dict[str, list[int]] = {}
     for row, trial in enumerate(shard.trials):
         rows.setdefault(trial.setting.id, []).append(row)
-    samples = len(shard.trials) * (int(trained.curves.samples[-1]) - shard.setting.seen)
-    cost = 1e9 * trained.train_seconds / samples
-    for key, mine in rows.items():
-        yield key, block_of(trained, mine, [shard.trials[row].seed for row in mine], cost)
+    return ((key, trained.trials.rows(mine)) for key, mine in rows.items())
 
 
 @dataclass
@@ -210,7 +192,7 @@ def run_jobs(
         ``meta["error"]``.
     """
     todo = wanted(jobs) if todo is None else todo
-    parts: dict[str, list[Block]] = {}
+    parts: dict[str, list[Trials]] = {}
     trials: list[Trial] = []
     for key, want in todo.items():
         check()
@@ -229,7 +211,7 @@ def run_jobs(
             for index in todo[key].jobs:
                 yield index, failed_record(jobs[index], done.error)
         else:
-            yield from _records(jobs, todo[key], joined([*parts.pop(key), done]))
+            yield from _records(jobs, todo[key], join([*parts.pop(key), done]))
 
 
 def failed_record(job: Job, error: str) -> Record:
@@ -237,13 +219,11 @@ def failed_record(job: Job, error: str) -> Record:
     seeds = np.array(job.trial_seeds, dtype=np.int64)
     none, unknown = np.empty((len(seeds), 0)), np.full(len(seeds), np.nan)
     status = np.full(len(seeds), Status.FAILED.value, dtype="<U9")
+    curves = Curves(np.empty(0, dtype=np.int64), none, none, none)
     return Record(
         meta=_meta(job, engine="none", error=error),
-        seeds=seeds,
-        curves=Curves(np.empty(0, dtype=np.int64), none, none, none),
+        trials=Trials(seeds, curves, (), unknown, "none"),
         outcomes=Outcomes(status, np.zeros(len(seeds), dtype=np.bool_), unknown, unknown),
-        ns_per_sample=unknown,
-        params=(),
     )
 
 
@@ -253,7 +233,7 @@ def _trained(
     tally: Tally,
     cache: Cache,
     check: Callable[[], None],
-) -> Iterator[tuple[str, Block | Failure]]:
+) -> Iterator[tuple[str, Trials | Failure]]:
     """Train trials; yield each setting's id with all of them, or with why it failed."""
     if not trials:
         return
@@ -275,13 +255,13 @@ def _trained(
                     yield from gathered.add(*result)
 
 
-def _records(jobs: Sequence[Job], want: Wanted, block: Block) -> Iterator[tuple[int, Record]]:
+def _records(jobs: Sequence[Job], want: Wanted, block: Trials) -> Iterator[tuple[int, Record]]:
     for index in want.jobs:
         job = jobs[index]
-        mine = block.taken(job.trial_seeds)
+        mine = block.take(job.trial_seeds)
         window = loss_window(job.setting.problem.n_train)
         judged = outcomes(mine.curves, job.setting.target, window)
-        yield index, Record.of(_meta(job, engine=block.engine, error=None), mine, judged)
+        yield index, Record(_meta(job, engine=block.engine, error=None), mine, judged)
 
 
 def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
@@ -327,5 +307,5 @@ def _stack_facts(stack: Stack) -> dict[str, Any]:
 def _count(tally: Tally, number: int, result: Trained) -> None:
     tally.train += result.train_seconds
     tally.evaluate += result.evaluate_seconds
-    tally.stacks[number]["engine"] = result.engine
+    tally.stacks[number]["engine"] = result.trials.engine
     tally.stacks[number]["train_seconds"] += result.train_seconds

@@ -9,7 +9,7 @@ import pytest
 from nnrun.config import Tracking
 from nnrun.pipeline.track import Runs
 from nnrun.records.record import Record
-from nnrun.records.trials import Curves, Outcomes
+from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.sweep.describe import describe
 
 SEEDS, EVALS, KEYS = 10, 60, 25
@@ -57,9 +57,6 @@ def a_record(number):
             "task": "binary",
             "samples": 20_000,
         },
-        seeds=np.arange(SEEDS),
-        curves=curves,
+        trials=Trials(np.arange(SEEDS), curves, (), rng.random(SEEDS), "lanes"),
         outcomes=Outcomes(status, np.zeros(SEEDS, dtype=np.bool_), times, times),
-        ns_per_sample=rng.random(SEEDS),
-        params=(),
     )

@@ -29,7 +29,7 @@ def test_a_sweep_leaves_everything_in_its_place(nnrun):
         assert record.seeds.tolist() == [0, 1, 2]
         assert record.meta["config"]["lr"] == float(lr)
         assert record.meta["command"].startswith("python -m nnrun -m lr=0.03,0.1")
-        assert record.params[0].weights.shape == (3, 3, 2)
+        assert record.trials.params[0].weights.shape == (3, 3, 2)
     results = package.load(sweep)
     assert results.varying == ["lr"]
     assert results.trials["lr"].tolist() == [0.03] * 3 + [0.1] * 3
@@ -104,7 +104,7 @@ def test_hydras_basic_launcher_gives_identical_tables(nnrun):
     folders = nnrun.outputs("sweeps")
     for number in range(4):
         a, b = (read_record(folder / str(number) / "record.npz") for folder in folders)
-        for mine, theirs in zip(a.params, b.params, strict=True):
+        for mine, theirs in zip(a.trials.params, b.trials.params, strict=True):
             np.testing.assert_array_equal(mine.weights, theirs.weights)
     assert (folders[1] / "report.html").is_file()
     assert basic.sweep["tracking"]["sweep"]

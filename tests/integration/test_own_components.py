@@ -54,7 +54,7 @@ def test_a_module_beside_the_user_is_found_and_its_change_trains_anew(nnrun):
     source.write_text(source.read_text().replace("p + v", "p + 0.5 * v"))
     assert "cache" not in nnrun(*arguments).stdout
     records = [read_record(folder / "record.npz") for folder in nnrun.outputs("runs")]
-    finals = [record.params[0].weights for record in records]
+    finals = [record.trials.params[0].weights for record in records]
     assert (finals[0] == finals[1]).all()
     assert (finals[0] != finals[2]).any()
 

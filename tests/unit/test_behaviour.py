@@ -25,7 +25,7 @@ from nnrun.records.record import write_record
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import TrainingStopped
 from tests.conftest import make_setting, run
-from tests.records import a_record
+from tests.records import a_record, changed
 
 
 def table(*rows):
@@ -44,7 +44,7 @@ def a_sweep(monkeypatch, folder, *settings, seeds=3):
     for setting in settings:
         trained = run(Stack(tuple(Trial(setting, seed) for seed in range(seeds))))
         losses = trained.curves.test_loss[:, -1]
-        record = replace(
+        record = changed(
             a_record(setting.id, seeds=range(seeds), losses=losses),
             params=trained.params,
             curves=trained.curves,

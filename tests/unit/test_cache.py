@@ -30,9 +30,9 @@ def trained(tally):
 
 
 def same(a, b):
-    for x, y in zip((*a.curves, *a.outcomes), (*b.curves, *b.outcomes), strict=True):
+    for x, y in zip((*a.trials.curves, *a.outcomes), (*b.trials.curves, *b.outcomes), strict=True):
         np.testing.assert_array_equal(x, y)
-    for p, q in zip(a.params, b.params, strict=True):
+    for p, q in zip(a.trials.params, b.trials.params, strict=True):
         np.testing.assert_array_equal(p.weights, q.weights)
         np.testing.assert_array_equal(p.bias, q.bias)
 
@@ -49,7 +49,7 @@ def test_the_second_time_nothing_is_trained(tmp_path):
     assert (trained(cost), cost.cached) == (0, 6)
     for a, b in zip(first, second, strict=True):
         same(a, b)
-        np.testing.assert_array_equal(a.ns_per_sample, b.ns_per_sample)
+        np.testing.assert_array_equal(a.trials.ns_per_sample, b.trials.ns_per_sample)
 
 
 @settings(max_examples=15, deadline=None)

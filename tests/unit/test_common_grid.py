@@ -18,12 +18,12 @@ from nnrun.results import SWEEP, load
 from nnrun.statistics.contrasts import compared, judged
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.pairs import Question, clock
-from nnrun.statistics.tabulate import Head, common_facts, tabulate
+from nnrun.statistics.tabulate import common_facts, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
-from tests.records import a_record, told
+from tests.records import a_record, changed, told
 
 GATE = make_setting(
     data=DATA["gate"](),
@@ -116,14 +116,14 @@ def records(curves):
         config = replace(GATE, budget=budget, evals=evals).flat
         record = a_record(f"s{number}", seeds=range(24), config=config, samples=budget)
         fate = outcomes(seen, GATE.target)
-        record = replace(record, curves=seen, outcomes=fate)
+        record = changed(replace(record, outcomes=fate), curves=seen)
         found.append(replace(record, meta={**record.meta, "number": number}))
     return found
 
 
 def test_all_tables_tell_the_same_story(records, tmp_path):
     facts = describe({record.setting: record.meta["config"] for record in records})
-    heads = [Head(tmp_path, record.meta, record.curves.samples) for record in records]
+    heads = records
     facts["common_grid"] = common_facts(heads)
     found = tabulate([[record] for record in records], facts, tmp_path)
     ends = facts["common_grid"]["samples"][-1]
@@ -159,7 +159,12 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
 def test_settings_that_share_too_few_evaluations_are_not_compared(records, tmp_path):
     few = [np.array([16, 100, 1000]), np.array([16, 50, 600])]
     facts = describe({record.setting: record.meta["config"] for record in records})
-    facts["common_grid"] = common_facts([Head(tmp_path, {}, grid) for grid in few])
+    facts["common_grid"] = common_facts(
+        [
+            changed(record, curves=record.trials.curves._replace(samples=grid))
+            for record, grid in zip(records, few, strict=True)
+        ]
+    )
     assert facts["common_grid"]["samples"] == [16]
     found = tabulate([[record] for record in records], facts, tmp_path)
     row = found.contrasts.iloc[0]

@@ -17,17 +17,17 @@ from nnrun.model import load_network
 from nnrun.pictures.subject import setting_of
 from nnrun.records.continued import find_state
 from nnrun.records.networks import read_networks
-from nnrun.records.record import read_record, write_record
+from nnrun.records.record import read_record, read_records, write_record
 from nnrun.report.index import entries as index_entries
 from nnrun.report.rebuild import rebuild
 from nnrun.report.sources import read_sources
 from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
-from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
+from nnrun.statistics.tabulate import by_setting, tabulate
 from nnrun.sweep.describe import describe
 from nnrun.sync import main as sync
 from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting
-from tests.records import a_record, told
+from tests.records import a_record, changed, told
 from tests.unit.test_cache import blocks, launch, trained
 from tests.unit.test_store import job, records
 
@@ -40,7 +40,7 @@ def finished(tmp_path_factory):
         (folder / str(number)).mkdir()
         record = a_record(f"s{number}", lr, number=number)
         write_record(record, folder / str(number))
-    heads = read_heads(folder.glob("*/record.npz"))
+    heads = read_records(folder.glob("*/record.npz"), "head")
     facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
     (folder / SWEEP).write_text(json.dumps(told(facts)))
     tabulate(by_setting(heads), facts, folder)
@@ -138,12 +138,12 @@ def test_a_damaged_record_or_sweep_json_is_a_note_and_the_others_are_used(sweep)
 
 def test_records_of_one_setting_with_other_evaluations_are_bad_input(sweep):
     record = read_record(sweep / "0" / "record.npz")
-    curves = record.curves._replace(samples=record.curves.samples + 1)
+    curves = record.trials.curves._replace(samples=record.samples + 1)
     (sweep / "2").mkdir()
-    other = type(record)(**{**record.__dict__, "curves": curves})
+    other = changed(record, curves=curves)
     other.meta["number"] = 2
     write_record(other, sweep / "2")
-    heads = read_heads(sweep.glob("*/record.npz"))
+    heads = read_records(sweep.glob("*/record.npz"), "head")
     facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
     assert "has records of different evaluations" in said(tabulate, by_setting(heads), facts, sweep)
 
@@ -295,7 +295,7 @@ def test_a_damaged_record_is_linesonly_where_no_other_can_be_continued(tmp_path)
     config = {**record.meta["config"], "lr": 9.0}
     text = said(find_state, str(tmp_path), config)
     assert text.startswith(f"continue_from={tmp_path / '0' / 'record.npz'}: is not a readable rec")
-    assert find_state(str(tmp_path), record.meta["config"]).seeds == (0,)
+    assert find_state(str(tmp_path), record.meta["config"]).seeds.tolist() == [0]
 
 
 def test_a_record_that_says_no_budget_cannot_be_continued(tmp_path):

@@ -72,7 +72,9 @@ def test_the_guilty_setting_of_a_shard_is_found(monkeypatch, engine):
     assert "Traceback" in records[1].meta["error"]
     assert records[1].outcomes.status.tolist() == ["failed"] * 3
     for i in (0, 2):
-        np.testing.assert_array_equal(records[i].curves.test_loss, calm[i].curves.test_loss)
+        np.testing.assert_array_equal(
+            records[i].trials.curves.test_loss, calm[i].trials.curves.test_loss
+        )
 
 
 def test_a_failed_setting_fails_all_its_jobs_once_and_is_tried_again_next_time(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from nnrun.errors import InputError
 from nnrun.records.archive import Array, arrays_in, read_arrays
 from nnrun.records.plain import Damaged, is_itself, parse_plain, reading
-from nnrun.records.record import SCHEMA_VERSION, read_parts, write_record
+from nnrun.records.record import SCHEMA_VERSION, read_record, write_record
 from nnrun.records.sweep import read_sweep
 from tests.records import a_record, told
 
@@ -193,7 +193,7 @@ def test_what_stands_in_a_file_s_place_is_named_and_never_waited_for(
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "record.npz")
     with pytest.raises(InputError) as caught:
-        read_parts(tmp_path / "record.npz")
+        read_record(tmp_path / "record.npz")
     assert words in str(caught.value)
 
 
@@ -237,7 +237,7 @@ def written(folder, **changes):
 )
 def test_a_record_that_no_training_wrote_is_refused(tmp_path, changes, words):
     with pytest.raises(InputError) as caught:
-        read_parts(written(tmp_path, **changes))
+        read_record(written(tmp_path, **changes))
     said = str(caught.value)
     assert words in said
     assert "\n" not in said
@@ -248,7 +248,7 @@ def test_a_record_that_no_training_wrote_is_refused(tmp_path, changes, words):
 def test_another_version_is_named_and_nothing_is_to_be_deleted(tmp_path, schema, remedy):
     changes = {"schema": schema, "versions": {"nnrun": "9.8"}}
     with pytest.raises(InputError) as caught:
-        read_parts(written(tmp_path, meta=changes))
+        read_record(written(tmp_path, meta=changes))
     rule = f"has schema {schema}, written by nnrun 9.8, and this one reads {SCHEMA_VERSION}"
     assert f"{rule} ({remedy}" in str(caught.value)
     (tmp_path / "sweep.json").write_text(json.dumps(told(changes)))

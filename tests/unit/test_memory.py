@@ -5,10 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from nnrun.records.trials import Block
+from nnrun.records.record import join_records
 from nnrun.statistics.curves import METRICS, setting_bands
 from nnrun.statistics.ladder import ladder_times
-from nnrun.sweep.tables import ROW_GROUP, curve_rows, setting_trials
+from nnrun.sweep.tables import ROW_GROUP, curve_rows
 from tests.records import a_record
 
 N_TRIALS, N_EVALS = 20_000, 60
@@ -51,17 +51,15 @@ def test_a_ladder_is_found_for_some_trials_at_a_time(metrics):
 
 def test_trials_of_one_record_are_not_copied_and_their_rows_made_in_pieces():
     record = a_record("a", seeds=range(150_000))
-    trials = setting_trials([record])
-    assert trials.curves.test_loss is record.curves.test_loss
-    sizes = [piece.num_rows for piece in curve_rows(trials)]
+    assert join_records([record]) is record
+    sizes = [piece.num_rows for piece in curve_rows(record)]
     assert sum(sizes) == 3 * 150_000
     assert max(sizes) <= ROW_GROUP
-    twice = setting_trials([record, record])
-    np.testing.assert_array_equal(twice.curves.test_loss, record.curves.test_loss)
+    twice, once = join_records([record, record]).trials.curves, record.trials.curves
+    np.testing.assert_array_equal(twice.test_loss, once.test_loss)
 
 
-def test_all_trials_of_a_block_are_the_block():
-    record = a_record("a", seeds=range(5, 9))
-    block: Block = record.block
-    assert block.taken(range(5, 9)) is block
-    np.testing.assert_array_equal(block.taken([8, 5]).seeds, [8, 5])
+def test_all_trials_of_some_are_these():
+    trials = a_record("a", seeds=range(5, 9)).trials
+    assert trials.take(range(5, 9)) is trials
+    np.testing.assert_array_equal(trials.take([8, 5]).seeds, [8, 5])

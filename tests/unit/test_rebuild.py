@@ -11,12 +11,13 @@ import nnrun
 from nnrun.errors import InputError
 from nnrun.layout import shipped_template, studies
 from nnrun.records.record import Record, write_record
-from nnrun.records.trials import Curves, Outcomes
+from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.report.__main__ import main, sort
 from nnrun.report.choices import setting_id
 from nnrun.report.facts import page_facts
 from nnrun.report.rebuild import Choices, rebuild
 from tests.conftest import make_setting
+from tests.records import changed
 
 GRID = np.array([10, 20, 40, 80, 160])
 VERSIONS = {"nnrun": "0.1.0"}
@@ -71,11 +72,14 @@ def a_record(number=0, seeds=(0, 1), accuracy=None, config=None, **meta):
     }
     return Record(
         meta=about,
-        seeds=np.array(seeds),
-        curves=Curves(GRID, 1 - accuracy, 1 - accuracy, accuracy),
+        trials=Trials(
+            np.array(seeds),
+            Curves(GRID, 1 - accuracy, 1 - accuracy, accuracy),
+            (),
+            np.full(n, 5.0),
+            about["engine"],
+        ),
         outcomes=Outcomes(np.full(n, "exhausted"), np.zeros(n, bool), unknown, unknown),
-        ns_per_sample=np.full(n, 5.0),
-        params=(),
     )
 
 
@@ -213,8 +217,8 @@ def test_other_numbers_for_a_setting_and_seed_are_a_clash_and_the_first_are_kept
 def test_another_grid_of_evaluations_is_left_out(tmp_path):
     one = a_sweep(tmp_path / "one", a_record(0))
     other = a_record(0, [5])
-    curves = other.curves._replace(samples=GRID + 1)
-    two = a_sweep(tmp_path / "two", replace(other, curves=curves))
+    curves = other.trials.curves._replace(samples=GRID + 1)
+    two = a_sweep(tmp_path / "two", changed(other, curves=curves))
     done = rebuild([one, two], out=tmp_path / "both")
     assert done.notes == [
         "data=xor hidden=[2,1]: job 0 of two was evaluated at other numbers of samples; it is left "
@@ -226,8 +230,8 @@ def test_another_grid_of_evaluations_is_left_out(tmp_path):
 def test_a_trained_trial_stands_in_for_a_failed_one_without_a_clash(tmp_path):
     lost = a_record(0, [0, 1], np.empty((2, 0)), error="Traceback\nboom", engine="none")
     fate = lost.outcomes._replace(status=np.full(2, "failed"))
-    none = lost.curves._replace(samples=GRID[:0])
-    one = a_sweep(tmp_path / "one", replace(lost, outcomes=fate, curves=none))
+    none = lost.trials.curves._replace(samples=GRID[:0])
+    one = a_sweep(tmp_path / "one", changed(replace(lost, outcomes=fate), curves=none))
     two = a_sweep(tmp_path / "two", a_record(0, [0]))
     for choices in (Choices(), Choices(target="accuracy:0.5:1")):
         done = rebuild([one, two], choices, tmp_path / "both")

@@ -10,12 +10,12 @@ from nnrun.model import load_network
 from nnrun.network.mlp import Layer
 from nnrun.pictures.casting import median_case
 from nnrun.pipeline.representative import network_of, representative
-from nnrun.records.record import Record, write_record
-from nnrun.sweep.tables import assemble, setting_trials, trial_rows
+from nnrun.records.record import Record, join_records, write_record
+from nnrun.sweep.tables import assemble, trial_rows
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
-from tests.records import a_record
+from tests.records import a_record, changed
 
 NAN = float("nan")
 
@@ -28,7 +28,7 @@ def record(times, losses, seeds=None, weights=None) -> Record:
     outcomes = made.outcomes._replace(status=status, samples_to_target=np.array(times))
     values = np.zeros(len(times)) if weights is None else np.array(weights)
     layer = Layer(values[:, None, None], np.zeros((len(times), 1, 1)))
-    return replace(made, outcomes=outcomes, params=(layer,))
+    return changed(replace(made, outcomes=outcomes), params=(layer,))
 
 
 def seed_of(records, which="median"):
@@ -79,7 +79,7 @@ def test_it_is_the_trial_that_the_report_draws(rng):
         losses = rng.choice([0.1, 0.2, 0.3], n)
         losses[np.isnan(times) & (rng.random(n) < 0.3)] = NAN
         records = [record(times, losses, seeds=rng.permutation(100)[:n])]
-        drawn = median_case(assemble([trial_rows(setting_trials(records))], facts))
+        drawn = median_case(assemble([trial_rows(join_records(records))], facts))
         assert drawn is not None
         assert seed_of(records) == drawn.seed
 

@@ -17,7 +17,6 @@ from nnrun.records.continued import find_state
 from nnrun.records.record import Record, write_record
 from nnrun.training.convergence import outcomes
 from nnrun.training.stack import Stack, Trial
-from nnrun.trials.run import block_of
 from tests.conftest import make_setting, run
 
 SEEDS = (3, 1, 4)
@@ -30,12 +29,11 @@ def stack_of(setting):
 def saved(setting, folder, engine):
     """Train a setting and leave its record in a folder."""
     trained = run(stack_of(setting), engine)
-    block = block_of(trained, range(len(SEEDS)), SEEDS, 0.0)
     config = json.loads(json.dumps(setting.flat))
     meta = {"setting": setting.id, "config": config, "engine": trained.engine, "error": None}
     meta |= {"sources": setting.sources, "task": "binary", "samples": setting.budget}
     folder.mkdir(parents=True, exist_ok=True)
-    return write_record(Record.of(meta, block, outcomes(block.curves, setting.target)), folder)
+    return write_record(Record(meta, trained, outcomes(trained.curves, setting.target)), folder)
 
 
 def respoiled(path, **arrays):
@@ -106,7 +104,7 @@ def test_a_sweep_is_searched_for_the_setting(tmp_path):
     for number, lr in enumerate((0.1, 0.3)):
         saved(make_setting(lr=lr, keep_state=True), tmp_path / str(number), "lanes")
     wanted = make_setting(lr=0.3, keep_state=True, budget=900)
-    assert find_state(str(tmp_path), wanted.flat).config["lr"] == 0.3
+    assert find_state(str(tmp_path), wanted.flat).meta["config"]["lr"] == 0.3
     with pytest.raises(InputError, match=r"the nearest differs from lr=0.2 \(only budget"):
         find_state(str(tmp_path), replace(wanted, lr=0.2).flat)
 
@@ -186,7 +184,7 @@ def test_a_failed_run_cannot_be_continued(tmp_path):
 def test_the_same_training_made_again_is_the_same_start(tmp_path):
     setting = make_setting(keep_state=True)
     digests = [
-        find_state(str(saved(setting, tmp_path / name, "lanes")), setting.flat).digest
+        find_state(str(saved(setting, tmp_path / name, "lanes")), setting.flat).trials.digest
         for name in ("one", "two")
     ]
     assert digests[0] == digests[1]

@@ -33,12 +33,14 @@ def test_a_record_reads_back_as_it_was_written(tmp_path):
     record.meta["number"] = 0
     write_record(record, tmp_path)
     (back,) = read_records([tmp_path / RECORD])
-    for name in ("seeds", "ns_per_sample"):
-        np.testing.assert_array_equal(getattr(back, name), getattr(record, name))
-    for name in ("curves", "outcomes"):
-        for a, b in zip(getattr(back, name), getattr(record, name), strict=True):
-            np.testing.assert_array_equal(a, b)
-    for a, b in zip(back.params, record.params, strict=True):
+    for a, b in [
+        (back.seeds, record.seeds),
+        (back.trials.ns_per_sample, record.trials.ns_per_sample),
+        *zip(back.trials.curves, record.trials.curves, strict=True),
+        *zip(back.outcomes, record.outcomes, strict=True),
+    ]:
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(back.trials.params, record.trials.params, strict=True):
         np.testing.assert_array_equal(a.weights, b.weights)
         np.testing.assert_array_equal(a.bias, b.bias)
     assert back.meta["config"] == json.loads(json.dumps(record.meta["config"]))
@@ -103,7 +105,7 @@ def test_jobs_that_share_a_setting_share_its_trials_in_the_tables():
     assert trials["seed"].tolist() == [0, 1, 2, 3, 4]
     assert trials["setting"].nunique() == 1
     curves = curves_table(overlapping, facts)
-    assert len(curves) == 5 * len(overlapping[0].curves.samples)
+    assert len(curves) == 5 * len(overlapping[0].samples)
 
 
 def test_the_tables_hold_what_the_records_hold():
@@ -115,11 +117,11 @@ def test_the_tables_hold_what_the_records_hold():
     assert trials["lr"].tolist() == [0.01] * 3 + [5.0] * 3
     assert trials["label"].unique().tolist() == ["lr=0.01", "lr=5"]
     row = trials[(trials["lr"] == 5.0) & (trials["seed"] == 1)].iloc[0]
-    assert row["final_accuracy"] == found[1].curves.accuracy[1, -1]
+    assert row["final_accuracy"] == found[1].trials.curves.accuracy[1, -1]
     assert row["status"] == found[1].outcomes.status[1]
     curve = curves_table(found, facts).query("setting == @row.setting and seed == 1")
-    np.testing.assert_array_equal(curve["test_loss"], found[1].curves.test_loss[1])
-    np.testing.assert_array_equal(curve["samples"], found[1].curves.samples)
+    np.testing.assert_array_equal(curve["test_loss"], found[1].trials.curves.test_loss[1])
+    np.testing.assert_array_equal(curve["samples"], found[1].trials.curves.samples)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def test_an_error_fails_its_own_setting_and_no_other(tmp_path):
     assert trials["status"].tolist()[:3] == ["failed"] * 3
     assert trials["final_test_loss"].isna().tolist() == [True] * 3 + [False] * 3
     write_record(broken, tmp_path)
-    assert read_record(tmp_path / RECORD).params == ()
+    assert read_record(tmp_path / RECORD).trials.params == ()
 
 
 def test_files_that_belong_together_take_their_places_together_or_not_at_all(tmp_path):

@@ -11,17 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.records.record import Record, write_record
-from nnrun.records.trials import Curves, Outcomes
+from nnrun.records.record import Record, join_records, read_records, write_record
+from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS, load
 from nnrun.statistics import tabulate as module
 from nnrun.statistics.curves import bands, bands_table
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import RUNGS, rung_name
-from nnrun.statistics.tabulate import by_setting, read_heads, tabulate
+from nnrun.statistics.tabulate import by_setting, tabulate
 from nnrun.sweep.describe import describe
-from nnrun.sweep.tables import curves_table, setting_trials, trials_table
-from tests.records import told
+from nnrun.sweep.tables import curves_table, trials_table
+from tests.records import changed, told
 
 GRID = np.array([10, 100, 1000])
 
@@ -47,11 +47,14 @@ def a_record(number, setting, seeds, config=None, error=None):
     status = np.full(n, "failed" if error else "exhausted", dtype="<U9")
     return Record(
         meta=meta,
-        seeds=seeds,
-        curves=Curves(grid, values, 2 * values, 3 * values),
+        trials=Trials(
+            seeds,
+            Curves(grid, values, 2 * values, 3 * values),
+            (),
+            unknown if error else np.full(n, 5.0 + number),
+            meta["engine"],
+        ),
         outcomes=Outcomes(status, np.zeros(n, dtype=np.bool_), unknown, unknown),
-        ns_per_sample=unknown if error else np.full(n, 5.0 + number),
-        params=(),
     )
 
 
@@ -80,7 +83,7 @@ def records():
 
 
 def test_tables_read_back_hold_every_trial_once_in_the_sweeps_order(records, tmp_path):
-    heads = read_heads(written(records, tmp_path))
+    heads = read_records(written(records, tmp_path), "head")
     assert [head.meta["number"] for head in heads] == [0, 1, 2, 3]
     facts = facts_of(records)
     (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
@@ -109,7 +112,7 @@ def test_tables_read_back_hold_every_trial_once_in_the_sweeps_order(records, tmp
 def test_findings_are_those_that_the_files_give(records, tmp_path):
     facts = facts_of(records)
     (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
-    found = tabulate(by_setting(read_heads(written(records, tmp_path))), facts, tmp_path)
+    found = tabulate(by_setting(read_records(written(records, tmp_path), "head")), facts, tmp_path)
     again = Findings.of(load(tmp_path))
     pd.testing.assert_frame_equal(found.trials, again.trials)
     pd.testing.assert_frame_equal(found.summary, again.summary)
@@ -124,7 +127,7 @@ def test_the_ladder_is_written_with_the_hold_of_the_sweep(tmp_path):
     record = a_record(0, "a", [7, 3])
     losses = np.array([[0.5, 0.02, 0.02], [0.5, 0.5, 0.02]])
     curves = Curves(GRID, losses, losses, 1 - losses)
-    records = [replace(record, curves=curves), a_record(1, "b", [3], {"lr": 2}, error="boom")]
+    records = [changed(record, curves=curves), a_record(1, "b", [3], {"lr": 2}, error="boom")]
     target = {"metric": "accuracy", "value": 0.95, "hold": 2}
     tabulate([[r] for r in records], {**facts_of(records), "target": target}, tmp_path)
     table = pd.read_parquet(tmp_path / LADDER).set_index(["setting", "seed"])
@@ -144,7 +147,7 @@ def test_a_regression_has_no_rungs_of_accuracy(tmp_path):
 
 def test_tables_in_memory_are_those_in_the_files(records, tmp_path):
     facts = facts_of(records)
-    tabulate(by_setting(read_heads(written(records, tmp_path))), facts, tmp_path)
+    tabulate(by_setting(read_records(written(records, tmp_path), "head")), facts, tmp_path)
     from_disk = [pd.read_parquet(tmp_path / name) for name in (TRIALS, CURVES)]
     pd.testing.assert_frame_equal(trials_table(records, facts), from_disk[0])
     pd.testing.assert_frame_equal(curves_table(records, facts), from_disk[1])
@@ -153,7 +156,7 @@ def test_tables_in_memory_are_those_in_the_files(records, tmp_path):
 def test_same_records_give_the_same_bytes(records, tmp_path):
     facts = facts_of(records)
     for name in ("one", "two"):
-        heads = read_heads(written(records, tmp_path / name))
+        heads = read_records(written(records, tmp_path / name), "head")
         tabulate(by_setting(heads), facts, tmp_path / name)
     for name in (TRIALS, CURVES, SUMMARY, LADDER):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -180,7 +183,7 @@ def test_no_record_is_held_after_its_turn(tmp_path):
             gc.collect()
             alive.append(sum(reference() is not None for reference in seen))
             record = records.pop(0)
-            seen.append(weakref.ref(record.curves.test_loss))
+            seen.append(weakref.ref(record.trials.curves.test_loss))
             yield [record]
 
     tabulate(one_at_a_time(), facts, tmp_path)
@@ -189,22 +192,22 @@ def test_no_record_is_held_after_its_turn(tmp_path):
 
 def test_a_record_that_cannot_be_read_leaves_no_half_a_table(records, tmp_path):
     paths = written(records, tmp_path)
-    heads = read_heads(paths)
+    heads = read_records(paths, "head")
     broken = next(path for path in paths if path.parent.name == "2")
     broken.write_bytes(broken.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"record\.npz: is not a readable record"):
         tabulate(by_setting(heads), facts_of(records), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3"]
     with pytest.raises(InputError, match=r"record\.npz: is not a readable record"):
-        read_heads(paths)
+        read_records(paths, "head")
 
 
 def test_a_seed_that_failed_in_one_job_and_trained_in_another_was_trained():
     failed, sound = a_record(0, "a", [4, 5, 6], error="boom"), a_record(1, "a", [5])
-    trials = setting_trials([failed, sound])
+    trials = join_records([failed, sound])
     assert trials.seeds.tolist() == [4, 5, 6]
     assert trials.trained.tolist() == [False, True, False]
-    assert trials.curves.test_loss.tolist() == sound.curves.test_loss.tolist()
+    assert trials.trials.curves.test_loss[1].tolist() == sound.trials.curves.test_loss[0].tolist()
     table = trials_table([failed, sound], facts_of([failed]))
     assert table["status"].tolist() == ["failed", "exhausted", "failed"]
     np.testing.assert_array_equal(table["final_accuracy"], [np.nan, 3 * 1.0502, np.nan])
@@ -212,9 +215,9 @@ def test_a_seed_that_failed_in_one_job_and_trained_in_another_was_trained():
 
 def test_records_of_one_setting_share_their_evaluations():
     other = a_record(1, "a", [5])
-    other = replace(other, curves=other.curves._replace(samples=GRID + 1))
+    other = changed(other, curves=other.trials.curves._replace(samples=GRID + 1))
     with pytest.raises(ValueError, match="setting=a: has records of different evaluations"):
-        setting_trials([a_record(0, "a", [4]), other])
+        join_records([a_record(0, "a", [4]), other])
 
 
 def test_a_sweep_in_which_all_failed_has_empty_curves(tmp_path):

@@ -20,14 +20,14 @@ from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans
 from nnrun.pipeline.sweep_run import best_setting
 from nnrun.pipeline.track import Runs
-from nnrun.records.record import Record, read_record
+from nnrun.records.record import Record, join_records, read_record
 from nnrun.records.trials import Curves
 from nnrun.statistics.summary import summarise
 from nnrun.sweep.describe import describe
 from nnrun.sweep.judge import judged_at
-from nnrun.sweep.tables import assemble, setting_trials, trial_rows
+from nnrun.sweep.tables import assemble, trial_rows
 from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
-from tests.records import GRID, a_record, on_disk
+from tests.records import GRID, a_record, changed, on_disk
 
 
 class Store:
@@ -251,13 +251,13 @@ def test_settings_summed_up_together_are_what_they_are_alone(
         record = a_record(key, lr=0.1, samples=int(grid[-1]), failed=key == "s3")
         curve = np.linspace(0.2, 1, 3 * len(grid)).reshape(3, -1)
         if key != "s3":
-            record = replace(record, curves=Curves(grid, 1 - curve, 1 - curve, curve))
+            record = changed(record, curves=Curves(grid, 1 - curve, 1 - curve, curve))
         config = {**record.meta["config"], **target, "k": key}
         records[key] = replace(record, meta={**record.meta, "config": config})
     shared = common_grid(list(grids.values()))
     facts = describe({key: r.meta["config"] for key, r in records.items()})
     facts["common_grid"] = shared.to_facts()
-    parts = [trial_rows(judged_at(setting_trials([record]), shared)) for record in records.values()]
+    parts = [trial_rows(judged_at(join_records([record]), shared)) for record in records.values()]
     whole = summarise(assemble(parts, facts), facts["varying"]).set_index("setting")
     together = Sums(facts)
     places = {key: [on_disk(record)] for key, record in records.items()}
@@ -287,7 +287,7 @@ def test_the_trials_of_a_run_are_a_table_that_pandas_reads() -> None:
     record = a_record("s0", lr=0.1, seeds=[3, 8], losses=[0.4, np.nan])
     facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
     found = pd.read_csv(StringIO(as_run(record, facts).texts["trials.csv"]))
-    expected = assemble([trial_rows(setting_trials([record]))], facts)
+    expected = assemble([trial_rows(join_records([record]))], facts)
     assert found.columns.tolist() == expected.columns.tolist()
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 

@@ -19,6 +19,7 @@ from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import wanted
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
+from tests.records import changed
 
 NAN, INF = float("nan"), float("inf")
 RATES = (0.01, 1.0, 3.0)
@@ -116,13 +117,12 @@ def test_a_job_is_judged_by_mean_time_with_failures_at_the_budget():
     ((_, record),) = run_jobs([a_job(seeds=4)], Tally(), Cache(use="off"))
     status = np.array(["reached", "exhausted", "reached", "diverged"])
     times = np.array([100.0, NAN, 300.0, NAN])
-    losses = np.full_like(record.curves.test_loss, 0.5)
+    losses = np.full_like(record.trials.curves.test_loss, 0.5)
     losses[:, -1] = [0.2, 0.4, 0.1, NAN]
     judged = score(
-        replace(
-            record,
-            outcomes=Outcomes(status, np.zeros(4, dtype=bool), times, times),
-            curves=record.curves._replace(test_loss=losses),
+        changed(
+            replace(record, outcomes=Outcomes(status, np.zeros(4, dtype=bool), times, times)),
+            curves=record.trials.curves._replace(test_loss=losses),
         )
     )
     # (100 + 400 + 300 + 400) / 4 with the budget of 400; the median of .1, .2, .4 and inf
