@@ -14,11 +14,10 @@ from nnrun import layout as places
 from nnrun.commands import run
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.hydra_ext import folders, loader
-from nnrun.hydra_ext.ending import finish_all
-from nnrun.hydra_ext.flags import read_flags
-from nnrun.hydra_ext.quoting import quoted
-from nnrun.hydra_ext.refusals import raised_by_hydra, refusal
-from nnrun.words import shown
+from nnrun.hydra_ext.arguments import quoted, read_flags
+from nnrun.hydra_ext.callback import finish_all
+from nnrun.hydra_ext.loader import raised_by_hydra, refusal
+from nnrun.text import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -94,7 +93,7 @@ def _job(config: "DictConfig") -> float:
     """Train one job: a single run, or a job of a sweep whose launcher is not ours."""
     from hydra.core.hydra_config import HydraConfig
 
-    from nnrun.hydra_ext.alone import run_job_alone
+    from nnrun.hydra_ext.single import run_job_alone
 
     try:
         return run_job_alone(config, HydraConfig.get())

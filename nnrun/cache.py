@@ -15,8 +15,8 @@ from rich.table import Table
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue
+from nnrun.text import shown
 from nnrun.trials.cache import HOME, Entry, setups
-from nnrun.words import shown
 
 DAY = 24 * 3600.0
 STALE = 3600.0

@@ -13,7 +13,7 @@ from typing import TextIO
 from nnrun.errors import InputError, masked, refused
 from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.layout import named
-from nnrun.words import shown
+from nnrun.text import shown
 
 SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": "...", "–": "-", "—": "-"}
 """What a stream of fewer characters is given in the place of some."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from nnrun import words
-from nnrun.masking import HIDDEN
-from nnrun.masking import masked as masked  # where it is looked for
+from nnrun import text as words
 from nnrun.synonyms import SYNONYMS
+from nnrun.text import HIDDEN
+from nnrun.text import masked as masked  # where it is looked for
 
 
 @dataclass(frozen=True)

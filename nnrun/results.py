@@ -20,7 +20,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import read_sweep
-from nnrun.words import cell, from_cell
+from nnrun.text import cell, from_cell
 
 TRIALS = "trials.parquet"
 CURVES = "curves.parquet"

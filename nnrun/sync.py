@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, refused
-from nnrun.words import shown, things
+from nnrun.text import shown, things
 
 KINDS = ("sweeps", "runs")
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
 from markupsafe import Markup
 
-from nnrun.words import shown
+from nnrun.text import shown
 
 NAME = re.compile(r"[\w][\w.-]*\.md\.j2")
 """What a study's template is called."""

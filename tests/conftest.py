@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.config import Executor, Network, Setting, Target
+from nnrun.config.settings import Executor, Network, Setting, Target
 from nnrun.network.initializers import Uniform
 from nnrun.network.losses import SquaredError
 from nnrun.network.optimizers import Sgd

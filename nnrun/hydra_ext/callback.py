@@ -1,7 +1,7 @@
 """Hydra's callback: the configuration is checked before a folder is made for it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,9 +38,9 @@ class Check(Callback):
 
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
-        from nnrun.hydra_ext.own_keys import require_usable
+        from nnrun.config.read import read, require_no_grid
+        from nnrun.hydra_ext.check import require_usable
         from nnrun.pipeline.claim import require_unused
-        from nnrun.validate import read, require_no_grid
 
         with _refusing(), suppress(OmegaConfBaseException):
             # what is suppressed Hydra meets next, and raises it where it is no warning
@@ -58,7 +58,7 @@ class Check(Callback):
 
         Where its sweeper is not ours either, nobody else could refuse what is for ours alone.
         """
-        from nnrun.hydra_ext.own_keys import require_usable
+        from nnrun.hydra_ext.check import require_usable
 
         with _refusing(), suppress(OmegaConfBaseException):
             require_usable(config)
@@ -81,7 +81,7 @@ class Check(Callback):
 
 def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
     """Return a sweep of a launcher that is not ours; it is finished when Hydra is done."""
-    from nnrun.hydra_ext.ending import finish_later
+    from nnrun.hydra_ext.callback import finish_later
     from nnrun.pipeline.claim import take_unused
     from nnrun.pipeline.finish import ForeignSweep, states
 
@@ -94,7 +94,7 @@ def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
 
 def _finish(sweep: "ForeignSweep") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
-    from nnrun.hydra_ext.yaml_text import mask_file
+    from nnrun.hydra_ext.jobs import mask_file
     from nnrun.pipeline.finish import finish_foreign_sweep
 
     try:
@@ -147,8 +147,8 @@ def _require_no_params(config: DictConfig) -> None:
 
 
 def _refuse_grid(config: DictConfig) -> None:
+    from nnrun.config.read import require_no_grid
     from nnrun.hydra_ext.check import grid_node
-    from nnrun.validate import require_no_grid
 
     with _refusing():
         require_no_grid(grid_node(config))
@@ -162,3 +162,19 @@ def _refusing() -> Iterator[None]:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+_left: list[Callable[[], int]] = []
+
+
+def finish_later(finish: Callable[[], int]) -> None:
+    """Remember to finish a sweep; ``finish`` returns the exit code of the process."""
+    _left.append(finish)
+
+
+def finish_all() -> int:
+    """Finish what is left, each once; return the largest exit code."""
+    codes = [0]
+    while _left:
+        codes.append(_left.pop(0)())
+    return max(codes)

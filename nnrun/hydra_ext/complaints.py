@@ -10,14 +10,12 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 
-from nnrun.components import lacking
+from nnrun.config.components import lacking
+from nnrun.config.read import known_keys
 from nnrun.errors import InputError, Issue, did_you_mean, shortened
-from nnrun.hydra_ext.loader import applied
-from nnrun.hydra_ext.options import TABLES
-from nnrun.hydra_ext.quoting import as_list, readable
-from nnrun.hydra_ext.refusals import HYDRAS_KEYS, MOST_SHOWN
+from nnrun.hydra_ext.arguments import TABLES, as_list, readable
+from nnrun.hydra_ext.loader import HYDRAS_KEYS, MOST_SHOWN, applied
 from nnrun.layout import STUDIES
-from nnrun.validate import known_keys
 
 BY_SHELL = "quote it for the shell and for Hydra, as in 'features.terms={}'"
 """How what Hydra's grammar refuses is mostly mended."""

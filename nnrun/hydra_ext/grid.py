@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from hydra.core.override_parser.types import IntervalSweep, Override, ValueType
 
+from nnrun.config.read import unknown_sweep_keys
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.hydra_ext.draws import EXAMPLE, interval_problems, numbers
-from nnrun.hydra_ext.options import glob_issues
-from nnrun.hydra_ext.ranges import MOST_VALUES, range_problem
-from nnrun.validate import unknown_sweep_keys
-from nnrun.words import many
+from nnrun.hydra_ext.arguments import glob_issues
+from nnrun.hydra_ext.ranges import EXAMPLE, MOST_VALUES, interval_problems, numbers, range_problem
+from nnrun.text import many
 
 NODE = "sweep"
 """The configuration node that describes a sweep."""

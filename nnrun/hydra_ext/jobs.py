@@ -7,11 +7,14 @@ has the copy that was composed for it, and only what differs from other jobs is 
 import logging
 import logging.config
 import os
-from collections.abc import Callable, Sequence
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import hydra.core.utils as hydra_utils
+import yaml
 from hydra import version
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import (
@@ -25,12 +28,11 @@ from hydra.core.utils import (
 )
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
+from omegaconf._utils import get_omega_conf_dumper
 
-from nnrun.hydra_ext.compose import Composer
-from nnrun.hydra_ext.resolve import NotPlainError, resolved
+from nnrun.hydra_ext.compose import Composer, NotPlainError, resolved
 from nnrun.hydra_ext.template import Trees
-from nnrun.hydra_ext.yaml_text import list_text, mapping_text
-from nnrun.masking import masked_values
+from nnrun.text import masked_values
 
 try:
     from hydra._internal.logging_config import configure_logging
@@ -237,3 +239,76 @@ def _write_hydra_folder(trees: Trees, task_plain: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+DEEPEST = 2
+"""Below this depth an entry is written as a whole."""
+
+
+def mapping_text(plain: Mapping[Any, Any], depth: int = 0) -> str:
+    r"""Write a mapping as ``OmegaConf.to_yaml`` does, byte by byte.
+
+    Args:
+        plain: Plain containers, without enums; no container occurs twice in it.
+        depth: How many mappings it stands in.
+
+    Returns:
+        Its text; empty only if the mapping is empty and stands in another.
+
+    Example:
+        >>> mapping_text({"lr": 0.1, "network": {"hidden": [2, 1]}})
+        'lr: 0.1\nnetwork:\n  hidden:\n  - 2\n  - 1\n'
+    """
+    if not plain and depth == 0:
+        return "{}\n"
+    return "".join(_entry_text(key, value, depth) for key, value in plain.items())
+
+
+def list_text(plain: list[str]) -> str:
+    """Write a list of strings as ``OmegaConf.to_yaml`` does."""
+    return _dump(plain)
+
+
+def write_masked(config: Any, path: Path) -> None:
+    """Write a configuration as ``OmegaConf.save`` does, but for its secrets."""
+    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    OmegaConf.save(OmegaConf.create(masked_values(plain)), path)
+
+
+def mask_file(path: Path) -> None:
+    """Write a YAML file of Hydra's anew if it holds a secret; one that is not there stays so."""
+    if path.is_file():
+        config = OmegaConf.load(path)
+        plain = OmegaConf.to_container(config, resolve=False)
+        if masked_values(plain) != plain:
+            write_masked(config, path)
+
+
+def _entry_text(key: Any, value: Any, depth: int) -> str:
+    if depth < DEEPEST and isinstance(value, dict) and value:
+        with_x = _known_text(pickle.dumps((key, "x")), depth)
+        # a key too long for one line stands after a question mark, and its value with it
+        if not with_x.lstrip().startswith("?"):
+            return with_x.removesuffix(" x\n") + "\n" + mapping_text(value, depth + 1)
+    return _known_text(pickle.dumps((key, value)), depth)
+
+
+@lru_cache(maxsize=4096)
+def _known_text(pickled: bytes, depth: int) -> str:
+    """Return the text of an entry; by pickle, which tells 1 from 1.0, True and -0.0 from 0.0."""
+    key, value = pickle.loads(pickled)
+    nested: Any = {key: value}
+    for _ in range(depth):
+        nested = {"in": nested}
+    return _dump(nested).split("\n", depth)[depth]
+
+
+def _dump(plain: Any) -> str:
+    text: str = yaml.dump(
+        plain,
+        default_flow_style=False,
+        allow_unicode=True,
+        sort_keys=False,
+        Dumper=get_omega_conf_dumper(),
+    )
+    return text

@@ -5,6 +5,7 @@ and so refuses keys that only the swept options have: here these are left to the
 which is composed and checked with all of its values.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nnrun.errors import InputError, Issue
-from nnrun.hydra_ext.refusals import refusal
 
 FOR_THE_SWEEP = ("sweep", "hydra")
 """Sections that are read once for all jobs."""
@@ -85,7 +85,7 @@ class Loader(ConfigLoaderImpl):
 
     def _require_options(self, parsed: Sequence[Override], repo: IConfigRepository) -> None:
         """Check that what is chosen of each group can be an option's name."""
-        from nnrun.hydra_ext.options import glob_issues, option_issues
+        from nnrun.hydra_ext.arguments import glob_issues, option_issues
 
         issues: list[Issue] = []
         for override in parsed:
@@ -173,3 +173,51 @@ def _with_task(config: DictConfig, parsed: Sequence[Override]) -> DictConfig:
         config.hydra.overrides.task = [str(one.input_line) for one in own]
         job.override_dirname = get_overrides_dirname(overrides=own, **words)
     return config
+
+
+OWN = {"hydra", "omegaconf", "antlr4", "yaml"}
+"""Packages that read, compose and use the configuration, and nothing else."""
+
+ADDED = ("hydra.mode=RUN", "hydra.mode=MULTIRUN")
+"""Overrides that Hydra adds to those that were given."""
+
+HYDRAS_KEYS = "Hydra's keys are in --hydra-help"
+
+MOST_SHOWN = 300
+"""Characters of an error's text."""
+
+
+def raised_by_hydra(error: BaseException) -> bool:
+    """Say whether Hydra itself raised an error, rather than what it was asked to run."""
+    innermost, trace = "", error.__traceback__
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if package not in sys.stdlib_module_names:
+            innermost = package
+        trace = trace.tb_next
+    return innermost in OWN
+
+
+def refusal(error: BaseException, arguments: Sequence[str]) -> InputError:
+    """Say in one line what Hydra could not use.
+
+    Args:
+        error: As Hydra raised it.
+        arguments: The command line, without the program.
+    """
+    reason = _reason(error)
+    given = [
+        text for text in arguments if text.lstrip("+~").startswith("hydra") and text not in ADDED
+    ]
+    if not given:
+        return InputError(Issue("command line", None, reason))
+    rule = f"cannot be used by Hydra ({reason})"
+    return InputError(Issue(" ".join(given), None, rule, HYDRAS_KEYS))
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error and its cause say, on one line."""
+    cause = error.__cause__ or error.__context__
+    texts = [" ".join(str(e).split()) for e in (error, cause) if e is not None]
+    words = ": ".join(dict.fromkeys(filter(None, texts))) or type(error).__name__
+    return words if len(words) <= MOST_SHOWN else words[:MOST_SHOWN] + "..."

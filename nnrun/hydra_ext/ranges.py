@@ -1,12 +1,15 @@
-"""Hydra's ``range(a,b,step)``: its rules, and what its rounding does to steps of tenths."""
+"""Hydra's ``range`` and ``interval``: their rules, their rounding and their draws."""
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from hydra.core.override_parser.types import Override, RangeSweep
+import numpy as np
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from nnrun.errors import Issue, listed, shown
-from nnrun.words import many
+from nnrun.errors import Issue, did_you_mean, listed, shown
+from nnrun.text import many
 
 MOST_VALUES = 1_000_000
 """Of a range that is drawn from."""
@@ -22,7 +25,7 @@ def range_problem(override: Override, most: int = MOST_VALUES) -> Issue | None:
     sweep, key = override.value(), override.get_key_element()
     if not isinstance(sweep, RangeSweep):
         return None
-    ends = _ends(sweep)
+    ends = _range_ends(sweep)
     written = f"range({','.join(map(shown, ends))})"
     # a whole number may be larger than any float
     if not all(isinstance(end, int) or math.isfinite(end) for end in ends):
@@ -65,7 +68,7 @@ lr=0.1,0.2,0.3
     sweep = override.value()
     if not isinstance(sweep, RangeSweep) or isinstance(sweep.range(), range):
         return ""
-    start, stop, step = (Decimal(repr(value)) for value in _ends(sweep))
+    start, stop, step = (Decimal(repr(value)) for value in _range_ends(sweep))
     count = max(0, math.ceil((stop - start) / step))
     exact = [repr(float(start + i * step)) for i in range(count)]
     found = [repr(value) for value in sweep.range()]
@@ -76,7 +79,80 @@ lr=0.1,0.2,0.3
     return f"{override.input_line} is rounded to {listed(found, 8)}{hint}"
 
 
-def _ends(sweep: RangeSweep) -> tuple[float, float, float]:
+def _range_ends(sweep: RangeSweep) -> tuple[float, float, float]:
     assert sweep.start is not None
     assert sweep.stop is not None
     return sweep.start, sweep.stop, sweep.step
+
+
+LOG = "log"
+"""The tag of an interval that is drawn from log-uniformly."""
+
+MOST_WHOLE = 2**53
+"""Beyond it not every whole number is a floating-point number."""
+
+EXAMPLE = f"for instance 'lr=tag({LOG},interval(1e-3,1))'"
+
+
+def interval_problems(key: str, interval: IntervalSweep) -> Iterator[Issue]:
+    """Yield the rules that an interval breaks.
+
+    Args:
+        key: What it is the interval of.
+        interval: As Hydra's grammar reads it.
+    """
+    low, high, whole = _interval_ends(interval)
+    written = f"interval({low!r},{high!r})"
+    for tag in sorted(interval.tags - {LOG}):
+        yield Issue(key, written, f"'{tag}' is not a known tag", did_you_mean(tag, [LOG]))
+    if whole and max(abs(low), abs(high)) > MOST_WHOLE:
+        yield Issue(key, written, f"whole numbers are drawn up to {MOST_WHOLE:,}")
+    elif not _finite(low, high):
+        yield Issue(key, written, "needs ends that a number can lie between")
+    elif low > high:
+        yield Issue(key, written, "the lower end comes first", f"interval({high!r},{low!r})")
+    elif LOG in interval.tags and low <= 0:
+        yield Issue(key, written, "an interval with the tag log lies above 0", EXAMPLE)
+
+
+def _finite(low: float, high: float) -> bool:
+    try:
+        return math.isfinite(float(high) - float(low))
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def numbers(interval: IntervalSweep, n_draws: int, rng: np.random.Generator) -> list[Any]:
+    """Draw numbers from an interval.
+
+    Of whole numbers, both ends are drawn too; log-uniformly, the share of k is that of the real
+    numbers from k to k + 1.
+
+    Args:
+        interval: Without problems.
+        n_draws: How many to draw.
+        rng: Where the randomness comes from.
+
+    Returns:
+        Python floats, or ints from ``int(interval(a,b))``.
+    """
+    low, high, whole = _interval_ends(interval)
+    if LOG in interval.tags:
+        top = high + 1 if whole else high
+        values = np.exp(rng.uniform(math.log(low), math.log(top), n_draws))
+        # the exponential may round past an end
+        values = np.clip(np.floor(values) if whole else values, low, high)
+    elif whole:
+        values = rng.integers(int(low), int(high), size=n_draws, endpoint=True)
+    else:
+        values = rng.uniform(low, high, n_draws)
+    kind: type[int] | type[float] = int if whole else float
+    return [kind(value) for value in values]
+
+
+def _interval_ends(interval: IntervalSweep) -> tuple[float, float, bool]:
+    """Return an interval's ends, and whether it is one of whole numbers."""
+    low, high = interval.start, interval.end
+    assert low is not None
+    assert high is not None
+    return low, high, isinstance(low, int) and isinstance(high, int)

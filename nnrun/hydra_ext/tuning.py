@@ -9,23 +9,23 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnrun.config import Job
+from nnrun.config.read import SWEEP, Known, read, require_one_sweep
+from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.callback import OWN_LAUNCHER
 from nnrun.hydra_ext.check import BadJobs, check_jobs
 from nnrun.hydra_ext.compose import Composer
-from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import MARKER, require_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.plan import MEASURE_FROM, announce
 from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
+from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted, wanted
 from nnrun.trials.progress import meter
-from nnrun.validate import SWEEP, Known, read, require_one_sweep
-from nnrun.words import things
 
 JUDGES = ("target", "budget", "evals")
 """What the choices of a job are judged by."""

@@ -17,7 +17,7 @@ from nnrun.model.model import Model
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
 from nnrun.records.networks import SavedNetworks, read_networks
-from nnrun.words import cell, shown
+from nnrun.text import cell, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

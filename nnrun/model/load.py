@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nnrun import custom
-from nnrun.components import make
-from nnrun.config import Setting
+from nnrun.config.components import make
+from nnrun.config.schema import plain
+from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue
 from nnrun.model.model import Dense, Model
 from nnrun.network.mlp import Architecture
@@ -18,7 +19,6 @@ from nnrun.problem.encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
 from nnrun.records.networks import SavedNetworks, read_networks
-from nnrun.schema import plain
 
 
 def network_facts(setting: Setting) -> dict[str, Any]:

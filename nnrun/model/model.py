@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.config.components import text_of
 from nnrun.errors import InputError, Issue
-from nnrun.flat import text_of
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Architecture, Layer, Params, count_parameters, forward
 from nnrun.problem.encoder import Encoder, require_columns, shaped, table_of

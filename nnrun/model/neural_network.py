@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Backprop, Network, Setting, Target
+from nnrun.config.rules import MOST_PARAMETERS
+from nnrun.config.settings import Backprop, Network, Setting, Target
 from nnrun.errors import InputError, Issue, did_you_mean, shown
-from nnrun.fit import MOST_PARAMETERS
 from nnrun.model.model import ROWS, Dense
 from nnrun.network.activations import Array
 from nnrun.network.initializers import Uniform
@@ -22,10 +22,10 @@ from nnrun.network.schedules import SCHEDULES
 from nnrun.problem import terms  # noqa: F401  (it fills a registry)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import Data, Problem, Samples, Task
+from nnrun.text import things
 from nnrun.training.engine import Batches, Start, first_params
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
-from nnrun.words import things
 
 
 class Made(NamedTuple):

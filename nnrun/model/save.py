@@ -45,7 +45,7 @@ from nnrun.layout import write_atomically
 from nnrun.model.load import facts_of
 from nnrun.model.model import Model
 from nnrun.records.networks import FORMAT, VERSION
-from nnrun.words import cell
+from nnrun.text import cell
 
 
 def save(model: Model, path: Path) -> Path:

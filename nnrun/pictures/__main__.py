@@ -8,8 +8,8 @@ from nnrun.commands import exit_code, run
 from nnrun.pictures.subject import admit_modules, from_record, records_in
 from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.records.record import read_record
+from nnrun.text import shown
 from nnrun.trials.progress import drawing, say
-from nnrun.words import shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,8 +21,8 @@ from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of, unit_rows
 from nnrun.problem.features import bare_problem
 from nnrun.records.record import read_record
+from nnrun.text import count
 from nnrun.training.stack import Trial
-from nnrun.words import count
 
 MOST_SETTINGS = 8
 """That are shown."""

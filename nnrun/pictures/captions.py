@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.pictures.surface import is_planar
 from nnrun.problem.problem import Task
 from nnrun.statistics.survival import trained
-from nnrun.words import count
+from nnrun.text import count
 
 if TYPE_CHECKING:
     from nnrun.pictures.behaviour import Failure, Shown

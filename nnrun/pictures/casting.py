@@ -7,7 +7,7 @@ import pandas as pd
 
 from nnrun.pictures.film import percent
 from nnrun.statistics.survival import samples_to_target, trained
-from nnrun.words import count, number
+from nnrun.text import count, number
 
 WORST = 5
 """Trials in a gallery of failures."""

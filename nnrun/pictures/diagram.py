@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params
 from nnrun.pictures.surface_plots import note
 from nnrun.plot.gallery import COLORS, HEIGHTS
 from nnrun.plot.style import GRID, INK, MUTED
 from nnrun.plot.text import in_lines
 from nnrun.problem.problem import Array
-from nnrun.words import number
+from nnrun.text import number
 
 MOST_UNITS = 12
 """Of a layer, and of inputs, up to which a diagram can be read."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params
 from nnrun.network.params import map_params, taken
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
@@ -19,10 +19,10 @@ from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Course, Subject
 from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
 from nnrun.problem.problem import Array, Samples
+from nnrun.text import count, number
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import train
-from nnrun.words import count, number
 
 MOST_FRAMES = 40
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, forward
 from nnrun.pictures.surface import MARGIN, class_names, limits
 from nnrun.pictures.surface_plots import FEW, MARKERS, name_groups, note

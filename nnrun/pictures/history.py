@@ -10,7 +10,7 @@ from nnrun.pictures.surface_plots import note
 from nnrun.plot.axes import samples_axis, ticks, value_ticks
 from nnrun.plot.style import LINE_STYLES, MUTED
 from nnrun.problem.problem import Array
-from nnrun.words import METRIC_NAMES, share
+from nnrun.text import METRIC_NAMES, share
 
 LINES = {"train_loss": LINE_STYLES[5], "test_loss": LINE_STYLES[1], "accuracy": LINE_STYLES[3]}
 PALE = 0.25

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_rgba
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params
 from nnrun.pictures.surface import Plane, answers, images
 from nnrun.plot.gallery import HEIGHTS

@@ -31,7 +31,7 @@ from nnrun.plot.canvas import styled
 from nnrun.plot.style import INK, MUTED
 from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.problem.problem import Array
-from nnrun.words import compact, count
+from nnrun.text import compact, count
 
 COLUMNS = 6
 """Moments of a grid of surfaces, at most."""

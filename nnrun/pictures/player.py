@@ -27,7 +27,7 @@ from nnrun.plot.gallery import COLORS
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.problem import Array, Task
 from nnrun.templates import environment, script
-from nnrun.words import METRIC_NAMES
+from nnrun.text import METRIC_NAMES
 
 SMALL = 22
 """Cells along a side of a unit's heatmap."""

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import yaml
 
 from nnrun import custom
-from nnrun.config import Setting
+from nnrun.config.read import read
+from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Array
@@ -19,7 +20,6 @@ from nnrun.problem.table import Table
 from nnrun.records.plain import Damaged, opened
 from nnrun.records.record import RECORD, read_record
 from nnrun.records.trials import Curves
-from nnrun.validate import read
 
 MOST_NOTED = 2**20
 """Bytes of a configuration that are read."""

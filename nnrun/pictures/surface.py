@@ -8,7 +8,7 @@ import numpy.typing as npt
 from contourpy import contour_generator
 from matplotlib.colors import to_rgb
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, forward
 from nnrun.plot.gallery import COLORS, HEIGHTS
 from nnrun.plot.style import GRID

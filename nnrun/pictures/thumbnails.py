@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, forward
 from nnrun.pictures.diagram import biases, diagram, refusal, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, heights, response_of, window

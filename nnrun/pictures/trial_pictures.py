@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.layout import write_atomically, write_text
 from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
 from nnrun.pictures.film import scene_of, shoot

@@ -6,8 +6,8 @@ from pathlib import Path
 from nnrun.interrupt import Ended
 from nnrun.pipeline import terminal
 from nnrun.records.record import Record
+from nnrun.text import things
 from nnrun.training.trainer import TrainingStopped
-from nnrun.words import things
 
 
 def draw_animations(

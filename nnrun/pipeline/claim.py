@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from nnrun.config import Job
+from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue
 from nnrun.layout import NEW, write_text
 from nnrun.records.lock import FolderLock, being_written, in_use

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from nnrun.tracking import Tracker
 
-SEEDS = "nnrun.seeds"
+SEEDS = "nnrun.network.randomness"
 """Tag with the seeds that a setting's run sums up."""
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt, interrupts_held
 from nnrun.layout import STORE, study_template, together, write_text

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from nnrun.config import Job
+from nnrun.config.evaluations import common_grid
+from nnrun.config.settings import Job
 from nnrun.errors import InputError, TrainingFailed, masked, refused
-from nnrun.evaluations import common_grid
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.layout import write_text
 from nnrun.pipeline import terminal

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from nnrun.config import Executor
+from nnrun.config.settings import Executor
 from nnrun.pipeline import terminal
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers

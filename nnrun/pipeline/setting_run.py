@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from nnrun.config import Tracking
+from nnrun.config.components import nested
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, shown
-from nnrun.flat import nested
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.records.record import Record
@@ -21,9 +21,9 @@ from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.tables import TrialRows
+from nnrun.text import cell, seeds
 from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
 from nnrun.tracking.limits import curve_length
-from nnrun.words import cell, seeds
 
 RARE = ("failed", "plateaued", "reached_then_diverged")
 """Counts that are told only if they are not zero."""

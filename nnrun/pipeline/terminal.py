@@ -14,9 +14,9 @@ from rich.table import Table
 
 from nnrun.results import REPORT
 from nnrun.statistics.findings import Findings
+from nnrun.text import shown, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command
-from nnrun.words import shown, things
 
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
 from nnrun.pipeline import terminal
 from nnrun.pipeline.earlier import SEEDS, Earlier, take_up

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from nnrun.config import Job
+from nnrun.config.settings import Job
 from nnrun.pipeline import terminal
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch

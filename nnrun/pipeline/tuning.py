@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnrun.config import Job
+from nnrun.config.settings import Job
 from nnrun.errors import masked, shown
 from nnrun.layout import write_text
 from nnrun.pipeline import terminal
 from nnrun.records.record import Record
 from nnrun.results import TUNING, csv_text
 from nnrun.sweep.describe import varying_keys
+from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted
 from nnrun.trials.run import Tally, run_jobs
-from nnrun.words import things
 
 
 class Score(NamedTuple):

@@ -24,7 +24,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
-from nnrun.words import METRIC_NAMES, setting_name
+from nnrun.text import METRIC_NAMES, setting_name
 
 Found = Results | Findings
 """Either does: findings hold what several figures would else compute again."""

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from numpy.typing import ArrayLike
 
 from nnrun.plot.style import MUTED, ON_DARK, ON_LIGHT
-from nnrun.words import compact, number, share
+from nnrun.text import compact, number, share
 
 WIDE = 4.4
 """Inches of an axis from which on there is room for words beside it."""

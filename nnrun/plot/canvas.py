@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from nnrun.layout import write_atomically
 from nnrun.plot.style import INK, MUTED, STYLE
 from nnrun.plot.text import find_letters, fit_words
-from nnrun.words import shown
+from nnrun.text import shown
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 PANEL_HEIGHT = 1.9  # the same of one of several panels

@@ -12,13 +12,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from nnrun.network.randomness import Role, generator
 from nnrun.plot import canvas
 from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, STYLE
 from nnrun.problem import generators  # noqa: F401  (they fill DATA)
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.drawn import Drawn
 from nnrun.problem.problem import DATA, Array, Problem, Samples, Task
-from nnrun.seeds import Role, generator
 
 COLUMNS = 5
 SIDE = 1.75  # inches of a panel, title included

@@ -10,7 +10,7 @@ from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.plot.style import LINE_STYLES, LineStyle, styles
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.summary import SHOWN, shown
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 MOST_PANELS = 6
 

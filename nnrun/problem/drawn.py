@@ -9,10 +9,10 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 
 from nnrun.errors import InputError, Issue
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.balance import draw_balanced, shares_of
 from nnrun.problem.noise import LABELS, MOVES, State, beside, moved, relabelled, state_of
 from nnrun.problem.problem import Array, Data, Problem, Samples, Task
-from nnrun.seeds import Role, generator
 
 MOST_SAMPLES = 10_000_000
 """Of a set that is kept in memory; in the plane that is 240 MB."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.problem.cells import WHITE, clean, number_of
-from nnrun.words import things
+from nnrun.text import things
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.network.randomness import Role
 from nnrun.problem.problem import Array
-from nnrun.seeds import Role
 
 MOVES, LABELS, CLASSES, INPUTS = range(4)
 """What a generator beside another is for. Part of what the data are: never reorder."""
@@ -16,7 +16,7 @@ State = tuple[int, int]
 
 
 def state_of(rng: np.random.Generator) -> State:
-    """Tell where a generator stands; it must be on PCG64, as ``nnrun.seeds`` makes them."""
+    """Tell where a generator stands; it must be on PCG64, as all of ours are."""
     state: Any = rng.bit_generator.state["state"]
     return state["state"], state["inc"]
 

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.drawn import Drawn, yes_no
 from nnrun.problem.problem import DATA, Problem, Samples
-from nnrun.seeds import Role, generator
 
 TRUTH = {
     "and": (0, 0, 0, 1),

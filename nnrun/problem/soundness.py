@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.problem import DATA, Array, Problem, Samples, Task
-from nnrun.seeds import Role, generator
 
 TRIED = (64, 1)
 """Samples that are drawn to see what ``draw`` returns: several, and a single one."""

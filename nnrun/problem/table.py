@@ -13,7 +13,7 @@ from nnrun.problem.files import FOUND, UNNAMED, read_file
 from nnrun.problem.flaws import Flaw, Inspector
 from nnrun.problem.problem import DATA, Problem
 from nnrun.problem.understood import gaps, told
-from nnrun.words import things
+from nnrun.text import things
 
 if TYPE_CHECKING:
     import pandas as pd

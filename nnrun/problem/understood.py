@@ -12,7 +12,7 @@ from nnrun.problem.columns import Kind, categories, kind_of, numbers
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import FEWEST_ROWS, TableFile
 from nnrun.problem.problem import Problem
-from nnrun.words import things
+from nnrun.text import things
 
 if TYPE_CHECKING:
     import pandas as pd

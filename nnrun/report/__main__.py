@@ -10,8 +10,8 @@ from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.report.index import OUTPUTS, write_index
 from nnrun.report.rebuild import Choices, rebuild
+from nnrun.text import shown
 from nnrun.trials.progress import waiting
-from nnrun.words import shown
 
 WORDS = ("target", "baseline", "facet", "keys", "study")
 HELP = """\

@@ -14,7 +14,7 @@ from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import judged_on, shared_target, target_text
-from nnrun.words import METRIC_NAMES, count, seeds_range
+from nnrun.text import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 

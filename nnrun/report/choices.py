@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nnrun.config import Target
+from nnrun.config.schema import build
+from nnrun.config.settings import Target
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
 from nnrun.records.record import Record
-from nnrun.schema import build
 from nnrun.sweep.describe import key_names, label, value_text
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 Facts = dict[str, Any]
 
@@ -56,7 +56,7 @@ def retargeted(head: Record, wanted: Mapping[str, Any]) -> Record:
 
 
 def setting_id(config: Mapping[str, Any]) -> str:
-    """Return the id that `nnrun.config.Setting.id` gives to a flat configuration."""
+    """Return the id that `nnrun.config.settings.Setting.id` gives to a flat configuration."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:10]
 
 

@@ -13,7 +13,7 @@ from nnrun.records.sweep import read_sweep
 from nnrun.results import INDEX, REPORT, SWEEP
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.templates import environment, script
-from nnrun.words import count, seeds_range
+from nnrun.text import count, seeds_range
 
 OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
 """Where results go if nobody says otherwise, and the folders in there that the index looks into."""

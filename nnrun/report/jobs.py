@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from nnrun.statistics.findings import Findings
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from nnrun.errors import InputError
 from nnrun.records.record import Record, read_record
 from nnrun.report.sources import none_left, unread
 from nnrun.sweep.judge import judged
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 
 class Joiner:

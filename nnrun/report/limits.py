@@ -10,7 +10,7 @@ from nnrun.report.verdict import headline
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import judged_on
-from nnrun.words import count, number, ratio, share
+from nnrun.text import count, number, ratio, share
 
 RARE = 5
 """Arrivals, or failures, under which a bootstrap has too little to resample."""

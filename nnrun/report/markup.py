@@ -5,7 +5,7 @@ import re
 from markupsafe import Markup, escape
 
 from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, PAPER
-from nnrun.words import shown
+from nnrun.text import shown
 
 THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
 THEME |= {PAPER: "var(--card)"}

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from nnrun import words
+from nnrun import text as words
 from nnrun.layout import write_text
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nnrun.statistics.targets import shared_target
-from nnrun.words import number
+from nnrun.text import number
 
 TABLE, MOST_TABLES = "Table", 5
 """What a table that was read goes by, and how many are told of."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from nnrun.config import Report
+from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue
 from nnrun.layout import new_folder, shipped_template, study_template, together, write_text
 from nnrun.pictures.subject import admit_modules, not_imported
@@ -27,7 +27,7 @@ from nnrun.results import FIGURES, MARKDOWN, REPORT, SWEEP
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.tabulate import common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
-from nnrun.words import things
+from nnrun.text import things
 
 REPORTS = Path(OUTPUTS) / "reports"
 ROWS = 40

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnrun.words import count
+from nnrun.text import count
 
 MOST = 200  # settings up to which the table holds them all
 BEST, WORST = 50, 10  # of more, how many of the fastest and of the slowest

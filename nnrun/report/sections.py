@@ -11,7 +11,7 @@ from nnrun.report.captions import contrasts_caption
 from nnrun.report.figures import Picture
 from nnrun.report.rows import Group
 from nnrun.statistics.findings import Findings
-from nnrun.words import count, number
+from nnrun.text import count, number
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"
 

@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import TemplateError
 from markupsafe import Markup
 
-from nnrun import words
+from nnrun import text as words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.layout import write_text
 from nnrun.report.figures import FIGURES

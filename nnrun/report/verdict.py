@@ -12,7 +12,7 @@ from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import common_budget
 from nnrun.statistics.targets import not_comparable, one_target, target_text, targets
-from nnrun.words import (
+from nnrun.text import (
     count,
     listing,
     number,

@@ -14,7 +14,7 @@ from nnrun.report.study import write_study
 from nnrun.results import CURVES
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import shown
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 
 def write_report(

@@ -18,7 +18,7 @@ from nnrun.commands import exit_code, run, unread
 from nnrun.statistics.contrasts import LEVEL, compared, judged
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.summary import summarise
-from nnrun.words import share
+from nnrun.text import share
 
 Floats = NDArray[np.float64]
 

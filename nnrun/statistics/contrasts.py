@@ -41,7 +41,7 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
 
     Times are restricted to the common budget of all settings: a trial that had not arrived by then
     counts with that budget, diverged or not. Settings whose evaluations differ are judged at the
-    points that they share (`nnrun.evaluations.common_grid`), and intervals are wider on both sides
+    points that they share (see `common_grid`), and intervals are wider on both sides
     by how far apart what counts as one point may lie. A claim needs 20 pairs, an interval of the
     ratio without 1, and a swap test with p below 5% after Holm's correction within its family, in
     which those count that can make a claim at all.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.evaluations import CommonGrid
+from nnrun.config.evaluations import CommonGrid
 from nnrun.statistics.curves import SettingCurves, curves_by_setting
 from nnrun.statistics.resampling import resampled_means
 from nnrun.statistics.survival import common_budget, trained

@@ -12,7 +12,7 @@ from nnrun.statistics.factors import blocks, factors, names
 from nnrun.statistics.hypothesis_tests import swap_test
 from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
 from nnrun.statistics.survival import censored, common_budget, trained
-from nnrun.words import setting_name
+from nnrun.text import setting_name
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.evaluations import common_grid
+from nnrun.config.evaluations import common_grid
 from nnrun.layout import write_atomically, write_text
 from nnrun.records.record import Record, join_records, read_record
 from nnrun.records.trials import METRICS
@@ -52,7 +52,7 @@ def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
     """Say at which points the settings of some records are judged, if their evaluations differ.
 
     Returns:
-        As `nnrun.evaluations.CommonGrid.to_facts`; None where all were evaluated alike.
+        As `nnrun.config.evaluations.CommonGrid.to_facts`; None where all were evaluated alike.
     """
     found = common_grid([head.samples for head in heads])
     return found and found.to_facts()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nnrun.config import Target
-from nnrun.evaluations import CommonGrid
-from nnrun.words import METRIC_NAMES, things
+from nnrun.config.evaluations import CommonGrid
+from nnrun.config.settings import Target
+from nnrun.text import METRIC_NAMES, things
 
 
 def target_text(target: Any) -> str:

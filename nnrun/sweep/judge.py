@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.config import Target
-from nnrun.evaluations import CommonGrid
+from nnrun.config.evaluations import CommonGrid
+from nnrun.config.settings import Target
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes
 from nnrun.training.convergence import at_points, loss_window, outcomes

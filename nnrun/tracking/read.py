@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean, masked
 from nnrun.layout import STORE
 from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Target
-from nnrun.evaluations import CommonGrid
+from nnrun.config.evaluations import CommonGrid
+from nnrun.config.settings import Target
 from nnrun.network.activations import Array
 from nnrun.records.trials import Curves, Outcomes, Status
 

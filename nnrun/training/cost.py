@@ -6,7 +6,7 @@ within a factor of two or three elsewhere; ``sweep.plan`` corrects them by a qui
 
 from collections.abc import Iterator
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.training.stack import Stack
 
 SHARD_SECONDS = 2.0

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
 from nnrun.network.params import joined

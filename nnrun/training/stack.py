@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
 from nnrun.network.penalties import Penalties
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.network.activations import Array
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.problem import Problem, Samples
-from nnrun.seeds import Role, generator
 from nnrun.training.engine import Batches
 
 BLOCK = 4096

@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from nnrun.config import CacheUse, Setting
+from nnrun.config.settings import CacheUse, Setting
 from nnrun.errors import refused
 from nnrun.layout import write_atomically
 from nnrun.records.archive import Array, arrays_in, require_archive

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
 
-from nnrun.config import Executor
+from nnrun.config.settings import Executor
 
 T = TypeVar("T")
 R = TypeVar("R")

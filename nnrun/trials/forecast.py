@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from nnrun.config import Job, Setting
+from nnrun.config.settings import Job, Setting
+from nnrun.text import things
 from nnrun.training.cost import seconds
 from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial, group, shape_key
 from nnrun.training.trainer import train
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import meter
-from nnrun.words import things
 
 CALIBRATED = 6
 """Most stacks that a calibration tries."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from nnrun.words import shown
+from nnrun.text import shown
 
 FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
 """Seconds until the first plain line, and between two."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.errors import masked
 from nnrun.problem.problem import Samples
 

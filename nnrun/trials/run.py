@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnrun.config import Job
+from nnrun.config.settings import Job
 from nnrun.errors import masked
 from nnrun.model.load import network_facts
 from nnrun.records.record import Record

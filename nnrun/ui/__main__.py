@@ -10,9 +10,9 @@ from pathlib import Path
 
 from nnrun.commands import exit_code, run
 from nnrun.interrupt import interrupts_held
+from nnrun.text import shown
 from nnrun.ui.page import Page, choose
 from nnrun.ui.server import await_answer, serving
-from nnrun.words import shown
 
 EXAMPLES = """\
 examples:

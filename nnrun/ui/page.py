@@ -116,7 +116,7 @@ def _places(tracking: Mapping[str, Any]) -> tuple[str, str]:
 
 def _default() -> str:
     # the schema takes long to import
-    from nnrun.config import Tracking
+    from nnrun.config.settings import Tracking
 
     return Tracking().uri
 

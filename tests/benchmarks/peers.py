@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.training.cost import shards
 from nnrun.training.engine import Batches, first_params, start_of
 from nnrun.training.engines import choose_engine

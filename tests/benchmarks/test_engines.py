@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import Adam

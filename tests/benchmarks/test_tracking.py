@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.pipeline.track import Runs
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials

@@ -10,7 +10,7 @@ import yaml
 from hydra.conf import HydraConf
 from omegaconf import OmegaConf
 
-from nnrun.validate import known_keys
+from nnrun.config.read import known_keys
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from nnrun.components import REGISTRIES
-from nnrun.config import Job
+from nnrun.config.components import REGISTRIES
+from nnrun.config.read import read
+from nnrun.config.settings import Job
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
@@ -17,7 +18,6 @@ from nnrun.pipeline.train import train_and_publish
 from nnrun.records.record import Record
 from nnrun.tracking import Dataset, bulk, tracker
 from nnrun.tracking.entities import dataset_inputs
-from nnrun.validate import read
 from tests.integration.conftest import reads_mlflow
 from tests.unit.test_validate import config
 

@@ -24,6 +24,7 @@ import pytest
 
 import nnrun
 from nnrun import cache, sync
+from nnrun.config.read import read
 from nnrun.errors import InputError
 from nnrun.layout import write_text
 from nnrun.model import __main__ as model
@@ -35,7 +36,6 @@ from nnrun.report import __main__ as report
 from nnrun.report.figures import Drawn
 from nnrun.report.index import write_index
 from nnrun.ui.page import choose
-from nnrun.validate import read
 from tests.integration.test_every_entry import USUAL, train_into
 from tests.unit.test_validate import config
 

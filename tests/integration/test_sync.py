@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nnrun as package
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
 from nnrun.pipeline import resend as resending
 from nnrun.pipeline.resend import resend

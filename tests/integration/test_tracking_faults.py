@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
 from nnrun import load
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.pipeline.track import Runs
 from nnrun.sweep.describe import describe
 from nnrun.tracking import Tracker, TrackingError, errors, query
@@ -244,7 +244,7 @@ def test_going_on_keeps_what_is_finished_and_nothing_else(
     assert rows("select status from runs where run_uuid = ?", first.facts["sweep"]) == [("KILLED",)]
     kept = dict(first.facts["settings"])
     store = Tracker(Tracking().uri, "xor")
-    tags = {"nnrun.sweep_id": "sweep 1", "nnrun.seeds": "0-2"}
+    tags = {"nnrun.sweep_id": "sweep 1", "nnrun.network.randomness": "0-2"}
     double = store.log_setting(setting(setting="s1", tags=tags))
     failed = store.log_setting(setting(setting="s4", tags=tags, failed=True))
     other = store.log_setting(setting(setting="s1", tags={"nnrun.sweep": "sweep 2"}))
@@ -286,7 +286,7 @@ def test_going_on_with_other_seeds_replaces_the_run(here: Path) -> None:
     assert second.facts["settings"]["s0"] == first.facts["settings"]["s0"]
     run = second.facts["settings"]["s1"]
     assert pairs("latest_metrics", run)["seeds"] == 8.0
-    assert pairs("tags", run)["nnrun.seeds"] == "0-7"
+    assert pairs("tags", run)["nnrun.network.randomness"] == "0-7"
 
 
 def test_names_with_quotes_are_found_again(here: Path) -> None:

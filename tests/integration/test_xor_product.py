@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import nnrun as package
-from nnrun.words import number, share
+from nnrun.text import number, share
 from tests.integration.conftest import CommandLine
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

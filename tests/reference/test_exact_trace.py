@@ -6,7 +6,7 @@ Every unit has a bias input of -1 and every weight starts at 0.6: as biases, -0.
 import numpy as np
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.initializers import Constant
 from nnrun.network.mlp import forward
 from nnrun.problem.generators import Gate

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS

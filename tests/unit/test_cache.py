@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnrun.config import Network, Target
+from nnrun.config.settings import Network, Target
 from nnrun.problem.table import Table
 from nnrun.problem.terms import Terms
 from nnrun.trials.cache import Cache, entries, setup

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
 from nnrun.pipeline.claim import MARKER, Claim, identity_of
 from tests.conftest import make_setting

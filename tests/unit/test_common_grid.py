@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.config import Network, Setting, Target
-from nnrun.evaluations import common_grid, evaluation_grid
+from nnrun.config.evaluations import common_grid, evaluation_grid
+from nnrun.config.settings import Network, Setting, Target
 from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum
 from nnrun.problem.problem import DATA

@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from nnrun import custom
-from nnrun.components import make
-from nnrun.schema import build, plain
+from nnrun.config.components import make
+from nnrun.config.schema import build, plain
 
 SOURCE = """
 from dataclasses import dataclass, field

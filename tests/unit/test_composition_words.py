@@ -10,6 +10,7 @@ from yaml import YAMLError
 
 from nnrun import layout as places
 from nnrun.__main__ import _complain
+from nnrun.config.read import known_keys
 from nnrun.errors import InputError, did_you_mean
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.check import check_jobs
@@ -19,7 +20,6 @@ from nnrun.hydra_ext.loader import Loader
 from nnrun.hydra_ext.planning import plan_sweep
 from nnrun.pipeline.terminal import announce
 from nnrun.trials.forecast import Forecast, wanted
-from nnrun.validate import known_keys
 from tests.hydra_app import hydra_app
 
 STUDIES = {

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from nnrun.config import Target
+from nnrun.config.evaluations import CommonGrid
+from nnrun.config.settings import Target
 from nnrun.errors import InputError
-from nnrun.evaluations import CommonGrid
 from nnrun.records.trials import Curves
 from nnrun.training.convergence import WINDOW, at_points, averaged, held, loss_window, outcomes
 from nnrun.training.stack import Stack, Trial

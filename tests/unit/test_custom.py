@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from nnrun import custom
-from nnrun.config import Network
+from nnrun.config.rules import fitted
+from nnrun.config.settings import Network
 from nnrun.errors import InputError
-from nnrun.fit import fitted
 from nnrun.model import load_network
 from nnrun.model.__main__ import main as model_command
 from nnrun.network.activations import ACTIVATIONS, Activation

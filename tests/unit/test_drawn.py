@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import chisquare, kstest
 
 from nnrun.errors import InputError
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.generators import (
     Circle,
@@ -22,7 +23,6 @@ from nnrun.problem.generators import (
     Xor,
 )
 from nnrun.problem.problem import Task
-from nnrun.seeds import Role, generator
 from nnrun.training.streams import Stream
 from tests.unit.test_generators import CLASSES, ENTRIES, clean
 

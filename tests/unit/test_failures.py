@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from nnrun.config import Executor, Job, Report, Tracking
+from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.problem.generators import Xor
 from nnrun.problem.problem import Problem
 from nnrun.problem.terms import Terms

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from nnrun.errors import InputError
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.bundled import Iris, Wine
 from nnrun.problem.expansions import Fourier, Polynomial
 from nnrun.problem.expressions import parse
@@ -19,7 +20,6 @@ from nnrun.problem.patterns import Gate
 from nnrun.problem.problem import Samples
 from nnrun.problem.squares import Xor
 from nnrun.problem.terms import Terms
-from nnrun.seeds import Role, generator
 from nnrun.training.streams import StackedStreams
 
 XY = ("x", "y")

@@ -3,7 +3,7 @@
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.hydra_ext.flags import read_flags
+from nnrun.hydra_ext.arguments import read_flags
 
 
 @pytest.mark.parametrize(

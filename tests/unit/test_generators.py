@@ -11,6 +11,7 @@ import yaml
 from scipy.stats import kstest
 from sklearn.datasets import make_circles, make_moons
 
+from nnrun.network.randomness import Role, generator
 from nnrun.problem import bundled, generators, table  # noqa: F401  (they fill DATA)
 from nnrun.problem.balance import class_numbers
 from nnrun.problem.drawn import Drawn
@@ -18,7 +19,6 @@ from nnrun.problem.encoding import Split
 from nnrun.problem.generators import Gate, Gauss, Moons, Rings, Xor
 from nnrun.problem.patterns import TRUTH, Patterns
 from nnrun.problem.problem import DATA, Task
-from nnrun.seeds import Role, generator
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 ENTRIES = {name: DATA[name] for name in DATA if issubclass(DATA[name], Drawn)}

@@ -10,7 +10,7 @@ from scipy import stats
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext.grid import plan_grid
-from nnrun.hydra_ext.tune_keys import read_tuning
+from nnrun.hydra_ext.planning import read_tuning
 
 
 def parsed(*arguments):

@@ -15,8 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from nnrun.hydra_ext.jobs import run_generic, run_job
-from nnrun.hydra_ext.yaml_text import list_text, mapping_text
+from nnrun.hydra_ext.jobs import list_text, mapping_text, run_generic, run_job
 from tests.hydra_app import hydra_app
 
 JOBS = [

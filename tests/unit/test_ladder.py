@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.config import Target
+from nnrun.config.settings import Target
 from nnrun.records.trials import Curves
 from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS, align, holds, ladder_times, rung_name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 import nnrun
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
 from nnrun.network.losses import LOSSES, Huber
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd

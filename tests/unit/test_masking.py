@@ -2,9 +2,9 @@
 
 import pytest
 
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.masking import masked_values
+from nnrun.text import masked_values
 from nnrun.tracking.errors import first_line
 from nnrun.trials.provenance import command
 

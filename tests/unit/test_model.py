@@ -15,7 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import nnrun.problem.bundled  # noqa: F401  (registers its sets)
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.model.__main__ import main

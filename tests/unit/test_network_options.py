@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.errors import InputError
 from nnrun.network.activations import Linear, Sigmoid, Tanh
 from nnrun.network.initializers import Uniform

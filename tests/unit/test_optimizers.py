@@ -10,8 +10,8 @@ from annotated_types import Ge, Gt, Lt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnrun.config.rules import fitted
 from nnrun.errors import InputError
-from nnrun.fit import fitted
 from nnrun.network.activations import Sigmoid
 from nnrun.network.losses import SquaredError
 from nnrun.network.mlp import Architecture, Layer, backward, forward

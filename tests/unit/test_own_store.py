@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import nnrun
-from nnrun.config import Tracking
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
 from nnrun.layout import own_store
 from nnrun.tracking.address import require_files_beside, require_own_host

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
 from nnrun.pictures import trial_pictures as stills

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network import initializers, losses, optimizers, schedules
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.problem.bundled import Iris

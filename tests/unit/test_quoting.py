@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from nnrun.hydra_ext.quoting import quoted, readable
+from nnrun.hydra_ext.arguments import quoted, readable
 
 
 def value_of(argument: str):

@@ -69,7 +69,7 @@ def test_each_is_short_and_works(name, readme_rules):
 
 
 def test_every_group_and_option_of_the_table_exists():
-    from nnrun.components import REGISTRIES
+    from nnrun.config.components import REGISTRIES
     from nnrun.network.activations import ACTIVATIONS
 
     for group in ("data", "init", "loss", "optimizer", "schedule"):

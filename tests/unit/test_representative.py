@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nnrun.config import Executor, Job, Report, Tracking
+from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.model import load_network
 from nnrun.network.mlp import Layer
 from nnrun.pictures.casting import median_case

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.rules import fitted
+from nnrun.config.settings import Network
 from nnrun.errors import InputError
-from nnrun.fit import fitted
 from nnrun.network.memory import flattened, restored
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
@@ -171,7 +171,7 @@ def test_other_data_under_the_same_name_are_refused(tmp_path):
 
 
 def test_a_failed_run_cannot_be_continued(tmp_path):
-    from nnrun.config import Executor, Job, Report, Tracking
+    from nnrun.config.settings import Executor, Job, Report, Tracking
     from nnrun.trials.run import failed_record
 
     setting = make_setting(keep_state=True)

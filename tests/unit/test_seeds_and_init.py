@@ -8,7 +8,7 @@ from scipy import stats
 
 from nnrun.errors import InputError
 from nnrun.network.initializers import INITIALIZERS, Constant, Orthogonal, Uniform
-from nnrun.seeds import Role, Rows, generator
+from nnrun.network.randomness import Role, Rows, generator
 
 
 def test_roles_have_generators_of_their_own():

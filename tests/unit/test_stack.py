@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.problem.generators import Gate, Xor

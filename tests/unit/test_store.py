@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from nnrun.config import Executor, Job, Report, Tracking
+from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.errors import InputError, refused
 from nnrun.layout import together, write_atomically, write_text
 from nnrun.records.record import RECORD, read_record, read_records, write_record

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from nnrun.config import Report
+from nnrun.config.settings import Report
 from nnrun.errors import InputError
 from nnrun.report.figures import FIGURES
 from nnrun.report.study import Study, write_study

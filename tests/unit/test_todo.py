@@ -4,7 +4,7 @@ from time import perf_counter
 
 import pytest
 
-from nnrun.config import Network
+from nnrun.config.settings import Network
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import forecast, wanted
 from nnrun.trials.run import Tally, run_jobs

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.config import Tracking
+from nnrun.config.evaluations import common_grid
+from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
-from nnrun.evaluations import common_grid
 from nnrun.pipeline import sums, track
 from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from nnrun.config import Executor, Job, Report, Target, Tracking
+from nnrun.config.settings import Executor, Job, Report, Target, Tracking
 from nnrun.errors import InputError
-from nnrun.hydra_ext.tune_keys import read_tuning
+from nnrun.hydra_ext.planning import read_tuning
 from nnrun.pipeline.tuning import Arm, Score, best, score, tune
 from nnrun.records.trials import Outcomes
 from nnrun.results import TUNING

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nnrun.components import REGISTRIES
+from nnrun.config.components import REGISTRIES
+from nnrun.config.read import known_keys, read, require_one_sweep
 from nnrun.errors import InputError
 from nnrun.sweep.describe import label, varying_keys
-from nnrun.validate import known_keys, read, require_one_sweep
 
 CONF = Path(__file__).parents[2] / "conf"
 TOP = {

@@ -7,8 +7,8 @@ import numpy as np
 
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params, fans
+from nnrun.network.randomness import Rows
 from nnrun.registry import Registry
-from nnrun.seeds import Rows
 
 
 class Initializer:

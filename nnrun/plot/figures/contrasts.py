@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import ratio_limits, ratio_ticks, ticks, width, write
 from nnrun.plot.style import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
 from nnrun.plot.text import in_lines, one_line, wrapped
-from nnrun.words import ratio
+from nnrun.text import ratio
 
 NARROW = 3.6
 """Inches of an axis up to which names stand above their rows instead of beside them."""

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import names_axis, ticks, title, write
 from nnrun.plot.style import SOONER, VAGUE
 from nnrun.plot.text import one_line, wrapped
-from nnrun.words import share
+from nnrun.text import share
 
 _UNDECIDED = ("seed", "rest")
 _NAME = 26  # characters of a term in a line

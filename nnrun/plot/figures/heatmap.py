@@ -28,7 +28,7 @@ from nnrun.plot.text import cells as cells_of
 from nnrun.plot.text import in_lines, one_line, told_apart
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.targets import one_target
-from nnrun.words import compact, number, share
+from nnrun.text import compact, number, share
 
 TITLES: Mapping[str, str] = {
     "success_rate": "Share of seeds that reached the target",

@@ -12,7 +12,7 @@ from nnrun.plot.axes import samples_axis, title, value_range, value_ticks, write
 from nnrun.plot.labels import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
 from nnrun.statistics.curves import METRICS, SettingBands
-from nnrun.words import METRIC_NAMES
+from nnrun.text import METRIC_NAMES
 
 TRACED = 4
 """Most settings in a panel whose single seeds are drawn too: beyond, they'd hide each other."""

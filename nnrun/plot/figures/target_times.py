@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import log_ticks, ticks, title
 from nnrun.plot.labels import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
-from nnrun.words import compact, share
+from nnrun.text import compact, share
 
 
 def target_times(

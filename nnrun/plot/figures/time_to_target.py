@@ -14,7 +14,7 @@ from nnrun.plot.axes import samples_axis, ticks, title, write
 from nnrun.plot.labels import ROW, name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
-from nnrun.words import share
+from nnrun.text import share
 
 
 def time_to_target(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config import Setting
+from nnrun.config.settings import Setting
 from nnrun.network.activations import ACTIVATIONS, Array
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Gt
 
+from nnrun.network.randomness import Role, generator
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Data, Problem, Samples, Task
-from nnrun.seeds import Role, generator
 
 
 @dataclass(frozen=True)

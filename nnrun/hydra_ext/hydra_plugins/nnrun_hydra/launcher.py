@@ -11,7 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from nnrun.hydra_ext.sweep import Batches
+    from nnrun.hydra_ext.launch import Batches
 
 
 @dataclass
@@ -59,7 +59,7 @@ class NnrunLauncher(Launcher):
                 job_overrides,
                 initial_job_idx,
             )
-        from nnrun.hydra_ext.sweep import Batches
+        from nnrun.hydra_ext.launch import Batches
 
         if self._batches is None:
             self._batches = Batches(self.hydra_context, self.config)

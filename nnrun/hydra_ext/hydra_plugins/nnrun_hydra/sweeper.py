@@ -27,9 +27,8 @@ class NnrunSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep; where its input is bad, leave nothing behind."""
-        from nnrun.hydra_ext.elsewhere import run_elsewhere
+        from nnrun.hydra_ext.launch import run_elsewhere, run_sweep
         from nnrun.hydra_ext.planning import plan_sweep
-        from nnrun.hydra_ext.sweep import run_sweep
 
         assert self.config is not None
         assert self.hydra_context is not None

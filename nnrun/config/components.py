@@ -1,11 +1,13 @@
-"""From sections of a configuration to components: entries of the registries, or a user's own."""
+"""Components and their sections of a configuration: entries of the registries, or a user's own."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from nnrun import custom
+from nnrun.config.schema import FIELD_HINT, build
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import INITIALIZERS
@@ -17,8 +19,72 @@ from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import DATA
 from nnrun.records import saved  # noqa: F401  (it fills a registry)
 from nnrun.registry import Registry
-from nnrun.schema import FIELD_HINT, build
-from nnrun.words import listing
+from nnrun.text import listing
+
+
+def text_of(value: Any) -> Any:
+    """Write a component as its name and fields; anything else stays as it is.
+
+    Example:
+        >>> from nnrun.network.activations import LeakyRelu, Tanh
+        >>> text_of(LeakyRelu(slope=0.2)), text_of(Tanh()), text_of(0.5)
+        ('leaky_relu(slope=0.2)', 'tanh', 0.5)
+    """
+    if not is_dataclass(value):
+        return value
+    name = getattr(value, "name", type(value).__name__)
+    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
+    return f"{name}({', '.join(settled)})" if settled else str(name)
+
+
+def flattened(key: str, value: Any) -> dict[str, Any]:
+    """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
+    if not is_dataclass(value) or key in ("network.activation", "network.output"):
+        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
+    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
+    nested = (flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
+    return {**named, **{k: v for part in nested for k, v in part.items()}}
+
+
+class _Itself:
+    """A value that equals only itself: equal ones may be written otherwise, as 1, 1.0 and true."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def section(key: str, value: Any) -> Mapping[str, Any]:
+    """Do what ``flattened`` does, once for a value that many settings share."""
+    return _section(key, _Itself(value)) if is_dataclass(value) else flattened(key, value)
+
+
+@lru_cache(maxsize=1024)
+def _section(key: str, shared: _Itself) -> Mapping[str, Any]:
+    return flattened(key, shared.value)
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Put dotted keys back into sections.
+
+    Example:
+        >>> nested({"lr": 0.1, "data.name": "xor", "data.noise": 0.0})
+        {'lr': 0.1, 'data': {'name': 'xor', 'noise': 0.0}}
+    """
+    sections: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        place = sections
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = value
+    return sections
+
 
 REGISTRIES: dict[str, Registry[Any]] = {
     "data": DATA,
@@ -48,7 +114,7 @@ def make(
         section: ``name`` or ``_target_``, and the component's own keys, in ``schema.plain`` form.
         issues: Broken rules are appended here.
         prefix: Where the section stands; the kind if empty.
-        importing: Whether a user's module may be imported, see `nnrun.custom.component`.
+        importing: Whether a user's module may be imported, see `nnrun.custom`.
 
     Returns:
         The component; None if a rule is broken.

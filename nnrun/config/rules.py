@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nnrun import custom
-from nnrun.config import Setting
+from nnrun.config.components import text_of
+from nnrun.config.evaluations import n_evaluations
+from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue
-from nnrun.evaluations import n_evaluations
-from nnrun.flat import text_of
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import fans
 from nnrun.network.optimizers import Rprop
@@ -21,7 +21,7 @@ from nnrun.problem.problem import Problem, Task
 from nnrun.problem.terms import Terms
 from nnrun.records.record import Record
 from nnrun.records.saved import Saved
-from nnrun.words import things
+from nnrun.text import things
 
 MOST_COMPARED = 4096
 """Steps at which the schedules of a run and of its continuation are compared."""

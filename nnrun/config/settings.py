@@ -11,9 +11,9 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
+from nnrun.config.components import section
+from nnrun.config.evaluations import evaluation_grid
 from nnrun.errors import InputError, Issue, masked
-from nnrun.evaluations import evaluation_grid
-from nnrun.flat import section
 from nnrun.layout import study_template
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer

@@ -9,11 +9,11 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nnrun.config import Job
+from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, forget
-from nnrun.hydra_ext.yaml_text import mask_file
+from nnrun.hydra_ext.jobs import mask_file
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import KEY

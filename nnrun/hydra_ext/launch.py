@@ -1,35 +1,39 @@
-"""Sweeps: all their jobs trained together, each with the folder that Hydra would give it."""
+"""Sweeps: all their jobs trained together, or handed one by one to another's launcher."""
 
 from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from nnrun.config import Job
+from nnrun.config.read import require_no_grid
+from nnrun.config.settings import Job
 from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext import folders
-from nnrun.hydra_ext.alone import output_folder
+from nnrun.hydra_ext.callback import Check, finish_later
 from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
-from nnrun.hydra_ext.ending import finish_later
-from nnrun.hydra_ext.jobs import run_job
-from nnrun.hydra_ext.tune_keys import Tuning
+from nnrun.hydra_ext.jobs import mask_file, run_job, write_masked
+from nnrun.hydra_ext.planning import Tuning
+from nnrun.hydra_ext.single import output_folder
 from nnrun.hydra_ext.tuning import tuned_batches
-from nnrun.hydra_ext.yaml_text import mask_file, write_masked
 from nnrun.interrupt import interrupts_held
 from nnrun.pipeline import terminal
 from nnrun.pipeline.claim import Claim, identity_of, take_unused
 from nnrun.pipeline.clock import Clock
 from nnrun.pipeline.finish import Planned
 from nnrun.pipeline.launch import Launch
+from nnrun.pipeline.track import Runs
 from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.records.record import Record
-from nnrun.validate import require_no_grid
+from nnrun.trials.provenance import provenance
 
 
 def run_sweep(
@@ -200,3 +204,67 @@ class Sweep:
 
     def _log_to_terminal(self) -> None:
         configure_log(self.master.hydra.hydra_logging, self.master.hydra.verbose)
+
+
+def run_elsewhere(
+    launcher: Launcher,
+    context: HydraContext,
+    master: DictConfig,
+    batches: Sequence[Sequence[Sequence[str]]],
+    tuning: Tuning | None = None,
+    notes: Sequence[str] = (),
+) -> list[Any]:
+    """Check all jobs, then hand them to a launcher, as Hydra's basic sweeper does.
+
+    Args:
+        launcher: Runs the jobs.
+        context: Hydra's.
+        master: The composed configuration of the sweep.
+        batches: The overrides of each job.
+        tuning: What is chosen for each job first, by this process.
+        notes: What is said of the jobs before they are trained.
+
+    Returns:
+        What the launcher returned of each batch.
+
+    Raises:
+        InputError: If the input is bad; nothing was trained, and nothing is left behind.
+        TrainingFailed: If a job could not be tuned.
+    """
+    composer, tuned = Composer(context.config_loader, master), None
+    if tuning is not None:
+        batches, tuned = tuned_batches(composer, master, batches, tuning, Clock())
+    overrides = [job for batch in batches for job in batch]
+    jobs = check_jobs(composer, master, overrides, first=0)
+    terminal.say_notes(notes)
+    if jobs[0].plan_only:
+        show_plan(jobs)
+        return []
+    if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
+        raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
+    folder = Path(str(master.hydra.sweep.dir))
+    sweep = Check.foreign_sweep
+    assert sweep is not None
+    asked = jobs[0].tracking
+    sweep.runs = Runs.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
+    if sweep.runs is not None:
+        # such a launcher may fork: not in the middle of an import
+        sweep.runs.await_opening()
+    sweep.plan += [
+        Planned(number, list(own), job.setting.id)
+        for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
+    ]
+    sweep.asked |= {
+        (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    if tuned is not None:
+        tuned.write(folder)
+        sweep.more = tuned.facts
+    write_masked(master, folder / "multirun.yaml")
+    returns, first = [], 0
+    for batch in batches:
+        # a failed job is in the results: it must not keep the others from being run
+        returns.append(launcher.launch(batch, initial_job_idx=first))
+        first += len(batch)
+    return returns

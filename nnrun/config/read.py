@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
-from nnrun.components import REGISTRIES, activations, make
-from nnrun.config import (
+from nnrun.config.components import REGISTRIES, activations, make
+from nnrun.config.rules import fitted
+from nnrun.config.schema import build, plain
+from nnrun.config.settings import (
     Backprop,
     CacheUse,
     Count,
@@ -25,11 +27,9 @@ from nnrun.config import (
     Tracking,
 )
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
-from nnrun.fit import fitted
 from nnrun.layout import STUDIES
 from nnrun.network.penalties import Clipping, Penalties
-from nnrun.schema import build, plain
-from nnrun.words import things
+from nnrun.text import things
 
 MOST_TRIALS = 10_000_000
 """Of a sweep; what is kept of each while others train takes some hundred bytes."""

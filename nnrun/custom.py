@@ -1,0 +1,403 @@
+"""A user's own components: classes named by ``_target_: my_module.MyThing``.
+
+A component subclasses the base class of its kind and is a frozen dataclass, so that its fields are
+configuration keys like those of ours. Only a user's configuration has modules imported; for those
+that a record names the user has to vouch. A component is tried on a few numbers before anything
+trains: what is wrong with it is said by its name, while nothing is lost.
+"""
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.network.activations import ACTIVATIONS, Activation
+from nnrun.network.activations.base import Array
+from nnrun.network.initializers import Initializer
+from nnrun.network.losses import Loss
+from nnrun.network.memory import flattened, restored
+from nnrun.network.mlp import Layer, Params
+from nnrun.network.optimizers import Optimizer
+from nnrun.network.schedules import Schedule
+from nnrun.problem.features import FeatureSet
+from nnrun.problem.problem import Data
+
+NOT_THEIRS = [
+    Path(__file__).parent,
+    *(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")),
+]
+"""Where nnrun, Python's library and installed packages are."""
+
+DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+"""The name of something in a module."""
+
+TARGET = "_target_"
+"""The key that names a class; the word is Hydra's."""
+
+NAMING = (TARGET, "activation", "output")
+"""Keys that may name a user's own component."""
+
+BASES: dict[str, tuple[type, tuple[str, ...]]] = {
+    "data": (Data, ("problem",)),
+    "features": (FeatureSet, ("names", "compute")),
+    "init": (Initializer, ("weights",)),
+    "optimizer": (Optimizer, ("init", "update")),
+    "schedule": (Schedule, ("factor",)),
+    "loss": (Loss, ("value", "gradient")),
+    "activation": (Activation, ("forward", "backward")),
+}
+"""What a component of each kind must subclass, and which methods it must write."""
+
+
+@cache
+def component(kind: str, target: str, importing: bool = False) -> type[Any]:
+    """Find a component's class.
+
+    Args:
+        kind: A key of ``BASES``.
+        target: Its dotted name.
+        importing: Whether its module may be imported, which runs it: that of the user's own
+            configuration may, that of a record not. One that is imported already is taken.
+
+    Raises:
+        InputError: With the key ``_target_``, if there is none or it is not of the kind.
+    """
+    module, _, name = target.rpartition(".")
+    if not module:
+        raise refused(target, "must be MODULE.CLASS", "for instance my_module.MyThing")
+    entry = getattr(_module(module, target, importing), name, None)
+    if entry is None:
+        known = [n for n, o in vars(sys.modules[module]).items() if inspect.isclass(o)]
+        hint = did_you_mean(name, known) if known else "it has no class at all"
+        raise refused(target, f"has no '{name}' in {module}", hint)
+    base, methods = BASES[kind]
+    if not inspect.isclass(entry) or base not in entry.__mro__:
+        hint = f"from {base.__module__} import {base.__name__}"
+        raise refused(target, f"must be a class that subclasses {base.__name__}", hint)
+    parameters = getattr(entry, "__dataclass_params__", None)
+    if "__dataclass_fields__" not in vars(entry) or not (parameters and parameters.frozen):
+        raise refused(target, "must be a frozen dataclass", "put @dataclass(frozen=True) before it")
+    if "name" in vars(entry)["__dataclass_fields__"]:
+        raise refused(target, "must not have a field 'name': that is the component's own")
+    missing = [m for m in methods if getattr(entry, m) is getattr(base, m, None)]
+    if missing:
+        raise refused(target, f"does not define {' and '.join(missing)}")
+    if not module.startswith("nnrun.") and "name" not in vars(entry):
+        setattr(entry, "name", target)  # noqa: B010  (no base class has it yet)
+    return entry
+
+
+def admit(folder: Path, *facts: Any) -> None:
+    """Import from a folder the modules that records name: by naming it the user vouches for it.
+
+    Args:
+        folder: Where they are; modules of other folders are not imported.
+        facts: What the records say, in plain values.
+
+    Raises:
+        InputError: If there is no such folder, another module of the name hides one of it, or one
+            cannot be imported.
+    """
+    home = folder.expanduser().resolve()
+    if not home.is_dir():
+        raise InputError(Issue("modules", folder, "is no folder"))
+    for target in sorted(set(filter(DOTTED.fullmatch, _targets(facts)))):
+        module, top = target.rpartition(".")[0], target.partition(".")[0]
+        if (home / f"{top}.py").is_file() or (home / top / "__init__.py").is_file():
+            _require_of(home, top)
+            _module(module, target, importing=True)
+
+
+def _targets(facts: Any, named: bool = False) -> Iterator[str]:
+    """Yield what plain values have under keys that name components."""
+    if named and isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, Mapping):
+        for key, part in facts.items():
+            yield from _targets(part, key in NAMING)
+    elif isinstance(facts, list | tuple):
+        for part in facts:
+            yield from _targets(part, named)
+
+
+def _require_of(home: Path, top: str) -> None:
+    """Let a folder's module be found, and check that it is the one that would be imported."""
+    if str(home) not in sys.path:
+        sys.path.append(str(home))
+        importlib.invalidate_caches()
+    spec = importlib.util.find_spec(top)
+    origin = spec.origin if spec and spec.origin else ""
+    if not Path(origin).resolve().is_relative_to(home):
+        rule = f"has a module '{top}', and another of the name comes first: {origin}"
+        raise InputError(Issue("modules", home, rule, "rename it"))
+
+
+def _module(module: str, target: str, importing: bool) -> Any:
+    if not importing:
+        if module in sys.modules:
+            return sys.modules[module]
+        top = module.partition(".")[0]
+        rule = "is of a module that is not imported because a record names it"
+        hint = (
+            f"if you trust {top}.py: --modules FOLDER, where it is; in Python: import {top} first"
+        )
+        raise refused(target, rule, hint)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise refused(target, f"cannot be imported: {error}") from None
+        hint = "put it into the folder that you start from, or into the --config-dir"
+        raise refused(target, f"there is no module '{error.name}'", hint) from None
+    except SyntaxError as error:
+        raise refused(target, f"cannot be imported: {_described(error)}") from error
+    except (Exception, SystemExit) as error:
+        rule = f"cannot be imported: {_described(error)}"
+        raise refused(target, rule, _last_place(error)) from error
+
+
+@contextmanager
+def naming(entry: Any) -> Iterator[None]:
+    """Turn whatever a user's component raises into an error that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        rule = f"fails: {_described(error)}"
+        raise refused(entry.name, rule, _last_place(error)) from error
+
+
+def refused(target: str, rule: str, hint: str = "") -> InputError:
+    """Return the error that a component breaks a rule."""
+    return InputError(Issue(TARGET, target, rule, hint))
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _last_place(error: BaseException) -> str:
+    """Say where in a user's file an error arose."""
+    here, place = error.__traceback__, ""
+    while here is not None:
+        path = here.tb_frame.f_code.co_filename
+        if Path(path).is_file() and not any(home in Path(path).parents for home in NOT_THEIRS):
+            place = f"{Path(path).name}, line {here.tb_lineno}"
+        here = here.tb_next
+    return place
+
+
+def is_custom(entry: Any) -> bool:
+    """Say whether a component is a user's own."""
+    return not type(entry).__module__.startswith("nnrun.")
+
+
+def digest(entry: Any) -> str:
+    """Return hexadecimal digits for the source of a user's component.
+
+    That is the files of its classes, and of the modules beside them that they import.
+    """
+    cls: Any = type(entry)
+    return _digest(cls)
+
+
+@cache
+def _digest(kind: type) -> str:
+    found: set[Path] = set()
+    for cls in kind.__mro__:
+        module = sys.modules.get(cls.__module__)
+        home = cls.__module__.partition(".")[0]
+        if module is not None and home != "nnrun" and home not in sys.stdlib_module_names:
+            _collect(module, found)
+    content = b"".join(path.read_bytes() for path in sorted(found))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _collect(module: ModuleType, found: set[Path]) -> None:
+    """Add a module's file, and those of the modules in the same folder that it imports."""
+    if not module.__dict__.get("__file__"):
+        return
+    path = Path(str(module.__file__)).resolve()
+    if path in found or path.suffix != ".py" or "site-packages" in path.parts:
+        return
+    found.add(path)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        for name in names:
+            other = sys.modules.get(name)
+            beside = getattr(other, "__file__", None)
+            if other is not None and beside and path.parent in Path(beside).resolve().parents:
+                _collect(other, found)
+
+
+SHAPE = (2, 4, 3)
+STEP = 1e-6
+"""Of the finite differences that slopes are compared with."""
+
+Checks = Iterator[tuple[str, Any, tuple[int, ...]]]
+"""What was called, what it returned, and the shape that this must have."""
+
+
+@cache
+def tried(kind: str, entry: Any) -> None:
+    """Try a component on a few numbers, once: many jobs of a sweep have equal ones.
+
+    Raises:
+        InputError: With the key ``_target_``, if it raises an error, returns anything but numbers
+            in the right shape, returns others each time, or has slopes that are not those of its
+            values and does not say so.
+    """
+    attempt = TRIALS.get(kind)
+    if attempt is None:
+        return
+    with np.errstate(all="ignore"), naming(entry):
+        for (what, got, shape), (_, again, _) in zip(attempt(entry), attempt(entry), strict=True):
+            flaw = _flaw(np.asarray(got), shape)
+            if flaw:
+                raise refused(entry.name, f"{what} returns {flaw}")
+            if not np.array_equal(got, again, equal_nan=True):
+                hint = "draw from the generator that it is given, not from np.random"
+                raise refused(entry.name, f"{what} returns other numbers each time", hint)
+        _compare_slopes(entry)
+
+
+def require_flat_state(optimizer: Optimizer) -> None:
+    """Check that an optimizer's state can be kept and restored.
+
+    Raises:
+        InputError: With the key ``keep_state``.
+    """
+    state = optimizer.init(_few_params())
+    try:
+        restored(state, list(flattened(state, SHAPE[0])))
+    except (TypeError, ValueError) as error:
+        raise InputError(Issue("keep_state", True, f"cannot be: {error}")) from error
+
+
+def _flaw(got: Any, shape: tuple[int, ...]) -> str:
+    """Say what is wrong with an array; nothing if nothing is."""
+    if got.dtype.kind not in "biuf":
+        return f"values of type {got.dtype}; they must be numbers"
+    if got.shape != shape:
+        return f"an array of shape {got.shape}; it must have {shape}"
+    return ""
+
+
+def _compare_slopes(entry: Any) -> None:
+    """Compare the slopes of an activation or a loss with finite differences."""
+    if Activation in type(entry).__mro__:
+        got, wanted = _activation_slopes(entry)
+        what = "backward is not the derivative of forward"
+    elif Loss in type(entry).__mro__:
+        got, wanted = _loss_slopes(entry)
+        what = "gradient is not the derivative of value"
+    else:
+        return
+    off = ~np.isclose(got, wanted, rtol=1e-3, atol=1e-5) & np.isfinite(wanted)
+    if off.any() and not entry.surrogate:
+        place = np.unravel_index(off.argmax(), off.shape)
+        rule = f"has a wrong slope: {what} ({got[place]:.4g} instead of {wanted[place]:.4g})"
+        raise refused(
+            entry.name, rule, "if that is meant, give it surrogate: ClassVar[bool] = True"
+        )
+
+
+def _activation_slopes(entry: Activation) -> tuple[Array, Array]:
+    """Return slopes along a direction, and the same by finite differences, shape (2, 4)."""
+    z, weights, along = _numbers(), _numbers()[::-1] + 3.0, np.cos(7.0 * _numbers())
+    got = (entry.backward(weights, z, entry.forward(z)) * along).sum(axis=-1)
+    ends = [weights * entry.forward(z + sign * STEP * along) for sign in (1, -1)]
+    return got, (ends[0] - ends[1]).sum(axis=-1) / (2 * STEP)
+
+
+def _loss_slopes(entry: Loss) -> tuple[Array, Array]:
+    """The same for a loss, with the output activation that it is made for."""
+    output = ACTIVATIONS[entry.output or "linear"]()
+    z, along = _numbers(), np.cos(7.0 * _numbers())
+    got = (entry.gradient(z, output.forward(z), _classes(), output) * along).sum(axis=-1)
+    moved = [z + sign * STEP * along for sign in (1, -1)]
+    ends = [entry.value(at, output.forward(at), _classes()) for at in moved]
+    return got, (ends[0] - ends[1]) / (2 * STEP)
+
+
+def _numbers() -> Array:
+    return np.linspace(-2.0, 2.0, 24).reshape(SHAPE)
+
+
+def _classes() -> Array:
+    """One of three classes each: what every loss takes."""
+    return np.tile(np.eye(3)[[0, 1, 2, 1]], (2, 1, 1))
+
+
+def _few_params() -> Params:
+    return (Layer(_numbers(), np.ones((2, 1, 3))),)
+
+
+def _try_activation(entry: Activation) -> Checks:
+    z = _numbers()
+    a = entry.forward(z)
+    yield "forward", a, SHAPE
+    yield "backward", entry.backward(np.ones(SHAPE), z, a), SHAPE
+
+
+def _try_loss(entry: Loss) -> Checks:
+    output = ACTIVATIONS[entry.output or "linear"]()
+    z = _numbers()
+    outputs = output.forward(z)
+    yield "value", entry.value(z, outputs, _classes()), SHAPE[:2]
+    yield "gradient", entry.gradient(z, outputs, _classes(), output), SHAPE
+
+
+def _try_optimizer(entry: Optimizer) -> Checks:
+    params = _few_params()
+    state, rate = entry.init(params), np.full((2, 1, 1), 0.1)
+    for _ in range(2):
+        updated = entry.update(params, params, state, rate)
+        if not isinstance(updated, tuple) or len(updated) != 2:
+            raise refused(entry.name, "must return parameters and state from update")
+        (layer,), state = updated
+        yield "update (weights)", layer.weights, SHAPE
+        yield "update (biases)", layer.bias, (2, 1, 3)
+
+
+def _try_schedule(entry: Schedule) -> Checks:
+    for first, last in ((0, 4), (3, 10)):
+        factors = entry.factor(np.arange(first, last), 10)
+        yield "factor", factors, (last - first,)
+        if not (np.isfinite(factors) & (np.asarray(factors) >= 0)).all():
+            raise refused(entry.name, "returns a negative or undefined factor")
+
+
+def _try_init(entry: Initializer) -> Checks:
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(0)
+
+    yield "weights", entry.weights(rng(), 2, 3), (3,)
+    yield "biases", entry.biases(rng(), 2, 3), (3,)
+    yield "finish", entry.finish(np.ones((2, 3))), (2, 3)
+
+
+TRIALS: dict[str, Callable[[Any], Checks]] = {
+    "activation": _try_activation,
+    "loss": _try_loss,
+    "optimizer": _try_optimizer,
+    "schedule": _try_schedule,
+    "init": _try_init,
+}
+"""How each kind is tried; data and features are, when their problem is made."""
