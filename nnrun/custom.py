@@ -24,13 +24,12 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.network.activations import ACTIVATIONS, Activation
-from nnrun.network.activations.base import Array
+from nnrun.network.activations import ACTIVATIONS, Activation, Array
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
-from nnrun.network.memory import flattened, restored
 from nnrun.network.mlp import Layer, Params
 from nnrun.network.optimizers import Optimizer
+from nnrun.network.optimizers.base import flattened, restored
 from nnrun.network.schedules import Schedule
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Data

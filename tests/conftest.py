@@ -17,12 +17,11 @@ from nnrun.network.initializers import Uniform
 from nnrun.network.losses import SquaredError
 from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
-from nnrun.problem.generators import Xor
-from nnrun.problem.terms import Terms
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.planes import Xor
 from nnrun.records.trials import Trials
-from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import train
+from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.executors import workers
 from tests.warmed import share_schema
 

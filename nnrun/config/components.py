@@ -14,7 +14,13 @@ from nnrun.network.initializers import INITIALIZERS
 from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
-from nnrun.problem import bundled, expansions, generators, table  # noqa: F401  (they fill registries)
+from nnrun.problem import (  # noqa: F401  (they fill registries)
+    encoding,
+    feature_sets,
+    patterns,
+    planes,
+    table,
+)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import DATA
 from nnrun.records import saved  # noqa: F401  (it fills a registry)

@@ -16,9 +16,9 @@ from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import fans
 from nnrun.network.optimizers import Rprop
 from nnrun.network.schedules import Constant
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import FeatureSet, bare_problem
 from nnrun.problem.problem import Problem, Task
-from nnrun.problem.terms import Terms
 from nnrun.records.record import Record
 from nnrun.records.saved import Saved
 from nnrun.text import things

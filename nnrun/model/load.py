@@ -14,7 +14,6 @@ from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue
 from nnrun.model.model import Dense, Model
 from nnrun.network.mlp import Architecture
-from nnrun.problem import terms  # noqa: F401  (it fills a registry)
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task

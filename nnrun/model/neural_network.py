@@ -19,13 +19,13 @@ from nnrun.network.losses import LOSSES
 from nnrun.network.mlp import Layer, Params, count_parameters, forward
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
-from nnrun.problem import terms  # noqa: F401  (it fills a registry)
+from nnrun.problem import feature_sets  # noqa: F401  (it fills a registry)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import Data, Problem, Samples, Task
 from nnrun.text import things
 from nnrun.training.engine import Batches, Start, first_params
-from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import choose_engine
 
 
 class Made(NamedTuple):

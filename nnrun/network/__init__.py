@@ -5,10 +5,8 @@
 - ``initializers``: first parameters, drawn weight by weight from a trial's own seed.
 - ``saved``: first parameters from a file.
 - ``mlp``: the dense network: stacked forward pass and back-propagation.
-- ``params``: operations on all parameters at once.
 - ``penalties``: what is added to the gradients, and what bounds them.
 - ``optimizers``: update rules.
-- ``memory``: an optimizer's state as arrays, so that training can go on later.
 - ``schedules``: how the learning rate changes over the steps.
 
 Arrays have the axes (trial, batch, feature), trial first, everywhere.

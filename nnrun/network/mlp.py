@@ -7,11 +7,12 @@ their own, by a path that depends on the shape of one trial only: a trial's numb
 its stack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from nnrun.network.activations import ACTIVATIONS, Activation, Array
 from nnrun.network.losses import Loss
@@ -180,3 +181,36 @@ def count_parameters(
         13
     """
     return sum((a + bias) * b for a, b in fans(n_inputs, sizes, shortcut))
+
+
+def map_params(function: Callable[..., Array], *params: Params) -> Params:
+    """Apply a function to every array of a network's parameters.
+
+    Args:
+        function: Takes one array of each of ``params``, returns an array of the same shape.
+        params: Parameters, or anything shaped like them: gradients, an optimizer's state.
+
+    Returns:
+        The results, shaped like ``params``.
+
+    Example:
+        >>> layer = Layer(np.array([[[2.0]]]), np.array([[[3.0]]]))
+        >>> map_params(np.multiply, (layer,), (layer,))
+        (Layer(weights=array([[[4.]]]), bias=array([[[9.]]])),)
+    """
+    return tuple([Layer(*map(function, *layers)) for layers in zip(*params, strict=True)])
+
+
+def joined(parts: Sequence[Params]) -> Params:
+    """Join parameters of several trials along the trial axis."""
+    return map_params(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def taken(params: Params, which: slice | npt.NDArray[np.intp]) -> Params:
+    """Return the parameters of some trials."""
+    return map_params(lambda array: array[which], params)
+
+
+def zeros_like(params: Params) -> Params:
+    """Return zeros shaped like ``params``."""
+    return map_params(np.zeros_like, params)

@@ -8,8 +8,7 @@ from annotated_types import Ge, Gt
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params
-from nnrun.network.params import map_params
+from nnrun.network.mlp import Layer, Params, map_params
 
 Rate = Annotated[float, Ge(0)]
 Bound = Annotated[float, Gt(0)] | None

@@ -12,17 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.config.settings import Setting
-from nnrun.network.mlp import Params
-from nnrun.network.params import map_params, taken
+from nnrun.network.mlp import Params, map_params, taken
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Course, Subject
 from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
 from nnrun.problem.problem import Array, Samples
 from nnrun.text import count, number
-from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import train
+from nnrun.training.trainer import choose_engine, train
 
 MOST_FRAMES = 40
 

@@ -24,7 +24,7 @@ from nnrun.pictures.surface import (
 )
 from nnrun.pictures.surface_plots import MARKERS
 from nnrun.plot.gallery import COLORS
-from nnrun.problem.balance import class_numbers
+from nnrun.problem.drawn import class_numbers
 from nnrun.problem.problem import Array, Task
 from nnrun.templates import environment, script
 from nnrun.text import METRIC_NAMES

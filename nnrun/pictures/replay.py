@@ -11,10 +11,8 @@ from nnrun.config.settings import Setting
 from nnrun.errors import refused
 from nnrun.pictures.film import Film, shoot_together
 from nnrun.text import number
-from nnrun.training.cost import seconds
-from nnrun.training.engines import choose_engine
-from nnrun.training.stack import Stack, Trial, group
-from nnrun.training.trainer import TrainingStopped
+from nnrun.training.stack import Stack, Trial, group, seconds
+from nnrun.training.trainer import TrainingStopped, choose_engine
 
 MOST_MOMENTS = 12
 DECADES = 3

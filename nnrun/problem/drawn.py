@@ -1,18 +1,147 @@
 """What all generated problems share: sizes, noise, balance, and how a problem is made of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Lt
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.randomness import Role, generator
-from nnrun.problem.balance import draw_balanced, shares_of
-from nnrun.problem.noise import LABELS, MOVES, State, beside, moved, relabelled, state_of
 from nnrun.problem.problem import Array, Data, Problem, Samples, Task
+
+MOVES, LABELS, CLASSES, INPUTS = range(4)
+"""What a generator beside another is for. Part of what the data are: never reorder."""
+
+
+State = tuple[int, int]
+"""Where a generator on PCG64 stands."""
+
+
+def state_of(rng: np.random.Generator) -> State:
+    """Tell where a generator stands; it must be on PCG64, as all of ours are."""
+    state: Any = rng.bit_generator.state["state"]
+    return state["state"], state["inc"]
+
+
+def beside(state: State, purpose: int) -> np.random.Generator:
+    """Return a generator that follows from where another one stood, without advancing that one.
+
+    Two settings that differ in noise alone therefore see the same points, and where both have
+    noise, the same points moved into the same directions.
+
+    Args:
+        state: From ``state_of``.
+        purpose: Generators for several purposes are independent of each other.
+
+    Example:
+        >>> state = state_of(np.random.default_rng(0))
+        >>> beside(state, MOVES).random() == beside(state, MOVES).random()
+        True
+        >>> beside(state, MOVES).random() == beside(state, LABELS).random()
+        False
+    """
+    sequence = np.random.SeedSequence(state, spawn_key=(Role.NOISE, purpose))
+    return np.random.Generator(np.random.PCG64(sequence))
+
+
+def moved(values: Array, spread: float, rng: np.random.Generator) -> Array:
+    """Add normal noise of standard deviation ``spread`` to every entry, any shape."""
+    return values + spread * rng.standard_normal(values.shape)
+
+
+def relabelled(targets: Array, share: float, rng: np.random.Generator) -> Array:
+    """Replace a share of the labels, each by another class, all others being equally likely.
+
+    Args:
+        targets: Shape (n, 1) with 0 or 1, or one-hot with shape (n, class).
+        share: Probability that a label is replaced. The labels that a smaller share replaces are
+            among those that a larger one replaces.
+        rng: Where the choice comes from.
+
+    Returns:
+        Of the same shape.
+    """
+    n, n_outputs = targets.shape
+    choice, way = rng.random((n, 2)).T
+    wrong = choice < share
+    if n_outputs == 1:
+        return np.where(wrong[:, None], 1 - targets, targets)
+    shift = wrong * (1 + (way * (n_outputs - 1)).astype(np.intp))
+    return np.eye(n_outputs)[(targets.argmax(axis=1) + shift) % n_outputs]
+
+
+Draw = Callable[[np.random.Generator, int], Samples]
+
+TOLERANCE = 1e-6
+"""By which written shares may miss a sum of 1, as three times 0.333333 does."""
+
+ROUND = 4096
+"""Samples drawn at once to choose from. Part of what the data are."""
+
+
+def shares_of(balance: float | tuple[float, ...], n_classes: int) -> tuple[float, ...]:
+    """Read the key ``balance``: the share of class 1 of two, or one share a class.
+
+    Raises:
+        InputError: If it does not fit the number of classes, or does not sum to 1.
+
+    Example:
+        >>> shares_of(0.25, 2)
+        (0.75, 0.25)
+    """
+    if not isinstance(balance, tuple):
+        if n_classes == 2:
+            return (1 - balance, balance)
+        rule = f"is the share of class 1 of two, and there are {n_classes} classes"
+        raise InputError(Issue("balance", balance, rule, "give a list with a share for each"))
+    if len(balance) != n_classes:
+        rule = f"must have a share for each of the {n_classes} classes"
+        raise InputError(Issue("balance", balance, rule))
+    if abs(sum(balance) - 1) > TOLERANCE:
+        raise InputError(Issue("balance", balance, f"must sum to 1, not to {sum(balance):g}"))
+    return balance
+
+
+def draw_balanced(draw: Draw, shares: Sequence[float], rng: np.random.Generator, n: int) -> Samples:
+    """Draw samples whose classes are independent and have the given probabilities.
+
+    Every sample's class is drawn first; then samples are drawn until each has found one of its
+    class. What a class looks like does not change.
+
+    Args:
+        draw: Draws labelled samples; every class must come up.
+        shares: Probability of each class; they sum to 1.
+        rng: Where the samples come from.
+        n: Number of samples.
+
+    Returns:
+        n samples.
+    """
+    choice = beside(state_of(rng), CLASSES).random(n)
+    wanted = np.searchsorted(np.cumsum(shares)[:-1], choice, side="right")
+    open_places = [np.flatnonzero(wanted == number) for number in range(len(shares))]
+    found = draw(rng, ROUND)
+    filled = Samples(*(np.empty((n, part.shape[1])) for part in found))
+    while True:
+        classes = class_numbers(found.targets)
+        for number, places in enumerate(open_places):
+            rows = np.flatnonzero(classes == number)[: len(places)]
+            for whole, part in zip(filled, found, strict=True):
+                whole[places[: len(rows)]] = part[rows]
+            open_places[number] = places[len(rows) :]
+        if not any(map(len, open_places)):
+            return filled
+        found = draw(rng, ROUND)
+
+
+def class_numbers(targets: Array) -> npt.NDArray[np.intp]:
+    """Return each sample's class, shape (n,), from targets of shape (n, 1) or one-hot."""
+    return targets[:, 0].astype(np.intp) if targets.shape[1] == 1 else targets.argmax(axis=1)
+
 
 MOST_SAMPLES = 10_000_000
 """Of a set that is kept in memory; in the plane that is 240 MB."""

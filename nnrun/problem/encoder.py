@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.problem.cells import CODE, USUAL, Rules, clean, printable, truth_of
-from nnrun.problem.columns import (
+from nnrun.problem.cells import (
+    CODE,
+    USUAL,
     Codes,
     Kind,
     Mask,
+    Rules,
     categories,
+    clean,
     kind_of,
     moments,
     number_name,
     numbers,
+    printable,
+    truth_of,
 )
 from nnrun.problem.problem import Array
 

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from nnrun.errors import InputError, Issue
-from nnrun.problem.noise import INPUTS, beside, state_of
-from nnrun.problem.problem import Array, Problem, Samples
-from nnrun.problem.soundness import checked
+from nnrun.problem.drawn import INPUTS, beside, state_of
+from nnrun.problem.problem import Array, Problem, Samples, checked
 from nnrun.registry import Registry
 
 NewRng = Callable[[], np.random.Generator]

@@ -1,15 +1,18 @@
-"""The parts of a learning problem, whatever it was made from."""
+"""The parts of a learning problem, whatever it was made from, and the check of anybody's own."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.errors import InputError, Issue
+from nnrun.network.randomness import Role, generator
 from nnrun.registry import Registry
 
 if TYPE_CHECKING:
@@ -102,7 +105,7 @@ class Data(Protocol):
         """Make the problem.
 
         Before anything trains it is checked against what ``Problem`` and ``Samples`` say, and
-        arrays of other types of numbers become float64: see ``soundness``.
+        arrays of other types of numbers become float64: see ``checked``.
 
         Raises:
             InputError: If its data cannot be had, with keys relative to the data section.
@@ -111,3 +114,160 @@ class Data(Protocol):
 
 
 DATA: Registry[Data] = Registry("data")
+
+
+TRIED = (64, 1)
+"""Samples that are drawn to see what ``draw`` returns: several, and a single one."""
+
+Draw = Callable[[np.random.Generator, int], Samples]
+
+
+class _Unsound(Exception):
+    """A broken rule, as the rest of a sentence that starts with the data's name."""
+
+
+def checked(problem: Any, data: Any) -> Problem:
+    """Check a problem, and bring its names, numbers and arrays to their one form.
+
+    Samples may be of any type of real numbers; they become contiguous float64, those of ``draw``
+    whenever it draws.
+
+    Args:
+        problem: What a data entry's ``problem`` returned.
+        data: The entry.
+
+    Returns:
+        The same problem. Arrays that were contiguous float64, and not read-only, are not copied.
+
+    Raises:
+        InputError: With the first rule that is broken, by the key that names the entry.
+    """
+    try:
+        return _checked(problem)
+    except _Unsound as flaw:
+        key = "name" if type(data) in DATA.values() else "_target_"
+        name = getattr(data, "name", type(data).__name__)
+        raise InputError(Issue(key, name, str(flaw))) from None
+
+
+def _checked(problem: Any) -> Problem:
+    if not isinstance(problem, Problem):
+        kind = type(problem).__name__
+        raise _Unsound(f"returns a value of type {kind} from problem(); it must be a Problem")
+    task = _task(problem.task)
+    inputs, outputs = _names(problem.inputs, "inputs"), _names(problem.outputs, "outputs")
+    _check_outputs(task, len(outputs))
+    named = replace(problem, task=task, inputs=inputs, outputs=outputs)
+    pool, draw = problem.pool, problem.draw
+    if draw is not None:
+        for n in TRIED:
+            drawn = _samples(named, draw(generator(0, Role.DATA), n), "draw returns", n)
+            again = draw(generator(0, Role.DATA), n)
+            if not all(map(np.array_equal, drawn, again)):
+                rule = "draws other samples from an equal generator; it must draw from nothing else"
+                raise _Unsound(rule)
+    pool = None if pool is None else _samples(named, pool, "pool has")
+    return replace(
+        named,
+        held_out=_samples(named, problem.held_out, "held_out has"),
+        pool=pool,
+        draw=None if draw is None else _converting(draw),
+        n_train=_n_train(problem, pool),
+    )
+
+
+def _task(task: Any) -> Task:
+    try:
+        return Task(task)
+    except ValueError:
+        raise _Unsound(f"has the task {task!r}; it must be one of {', '.join(Task)}") from None
+
+
+def _names(names: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(names, tuple | list) or not names:
+        raise _Unsound(f"has {what}={names!r}; it must be a tuple with at least one name")
+    for i, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise _Unsound(f"has {name!r} among its {what}; names must be text, and not empty")
+        if name in names[:i]:
+            raise _Unsound(f"has two {what} called '{name}'")
+    return tuple(map(str, names))
+
+
+def _check_outputs(task: Task, n_outputs: int) -> None:
+    if task is Task.BINARY and n_outputs != 1:
+        raise _Unsound(f"has {n_outputs} outputs; a binary task must have one")
+    if task is Task.MULTICLASS and n_outputs == 1:
+        raise _Unsound("has one output; a multiclass task must have one a class")
+
+
+def _n_train(problem: Problem, pool: Samples | None) -> int | None:
+    n_train: Any = problem.n_train
+    whole = isinstance(n_train, Integral) and not isinstance(n_train, bool)
+    if pool is not None and not (whole and n_train == len(pool.inputs)):
+        raise _Unsound(f"has n_train={n_train!r}; it must be {len(pool.inputs)}, as pool has")
+    if pool is None and problem.draw is None:
+        raise _Unsound("has neither a pool nor a draw to train on")
+    if n_train is not None and not (whole and n_train > 0):
+        raise _Unsound(f"has n_train={n_train!r}; it must be None or a whole number above 0")
+    return None if n_train is None else int(n_train)
+
+
+def _samples(problem: Problem, samples: Any, whose: str, n: int | None = None) -> Samples:
+    """Check samples, n of them or any number above 0, and convert them."""
+    if not isinstance(samples, tuple | list) or len(samples) != 2:
+        kind = type(samples).__name__
+        raise _Unsound(f"{whose} a value of type {kind}; it must be Samples: inputs and targets")
+    inputs = _array(samples[0], f"{whose} inputs", n, len(problem.inputs))
+    if not len(inputs):
+        raise _Unsound(f"{whose} no samples")
+    targets = _array(samples[1], f"{whose} targets", len(inputs), len(problem.outputs))
+    if problem.task is not Task.REGRESSION:
+        _check_classes(targets, f"{whose} targets")
+    return Samples(inputs, targets)
+
+
+def _array(part: Any, whose: str, n: int | None, width: int) -> Array:
+    """Check an array, which must have shape (n, width), and convert it."""
+    try:
+        array = np.asarray(part)
+    except ValueError:
+        raise _Unsound(f"{whose} whose rows differ in length") from None
+    if array.dtype.kind not in "biuf":
+        raise _Unsound(f"{whose} of type {array.dtype}; they must be numbers")
+    if n is None:
+        n = len(array) if array.ndim else 1
+    if array.shape != (n, width):
+        raise _Unsound(f"{whose} of shape {array.shape}; they must have ({n}, {width})")
+    converted = _converted(array)
+    finite = np.isfinite(converted).all(axis=1)
+    if not finite.all():
+        raise _Unsound(f"{whose} that are not finite, first in row {finite.argmin()}")
+    return converted
+
+
+def _check_classes(targets: Array, whose: str) -> None:
+    """Check that targets, shape (n, output), are 0 or 1, and one-hot if there are several."""
+    right = ((targets == 0) | (targets == 1)).all(axis=1)
+    wanted = "0 or 1"
+    if targets.shape[1] > 1:
+        right &= targets.sum(axis=1) == 1
+        wanted = "a single 1 among 0"
+    if not right.all():
+        row = int(right.argmin())
+        raise _Unsound(f"{whose} that are {targets[row]} in row {row}; a row must be {wanted}")
+
+
+def _converting(draw: Draw) -> Draw:
+    """Return the same draw with its samples converted."""
+
+    def drawn(rng: np.random.Generator, n: int) -> Samples:
+        inputs, targets = draw(rng, n)
+        return Samples(_converted(inputs), _converted(targets))
+
+    return drawn
+
+
+def _converted(part: Any) -> Array:
+    # compiled code takes no array that cannot be written to
+    return np.require(part, np.float64, ["C", "W"])

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.network.mlp import Layer, Params
-from nnrun.network.params import taken
+from nnrun.network.mlp import Layer, Params, taken
 from nnrun.records.archive import Array, checked, read_arrays
 from nnrun.records.plain import (
     NUMBER,

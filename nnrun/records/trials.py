@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params
-from nnrun.network.params import joined, taken
+from nnrun.network.mlp import Layer, Params, joined, taken
 
 
 class Curves(NamedTuple):

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params
-from nnrun.network.params import joined
+from nnrun.network.mlp import Params, joined
 from nnrun.problem.problem import Samples
 from nnrun.records.trials import join
 from nnrun.training.stack import Stack

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnrun.network.activations import Array
-from nnrun.network.memory import flattened, restored
-from nnrun.network.mlp import Params, backward, forward
-from nnrun.network.params import taken
+from nnrun.network.mlp import Params, backward, forward, taken
+from nnrun.network.optimizers.base import flattened, restored
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
 from nnrun.training.stack import Stack

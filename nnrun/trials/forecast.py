@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 from nnrun.config.settings import Job, Setting
 from nnrun.text import things
-from nnrun.training.cost import seconds
-from nnrun.training.engines import choose_engine
-from nnrun.training.stack import Stack, Trial, group, shape_key
-from nnrun.training.trainer import train
+from nnrun.training.stack import Stack, Trial, group, seconds, shape_key
+from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import meter
 

@@ -16,10 +16,8 @@ from nnrun.model.load import network_facts
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Status, Trials, join
 from nnrun.training.convergence import loss_window, outcomes
-from nnrun.training.cost import shards
-from nnrun.training.engines import choose_engine
-from nnrun.training.stack import Stack, Trial, group
-from nnrun.training.trainer import Trained, TrainingStopped, train
+from nnrun.training.stack import Stack, Trial, group, shards
+from nnrun.training.trainer import Trained, TrainingStopped, choose_engine, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import run_all, workers
 from nnrun.trials.forecast import Wanted, missing, wanted

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from nnrun.config.settings import Setting
-from nnrun.training.cost import shards
 from nnrun.training.engine import Batches, first_params, start_of
-from nnrun.training.engines import choose_engine
-from nnrun.training.stack import Stack, Trial
+from nnrun.training.stack import Stack, Trial, shards
 from nnrun.training.streams import StackedStreams
+from nnrun.training.trainer import choose_engine
 
 THREADS = 2
 

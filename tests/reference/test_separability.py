@@ -6,9 +6,9 @@ from scipy.optimize import linprog
 
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.mlp import Architecture, Layer, forward
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
-from nnrun.problem.squares import Xor
-from nnrun.problem.terms import Terms
+from nnrun.problem.planes import Xor
 
 PRODUCT = make_problem(Xor(), Terms(terms=("x", "y", "x*y")))
 

@@ -19,8 +19,8 @@ from nnrun.pictures.surface import plane_of, surface_of
 from nnrun.pictures.thumbnails import CELLS, surface_png
 from nnrun.plot import canvas
 from nnrun.plot.style import INK
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
-from nnrun.problem.terms import Terms
 from nnrun.records.record import write_record
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import TrainingStopped

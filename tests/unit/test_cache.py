@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun.config.settings import Network, Target
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.table import Table
-from nnrun.problem.terms import Terms
 from nnrun.trials.cache import Cache, entries, setup
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting

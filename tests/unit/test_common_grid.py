@@ -11,8 +11,8 @@ from nnrun.config.evaluations import common_grid, evaluation_grid
 from nnrun.config.settings import Network, Setting, Target
 from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
-from nnrun.problem.terms import Terms
 from nnrun.records.trials import Curves
 from nnrun.results import SWEEP, load
 from nnrun.statistics.contrasts import compared, judged

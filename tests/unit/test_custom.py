@@ -21,14 +21,14 @@ from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
 from nnrun.network.schedules import Schedule
 from nnrun.pictures.subject import admit_modules, not_imported
-from nnrun.problem.generators import Gate
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.patterns import Gate
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.problem.terms import Terms
 from nnrun.tracking.pyfunc import _load_pyfunc
 from nnrun.training.engine import rate_factors, start_of
-from nnrun.training.engines import choose_engine
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
+from nnrun.training.trainer import choose_engine
 from nnrun.trials.forecast import calibration
 from tests.conftest import make_setting, run
 from tests.unit.test_model import described

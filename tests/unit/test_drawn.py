@@ -8,20 +8,9 @@ from scipy.stats import chisquare, kstest
 
 from nnrun.errors import InputError
 from nnrun.network.randomness import Role, generator
-from nnrun.problem.balance import class_numbers
-from nnrun.problem.generators import (
-    Circle,
-    Encoder,
-    Gate,
-    Moons,
-    Parity,
-    Plane,
-    Rings,
-    Sine,
-    Spiral,
-    TwoSpirals,
-    Xor,
-)
+from nnrun.problem.drawn import class_numbers
+from nnrun.problem.patterns import Encoder, Gate, Parity
+from nnrun.problem.planes import Circle, Moons, Plane, Rings, Sine, Spiral, TwoSpirals, Xor
 from nnrun.problem.problem import Task
 from nnrun.training.streams import Stream
 from tests.unit.test_generators import CLASSES, ENTRIES, clean

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nnrun.training.lanes import circular, elementary
+from nnrun.training.lanes import elementary
+from nnrun.training.lanes import elementary as circular
 from nnrun.training.lanes.vector import LANES, load, store
 
 FORMS = {

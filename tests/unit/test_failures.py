@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nnrun.config.settings import Executor, Job, Report, Tracking
-from nnrun.problem.generators import Xor
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.planes import Xor
 from nnrun.problem.problem import Problem
-from nnrun.problem.terms import Terms
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import run_all
 from nnrun.trials.run import Tally, run_jobs

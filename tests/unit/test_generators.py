@@ -12,12 +12,11 @@ from scipy.stats import kstest
 from sklearn.datasets import make_circles, make_moons
 
 from nnrun.network.randomness import Role, generator
-from nnrun.problem import bundled, generators, table  # noqa: F401  (they fill DATA)
-from nnrun.problem.balance import class_numbers
-from nnrun.problem.drawn import Drawn
+from nnrun.problem import encoding, table  # noqa: F401  (they fill DATA)
+from nnrun.problem.drawn import Drawn, class_numbers
 from nnrun.problem.encoding import Split
-from nnrun.problem.generators import Gate, Gauss, Moons, Rings, Xor
-from nnrun.problem.patterns import TRUTH, Patterns
+from nnrun.problem.patterns import TRUTH, Gate, Patterns
+from nnrun.problem.planes import Gauss, Moons, Rings, Xor
 from nnrun.problem.problem import DATA, Task
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
@@ -62,10 +61,6 @@ def digest(samples):
 
 def test_whatever_is_not_a_split_table_is_in_this_matrix():
     assert {name for name in DATA if not issubclass(DATA[name], Split)} == set(ENTRIES)
-
-
-def test_the_names_are_those_that_generators_lists():
-    assert {getattr(generators, name) for name in generators.__all__} == set(ENTRIES.values())
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -15,13 +15,14 @@ from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
 from nnrun.network.losses import LOSSES, Huber
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd
-from nnrun.problem.bundled import Wine
-from nnrun.problem.generators import Gate, Xor
-from nnrun.problem.terms import Terms
-from nnrun.training.engines import choose_engine
+from nnrun.problem.encoding import Wine
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.patterns import Gate
+from nnrun.problem.planes import Xor
 from nnrun.training.lanes import activations, compiled, losses, optimizers
 from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import choose_engine
 from tests.conftest import make_setting, run
 from tests.pairs import (
     all_pairs,

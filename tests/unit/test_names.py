@@ -23,8 +23,8 @@ from nnrun.plot.figures.coordinates import coordinates, coordinates_height
 from nnrun.plot.figures.heatmap import VALUES, grid, heatmap
 from nnrun.plot.layout import layout
 from nnrun.plot.text import cells, in_lines, one_line, told_apart, wrapped
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
-from nnrun.problem.terms import Terms
 from nnrun.report.captions import coordinates_caption, heatmap_caption
 from nnrun.report.figures import _heatmap, panels
 from tests.conftest import make_setting

@@ -15,7 +15,7 @@ from nnrun.network.losses import LOSSES, SquaredError
 from nnrun.network.mlp import Architecture, Layer, backward, forward
 from nnrun.network.optimizers import Adam, Sgd
 from nnrun.network.penalties import Clipping, Penalties
-from nnrun.problem.terms import Terms
+from nnrun.problem.feature_sets import Terms
 from nnrun.training.engine import first_params
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run

@@ -43,8 +43,8 @@ from nnrun.pictures.surface_plots import heatmap, relief
 from nnrun.pictures.trial_pictures import animate, draw_stills, left_out
 from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA, Samples, Task
-from nnrun.problem.terms import Terms
 from nnrun.training.stack import Stack, Trial
 from nnrun.trials import progress
 from tests.conftest import make_setting, run

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from nnrun.errors import InputError
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import bare_problem, make_problem
-from nnrun.problem.generators import Checkerboard, Encoder, Gate, Parity, Rings, TwoSpirals, Xor
+from nnrun.problem.patterns import Encoder, Gate, Parity
+from nnrun.problem.planes import Checkerboard, Rings, TwoSpirals, Xor
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.problem.terms import Terms
 from nnrun.training.streams import StackedStreams
 
 

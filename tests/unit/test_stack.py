@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
-from nnrun.problem.generators import Gate, Xor
-from nnrun.problem.terms import Terms
-from nnrun.training.cost import shards
-from nnrun.training.stack import Stack, Trial, group, stacked
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.patterns import Gate
+from nnrun.problem.planes import Xor
+from nnrun.training.stack import Stack, Trial, group, shards, stacked
 from tests.conftest import make_setting, run
 
 
@@ -78,7 +78,7 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pi
 def test_shards_change_nothing(monkeypatch, engine, width):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
     whole = run(stack, engine)
-    monkeypatch.setattr("nnrun.training.cost.SHARD_TRIALS", 32)
+    monkeypatch.setattr("nnrun.training.stack.SHARD_TRIALS", 32)
     parts = [run(shard, engine) for shard in shards(stack, engine, width, workers=2)]
     assert [len(p.curves.test_loss) for p in parts] == [32, 32, 6]
     joined = np.concatenate([p.curves.test_loss for p in parts])

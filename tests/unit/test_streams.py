@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
-from nnrun.problem.generators import Gate, Xor
-from nnrun.problem.terms import Terms
+from nnrun.problem.patterns import Gate
+from nnrun.problem.planes import Xor
 from nnrun.training.streams import BLOCK, StackedStreams, Stream
 
 RAW = Terms(("x", "y"))

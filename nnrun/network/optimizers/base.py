@@ -1,9 +1,14 @@
-"""What an update rule is, and the registry of those that go by a name."""
+"""What an update rule is, its state as arrays, and the plain rules with and without momentum."""
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Protocol
+
+import numpy as np
+from annotated_types import Ge, Lt
 
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params
+from nnrun.network.mlp import Params, map_params, zeros_like
 from nnrun.registry import Registry
 
 
@@ -43,3 +48,142 @@ class Optimizer(Protocol):
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+
+
+def flattened(state: Any, n_trials: int) -> Iterator[Array]:
+    """Yield the arrays of a state in order, each with the trials as its first axis.
+
+    Args:
+        state: Tuples, named or not, of arrays with the trials first, and of numbers that all
+            trials share; None for nothing.
+        n_trials: How many.
+
+    Raises:
+        TypeError: If there is anything else in it.
+    """
+    if state is None:
+        return
+    if isinstance(state, tuple):
+        for part in state:
+            yield from flattened(part, n_trials)
+    elif isinstance(state, np.ndarray) and state.ndim and len(state) == n_trials:
+        yield state
+    elif isinstance(state, bool | int | float | np.number):
+        yield np.full((n_trials, 1, 1), float(state))
+    else:
+        kind = type(state).__name__
+        raise TypeError(
+            f"an optimizer's state of type {kind} cannot be kept; use tuples of arrays and numbers"
+        )
+
+
+def restored(template: Any, leaves: Sequence[Array]) -> Any:
+    """Return a state of a template's form with other values.
+
+    Args:
+        template: The state of the same trials before the first step.
+        leaves: As ``flattened`` gives them; what was a number comes back as one, unless trials
+            of different hyperparameters have different ones.
+
+    Raises:
+        ValueError: If there are too many or too few.
+    """
+    left = list(reversed(leaves))
+
+    def rebuilt(part: Any) -> Any:
+        if part is None:
+            return None
+        if not isinstance(part, tuple):
+            leaf = left.pop()
+            if isinstance(part, np.ndarray) and leaf.shape != part.shape:
+                wanted = f"in the optimizer's state, where {part.shape} must be"
+                raise ValueError(f"a saved array has the shape {leaf.shape} {wanted}")
+            shared = not isinstance(part, np.ndarray) and (leaf == leaf.flat[0]).all()
+            return type(part)(leaf.flat[0]) if shared else leaf
+        parts = [rebuilt(p) for p in part]
+        return type(part)(*parts) if hasattr(part, "_fields") else tuple(parts)
+
+    try:
+        state = rebuilt(template)
+    except IndexError:
+        left.append(np.empty(0))
+        state = None
+    if left:
+        raise ValueError(f"{len(leaves)} saved arrays do not make up the optimizer's state")
+    return state
+
+
+@OPTIMIZERS.register("sgd")
+@dataclass(frozen=True)
+class Sgd(Optimizer):
+    """Plain gradient descent: θ ← θ - η g."""
+
+    def init(self, params: Params) -> tuple[()]:
+        """Return nothing: there is no state."""
+        return ()
+
+    def update(
+        self, params: Params, grads: Params, state: tuple[()], learning_rate: Array
+    ) -> tuple[Params, tuple[()]]:
+        """Step against the gradient."""
+        return map_params(lambda p, g: p - learning_rate * g, params, grads), state
+
+
+@OPTIMIZERS.register("momentum")
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """Gradient descent with momentum: v ← μ v + g, θ ← θ - η v, with v = 0 at first.
+
+    The learning rate is outside of v, as in PyTorch: a schedule acts on the whole step at once.
+    At a constant gradient the steps grow to 1 / (1 - μ) times those of plain descent.
+
+    Attributes:
+        momentum: The share μ of the step before that goes on.
+
+    References:
+        Polyak, Some methods of speeding up the convergence of iteration methods, 1964,
+        doi:10.1016/0041-5553(64)90137-5.
+    """
+
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
+
+    def init(self, params: Params) -> Params:
+        """Start at rest."""
+        return zeros_like(params)
+
+    def update(
+        self, params: Params, grads: Params, state: Params, learning_rate: Array
+    ) -> tuple[Params, Params]:
+        """Step along the velocity."""
+        v = self._velocity(state, grads)
+        return map_params(lambda p, v: p - learning_rate * v, params, v), v
+
+    def _velocity(self, v: Params, grads: Params) -> Params:
+        return map_params(lambda v, g: self.momentum * v + g, v, grads)
+
+
+@OPTIMIZERS.register("nesterov")
+@dataclass(frozen=True)
+class Nesterov(Momentum):
+    """Momentum that looks ahead: v ← μ v + g, θ ← θ - η (g + μ v).
+
+    PyTorch's form: the gradient is taken at the parameters as they are, and the step is the one
+    that momentum would take next if that gradient stayed.
+
+    Attributes:
+        momentum: The share μ of the step before that goes on.
+
+    References:
+        Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep
+        learning, 2013, proceedings.mlr.press/v28/sutskever13.
+    """
+
+    def update(
+        self, params: Params, grads: Params, state: Params, learning_rate: Array
+    ) -> tuple[Params, Params]:
+        """Step along the gradient and the velocity to come."""
+        v = self._velocity(state, grads)
+        stepped = map_params(
+            lambda p, g, v: p - learning_rate * (g + self.momentum * v), params, grads, v
+        )
+        return stepped, v

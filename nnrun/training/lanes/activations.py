@@ -11,6 +11,10 @@ from typing import Any
 from numba import njit
 
 from nnrun.network.activations import (
+    GELU_BOUND,
+    GELU_CUBIC,
+    GELU_SCALE,
+    TWO_OVER_PI,
     Arctan,
     Elu,
     Gelu,
@@ -25,10 +29,7 @@ from nnrun.network.activations import (
     Softsign,
     Tanh,
 )
-from nnrun.network.activations.rectifiers import GELU_BOUND, GELU_CUBIC, GELU_SCALE
-from nnrun.network.activations.saturating import TWO_OVER_PI
-from nnrun.training.lanes.circular import arctan, cos, sin
-from nnrun.training.lanes.elementary import exp, expm1, log1p_exp, sigmoid, tanh
+from nnrun.training.lanes.elementary import arctan, cos, exp, expm1, log1p_exp, sigmoid, sin, tanh
 from nnrun.training.lanes.vector import Lanes, load, splat, store, where
 
 SIGMOID, TANH, RELU, LINEAR, SOFTMAX = range(5)

@@ -134,8 +134,7 @@ def sources() -> list[Path]:
     """List the files whose code or constants are compiled into the kernels."""
     lanes = Path(__file__).parent
     network = lanes.parents[1] / "network"
-    elsewhere = [*network.glob("activations/*.py"), network / "penalties.py"]
-    return [*sorted(lanes.glob("*.py")), *sorted(elsewhere)]
+    return [*sorted(lanes.glob("*.py")), network / "activations.py", network / "penalties.py"]
 
 
 @contextmanager

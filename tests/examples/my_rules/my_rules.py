@@ -9,8 +9,8 @@ from annotated_types import Ge, Gt, Lt
 from nnrun.network.activations import Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
+from nnrun.network.mlp import map_params, zeros_like
 from nnrun.network.optimizers import Optimizer
-from nnrun.network.params import map_params, zeros_like
 from nnrun.network.schedules import Schedule
 
 

@@ -1,13 +1,111 @@
-"""Activations that pass what is above 0 and hold back what is below."""
+"""Activation functions, each with the step that takes a gradient back through it."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from annotated_types import Ge, Gt
 
-from nnrun.network.activations.base import ACTIVATIONS, Activation, Array
-from nnrun.network.activations.saturating import logistic
+from nnrun.registry import Registry
+
+Array = npt.NDArray[np.float64]
+
+
+class Activation(Protocol):
+    """A function of a layer's pre-activations ``z``, shape (trial, batch, unit).
+
+    Finite pre-activations, however large, make finite outputs and slopes, and NaN stays NaN. An
+    infinite one means divergence and may make either.
+
+    Attributes:
+        surrogate: Whether ``backward`` is meant to be another than the derivative.
+    """
+
+    name: ClassVar[str]
+    surrogate: ClassVar[bool] = False
+
+    def forward(self, z: Array) -> Array:
+        """Return the outputs ``a``, shape of ``z``."""
+        ...
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Turn dL/da into dL/dz, given ``z`` and the outputs ``a`` computed from it."""
+        ...
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activation")
+
+
+TWO_OVER_PI = 0.6366197723675814
+
+
+def logistic(z: Array) -> Array:
+    """Return 1 / (1 + exp(-z)); exp overflows to inf for z < -709, which gives the limit 0."""
+    return 1.0 / (1.0 + np.exp(-z))
+
+
+@ACTIVATIONS.register("sigmoid")
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """The logistic function 1 / (1 + exp(-z)), with outputs in (0, 1)."""
+
+    def forward(self, z: Array) -> Array:
+        """Return 1 / (1 + exp(-z))."""
+        return logistic(z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Multiply by a (1 - a)."""
+        return grad * (a * (1.0 - a))
+
+
+@ACTIVATIONS.register("tanh")
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """The hyperbolic tangent, with outputs in (-1, 1)."""
+
+    def forward(self, z: Array) -> Array:
+        """Return tanh(z)."""
+        return np.tanh(z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Multiply by 1 - a²."""
+        return grad * (1.0 - a * a)
+
+
+@ACTIVATIONS.register("softsign")
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """z / (1 + |z|), with outputs in (-1, 1) that saturate slowly.
+
+    References:
+        Glorot & Bengio, Understanding the difficulty of training deep feedforward neural networks,
+        AISTATS 2010, section 3.
+    """
+
+    def forward(self, z: Array) -> Array:
+        """Return z / (1 + |z|)."""
+        return z / (1.0 + np.abs(z))
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Divide by (1 + |z|)²."""
+        size = 1.0 + np.abs(z)
+        return grad / (size * size)
+
+
+@ACTIVATIONS.register("arctan")
+@dataclass(frozen=True)
+class Arctan(Activation):
+    """The arctangent scaled by 2 / π, with outputs in (-1, 1); its slope at 0 is 2 / π."""
+
+    def forward(self, z: Array) -> Array:
+        """Return 2 / π arctan(z)."""
+        return TWO_OVER_PI * np.arctan(z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Multiply by 2 / (π (1 + z²))."""
+        return grad * (TWO_OVER_PI / (1.0 + z * z))
+
 
 GELU_SCALE, GELU_CUBIC = 0.7978845608028654, 0.044715
 """The square root of 2 / π, and the coefficient of z³."""
@@ -147,3 +245,51 @@ def _bounded(z: Array) -> Array:
 
 def _inner(z: Array) -> Array:
     return GELU_SCALE * (z + GELU_CUBIC * (z * z * z))
+
+
+@ACTIVATIONS.register("linear")
+@dataclass(frozen=True)
+class Linear(Activation):
+    """The identity, the usual output for regression."""
+
+    def forward(self, z: Array) -> Array:
+        """Return z."""
+        return z
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Return the gradient unchanged."""
+        return grad
+
+
+@ACTIVATIONS.register("sine")
+@dataclass(frozen=True)
+class Sine(Activation):
+    """The sine, with outputs in [-1, 1]; a frequency is in the weights.
+
+    References:
+        Sitzmann, Martel, Bergman, Lindell & Wetzstein, Implicit Neural Representations with
+        Periodic Activation Functions, 2020, arXiv:2006.09661.
+    """
+
+    def forward(self, z: Array) -> Array:
+        """Return sin(z)."""
+        return np.sin(z)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Multiply by cos(z)."""
+        return grad * np.cos(z)
+
+
+@ACTIVATIONS.register("softmax")
+@dataclass(frozen=True)
+class Softmax(Activation):
+    """Exponentials normalised to sum 1 over the units; the only entry that is not element-wise."""
+
+    def forward(self, z: Array) -> Array:
+        """Return exp(z) / sum(exp(z)), shifted by the largest z so that nothing overflows."""
+        e = np.exp(z - z.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def backward(self, grad: Array, z: Array, a: Array) -> Array:
+        """Apply the Jacobian diag(a) - a aᵀ."""
+        return a * (grad - (grad * a).sum(axis=-1, keepdims=True))

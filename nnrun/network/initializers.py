@@ -1,0 +1,262 @@
+"""First parameters, drawn weight by weight from a trial's own seed."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Gt
+
+from nnrun.errors import InputError, Issue
+from nnrun.network.activations import Array
+from nnrun.network.mlp import Layer, Params, fans
+from nnrun.network.randomness import Rows
+from nnrun.registry import Registry
+
+
+class Initializer:
+    """Draws first parameters; an entry draws a row: what leads from one input to a layer's units.
+
+    A row's generator depends on the seed, the layer and the input's name alone, so a network with
+    one input more starts from the same weights wherever it has the same rows, as far as the entry's
+    scale does not depend on the number of inputs.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def digest(self) -> str:
+        """What it reads from files, in hexadecimal digits; empty if nothing."""
+        return ""
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Return the weights of one input, shape (fan_out,).
+
+        Args:
+            rng: The row's own generator.
+            fan_in: Inputs of the layer.
+            fan_out: Units of the layer.
+        """
+        raise NotImplementedError
+
+    def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Return the biases of a layer, shape (fan_out,): zeros, unless an entry has others."""
+        return np.zeros(fan_out)
+
+    def finish(self, weights: Array) -> Array:
+        """Return a layer's weights, shape (fan_in, fan_out), from its rows as drawn."""
+        return weights
+
+    def params(
+        self,
+        seed: int,
+        inputs: tuple[str, ...],
+        sizes: tuple[int, ...],
+        shortcut: bool = False,
+        bias: bool = True,
+    ) -> Params:
+        """Draw the first parameters of one trial.
+
+        Args:
+            seed: The trial's seed.
+            inputs: Name of each network input; a row of weights belongs to its name.
+            sizes: Units of each layer, outputs last.
+            shortcut: Whether every layer gets the inputs, too.
+            bias: Whether the network has biases; else they are 0.
+
+        Returns:
+            Parameters with a trial axis of length 1.
+        """
+        rows = Rows(seed, inputs)
+        names: tuple[str | int, ...] = inputs
+        layers = []
+        for index, (fan_in, size) in enumerate(fans(len(inputs), sizes, shortcut)):
+            drawn = [self.weights(rows.at(index, name), fan_in, size) for name in names]
+            offsets = np.zeros(size)
+            if bias:
+                offsets = self.biases(rows.at(index, None), fan_in, size)
+            layers.append(Layer(self.finish(np.stack(drawn))[None], offsets[None, None]))
+            names = (*range(size), *(inputs if shortcut else ()))
+        return tuple(layers)
+
+
+INITIALIZERS: Registry[Initializer] = Registry("init")
+
+
+@dataclass(frozen=True)
+class OneBias(Initializer):
+    """Attributes that most entries have.
+
+    Attributes:
+        bias: Every bias.
+    """
+
+    bias: float = 0.0
+
+    def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Give all the same."""
+        return np.full(fan_out, float(self.bias))
+
+
+@INITIALIZERS.register("uniform")
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Weights uniform on [low, high): the seed project draws them, and biases, on [-1, 1].
+
+    Attributes:
+        low: Smallest weight.
+        high: No weight is as large.
+        bias: Every bias; null to draw them as the weights.
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+    bias: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise InputError(Issue("low", self.low, f"must be below high={self.high}"))
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Draw uniform weights."""
+        return rng.uniform(self.low, self.high, fan_out)
+
+    def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Draw uniform biases, or give all the same."""
+        if self.bias is None:
+            return self.weights(rng, fan_in, fan_out)
+        return np.full(fan_out, float(self.bias))
+
+
+@INITIALIZERS.register("normal")
+@dataclass(frozen=True)
+class Normal(OneBias):
+    """Weights normal with mean 0.
+
+    Attributes:
+        std: Standard deviation of the weights.
+        bias: Every bias.
+    """
+
+    std: Annotated[float, Gt(0)] = 1.0
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Draw normal weights."""
+        return rng.standard_normal(fan_out) * self.std
+
+
+@INITIALIZERS.register("constant")
+@dataclass(frozen=True)
+class Constant(OneBias):
+    """All weights the same: the units of a layer start alike and stay alike.
+
+    Attributes:
+        value: Every weight.
+        bias: Every bias.
+    """
+
+    value: float = 0.0
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Repeat the value."""
+        return np.full(fan_out, float(self.value))
+
+
+@dataclass(frozen=True)
+class _Scaled(OneBias):
+    """Weights of mean 0 whose variance depends on the layer's size.
+
+    Attributes:
+        distribution: Of the weights.
+        gain: Factor on the weights.
+        bias: Every bias.
+    """
+
+    distribution: Literal["uniform", "normal"] = "uniform"
+    gain: Annotated[float, Gt(0)] = 1.0
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return the variance of a weight before the gain."""
+        raise NotImplementedError
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Draw weights of that variance."""
+        std = sqrt(self.variance(fan_in, fan_out))
+        if self.distribution == "normal":
+            return rng.standard_normal(fan_out) * (self.gain * std)
+        bound = self.gain * (sqrt(3.0) * std)
+        return rng.uniform(-bound, bound, fan_out)
+
+
+@INITIALIZERS.register("glorot")
+@dataclass(frozen=True)
+class Glorot(_Scaled):
+    """Weights of variance 2 / (fan_in + fan_out), made for tanh; also called Xavier.
+
+    References:
+        Glorot & Bengio, Understanding the difficulty of training deep feedforward neural networks,
+        2010.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return 2 / (fan_in + fan_out)."""
+        return 2.0 / (fan_in + fan_out)
+
+
+@INITIALIZERS.register("he")
+@dataclass(frozen=True)
+class He(_Scaled):
+    """Weights of variance 2 / fan_in, made for relu; also called Kaiming.
+
+    References:
+        He, Zhang, Ren & Sun, Delving Deep into Rectifiers, 2015, arXiv:1502.01852.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return 2 / fan_in."""
+        return 2.0 / fan_in
+
+
+@INITIALIZERS.register("lecun")
+@dataclass(frozen=True)
+class LeCun(_Scaled):
+    """Weights of variance 1 / fan_in.
+
+    References:
+        LeCun, Bottou, Orr & Müller, Efficient BackProp, 1998, doi:10.1007/3-540-49430-8_2.
+    """
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Return 1 / fan_in."""
+        return 1.0 / fan_in
+
+
+@INITIALIZERS.register("orthogonal")
+@dataclass(frozen=True)
+class Orthogonal(OneBias):
+    """Weights that form an orthogonal matrix, drawn uniformly among them (its wider side, if any).
+
+    A layer is drawn as a whole: another input changes all of its first weights.
+
+    Attributes:
+        gain: Factor on the weights.
+        bias: Every bias.
+
+    References:
+        Saxe, McClelland & Ganguli, Exact solutions to the nonlinear dynamics of learning in deep
+        linear neural networks, 2013, arXiv:1312.6120; Mezzadri, How to generate random matrices
+        from the classical compact groups, 2006, arXiv:math-ph/0609050: the signs.
+    """
+
+    gain: Annotated[float, Gt(0)] = 1.0
+
+    def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
+        """Draw a row of the matrix that is made orthogonal: normal numbers."""
+        return rng.standard_normal(fan_out)
+
+    def finish(self, weights: Array) -> Array:
+        """Return the orthogonal factor, rows or columns of length ``gain``, whichever are fewer."""
+        wide = weights.shape[0] < weights.shape[1]
+        q, r = np.linalg.qr(weights.T if wide else weights)
+        q = q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
+        return self.gain * np.ascontiguousarray(q.T if wide else q)
