@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.commands import exit_code, run
-from nnrun.pictures.subject import admit_modules, from_record, records_in
+from nnrun.pictures.subject import admit_modules, from_record
 from nnrun.pictures.trial_pictures import draw_stills, left_out
-from nnrun.records.record import read_record
+from nnrun.records.record import read_record, records_in
 from nnrun.text import shown
 from nnrun.trials.progress import drawing, say
 

@@ -200,7 +200,7 @@ def _shown(
 ) -> Shown:
     """Draw a setting's median trial."""
     look = look_of(subject.setting) if has_look(subject.setting) else None
-    last = int(subject.course.samples[-1])
+    last = int(subject.curves.samples[-1])
     end = Frame(last, f"{count(last)} samples seen · {case.final}", _png(look, subject.params))
     frames = []
     if film is not None:

@@ -15,7 +15,7 @@ from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, map_params, taken
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, response_of, window
-from nnrun.pictures.subject import Course, Subject
+from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
 from nnrun.problem.problem import Array, Samples
 from nnrun.text import count, number
@@ -42,14 +42,14 @@ class Film(NamedTuple):
     def samples(self, frame: int) -> int:
         """Return the training samples seen at a frame."""
         evaluation = self.evaluations[frame]
-        return 0 if evaluation < 0 else int(self.subject.course.samples[evaluation])
+        return 0 if evaluation < 0 else int(self.subject.curves.samples[evaluation])
 
     def words(self, frame: int) -> str:
         """Say how far a frame is, and how good."""
-        evaluation, course = self.evaluations[frame], self.subject.course
+        evaluation, curves = self.evaluations[frame], self.subject.curves
         if evaluation < 0:
             return "0 samples seen · before training"
-        loss, right = course.test_loss[evaluation], course.accuracy[evaluation]
+        loss, right = curves.test_loss[evaluation], curves.accuracy[evaluation]
         found = "diverged" if np.isnan(loss) else f"test loss {number(float(loss))}"
         found += "" if np.isnan(right) else f" · accuracy {percent(float(right))}"
         return f"{count(self.samples(frame))} samples seen · {found}"
@@ -127,7 +127,7 @@ def shoot_together(
         stopped: Asked often; training ends if it says so.
 
     Returns:
-        A film a trial; its course has the measurements of its frames only.
+        A film a trial; its curves have the measurements of its frames only.
 
     Raises:
         TrainingStopped: If ``stopped`` said so.
@@ -157,7 +157,7 @@ def _shot(
     films = []
     for i, (setting, seed) in enumerate(stack.trials):
         mine = slice(i, i + 1)
-        subject = Subject(setting, seed, taken(trained.params, mine), Course.of(trained.curves, i))
+        subject = Subject(setting, seed, taken(trained.params, mine), trained.curves.of(i))
         films.append(Film(subject, evaluations, tuple(taken(p, mine) for p in kept.values())))
     return films
 

@@ -89,7 +89,7 @@ class _Panels(NamedTuple):
 
 def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
     """Draw one frame."""
-    course, at = film.subject.course, film.samples(frame)
+    curves, at = film.subject.curves, film.samples(frame)
     setting = film.subject.setting
     answers = bool(scene.surfaces or scene.responses)
     panels = _panels(figure, answers, setting.problem.task is not Task.REGRESSION)
@@ -99,11 +99,11 @@ def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
         graph(panels.answers, scene.responses[frame], scene.scale, scene.points, key=False)
     biases = None if scene.biases is None else scene.biases[frame]
     diagram(panels.network, scene.wiring, scene.weights[frame], biases, scene.largest)
-    losses(panels.loss, course, at)
+    losses(panels.loss, curves, at)
     if panels.accuracy is not None:
         panels.loss.set_xlabel("")
         target = setting.target.value if setting.target.metric == "accuracy" else None
-        accuracy(panels.accuracy, course, at, target)
+        accuracy(panels.accuracy, curves, at, target)
     lines: dict[str, Any] = {"ha": "left", "va": "top", "parse_math": False}
     figure.text(0.02, 0.97, film.words(frame), fontsize=12, color=INK, **lines)
     headline = wrapped(one_line(film.subject.headline), int(HEADLINE * figure.get_figwidth()))

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from nnrun.pictures.subject import Course
 from nnrun.pictures.surface_plots import note
 from nnrun.plot.axes import samples_axis, ticks, value_ticks
 from nnrun.plot.style import LINE_STYLES, MUTED
 from nnrun.problem.problem import Array
+from nnrun.records.trials import Curves
 from nnrun.text import METRIC_NAMES, share
 
 LINES = {"train_loss": LINE_STYLES[5], "test_loss": LINE_STYLES[1], "accuracy": LINE_STYLES[3]}
@@ -17,51 +17,51 @@ PALE = 0.25
 """How much of a line is left of what is still to come."""
 
 
-def losses(ax: Axes, course: Course, at: int | None = None) -> Axes:
+def losses(ax: Axes, curves: Curves, at: int | None = None) -> Axes:
     """Draw the training and the test loss of one trial.
 
     Args:
         ax: Axis to draw on.
-        course: Its measurements.
+        curves: Its measurements.
         at: Samples seen at the moment to be marked; the rest is drawn pale. None for no mark.
 
     Returns:
         The same axis.
     """
-    low, high, log = loss_range(np.stack([course.train_loss, course.test_loss]))
+    low, high, log = loss_range(np.stack([curves.train_loss, curves.test_loss]))
     ax.set_yscale("log" if log else "linear")
     ax.set_ylim(low, high)
     value_ticks(ax, low, high, log)
-    _frame(ax, course, at)
+    _frame(ax, curves, at)
     for metric in ("train_loss", "test_loss"):
-        _line(ax, course, metric, at)
-    if not np.isfinite(course.test_loss).any():
+        _line(ax, curves, metric, at)
+    if not np.isfinite(curves.test_loss).any():
         note(ax, "diverged before the first evaluation")
-    ends = "" if np.isfinite(course.test_loss[-1]) else " (diverged)"
+    ends = "" if np.isfinite(curves.test_loss[-1]) else " (diverged)"
     ax.set_title(f"Loss{ends}", loc="left", fontsize=9, color=MUTED)
     place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderpad": 0}
     ax.legend(ncols=2, fontsize=8, borderaxespad=0.4, **place)
     return ax
 
 
-def accuracy(ax: Axes, course: Course, at: int | None = None, target: float | None = None) -> Axes:
+def accuracy(ax: Axes, curves: Curves, at: int | None = None, target: float | None = None) -> Axes:
     """Draw the accuracy of one trial.
 
     Args:
         ax: Axis to draw on.
-        course: Its measurements, accuracy among them.
+        curves: Its measurements, accuracy among them.
         at: As for ``losses``.
         target: The accuracy that counts as converged, drawn as a level; None for no such.
 
     Returns:
         The same axis.
     """
-    finite = course.accuracy[np.isfinite(course.accuracy)]
+    finite = curves.accuracy[np.isfinite(curves.accuracy)]
     low = max(0.0, np.floor(10 * finite.min() - 0.5) / 10) if finite.size else 0.0
     ax.set_ylim(low, 1.02)
     ticks(ax.yaxis, np.linspace(low, 1, 5 if low in (0, 0.2, 0.6) else 3).tolist(), share)
-    _frame(ax, course, at)
-    _line(ax, course, "accuracy", at)
+    _frame(ax, curves, at)
+    _line(ax, curves, "accuracy", at)
     if target is not None:
         ax.axhline(target, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
     ax.set_title("Accuracy", loc="left", fontsize=9, color=MUTED)
@@ -93,16 +93,16 @@ def loss_range(values: Array) -> tuple[float, float, bool]:
     return min(0.0, low), 1.05 * high if high > 0 else 1.0, False
 
 
-def _frame(ax: Axes, course: Course, at: int | None) -> None:
-    samples_axis(ax, float(course.samples[0]), float(course.samples[-1]))
+def _frame(ax: Axes, curves: Curves, at: int | None) -> None:
+    samples_axis(ax, float(curves.samples[0]), float(curves.samples[-1]))
     if at is not None:
-        ax.axvline(max(at, int(course.samples[0])), color=MUTED, linewidth=0.9)
+        ax.axvline(max(at, int(curves.samples[0])), color=MUTED, linewidth=0.9)
 
 
-def _line(ax: Axes, course: Course, metric: str, at: int | None) -> None:
+def _line(ax: Axes, curves: Curves, metric: str, at: int | None) -> None:
     """Draw a metric up to a moment, and pale beyond it."""
-    style, values = LINES[metric].matplotlib, getattr(course, metric)
+    style, values = LINES[metric].matplotlib, getattr(curves, metric)
     if at is not None:
-        ax.plot(course.samples, values, alpha=PALE, **style)
-        values = np.where(course.samples <= at, values, np.nan)
-    ax.plot(course.samples, values, label=METRIC_NAMES[metric], **style)
+        ax.plot(curves.samples, values, alpha=PALE, **style)
+        values = np.where(curves.samples <= at, values, np.nan)
+    ax.plot(curves.samples, values, label=METRIC_NAMES[metric], **style)

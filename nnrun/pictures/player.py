@@ -77,7 +77,7 @@ def content(film: Film, scene: Scene) -> dict[str, Any]:
 
 
 def _course(film: Film) -> dict[str, Any]:
-    course, setting = film.subject.course, film.subject.setting
+    course, setting = film.subject.curves, film.subject.setting
     target = setting.target.value if setting.target.metric == "accuracy" else None
     metrics = ["train_loss", "test_loss"]
     metrics += ["accuracy"] if setting.problem.task is not Task.REGRESSION else []

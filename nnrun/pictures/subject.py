@@ -2,62 +2,21 @@
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
-import yaml
 
 from nnrun import custom
 from nnrun.config.read import read
 from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.network.mlp import Layer, Params, fans
-from nnrun.problem.problem import Array
 from nnrun.problem.table import Table
-from nnrun.records.plain import Damaged, opened
-from nnrun.records.record import RECORD, read_record
+from nnrun.records.record import read_record
 from nnrun.records.trials import Curves
-
-MOST_NOTED = 2**20
-"""Bytes of a configuration that are read."""
-
 
 OWN = re.compile(r"<class '([^']+)'>")
 """How a record names the class of a user's own component."""
-
-
-class Plain(yaml.SafeLoader):
-    """Reads YAML without references, by which a few lines can stand for billions."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse a reference to what stands elsewhere in the file."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("a reference")
-        return super().compose_node(parent, index)
-
-
-class Course(NamedTuple):
-    """The measurements of one trial.
-
-    Attributes:
-        samples: Training samples seen at the evaluations, shape (n_evals,), increasing.
-        train_loss: Mean since the evaluation before, shape (n_evals,); NaN after divergence.
-        test_loss: Mean over the held-out samples, likewise.
-        accuracy: Share of held-out samples classified right, likewise; all NaN in regression.
-    """
-
-    samples: npt.NDArray[np.int64]
-    train_loss: Array
-    test_loss: Array
-    accuracy: Array
-
-    @classmethod
-    def of(cls, curves: Curves, trial: int) -> "Course":
-        """Take one trial's measurements; those of the others are let go."""
-        return cls(curves.samples, *(metric[trial].copy() for metric in curves[1:]))
 
 
 class Subject(NamedTuple):
@@ -67,13 +26,13 @@ class Subject(NamedTuple):
         setting: What was trained.
         seed: From which seed.
         params: Its last parameters; the trial axis has length 1.
-        course: Its measurements.
+        curves: Its measurements, each of shape (n_evals,).
     """
 
     setting: Setting
     seed: int
     params: Params
-    course: Course
+    curves: Curves
 
     @property
     def headline(self) -> str:
@@ -84,19 +43,6 @@ class Subject(NamedTuple):
         hidden = f"-[{','.join(map(str, s.network.hidden))}]" if s.network.hidden else ""
         shape = f"{len(s.problem.inputs)}{hidden}-{len(s.problem.outputs)} {kinds}"
         return f"{s.data.name} · {shape} · {s.optimizer.name}, lr {shown(s.lr)} · seed {self.seed}"
-
-
-def records_in(folder: Path) -> list[Path]:
-    """Find the records of a run, a job, or all jobs of a sweep.
-
-    Raises:
-        InputError: If there is none.
-    """
-    found = sorted(folder.rglob(RECORD), key=_in_order)
-    if not found:
-        rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
-        raise InputError(Issue("folder", folder, rule, "for instance outputs/runs/DATE_TIME"))
-    return found
 
 
 def from_record(path: Path, seed: int | None = None) -> Subject:
@@ -117,39 +63,33 @@ def from_record(path: Path, seed: int | None = None) -> Subject:
         rule = f"is not among the seeds of {path.parent}"
         raise InputError(Issue("seed", seed, rule, f"known: {listed([str(s) for s in seeds])}"))
     trial = 0 if seed is None else seeds.index(seed)
-    setting = setting_of(record.meta, path.parent)
+    setting = setting_of(record.meta)
     # copies: a view would keep all other trials in memory
     params = tuple(
         Layer(*(part[trial : trial + 1].copy() for part in layer)) for layer in record.trials.params
     )
     _check(setting, params, path)
-    return Subject(setting, seeds[trial], params, Course.of(record.trials.curves, trial))
+    return Subject(setting, seeds[trial], params, record.trials.curves.of(trial))
 
 
-def setting_of(meta: Mapping[str, Any], folder: Path) -> Setting:
+def setting_of(meta: Mapping[str, Any]) -> Setting:
     """Build the setting of a record anew; files that its data come from are read again.
 
     Args:
         meta: As `nnrun.records.record.Record.meta`.
-        folder: Of the job, for what Hydra noted there.
 
     Raises:
         InputError: If this version of nnrun reads the configuration otherwise, a file of its data
             is not the one that was trained on, or it needs a module that was not imported.
     """
-    refused: InputError | None = None
-    for config in (_noted(folder), _nested(meta)):
-        try:
-            if config and (setting := read(config).setting).id == meta["setting"]:
-                _require_same_data(setting, meta)
-                return setting
-        except InputError as error:
-            refused = refused or error
-    if refused is not None:
-        raise refused
-    rule = "is not what its configuration now makes"
-    hint = "it was trained by another version of nnrun"
-    raise InputError(Issue("setting", meta["setting"], rule, hint))
+    config = _configuration(meta)
+    setting = read(config).setting if config else None
+    if setting is None or setting.id != meta["setting"]:
+        rule = "is not what its configuration now makes"
+        hint = "it was trained by another version of nnrun"
+        raise InputError(Issue("setting", meta["setting"], rule, hint))
+    _require_same_data(setting, meta)
+    return setting
 
 
 def own_components(metas: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -193,18 +133,8 @@ def _require_same_data(setting: Setting, meta: Mapping[str, Any]) -> None:
         raise InputError(Issue("data.path", setting.data.path, rule))
 
 
-def _noted(folder: Path) -> dict[str, Any]:
-    """Read the configuration that Hydra wrote beside the record; empty if there is none."""
-    try:
-        with opened(folder / ".hydra" / "config.yaml") as file:
-            found = yaml.load(file.read(MOST_NOTED), Plain)
-    except (OSError, Damaged, ValueError, RecursionError, yaml.YAMLError):
-        return {}  # the record has it, too
-    return found if isinstance(found, dict) else {}
-
-
-def _nested(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a configuration from the record itself, which knows interpolations resolved.
+def _configuration(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Write down the configuration that a record was made by, interpolations resolved.
 
     Empty if a key of it is a value and a section at once.
     """
@@ -213,12 +143,22 @@ def _nested(meta: Mapping[str, Any]) -> dict[str, Any]:
     config |= {key: meta.get(key) for key in ("seed", "seeds", "name", "tracking")}
     for key, value in meta["config"].items():
         *sections, last = key.split(".")
+        if last == "name" and "." in str(value):  # a user's own component goes by its class
+            last = custom.TARGET
         place = config
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
                 return {}
         place[last] = value
+    # activations have fields, which their labels in a flat configuration only tell of
+    *hidden, output = meta.get("network", {}).get("activations") or [None]
+    network = config.get("network")
+    if output is not None and isinstance(network, dict):
+        network["output"] = output
+        if hidden:
+            several = isinstance(network.get("activation"), list)
+            network["activation"] = hidden if several else hidden[0]
     return config
 
 
@@ -229,13 +169,3 @@ def _check(setting: Setting, params: Params, path: Path) -> None:
     if found != expected:
         rule = f"has weights of shapes {found}, and its setting now makes {expected}"
         raise InputError(Issue("record", path, rule, "did the file of its data change?"))
-
-
-def _in_order(path: Path) -> tuple[Any, ...]:
-    """Sort job 2 before job 10."""
-    return tuple(_numbered(path))
-
-
-def _numbered(path: Path) -> Iterator[tuple[int, int, str]]:
-    for part in path.parts:
-        yield (0, int(part), part) if part.isdecimal() else (1, 0, part)

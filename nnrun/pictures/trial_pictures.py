@@ -134,7 +134,7 @@ def _network(subject: Subject, figure: Figure) -> None:
 
 
 def _curves(subject: Subject, figure: Figure) -> None:
-    setting, course = subject.setting, subject.course
+    setting, course = subject.setting, subject.curves
     if setting.problem.task is Task.REGRESSION:
         losses(figure.add_subplot(), course)
         return

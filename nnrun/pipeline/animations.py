@@ -38,7 +38,7 @@ def draw_animations(
         for head in todo:
             home = head.path.parent
             try:
-                setting = setting_of(head.meta, home)
+                setting = setting_of(head.meta)
                 animate(setting, head.meta["seed"], home, advance, stopped)
                 pages.append((home / PAGE).relative_to(folder).as_posix())
             except (TrainingStopped, Ended):

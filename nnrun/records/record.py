@@ -55,7 +55,7 @@ META = {
     "setting": str, "config": dict, "engine": str, "task": str, "samples": int,
     "error": TEXT, "number?": int, "name?": TEXT,
     "seed?": int, "seeds?": int, "overrides?": [str], "report?": TEXT,
-    "study?": TEXT, "tracking?": (dict, type(None)), "network?": dict,
+    "study?": TEXT, "tracking?": (dict, type(None)), "network?": {"activations?": [dict]},
     "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
     "data?": ({"about?": ([str], None)}, None),

@@ -30,6 +30,10 @@ class Curves(NamedTuple):
     test_loss: Array
     accuracy: Array
 
+    def of(self, trial: int) -> "Curves":
+        """Copy one trial's measurements, each of shape (n_evals,); the others are free to go."""
+        return Curves(self.samples, *(metric[trial].copy() for metric in self[1:]))
+
 
 METRICS = Curves._fields[1:]
 

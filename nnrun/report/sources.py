@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.errors import InputError, Issue
-from nnrun.pictures.subject import records_in
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
-from nnrun.records.record import Record, read_records
+from nnrun.records.record import Record, read_records, records_in
 from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
 

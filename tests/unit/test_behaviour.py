@@ -57,9 +57,7 @@ def a_sweep(monkeypatch, folder, *settings, seeds=3):
             status = "diverged" if np.isnan(loss) else "exhausted"
             rows.append((setting.id, seed, status, np.nan, loss))
     known = {s.id: s for s in settings}
-    monkeypatch.setattr(
-        "nnrun.pictures.subject.setting_of", lambda meta, home: known[meta["setting"]]
-    )
+    monkeypatch.setattr("nnrun.pictures.subject.setting_of", lambda meta: known[meta["setting"]])
     names = {s.id: f"setting {i}" for i, s in enumerate(settings)}
     return table(*rows), records, list(records), names
 
@@ -128,7 +126,7 @@ def test_moments_are_whole_batches_of_all_settings_up_to_the_smallest_budget():
 @pytest.mark.parametrize("engine", ["lanes", "reference"])
 def test_trials_filmed_together_are_those_filmed_alone(engine):
     slow, fast = (make_setting(engine=engine, lr=lr) for lr in (0.1, 1.0))
-    grid = shoot(slow, 0).subject.course.samples
+    grid = shoot(slow, 0).subject.curves.samples
     counts = grid[[2, 5, 8]].tolist()
     films = shoot_together([Trial(slow, 4), Trial(fast, 2)], counts)
     for film in films:
@@ -139,9 +137,9 @@ def test_trials_filmed_together_are_those_filmed_alone(engine):
             for mine, theirs in zip(params, at[film.samples(i)], strict=True):
                 assert (mine.weights == theirs.weights).all()
                 assert (mine.bias == theirs.bias).all()
-        where = np.searchsorted(grid, film.subject.course.samples)
+        where = np.searchsorted(grid, film.subject.curves.samples)
         np.testing.assert_array_equal(
-            film.subject.course.test_loss, alone.subject.course.test_loss[where]
+            film.subject.curves.test_loss, alone.subject.curves.test_loss[where]
         )
 
 
@@ -180,7 +178,7 @@ def test_a_trial_that_is_shown_keeps_no_other_in_memory(tmp_path, monkeypatch):
     subjects = [part.subject for part in (*shown.rows, *shown.failures)]
     assert len(subjects) == 6
     for subject in subjects:
-        arrays = [*(a for layer in subject.params for a in layer), *subject.course[1:]]
+        arrays = [*(a for layer in subject.params for a in layer), *subject.curves[1:]]
         assert all(array.base is None for array in arrays), "a view holds what it was cut from"
 
 
@@ -239,7 +237,7 @@ def test_what_goes_wrong_with_one_setting_is_a_note(tmp_path, monkeypatch):
     trials, records, ids, names = a_sweep(monkeypatch, tmp_path, lost, sound)
     gone.unlink()
 
-    def read_again(meta, home):
+    def read_again(meta):
         if meta["setting"] == lost.id:
             lost.data.problem()
         return sound

@@ -14,7 +14,6 @@ import pytest
 import nnrun
 from nnrun.errors import InputError
 from nnrun.model import load_network
-from nnrun.pictures.subject import setting_of
 from nnrun.records.continued import find_state
 from nnrun.records.networks import read_networks
 from nnrun.records.record import read_record, read_records, write_record
@@ -307,15 +306,3 @@ def test_a_record_that_says_no_budget_cannot_be_continued(tmp_path):
         path = write_record(replace(record, meta={**record.meta, "config": config}), tmp_path)
         text = said(find_state, str(tmp_path), wanted)
         assert text.startswith(f"continue_from={path}: is not a readable record: {words}")
-
-
-def test_a_configuration_of_references_upon_references_is_not_unfolded(tmp_path):
-    (record,) = records(job(make_setting(), seeds=1))
-    rows = ["a: &a [1,1,1,1,1,1,1,1,1]"]
-    for one, before in zip("bcdefghijk", "abcdefghij", strict=True):
-        rows.append(f"{one}: &{one} [{','.join([f'*{before}'] * 9)}]")
-    (tmp_path / ".hydra").mkdir()
-    for text in ("\n".join(rows), "\x00", "a: [", "- " * 5000, "a: 2001-99-99"):
-        (tmp_path / ".hydra" / "config.yaml").write_text(text)
-        setting = setting_of({**record.meta, "name": "x", "report": "off"}, tmp_path)
-        assert setting.id == record.setting

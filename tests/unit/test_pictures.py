@@ -24,7 +24,6 @@ from nnrun.pictures.gif import MOST_BYTES, gif, images
 from nnrun.pictures.history import accuracy, losses
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
-from nnrun.pictures.subject import Course
 from nnrun.pictures.surface import (
     UNKNOWN,
     answers,
@@ -45,6 +44,7 @@ from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA, Samples, Task
+from nnrun.records.trials import Course
 from nnrun.training.stack import Stack, Trial
 from nnrun.trials import progress
 from tests.conftest import make_setting, run
@@ -400,7 +400,7 @@ def test_a_film_shows_the_very_trial_that_was_trained_among_others(engine):
     for mine, theirs in zip(film.subject.params, among.params, strict=True):
         assert (mine.weights[0] == theirs.weights[1]).all()
         assert (mine.bias[0] == theirs.bias[1]).all()
-    assert (film.subject.course.test_loss == among.curves.test_loss[1]).all()
+    assert (film.subject.curves.test_loss == among.curves.test_loss[1]).all()
     assert film.evaluations.tolist() == list(range(-1, len(among.curves.samples)))
     assert film.samples(0) == 0
     assert film.words(0) == "0 samples seen · before training"
@@ -454,7 +454,7 @@ def test_the_page_holds_all_frames_and_loads_nothing():
     assert held["samples"] == [film.samples(frame) for frame in range(frames)]
     assert np.allclose(held["network"]["weights"], scene.weights, rtol=1e-3)
     assert held["course"]["metrics"]["test_loss"][-1] == pytest.approx(
-        film.subject.course.test_loss[-1], rel=1e-3
+        film.subject.curves.test_loss[-1], rel=1e-3
     )
     small = np.frombuffer(base64.b64decode(held["units"]["shades"]), np.uint8)
     assert small.size == frames * 7 * held["units"]["n"] ** 2

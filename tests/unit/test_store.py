@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from nnrun import custom
+from nnrun.config import Executor, Job, Network, Report, Tracking
+from nnrun.config.rules import fitted
 from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.errors import InputError, refused
 from nnrun.layout import together, write_atomically, write_text
+from nnrun.network.activations import LeakyRelu
+from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.network.schedules import Schedule
+from nnrun.pictures.subject import setting_of
 from nnrun.records.record import RECORD, read_record, read_records, write_record
 from nnrun.sweep.describe import describe
 from nnrun.sweep.tables import curves_table, trials_table
@@ -168,3 +175,32 @@ def test_files_that_belong_together_take_their_places_together_or_not_at_all(tmp
     (tmp_path / "b").rmdir()
     write("3", "three")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a": "3", "b": "three"}
+
+
+@dataclass(frozen=True)
+class Steady(Schedule):
+    share: float = 1.0
+
+    def factor(self, steps, n_steps):
+        return np.full(len(steps), self.share)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"network": Network((2, 1), LeakyRelu(slope=0.3), "sigmoid")},
+        {"network": Network((2, 1), (LeakyRelu(slope=0.3), "tanh"), LeakyRelu(slope=0.2))},
+        {"network": Network((), "sigmoid", "sigmoid")},
+        {"network": Network((3,), ("leaky_relu",), "sigmoid")},
+        {"schedule": Steady(0.5), "optimizer": OPTIMIZERS["momentum"](momentum=0.5)},
+    ],
+    ids=str,
+)
+def test_a_record_alone_says_what_was_trained(changes):
+    custom.component("schedule", f"{__name__}.Steady")
+    (record,) = records(job(fitted(make_setting(**changes)), seeds=1))
+    meta = json.loads(json.dumps({**record.meta, "number": 0}))
+    setting = setting_of(meta)
+    assert setting.id == record.setting
+    assert setting.architecture == make_setting(**changes).architecture
