@@ -7,9 +7,9 @@ from pathlib import Path
 from nnrun.commands import exit_code, run
 from nnrun.pictures.subject import admit_modules, from_record
 from nnrun.pictures.trial_pictures import draw_stills, left_out
-from nnrun.records.record import read_record, records_in
+from nnrun.records.record import find_records, read_record
 from nnrun.text import shown
-from nnrun.trials.progress import drawing, say
+from nnrun.trials.progress import meter, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +29,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None) -> list[Path]:
     """Draw the trials of a folder's jobs, each into its job's folder or its place under ``out``."""
-    records = records_in(folder)
+    records = find_records(folder, "folder")
     if modules is not None:
         admit_modules(modules, [read_record(path).meta for path in records])
-    with drawing(f"drawing {len(records)} networks", len(records)) as advance:
+    with meter(f"drawing {len(records)} networks", len(records)) as advance:
         written = []
         for record in records:
             home = record.parent

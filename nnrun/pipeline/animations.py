@@ -27,14 +27,14 @@ def draw_animations(
     from nnrun.pictures.replay import reason_of
     from nnrun.pictures.subject import setting_of
     from nnrun.pictures.trial_pictures import PAGE, animate
-    from nnrun.trials.progress import drawing
+    from nnrun.trials.progress import meter
 
     firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}
     todo = [head for head in heads if firsts.get(head.meta["setting"]) is head]
     pages: list[str] = []
     failed = False
     what = f"animating {things(len(todo), 'setting')}"
-    with drawing(what, len(todo)) as advance:
+    with meter(what, len(todo)) as advance:
         for head in todo:
             home = head.path.parent
             try:

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from math import inf, isnan
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from nnrun.model import Model
 from nnrun.model.load import chosen
-from nnrun.network.mlp import Layer
-from nnrun.records.networks import SavedNetworks
-from nnrun.records.record import RECORD, Record
+from nnrun.records.networks import networks_of
+from nnrun.records.record import Record
 from nnrun.records.trials import Status
 
 Which = Literal["median", "best"]
@@ -60,12 +58,7 @@ def network_of(trial: Representative) -> Model:
     Raises:
         InputError: If the record does not say enough about it.
     """
-    meta = trial.record.meta
-    facts = {**meta["network"], **{key: meta[key] for key in ("setting", "config", "samples")}}
-    one = slice(trial.place, trial.place + 1)
-    layers = (Layer(w[one], b[one].reshape(1, -1)) for w, b in trial.record.trials.params)
-    networks = SavedNetworks(Path(RECORD), facts, (trial.seed,), tuple(layers))
-    return chosen(networks, trial.seed)
+    return chosen(networks_of(trial.record), trial.seed)
 
 
 def _trained(records: Sequence[Record]) -> list[Representative]:

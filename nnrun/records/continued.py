@@ -6,7 +6,6 @@ budget would have ended.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.records.plain import reading, require
-from nnrun.records.record import ANEW, RECORD, Record, read_record
+from nnrun.records.record import ANEW, Record, find_records, read_record
 
 MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
 """Keys in which a run may differ from the one that it continues."""
@@ -35,7 +34,7 @@ def find_state(
         InputError: With the key ``continue_from``, if there is none.
     """
     with reading("continue_from", Path(path), "record", ""):
-        paths = _records(Path(path).expanduser())
+        paths = find_records(Path(path).expanduser(), "continue_from")
         records = {record: record.stat().st_mtime_ns for record in paths}
     wanted = json.loads(json.dumps(wanted))  # lists for tuples, as in the records
     nearest: list[str] | None = None
@@ -79,19 +78,6 @@ def _read(path: str, changed: int) -> Record:
     with reading("continue_from", Path(path), "record", ANEW):
         require(record.meta["config"], {"budget": int, "keep_state?": bool}, "config")
     return record
-
-
-def _records(path: Path) -> list[Path]:
-    """List the records at a path."""
-    if os.path.lexists(path) and not path.is_dir():
-        return [path]
-    if (path / RECORD).is_file():
-        return [path / RECORD]
-    found = sorted(path.glob(f"*/{RECORD}"), key=lambda p: (len(p.parent.name), p.parent.name))
-    if not found:
-        rule = "is not the folder of a run or a sweep" if path.is_dir() else "does not exist"
-        raise _refused(str(path), rule, "for instance outputs/runs/DATE_TIME")
-    return found
 
 
 def _differing(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ network besides its parameters. This part reads both and makes nothing of the fa
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,9 +24,10 @@ from nnrun.records.plain import (
     parse_plain,
     read_plain,
     reading,
+    require,
     require_version,
 )
-from nnrun.records.record import RECORD, SCHEMA_VERSION
+from nnrun.records.record import Record, find_records, read_record
 from nnrun.records.trials import layers_in
 
 FORMAT, VERSION = "nnrun.network", 1
@@ -66,7 +66,6 @@ FACTS = {
 }  # fmt: skip
 """What a file may say of its networks, all of which may be missing."""
 
-OF_A_RECORD = {"error?": TEXT, "network?": FACTS, **FACTS}
 OF_JSON = {**FACTS, "layers": [{"weights": [list], "bias": list}]}
 
 
@@ -123,30 +122,16 @@ def read_networks(path: str | Path) -> SavedNetworks:
     """
     named = Path(path).expanduser()
     with reading("path", named, "network", ANEW):
-        file = find_file(named)
+        file = _found(named)
         about = file.stat()
     return _read(file, about.st_mtime_ns, about.st_size)
 
 
-def find_file(path: Path) -> Path:
-    """Return the one file that a path stands for.
-
-    Raises:
-        InputError: If there is none or more than one.
-    """
-    if os.path.lexists(path) and not path.is_dir():
-        return path
-    if not path.is_dir():
-        rule = f"is not there; looked in {path.absolute().parent}"
-        raise InputError(Issue("path", path, rule, "for instance outputs/runs/DATE_TIME"))
-    if (path / RECORD).is_file():
-        return path / RECORD
-    records = sorted(path.rglob(RECORD), key=lambda p: (len(p.parent.name), str(p)))
+def _found(path: Path) -> Path:
+    """Return the one file that a path stands for."""
+    records = find_records(path, "path")
     if len(records) == 1:
         return records[0]
-    if not records:
-        rule = f"holds no {RECORD}, so it is not the folder of a finished run or job"
-        raise InputError(Issue("path", path, rule))
     hint = f"take the folder of one: {_differences(path, records)}"
     raise InputError(Issue("path", path, f"holds {len(records)} jobs", hint))
 
@@ -154,7 +139,11 @@ def find_file(path: Path) -> Path:
 def _differences(folder: Path, records: Sequence[Path]) -> str:
     """List jobs with the keys in which they differ."""
     some = records[:MOST_LISTED]
-    configs = [_config(path) for path in some]
+    configs: list[Mapping[str, Any]] = []
+    for path in some:
+        configs.append({})
+        with suppress(InputError):
+            configs[-1] = read_record(path, "networks").meta["config"]
     keys = [k for k in configs[0] if any(c.get(k) != configs[0][k] for c in configs)]
     jobs = (
         " ".join(
@@ -165,15 +154,6 @@ def _differences(folder: Path, records: Sequence[Path]) -> str:
     return "; ".join(jobs) + ("" if len(some) == len(records) else "; ...")
 
 
-def _config(record: Path) -> dict[str, Any]:
-    """Return the setting that a record is of; an empty one if it cannot be read."""
-    with suppress(OSError, Damaged):
-        meta = read_arrays(record, {"meta": NETWORKS["meta"]}).get("meta", np.empty(0, np.uint8))
-        config: dict[str, Any] = parse_plain(meta.tobytes(), {"config": dict})["config"]
-        return config
-    return {}
-
-
 @lru_cache(maxsize=4)
 def _read(file: Path, modified: int, size: int) -> SavedNetworks:
     """Read a file; the arguments tell a changed one from the one read before."""
@@ -182,16 +162,24 @@ def _read(file: Path, modified: int, size: int) -> SavedNetworks:
         return _checked(read(file))
 
 
+def networks_of(record: Record) -> SavedNetworks:
+    """Take the networks of a record that was read so far at least."""
+    meta = record.meta
+    if meta["error"]:
+        raise _unreadable(record.path, "has no network: its training failed", "see its log")
+    facts = {**meta.get("network", {}), **{k: meta[k] for k in ("setting", "config", "samples")}}
+    seeds = tuple(record.seeds.tolist())
+    return SavedNetworks(record.path, facts, seeds, _flat(record.trials.params))
+
+
 def _of_npz(file: Path) -> SavedNetworks:
+    arrays = read_arrays(file, {"meta": NETWORKS["meta"]})
+    meta = parse_plain(arrays["meta"].tobytes(), FACTS) if arrays else {}
+    if "schema" in meta:
+        record = read_record(file, "networks", "path")
+        require(record.meta.get("network", {}), FACTS, "network")
+        return networks_of(record)
     arrays = read_arrays(file, NETWORKS)
-    meta = parse_plain(arrays["meta"].tobytes(), OF_A_RECORD) if "meta" in arrays else {}
-    if meta.get("error"):
-        raise _unreadable(file, "has no network: its training failed", "see its log")
-    if meta.get("format") != FORMAT and "schema" in meta:
-        require_version(meta["schema"], SCHEMA_VERSION, meta.get("versions"))
-    if meta.get("format") != FORMAT:
-        network = meta.get("network", {})
-        meta = {**network, **{k: meta[k] for k in ("setting", "config", "samples") if k in meta}}
     seeds = tuple(None if seed < 0 else seed for seed in arrays["seeds"].tolist())
     return SavedNetworks(file, meta, seeds, _flat(layers_in(arrays)))
 

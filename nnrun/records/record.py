@@ -1,6 +1,7 @@
 """record.npz, what a job of a sweep has found: its only reader and writer."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -156,17 +157,30 @@ def read_records(
     return sorted((read_record(path, depth) for path in paths), key=lambda r: int(r.meta["number"]))
 
 
-def records_in(folder: Path, key: str = "folder") -> list[Path]:
-    """Find the records of a run, a job, or all jobs of a sweep: job 2 before job 10.
+def find_records(path: Path, key: str) -> list[Path]:
+    """List the records that a path stands for, job 2 before job 10.
+
+    Args:
+        path: A record, or a folder that has one, or else has some in folders below it.
+        key: What the path was named by.
 
     Raises:
         InputError: If there is none.
     """
-    found = sorted(folder.rglob(RECORD), key=lambda path: [_ordered(part) for part in path.parts])
+    if os.path.lexists(path) and not path.is_dir():
+        return [path]
+    found = [path / RECORD] if (path / RECORD).is_file() else records_below(path)
     if not found:
-        rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
-        raise InputError(Issue(key, folder, rule, "for instance outputs/runs/DATE_TIME"))
+        rule = f"is not there; looked in {path.absolute().parent}"
+        if path.is_dir():
+            rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
+        raise InputError(Issue(key, path, rule, "for instance outputs/runs/DATE_TIME"))
     return found
+
+
+def records_below(folder: Path) -> list[Path]:
+    """List the records in a folder and in those below it, job 2 before job 10."""
+    return sorted(folder.rglob(RECORD), key=lambda path: [_ordered(part) for part in path.parts])
 
 
 def settings_of(records: Iterable[Record]) -> dict[str, list[Record]]:

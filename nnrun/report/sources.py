@@ -10,7 +10,7 @@ from typing import Any
 from nnrun.errors import InputError, Issue
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
-from nnrun.records.record import Record, read_records, records_in
+from nnrun.records.record import Record, find_records, read_records
 from nnrun.records.sweep import read_sweep
 from nnrun.results import SWEEP
 
@@ -52,7 +52,7 @@ def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
         with reading("path", path, "folder", ""):
             _require_folder(path)
             _require_quiet(path)
-            inside = records_in(path)
+            inside = find_records(path, "path")
         for record in inside:
             if (real := os.path.realpath(record)) not in seen:
                 seen.add(real)

@@ -1,11 +1,10 @@
 """What is done and how far it is: a live bar on a terminal, plain lines elsewhere."""
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import Timer
+from threading import Lock, Timer
 from time import monotonic
 
 from rich.console import Console
@@ -14,8 +13,8 @@ from rich.text import Text
 
 from nnrun.text import shown
 
-FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
-"""Seconds until the first plain line, and between two."""
+FIRST_SIGN, BETWEEN_LINES = 2.0, 5.0
+"""Seconds until anything is shown, and between two plain lines."""
 
 FORESEEN = 0.01
 """Share of the work from which on speed and rest are told: what is less is mostly start-up."""
@@ -23,52 +22,92 @@ FORESEEN = 0.01
 
 @contextmanager
 def meter(
-    doing: str, total: int, unit: str, at_once: bool = False
-) -> Iterator[Callable[[int], None]]:
+    doing: str, total: int, unit: str = "", at_once: bool = False
+) -> Iterator[Callable[[float], None]]:
     """Show progress on standard error while the ``with`` block runs, from its third second on.
 
     Args:
         doing: What is done, for instance ``training 60 trials``.
         total: How much there is to do.
-        unit: Of that, for instance ``samples``.
+        unit: Of that, for instance ``samples``; without one no speed is told.
         at_once: Whether a bar is shown from the start.
 
     Yields:
         A function to be told how much more is done, from any thread.
     """
+    due = monotonic() + FIRST_SIGN
+    display: Lines | Bar = Lines(doing, total, unit, due)
     if sys.stderr.isatty():
-        with _bar(doing, total, unit, at_once) as advance:
-            yield advance
-    else:
-        yield Lines(doing, total, unit).advance
-
-
-@contextmanager
-def _bar(doing: str, total: int, unit: str, at_once: bool) -> Iterator[Callable[[int], None]]:
-    rate, due = Rate(), monotonic() + (0.0 if at_once else FIRST_LINE)
-    columns = (
-        TextColumn(doing),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}"),
-        Remaining(compact=True, elapsed_when_finished=True),
-    )
-    bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=8)
-    task = bar.add_task("", total=total, rate="")
-
-    def advance(n: int) -> None:
-        speed = f"{human(rate.add(n))} {unit}/s"
-        early = rate.total < FORESEEN * total
-        bar.update(task, advance=n, rate="" if early else speed)
-        if monotonic() >= due:
-            bar.start()  # again and again it does nothing
-
-    if at_once:
-        bar.start()
+        display = Bar(doing, total, unit, 0.0 if at_once else due)
     try:
-        yield advance
+        yield display.advance
     finally:
-        if bar.live.is_started:
-            bar.stop()
+        display.close()
+
+
+class Lines:
+    """A plain line on standard error every few seconds."""
+
+    def __init__(self, doing: str, total: int, unit: str, due: float) -> None:
+        self._doing, self._total, self._unit, self._due = doing, total, unit, due
+        self._lock, self._started, self._done = Lock(), monotonic(), 0.0
+
+    def advance(self, n: float) -> None:
+        """Count, and print a line if one is due."""
+        with self._lock:
+            self._done += n
+            now, done = monotonic(), self._done
+            if now < self._due or done >= self._total:
+                return
+            self._due = now + BETWEEN_LINES
+        share = done / self._total
+        line = f"{self._doing}: {share:.0%}"
+        if self._unit and share >= FORESEEN:
+            rate = done / max(now - self._started, 1e-9)
+            rest = (self._total - done) / rate
+            line += f", {human(rate)} {self._unit}/s, ETA {rest:.0f} s"
+        print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Do nothing: lines stay."""
+
+
+class Bar:
+    """A live bar on standard error; one without a unit goes when it is done."""
+
+    def __init__(self, doing: str, total: int, unit: str, due: float) -> None:
+        self._total, self._unit, self._due = total, unit, due
+        self._lock, self._started, self._done = Lock(), monotonic(), 0.0
+        columns = (
+            TextColumn(doing),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}"),
+            Remaining(compact=True, elapsed_when_finished=bool(unit)),
+        )
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, refresh_per_second=8, transient=not unit)
+        self._task = self._bar.add_task("", total=total, rate="")
+        self._start_if_due()
+
+    def advance(self, n: float) -> None:
+        """Count, and show the bar once it is due."""
+        with self._lock:
+            self._done += n
+            done = self._done
+        rate = done / max(monotonic() - self._started, 1e-9)
+        told = self._unit and done >= FORESEEN * self._total
+        speed = f"{human(rate)} {self._unit}/s" if told else ""
+        self._bar.update(self._task, advance=n, rate=speed)
+        self._start_if_due()
+
+    def _start_if_due(self) -> None:
+        if monotonic() >= self._due:
+            self._bar.start()  # again and again it does nothing
+
+    def close(self) -> None:
+        """Stop a bar that was shown."""
+        if self._bar.live.is_started:
+            self._bar.stop()
 
 
 class Remaining(TimeRemainingColumn):
@@ -81,114 +120,6 @@ class Remaining(TimeRemainingColumn):
         return Text("" if task.finished else "ETA ", style="progress.remaining") + super().render(
             task
         )
-
-
-class Lines:
-    """A plain line on standard error every few seconds."""
-
-    def __init__(self, doing: str, total: int, unit: str) -> None:
-        self._doing, self._total, self._unit = doing, total, unit
-        self._rate = Rate()
-        self._due = monotonic() + FIRST_LINE
-
-    def advance(self, n: int) -> None:
-        """Count, and print a line if one is due."""
-        rate = self._rate.add(n)
-        now = monotonic()
-        if now >= self._due and self._rate.total < self._total:
-            self._due = now + BETWEEN_LINES
-            share = self._rate.total / self._total
-            line = f"{self._doing}: {share:.0%}"
-            if share >= FORESEEN:
-                rest = (1 - share) * self._total / rate
-                line += f", {human(rate)} {self._unit}/s, ETA {rest:.0f} s"
-            print(line, file=sys.stderr, flush=True)
-
-
-class Rate:
-    """How much so far, and its mean rate since it was made; safe to call from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._started = monotonic()
-        self.total = 0
-
-    def add(self, n: int) -> float:
-        """Count more and return how much a second so far."""
-        with self._lock:
-            self.total += n
-            return self.total / max(monotonic() - self._started, 1e-9)
-
-
-def human(number: float) -> str:
-    """Write a large number with three digits and a unit prefix.
-
-    Example:
-        >>> human(1_234_567), human(950), human(12_300)
-        ('1.23 M', '950', '12.3 k')
-    """
-    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:#.3g}".rstrip(".") + prefix
-    return f"{number:.0f}"
-
-
-FIRST_SIGN_OF_DRAWING, BETWEEN = 2.0, 5.0
-"""Seconds until the first sign, and between two plain lines."""
-
-
-@cache
-def say(text: str) -> None:
-    """Print a sentence on standard error, once however many networks it is true of."""
-    print(shown(text), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def drawing(what: str, total: int) -> Iterator[Callable[[float], None]]:
-    """Show progress on standard error while the ``with`` block runs, from its third second on.
-
-    Where it is shown as plain lines, the last one says how far the block came.
-
-    Args:
-        what: Is done, for instance ``animating 3 settings``.
-        total: Things to draw.
-
-    Yields:
-        A function to be told how many things were drawn since the last call, in parts of one, too.
-    """
-    due, done, printed = monotonic() + FIRST_SIGN_OF_DRAWING, 0.0, ""
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.percentage:3.0f}%"),
-               Remaining(compact=True))  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=total)
-
-    def advance(part: float) -> None:
-        nonlocal due, done, printed
-        done += part
-        bar.update(task, completed=done)
-        if monotonic() < due:
-            return
-        if sys.stderr.isatty():
-            bar.start()  # again and again: only the first time counts
-        else:
-            due = monotonic() + BETWEEN
-            printed = line()
-            print(printed, file=sys.stderr, flush=True)
-
-    def line() -> str:
-        return f"{what}: {done / total:.0%}"
-
-    try:
-        yield advance
-        if printed not in ("", line()):
-            print(line(), file=sys.stderr, flush=True)
-    finally:
-        if bar.live.is_started:
-            bar.stop()
-
-
-FIRST_SIGN = 2.0
-"""Seconds until the first sign."""
 
 
 @contextmanager
@@ -212,3 +143,22 @@ def waiting() -> Iterator[Callable[[str], None]]:
         timer.cancel()
         timer.join()
         status.stop()
+
+
+@cache
+def say(text: str) -> None:
+    """Print a sentence on standard error, once however many networks it is true of."""
+    print(shown(text), file=sys.stderr, flush=True)
+
+
+def human(number: float) -> str:
+    """Write a large number with three digits and a unit prefix.
+
+    Example:
+        >>> human(1_234_567), human(950), human(12_300)
+        ('1.23 M', '950', '12.3 k')
+    """
+    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:#.3g}".rstrip(".") + prefix
+    return f"{number:.0f}"

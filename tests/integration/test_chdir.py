@@ -63,5 +63,5 @@ def test_a_plan_is_shown_and_leaves_nothing(folder, mode):
 def test_bad_input_is_refused_and_leaves_nothing(folder):
     ended = start_in(folder, Line("nnrun", (*QUICK, CHANGE, "continue_from=nope")))
     assert ended.code == 2
-    assert "continue_from=nope: does not exist" in ended.output
+    assert "continue_from=nope: is not there; looked in" in ended.output
     assert ended.left == ()

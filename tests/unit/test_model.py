@@ -96,6 +96,9 @@ def write_record(folder, params, seeds, setting, **meta):
         "setting": setting.id,
         "config": setting.flat,
         "samples": setting.budget,
+        "engine": "reference",
+        "task": str(setting.problem.task),
+        "error": None,
         "network": network_facts(setting),
         **meta,
     }

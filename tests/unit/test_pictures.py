@@ -44,7 +44,7 @@ from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA, Samples, Task
-from nnrun.records.trials import Course
+from nnrun.records.trials import Curves
 from nnrun.training.stack import Stack, Trial
 from nnrun.trials import progress
 from tests.conftest import make_setting, run
@@ -352,7 +352,7 @@ def test_links_are_as_wide_as_their_weights_and_coloured_by_sign():
     assert not any("bias" in text.get_text() for text in ax.texts)
 
 
-COURSE = Course(
+COURSE = Curves(
     np.array([1, 10, 100]),
     np.array([0.9, 0.5, 0.1]),
     np.array([0.8, 0.4, 0.2]),
@@ -377,11 +377,11 @@ def test_curves_are_drawn_as_measured_and_what_is_to_come_is_pale():
 
 def test_a_diverging_loss_does_not_flatten_the_rest():
     values = np.array([0.5, 1e200, np.nan])
-    ax = losses(an_axis(), Course(np.array([1, 2, 3]), values, values, values))
+    ax = losses(an_axis(), Curves(np.array([1, 2, 3]), values, values, values))
     assert ax.get_ylim()[1] < 10
     assert ax.get_title(loc="left") == "Loss (diverged)"
     lost = np.full(3, np.nan)
-    ax = losses(an_axis(), Course(np.array([1, 2, 3]), lost, lost, lost))
+    ax = losses(an_axis(), Curves(np.array([1, 2, 3]), lost, lost, lost))
     assert [t.get_text() for t in ax.texts] == ["diverged before the first evaluation"]
 
 
@@ -535,14 +535,14 @@ def test_every_planar_problem_can_be_drawn(name, coarse, tmp_path):
 
 
 def test_progress_is_said_only_of_what_takes_a_while(monkeypatch, capsys):
-    with progress.drawing("drawing 4 networks", 4) as advance:
+    with progress.meter("drawing 4 networks", 4) as advance:
         advance(1)
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(progress, "FIRST", -1.0)
-    with progress.drawing("drawing 4 networks", 4) as advance:
+    monkeypatch.setattr(progress, "FIRST_SIGN", -1.0)
+    with progress.meter("drawing 4 networks", 4) as advance:
         for _ in range(4):
             advance(1)
-    assert capsys.readouterr() == ("", "drawing 4 networks: 25%\ndrawing 4 networks: 100%\n")
+    assert capsys.readouterr() == ("", "drawing 4 networks: 25%\n")
 
 
 def test_an_animation_is_told_of_as_a_whole(coarse, tmp_path):

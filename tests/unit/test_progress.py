@@ -17,7 +17,7 @@ def clock(monkeypatch):
 
 
 def test_a_line_foresees_no_end_before_a_hundredth_is_done(clock, capsys):
-    lines = Lines("training 300 trials", 60_000_000, "samples")
+    lines = Lines("training 300 trials", 60_000_000, "samples", due=2.0)
     told = []
     for second, samples in ((2.0, 9), (7.0, 599_990), (12.0, 600_001), (60.0, 28_800_000)):
         clock[0] = second

@@ -111,9 +111,9 @@ def test_a_sweep_is_searched_for_the_setting(tmp_path):
 
 def test_what_cannot_be_continued_is_refused(tmp_path):
     wanted = make_setting(budget=900)
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="is not there; looked in"):
         find_state(str(tmp_path / "nothing"), wanted.flat)
-    with pytest.raises(InputError, match="is not the folder of a run or a sweep"):
+    with pytest.raises(InputError, match="is not the folder of a run, a job or a sweep"):
         find_state(str(tmp_path), wanted.flat)
     saved(make_setting(), tmp_path, "lanes")
     with pytest.raises(InputError, match="train it with keep_state=true"):
