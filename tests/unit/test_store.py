@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from nnrun import custom
-from nnrun.config import Executor, Job, Network, Report, Tracking
 from nnrun.config.rules import fitted
-from nnrun.config.settings import Executor, Job, Report, Tracking
+from nnrun.config.settings import Executor, Job, Network, Report, Tracking
 from nnrun.errors import InputError, refused
 from nnrun.layout import together, write_atomically, write_text
 from nnrun.network.activations import LeakyRelu
