@@ -43,7 +43,7 @@ WARM = (
     "nnrun.report.study",
     "nnrun.plot.api",
     "nnrun.pictures.trial_pictures",
-    "nnrun.tracking.models",
+    "nnrun.tracking.pyfunc",
     "nnrun.tracking.bulk",
     "nnrun.tracking.tracker",
     "mlflow.tracking",
@@ -144,9 +144,9 @@ def share_schema() -> None:
     The first database goes to the file that NNRUN_TEST_SCHEMA names, and others start from a copy.
     Tests of how databases are made take the name from the environment.
     """
-    from nnrun.tracking import sqlite
+    from nnrun.tracking import store
 
-    create = sqlite.create
+    create = store.create
 
     def created(path: Path, make: Callable[[str], object]) -> None:
         kept = os.environ.get("NNRUN_TEST_SCHEMA")
@@ -159,7 +159,7 @@ def share_schema() -> None:
             shutil.copyfile(path, draft)
             Path(draft).replace(kept)
 
-    sqlite.create = created
+    store.create = created
 
 
 def _end(run: Callable[[], None]) -> NoReturn:

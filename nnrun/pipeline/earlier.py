@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from nnrun.tracking import Tracker
+from nnrun.tracking.tracker import Tracker
 
 SEEDS = "nnrun.network.randomness"
 """Tag with the seeds that a setting's run sums up."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnrun.pipeline.setting_run import SO_FAR, UNTIL
-from nnrun.tracking import View
+from nnrun.tracking.view import View
 
 FIGURES = ("success_rate", "samples_to_target_median", "rmst")
 

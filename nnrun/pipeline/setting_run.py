@@ -22,8 +22,7 @@ from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.tabulate import curves_of
 from nnrun.sweep.tables import TrialRows
 from nnrun.text import cell, seeds
-from nnrun.tracking import Artifact, Dataset, Line, SettingRun, TrialRun
-from nnrun.tracking.limits import curve_length
+from nnrun.tracking.entities import Artifact, Dataset, Line, SettingRun, TrialRun, curve_length
 
 RARE = ("failed", "plateaued", "reached_then_diverged")
 """Counts that are told only if they are not zero."""

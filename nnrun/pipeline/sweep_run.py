@@ -9,7 +9,7 @@ import pandas as pd
 from nnrun.pipeline.setting_run import COUNTS
 from nnrun.records.plain import is_itself
 from nnrun.results import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
-from nnrun.tracking import Artifact, Status, SweepRun
+from nnrun.tracking.entities import Artifact, Status, SweepRun
 
 STATUSES: dict[str, Status] = {
     "complete": "FINISHED",

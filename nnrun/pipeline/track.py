@@ -21,8 +21,11 @@ from nnrun.pipeline.page_view import page_view
 from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Sums, spans
 from nnrun.pipeline.sweep_run import best_setting, sweep_run
-from nnrun.tracking import Tracker, TrackingError, View, Writer
 from nnrun.tracking.address import is_file, require_usable, ui_command
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.tracker import Tracker
+from nnrun.tracking.view import View
+from nnrun.tracking.writer import Writer
 
 OPENING = 10.0
 """Seconds that a launch waits for a server before it trains: what is wrong with it is said then."""

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from nnrun.errors import masked
-from nnrun.tracking.limits import cut
-from nnrun.tracking.sqlite import Vanished
+from nnrun.tracking.entities import cut
 
 T = TypeVar("T")
 
@@ -37,6 +36,10 @@ class TrackingError(RuntimeError):
         super().__init__(message)
         self.lasting = lasting
         self.lost = lost
+
+
+class Vanished(OSError):
+    """A database is no longer where it was opened, and what it held is lost with it."""
 
 
 def first_line(error: BaseException) -> str:

@@ -1,20 +1,21 @@
 """Opening an MLflow store: reached quickly or refused clearly, created once and safely."""
 
+import errno
 import logging
 import os
 import re
+import sqlite3
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock
 
 from nnrun.errors import InputError, Issue, masked
 from nnrun.layout import WEB
-from nnrun.tracking import sqlite
 from nnrun.tracking.address import (
     advice,
     deleted,
@@ -25,7 +26,14 @@ from nnrun.tracking.address import (
     sqlite_file,
     ui_command,
 )
-from nnrun.tracking.errors import TrackingError, first_line, passing, patiently, unreachable
+from nnrun.tracking.errors import (
+    TrackingError,
+    Vanished,
+    first_line,
+    passing,
+    patiently,
+    unreachable,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,6 +61,113 @@ FOLDER_HINT = (
 
 READING = "MLFLOW_TRACKING_URI names the store"
 
+_sparing: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class Database:
+    """A SQLite file that was opened.
+
+    Attributes:
+        path: Absolute path.
+        identity: Device and inode at opening: connections stay with these, the path may not.
+    """
+
+    path: Path
+    identity: tuple[int, int]
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Take the file that stands at ``path`` now."""
+        return cls(path, _identity(path))
+
+    def require(self) -> None:
+        """Check that the file is the one that was opened.
+
+        Raises:
+            Vanished: If it was deleted or replaced: SQLite would go on writing into nowhere.
+        """
+        try:
+            now = _identity(self.path)
+        except FileNotFoundError:
+            text = "the database was deleted"
+            raise Vanished(errno.ENOENT, text, str(self.path)) from None
+        if now != self.identity:
+            raise Vanished(errno.ESTALE, "the database was replaced", str(self.path))
+
+    def settle(self) -> None:
+        """Move the journal into the file itself, so that a copy of it is whole."""
+        with suppress(sqlite3.Error):  # a reader is in the way; the data is safe either way
+            execute(self.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def create(path: Path, make: Callable[[str], object]) -> None:
+    """Create a database whole or not at all.
+
+    MLflow makes its tables in dozens of steps, and a file that was left in the middle of them, by a
+    process that was killed, can never be opened again.
+
+    Args:
+        path: Where it shall be.
+        make: Makes the tables in the database of a URI.
+    """
+    draft, copy = (path.with_name(f"{path.name}.{ending}") for ending in ("draft", "copy"))
+    rests = [Path(f"{file}{end}") for file in (draft, copy) for end in ("", "-journal", "-wal")]
+    for file in rests:
+        file.unlink(missing_ok=True)
+    make(f"sqlite:///{draft.as_posix()}")
+    # MLflow keeps its connections to the draft open, so that the draft itself cannot be renamed
+    with closing(sqlite3.connect(draft)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(path)
+    for file in rests:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def copied(path: Path, folder: Path) -> Path:
+    """Copy a database that may only be read into a folder."""
+    copy = folder / path.name
+    for access in ("mode=ro", "immutable=1"):  # the latter where not even a lock can be taken
+        with suppress(sqlite3.OperationalError):
+            source = sqlite3.connect(f"{path.absolute().as_uri()}?{access}", uri=True)
+            with closing(source), closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            return copy
+    raise PermissionError(f"no permission to read {path}")
+
+
+def execute(path: Path, statement: str) -> None:
+    """Execute one statement on a connection of its own."""
+    with closing(sqlite3.connect(path, timeout=20)) as connection:
+        connection.execute(statement).fetchall()
+
+
+def spare_syncs(path: Path) -> None:
+    """Let MLflow's connections to a WAL database sync at checkpoints only, not at each commit.
+
+    A killed process loses nothing by it; a power cut may lose the last runs, never the database.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    _sparing.add(path.resolve())
+    if not event.contains(Engine, "connect", _connected):
+        event.listen(Engine, "connect", _connected)
+
+
+def _connected(connection: Any, _: object) -> None:
+    """Set up a new connection of SQLAlchemy; those to other databases are left alone."""
+    if isinstance(connection, sqlite3.Connection):
+        names = {Path(row[2]).resolve() for row in connection.execute("PRAGMA database_list")}
+        if names & _sparing:
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_dev, about.st_ino
+
 
 @dataclass(frozen=True)
 class Store:
@@ -70,7 +185,7 @@ class Store:
     client: "MlflowClient"
     experiment: str
     artifacts: str
-    database: "sqlite.Database | None"
+    database: Database | None
 
     @property
     def ui_command(self) -> str:
@@ -107,7 +222,7 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
                 found = patiently(lambda: _experiment(client, experiment, place))
             else:
                 client, found = _open_sqlite(uri, path, experiment, artifacts)
-                database = sqlite.Database.at(path)
+                database = Database.at(path)
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
         if WEB.match(uri) and (unreachable(error) or passing(error)):
             raise _away(uri, error) from error
@@ -133,7 +248,7 @@ def connect(uri: str, scratch: Path) -> "MlflowClient":
         raise InputError(Issue("store", masked(uri), "is not there"))
     try:
         if path is not None and not all(os.access(p, os.W_OK) for p in (path, path.parent)):
-            uri = f"sqlite:///{sqlite.copied(path, scratch).as_posix()}"
+            uri = f"sqlite:///{copied(path, scratch).as_posix()}"
         with _quiet():
             client = _client(uri)
             client.search_experiments(max_results=1)
@@ -150,9 +265,9 @@ def _open_sqlite(
     # Two processes that create the schema at once leave a database that nobody can open again.
     with FileLock(f"{database}.lock", timeout=120):
         if not database.exists() or not database.stat().st_size:
-            sqlite.create(database, lambda draft: _client(draft).search_experiments(max_results=1))
-        sqlite.execute(database, "PRAGMA journal_mode=WAL")
-        sqlite.spare_syncs(database)
+            create(database, lambda draft: _client(draft).search_experiments(max_results=1))
+        execute(database, "PRAGMA journal_mode=WAL")
+        spare_syncs(database)
         # MLflow keeps one connection a URI: a relative one would stay with its first folder.
         client = _client(re.sub(r"///[^?]*", lambda _: f"///{database.as_posix()}", uri))
         return client, _experiment(client, experiment, location)

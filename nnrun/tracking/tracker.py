@@ -1,30 +1,161 @@
-"""The one writer of a sweep's MLflow runs."""
+"""The one writer of a sweep's MLflow runs, and of their files; runs are found again by tags."""
 
 import getpass
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode, urlsplit
+from urllib.request import url2pathname
 
-from nnrun.tracking import models
 from nnrun.tracking.address import require_own_host
-from nnrun.tracking.artifacts import Keeper, keeper
 from nnrun.tracking.bulk import Bulk, Info, known_schema
 from nnrun.tracking.entities import (
+    NAME_LENGTH,
+    TAG_LENGTH,
+    Artifact,
+    FoundRun,
     Point,
+    SettingRun,
+    Status,
+    SweepRun,
+    TrialRun,
     batches,
     clean,
     curve_points,
+    cut,
     dataset_inputs,
     line_points,
 )
 from nnrun.tracking.errors import patiently, refusal, unreachable
-from nnrun.tracking.limits import NAME_LENGTH, TAG_LENGTH, cut
-from nnrun.tracking.query import search, tag_filter
-from nnrun.tracking.run import FoundRun, SettingRun, Status, SweepRun, TrialRun
-from nnrun.tracking.store import open_store, unusable
+from nnrun.tracking.pyfunc import FOLDER, register, write_model
+from nnrun.tracking.store import Store, open_store, unusable
 from nnrun.tracking.view import View, saved_view
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Keeper(Protocol):
+    """Takes the files of one run."""
+
+    def keep(self, artifact: Artifact) -> None:
+        """Copy a file or folder.
+
+        Raises:
+            OSError: If it cannot be read, or a local store not be written.
+        """
+        ...
+
+    def folder(self, into: str = "") -> AbstractContextManager[Path]:
+        """Yield a folder to write in; what it holds in the end is kept in ``into``."""
+        ...
+
+
+class Folder:
+    """The artifacts of one run in a folder of this machine.
+
+    Args:
+        root: The folder; made when it is needed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def keep(self, artifact: Artifact) -> None:
+        """Copy a file or folder."""
+        path, into = artifact
+        target = self._root / into / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, target)
+
+    @contextmanager
+    def folder(self, into: str = "") -> Iterator[Path]:
+        """Yield the very folder."""
+        target = self._root / into
+        target.mkdir(parents=True, exist_ok=True)
+        yield target
+
+
+class Remote:
+    """The artifacts of one run wherever MLflow's client takes them.
+
+    Args:
+        client: Of the store.
+        run: The run's id.
+    """
+
+    def __init__(self, client: "MlflowClient", run: str) -> None:
+        self._client, self._run = client, run
+
+    def keep(self, artifact: Artifact) -> None:
+        """Copy a file or folder; sending it twice does no harm."""
+        path, into = artifact
+        if path.is_dir():
+            target = f"{into}/{path.name}" if into else path.name
+            patiently(lambda: self._client.log_artifacts(self._run, str(path), target))
+        else:
+            patiently(lambda: self._client.log_artifact(self._run, str(path), into or None))
+
+    @contextmanager
+    def folder(self, into: str = "") -> Iterator[Path]:
+        """Yield a folder of this machine, and send what it holds."""
+        with TemporaryDirectory(prefix="nnrun-") as place:
+            yield Path(place)
+            patiently(lambda: self._client.log_artifacts(self._run, place, into or None))
+
+
+def keeper(client: "MlflowClient", run: str, uri: str) -> Keeper:
+    """Choose who keeps a run's files.
+
+    Args:
+        client: Of the store.
+        run: The run's id.
+        uri: Of the run's artifacts.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and not parts.netloc:
+        return Folder(Path(url2pathname(parts.path)))
+    return Remote(client, run)
+
+
+PAGE = 1000
+"""Runs a search brings at once."""
+
+
+def search(store: Store, tags: Mapping[str, str]) -> Iterator[FoundRun]:
+    """Find the runs of the store's experiment that have some tags, the newest first.
+
+    Deleted ones are left out. What MLflow, a driver or the system raises passes through.
+    """
+    ask: Callable[..., Any] = partial(
+        store.client.search_runs,
+        [store.experiment],
+        tag_filter(tags),
+        max_results=PAGE,
+        order_by=["attributes.start_time DESC"],
+    )
+    page = None
+    while page != "":
+        runs = patiently(partial(ask, page_token=page))
+        yield from (FoundRun(r.info.run_id, r.info.status, r.data.tags) for r in runs)
+        page = runs.token or ""
+
+
+def tag_filter(tags: Mapping[str, str]) -> str:
+    """Write the query for runs that have these tags; no value holds both kinds of quotes."""
+    return " and ".join(f"tags.`{key}` = {_quoted(value)}" for key, value in tags.items())
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -96,8 +227,8 @@ class Tracker:
             for artifact in run.artifacts:
                 place.keep(artifact)
             if run.network is not None:
-                with place.folder(models.FOLDER) as folder:
-                    models.write_model(run.network, folder)
+                with place.folder(FOLDER) as folder:
+                    write_model(run.network, folder)
             for trial in run.trials:
                 self._log_trial(trial, {**run.tags, PARENT: info.run_id}, run)
         return info.run_id
@@ -145,8 +276,8 @@ class Tracker:
         self._end_early(run, "KILLED")
 
     def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
-        """Register a setting's model; see ``nnrun.tracking.models.register``."""
-        return models.register(self._store.client, name, run, tags)
+        """Register a setting's model; see ``nnrun.tracking.pyfunc.register``."""
+        return register(self._store.client, name, run, tags)
 
     def find(self, sweep: str) -> list[FoundRun]:
         """List the runs of a sweep, the newest first; deleted ones are left out.

@@ -202,7 +202,16 @@ def _mlflow(
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     # a child that ends even if the tests are killed
-    command = [sys.executable, "-m", "nnrun.ui.child", "server", "--port", port, "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "nnrun.tracking.server",
+        "server",
+        "--port",
+        port,
+        "--workers",
+        "1",
+    ]
     command += ["--backend-store-uri", store, "--artifacts-destination", str(folder / "files")]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW", "PYTEST"))}
     kept |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

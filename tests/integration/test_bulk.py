@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnrun.tracking import Artifact, Dataset, Line, SettingRun, SweepRun, Tracker, TrialRun
 from nnrun.tracking import bulk as module
 from nnrun.tracking.bulk import Bulk
+from nnrun.tracking.entities import Artifact, Dataset, Line, SettingRun, SweepRun, TrialRun
+from nnrun.tracking.tracker import Tracker
 from tests.integration.test_tracking import bands, rows
 
 LINE = Line(np.array([1, 10, 100]), np.array([0.0, 0.5, np.nan]))

@@ -16,8 +16,8 @@ from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.resend import pending, resend
 from nnrun.pipeline.train import train_and_publish
 from nnrun.records.record import Record
-from nnrun.tracking import Dataset, bulk, tracker
-from nnrun.tracking.entities import dataset_inputs
+from nnrun.tracking import bulk, tracker
+from nnrun.tracking.entities import Dataset, dataset_inputs
 from tests.integration.conftest import reads_mlflow
 from tests.unit.test_validate import config
 

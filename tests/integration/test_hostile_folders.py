@@ -35,7 +35,7 @@ from nnrun.records.saved import Saved
 from nnrun.report import __main__ as report
 from nnrun.report.figures import Drawn
 from nnrun.report.index import write_index
-from nnrun.ui.page import choose
+from nnrun.ui import choose
 from tests.integration.test_every_entry import USUAL, train_into
 from tests.unit.test_validate import config
 

@@ -20,9 +20,8 @@ import pytest
 
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
-from nnrun.tracking import TrackingError
-from nnrun.tracking.models import example_rows, register, write_model
-from nnrun.tracking.pyfunc import Network, answers
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.pyfunc import Network, answers, example_rows, register, write_model
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_tracking import clear_environment

@@ -13,8 +13,9 @@ import pytest
 import nnrun as package
 from nnrun.errors import InputError
 from nnrun.pipeline.resend import resend
-from nnrun.tracking import SweepRun, Tracker, TrackingError
-from nnrun.tracking.run import Artifact
+from nnrun.tracking.entities import Artifact, SweepRun
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.tracker import Tracker
 from tests.conftest import slowness
 from tests.integration import servers
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow

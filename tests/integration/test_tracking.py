@@ -17,9 +17,16 @@ import pandas as pd
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.tracking import Artifact, Dataset, SettingRun, SweepRun, Tracker, TrackingError
-from nnrun.tracking.entities import curve_points
-from nnrun.tracking.limits import CURVE_POINTS
+from nnrun.tracking.entities import (
+    CURVE_POINTS,
+    Artifact,
+    Dataset,
+    SettingRun,
+    SweepRun,
+    curve_points,
+)
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.tracker import Tracker
 from tests.forked import SERVER, Forked
 
 URI = "sqlite:///outputs/mlflow.db"
@@ -384,7 +391,8 @@ def test_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None
         import os, sys, time
         import mlflow.tracking  # noqa: F401  -- slow and uneven, so it comes before the start
         import pandas
-        from nnrun.tracking import SettingRun, Tracker
+        from nnrun.tracking.entities import SettingRun
+        from nnrun.tracking.tracker import Tracker
         os.chdir(sys.argv[1])
         print("ready", flush=True)
         sys.stdin.readline()

@@ -21,7 +21,9 @@ from nnrun import load
 from nnrun.config.settings import Tracking
 from nnrun.pipeline.track import Runs
 from nnrun.sweep.describe import describe
-from nnrun.tracking import Tracker, TrackingError, errors, query
+from nnrun.tracking import errors, tracker
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.tracker import Tracker
 from tests.conftest import slowness
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
 from tests.integration.test_tracking import (
@@ -236,7 +238,7 @@ def test_a_server_killed_in_mid_sweep_costs_no_result(nnrun: CommandLine) -> Non
 def test_going_on_keeps_what_is_finished_and_nothing_else(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "PAGE", 2)
+    monkeypatch.setattr(tracker, "PAGE", 2)
     first = opened()
     logged(first, RECORDS[:4])
     first.add_sweep(sweep_facts("interrupted"), Summary(), here)

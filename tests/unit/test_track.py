@@ -26,7 +26,10 @@ from nnrun.statistics.summary import summarise
 from nnrun.sweep.describe import describe
 from nnrun.sweep.judge import judged_at
 from nnrun.sweep.tables import assemble, trial_rows
-from nnrun.tracking import SettingRun, SweepRun, TrackingError, View, Writer
+from nnrun.tracking.entities import SettingRun, SweepRun
+from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.view import View
+from nnrun.tracking.writer import Writer
 from tests.records import GRID, a_record, changed, on_disk
 
 

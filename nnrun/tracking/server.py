@@ -1,11 +1,13 @@
 """MLflow's server as a child: started on a free port, awaited, and ended with all its children."""
 
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from nnrun.errors import InputError, Issue, masked
+from nnrun.interrupt import obey
 
 HOST = "127.0.0.1"
 LAST_LINES = 4
@@ -97,7 +100,7 @@ def serving(uri: str, port: int | None = None) -> Iterator[Server]:
         InputError: If the port is taken.
     """
     address = f"http://{HOST}:{free_port(port)}"
-    command = [sys.executable, "-m", "nnrun.ui.child", "server", *OPTIONS]
+    command = [sys.executable, "-m", "nnrun.tracking.server", "server", *OPTIONS]
     command += ["--port", address.rpartition(":")[2]]
     kept = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     # in the environment, since everybody can read the command line with its password
@@ -177,3 +180,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _direct() -> urllib.request.OpenerDirector:
     """Open addresses without the proxy that the environment may name."""
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def main() -> None:
+    """Run ``python -m mlflow`` with this command's arguments."""
+    obey()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    runpy.run_module("mlflow", run_name="__main__", alter_sys=True)
+
+
+def _end_with_parent() -> None:
+    # os.read: a daemon thread inside Python's own buffered reader aborts the interpreter's exit
+    while os.read(sys.__stdin__.fileno() if sys.__stdin__ else 0, 1):
+        pass
+    os.killpg(0, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
