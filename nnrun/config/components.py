@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from nnrun import custom
-from nnrun.config.schema import FIELD_HINT, build
+from nnrun.config.schema import FIELD_HINT, build, plain
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import INITIALIZERS
@@ -27,71 +27,6 @@ from nnrun.records import saved  # noqa: F401  (it fills a registry)
 from nnrun.registry import Registry
 from nnrun.text import listing
 
-
-def text_of(value: Any) -> Any:
-    """Write a component as its name and fields; anything else stays as it is.
-
-    Example:
-        >>> from nnrun.network.activations import LeakyRelu, Tanh
-        >>> text_of(LeakyRelu(slope=0.2)), text_of(Tanh()), text_of(0.5)
-        ('leaky_relu(slope=0.2)', 'tanh', 0.5)
-    """
-    if not is_dataclass(value):
-        return value
-    name = getattr(value, "name", type(value).__name__)
-    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
-    return f"{name}({', '.join(settled)})" if settled else str(name)
-
-
-def flattened(key: str, value: Any) -> dict[str, Any]:
-    """Give a section's keys their dotted names; an entry of a registry shows its name, too."""
-    if not is_dataclass(value) or key in ("network.activation", "network.output"):
-        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
-    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
-    nested = (flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
-    return {**named, **{k: v for part in nested for k, v in part.items()}}
-
-
-class _Itself:
-    """A value that equals only itself: equal ones may be written otherwise, as 1, 1.0 and true."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and self.value is other.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-
-def section(key: str, value: Any) -> Mapping[str, Any]:
-    """Do what ``flattened`` does, once for a value that many settings share."""
-    return _section(key, _Itself(value)) if is_dataclass(value) else flattened(key, value)
-
-
-@lru_cache(maxsize=1024)
-def _section(key: str, shared: _Itself) -> Mapping[str, Any]:
-    return flattened(key, shared.value)
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Put dotted keys back into sections.
-
-    Example:
-        >>> nested({"lr": 0.1, "data.name": "xor", "data.noise": 0.0})
-        {'lr': 0.1, 'data': {'name': 'xor', 'noise': 0.0}}
-    """
-    sections: dict[str, Any] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".")
-        place = sections
-        for name in path:
-            place = place.setdefault(name, {})
-        place[last] = value
-    return sections
-
-
 REGISTRIES: dict[str, Registry[Any]] = {
     "data": DATA,
     "features": FEATURES,
@@ -104,6 +39,53 @@ REGISTRIES: dict[str, Registry[Any]] = {
 
 Chosen = str | Activation
 """An activation of a network: the name of one with its usual fields, or the entry itself."""
+
+
+def to_section(component: Any) -> dict[str, Any]:
+    """Write a component as the section of a configuration that makes it.
+
+    Args:
+        component: An entry of a registry, or a user's own; or anything that such a one holds.
+
+    Returns:
+        ``name``, or for a user's own ``_target_``, and its fields; what a field holds likewise.
+
+    Example:
+        >>> from nnrun.network.activations import LeakyRelu
+        >>> to_section(LeakyRelu(slope=0.3))
+        {'name': 'leaky_relu', 'slope': 0.3}
+        >>> from_section("activation", to_section(LeakyRelu(slope=0.3)))
+        LeakyRelu(slope=0.3)
+    """
+    cls, named = type(component), {}
+    if hasattr(component, "name"):
+        named = {"name": component.name}
+        if custom.is_custom(component):
+            named = {custom.TARGET: f"{cls.__module__}.{cls.__qualname__}"}
+    return {**named, **{f.name: _written(getattr(component, f.name)) for f in fields(component)}}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_written, value))
+    return to_section(value) if is_dataclass(value) else value
+
+
+def from_section(kind: str, section: Mapping[str, Any]) -> Any:
+    """Make the component of a section; the module of a user's own is imported already.
+
+    Args:
+        kind: A group of ``REGISTRIES``, or ``activation``.
+        section: As from ``to_section``, whether it went through JSON or not.
+
+    Raises:
+        InputError: If there is no such component, or its fields are not these.
+    """
+    issues: list[Issue] = []
+    entry = make(kind, plain(section), issues)
+    if issues:
+        raise InputError(*issues)
+    return entry
 
 
 def make(
@@ -181,8 +163,10 @@ def _own(
     kind: str, cls: Any, target: str, options: Mapping[str, Any], issues: list[Issue], prefix: str
 ) -> Any:
     """Make a user's own component and try it, as ``make`` does."""
+    before = len(issues)
     with custom.naming(cls):
-        entry = build(cls, options, issues, prefix + ".")
+        whole = {**options, **_inner(cls, options, issues, prefix)}
+        entry = build(cls, whole, issues, prefix + ".") if len(issues) == before else None
         if entry is None:
             return None
         values = {f.name: getattr(entry, f.name) for f in fields(entry)}
@@ -193,6 +177,18 @@ def _own(
         hash(entry)
     custom.tried(kind, entry)
     return entry
+
+
+def _inner(
+    cls: Any, options: Mapping[str, Any], issues: list[Issue], prefix: str
+) -> dict[str, Any]:
+    """Make the components that a user's own is to hold in its fields."""
+    hints, bases = get_type_hints(cls), {base: kind for kind, (base, _) in custom.BASES.items()}
+    return {
+        key: make(bases[hints[key]], part, issues, f"{prefix}.{key}")
+        for key, part in options.items()
+        if isinstance(part, Mapping) and hints.get(key) in bases
+    }
 
 
 def _can_be_kept(value: Any) -> bool:
@@ -243,3 +239,67 @@ def activations(
     hint = did_you_mean(value, ACTIVATIONS) if isinstance(value, str) else "a name, such as tanh"
     issues.append(Issue(key, "null" if value is None else value, "is not a known activation", hint))
     return None
+
+
+def text_of(value: Any) -> Any:
+    """Write a component as its name and fields, for display; anything else stays as it is.
+
+    Example:
+        >>> from nnrun.network.activations import LeakyRelu, Tanh
+        >>> text_of(LeakyRelu(slope=0.2)), text_of(Tanh()), text_of(0.5)
+        ('leaky_relu(slope=0.2)', 'tanh', 0.5)
+    """
+    if not is_dataclass(value):
+        return value
+    name = getattr(value, "name", type(value).__name__)
+    settled = [f"{f.name}={getattr(value, f.name)}" for f in fields(value)]
+    return f"{name}({', '.join(settled)})" if settled else str(name)
+
+
+class _Itself:
+    """A value that equals only itself: equal ones may be written otherwise, as 1, 1.0 and true."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def flat(key: str, value: Any) -> Mapping[str, Any]:
+    """Give a section's keys their dotted names, for tables and labels; activations go by text."""
+    return _flat(key, _Itself(value)) if is_dataclass(value) else _flattened(key, value)
+
+
+@lru_cache(maxsize=1024)
+def _flat(key: str, shared: _Itself) -> Mapping[str, Any]:
+    """Flatten a value that many settings share once."""
+    return _flattened(key, shared.value)
+
+
+def _flattened(key: str, value: Any) -> dict[str, Any]:
+    if not is_dataclass(value) or key in ("network.activation", "network.output"):
+        return {key: [text_of(v) for v in value] if isinstance(value, tuple) else text_of(value)}
+    named = {f"{key}.name": value.name} if hasattr(value, "name") else {}
+    inner = (_flattened(f"{key}.{f.name}", getattr(value, f.name)) for f in fields(value))
+    return {**named, **{k: v for part in inner for k, v in part.items()}}
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Put dotted keys back into sections.
+
+    Example:
+        >>> nested({"lr": 0.1, "data.name": "xor", "data.noise": 0.0})
+        {'lr': 0.1, 'data': {'name': 'xor', 'noise': 0.0}}
+    """
+    sections: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        place = sections
+        for name in path:
+            place = place.setdefault(name, {})
+        place[last] = value
+    return sections

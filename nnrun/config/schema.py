@@ -1,5 +1,6 @@
 """Check plain mappings against frozen dataclasses, collecting every broken rule."""
 
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -95,6 +96,8 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
+    if is_dataclass(value) and hint in inspect.getmro(type(value)):
+        return value
     if is_dataclass(hint):
         if isinstance(value, Mapping):
             return build(hint, value, issues, key + ".")  # type: ignore[arg-type]

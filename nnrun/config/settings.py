@@ -11,7 +11,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
-from nnrun.config.components import section
+from nnrun.config.components import flat
 from nnrun.config.evaluations import evaluation_grid
 from nnrun.errors import InputError, Issue, masked
 from nnrun.layout import study_template
@@ -172,7 +172,7 @@ class Setting:
         return {
             key: value
             for f in fields(self)
-            for key, value in section(f.name, getattr(self, f.name)).items()
+            for key, value in flat(f.name, getattr(self, f.name)).items()
         }
 
     @cached_property

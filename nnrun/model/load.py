@@ -1,15 +1,12 @@
 """Networks from runs, sweeps and files, and what says what a network is, as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnrun import custom
-from nnrun.config.components import make
-from nnrun.config.schema import plain
+from nnrun.config.components import from_section, to_section
 from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue
 from nnrun.model.model import Dense, Model
@@ -44,14 +41,14 @@ def facts_of(
         "inputs": list(encoder.names if encoder else mapped.inputs),
         "encoder": encoder.to_plain() if encoder else None,
         "features": {
-            "entry": section_of(mapped.features),
+            "entry": to_section(mapped.features),
             "inputs": list(mapped.inputs),
             "names": list(mapped.names),
             "shift": None if mapped.shift is None else mapped.shift.tolist(),
             "scale": None if mapped.scale is None else mapped.scale.tolist(),
         },
         "sizes": list(sizes),
-        "activations": [section_of(activation) for activation in net.activations],
+        "activations": [to_section(activation) for activation in net.activations],
         "shortcut": net.shortcut,
         "bias": net.bias,
         "outputs": list(outputs),
@@ -63,7 +60,7 @@ def input_map_of(facts: Mapping[str, Any]) -> InputMap:
     """Return how inputs are made, from the key ``features`` of facts."""
     shift, scale = facts["shift"], facts["scale"]
     return InputMap(
-        component_of("features", facts["entry"]),
+        from_section("features", facts["entry"]),
         tuple(facts["inputs"]),
         tuple(facts["names"]),
         None if shift is None else np.array(shift, dtype=np.float64),
@@ -73,29 +70,8 @@ def input_map_of(facts: Mapping[str, Any]) -> InputMap:
 
 def architecture_of(facts: Mapping[str, Any]) -> Architecture:
     """Return what a network computes, from its facts."""
-    activations = (component_of("activation", section) for section in facts["activations"])
+    activations = (from_section("activation", section) for section in facts["activations"])
     return Architecture(tuple(activations), bool(facts["shortcut"]), bool(facts["bias"]))
-
-
-def section_of(entry: Any) -> dict[str, Any]:
-    """Write a component as the section of a configuration that makes it."""
-    if custom.is_custom(entry):
-        cls = type(entry)
-        return {custom.TARGET: f"{cls.__module__}.{cls.__qualname__}", **asdict(entry)}
-    return {"name": entry.name, **asdict(entry)}
-
-
-def component_of(kind: str, section: Mapping[str, Any]) -> Any:
-    """Make the component of a section; the module of a user's own is imported already.
-
-    Raises:
-        InputError: If there is no such component, or its fields are not these.
-    """
-    issues: list[Issue] = []
-    entry = make(kind, plain(section), issues)
-    if issues:
-        raise InputError(*issues)
-    return entry
 
 
 def load_network(path: str | Path, seed: int | None = None) -> Model:

@@ -1,14 +1,16 @@
 """From sections to components: what a user's own may hold, and the order of complaints."""
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from types import ModuleType
 
 import pytest
 
 from nnrun import custom
-from nnrun.config.components import make
+from nnrun.config.components import REGISTRIES, from_section, make, to_section
 from nnrun.config.schema import build, plain
+from nnrun.network.activations import ACTIVATIONS, LeakyRelu
 
 SOURCE = """
 from dataclasses import dataclass, field
@@ -57,6 +59,10 @@ class Plain(Steady):
     word: str | None = None
     steps: tuple[tuple[int, ...], ...] = ((1, 2), (3,))
     inner: Fixed = Fixed()
+
+@dataclass(frozen=True)
+class Holding(Steady):
+    inner: Schedule = Plain()
 
 @dataclass(frozen=True)
 class Positive(Steady):
@@ -122,6 +128,33 @@ def test_plain_fields_are_taken():
     assert told == []
     assert (entry.rate, entry.word, entry.steps, entry.inner.x) == (0.5, "a", ((4,), ()), 2)
     assert made("Anything", thing=[1, "a", None])[0].thing == (1, "a", None)
+
+
+def entries():
+    """Every entry that has a value for each of its keys."""
+    groups = [*REGISTRIES.items(), ("activation", ACTIVATIONS)]
+    for kind, cls in ((kind, cls) for kind, registry in groups for cls in registry.values()):
+        if all((f.default, f.default_factory) != (MISSING, MISSING) for f in fields(cls)):
+            yield kind, cls()
+
+
+@pytest.mark.parametrize(("kind", "entry"), [*entries(), ("activation", LeakyRelu(slope=0.3))])
+def test_a_component_becomes_a_section_and_is_made_of_it_again(kind, entry):
+    section = json.loads(json.dumps(to_section(entry)))
+    assert from_section(kind, section) == entry
+
+
+@pytest.mark.parametrize(
+    "inner", [{"name": "step", "every": 25}, {"_target_": "my_schedules.Plain"}]
+)
+def test_a_component_of_one_s_own_is_written_and_read_with_those_that_it_holds(inner):
+    entry, told = made("Holding", inner=inner)
+    assert told == []
+    section = json.loads(json.dumps(to_section(entry)))
+    assert section["_target_"] == "my_schedules.Holding"
+    assert section["inner"].items() >= inner.items()
+    again = from_section("schedule", section)
+    assert (again, type(again.inner)) == (entry, type(entry.inner))
 
 
 def test_an_error_of_the_class_itself_is_said_by_its_name():

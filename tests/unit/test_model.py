@@ -790,7 +790,7 @@ def test_models_of_generated_data_are_described_without_a_table():
 def test_a_component_that_names_itself_is_saved_by_where_it_stands():
     from dataclasses import dataclass
 
-    from nnrun.model.load import section_of
+    from nnrun.config.components import to_section
     from nnrun.network.activations import Activation
 
     @dataclass(frozen=True)
@@ -799,4 +799,4 @@ def test_a_component_that_names_itself_is_saved_by_where_it_stands():
         loud: float = 2.0
 
     target = f"{__name__}.{Mine.__qualname__}"
-    assert section_of(Mine()) == {"_target_": target, "loud": 2.0}
+    assert to_section(Mine()) == {"_target_": target, "loud": 2.0}
