@@ -6,7 +6,7 @@ On the command line: ``python -m nnrun --help``. In Python:
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> results.summary  # doctest: +SKIP
     >>> nnrun.load("mlflow:nnrun").summary  # the newest sweep of an experiment  # doctest: +SKIP
-    >>> nnrun.report("outputs/sweeps/DATE_TIME", target="accuracy:0.9")  # doctest: +SKIP
+    >>> nnrun.make_report("outputs/sweeps/DATE_TIME", target="accuracy:0.9")  # doctest: +SKIP
     >>> model = nnrun.load_network("outputs/runs/DATE_TIME")  # doctest: +SKIP
     >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
     >>> network = nnrun.NeuralNetwork(3, [2, 1], 1, 0.03)  # to feed by hand  # doctest: +SKIP
@@ -20,9 +20,10 @@ from nnrun.interrupt import heed_from_the_start
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
+    from nnrun.launch.rebuild import make_report
     from nnrun.model import Model, NeuralNetwork, load_network
     from nnrun.reading import load
-    from nnrun.results import Results
+    from nnrun.results.results import Results
 
 heed_from_the_start()  # first of all: an import takes a second
 
@@ -33,8 +34,8 @@ __all__ = [
     "Results",
     "load",
     "load_network",
+    "make_report",
     "plot",
-    "report",
 ]
 
 IMPORTED_AT = perf_counter()
@@ -44,19 +45,17 @@ _HOMES = {
     "InputError": "nnrun.errors",
     "Model": "nnrun.model",
     "NeuralNetwork": "nnrun.model",
-    "Results": "nnrun.results",
+    "Results": "nnrun.results.results",
     "load": "nnrun.reading",
     "load_network": "nnrun.model",
+    "make_report": "nnrun.launch.rebuild",
 }
-
-_PARTS = ("plot", "report")
-"""Parts of the package that are used by name: ``nnrun.plot.time_to_target``, ``nnrun.report()``."""
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``--help`` pays for none."""
-    if name in _PARTS:
-        return import_module(f"nnrun.{name}")
+    if name == "plot":
+        return import_module("nnrun.plot")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'nnrun' has no attribute '{name}'")

@@ -13,6 +13,19 @@ from typing import IO
 from nnrun.errors import InputError, Issue, masked
 
 PACKAGE = Path(__file__).resolve().parent
+
+OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
+"""Where results go if nobody says otherwise, and the folders in there that the index looks into."""
+
+TRIALS = "trials.parquet"
+CURVES = "curves.parquet"
+LADDER = "ladder.parquet"
+SUMMARY = "summary.csv"
+TUNING = "tuning.csv"
+REPORT = "report.html"
+MARKDOWN = "report.md"
+FIGURES = "figures"
+INDEX = "index.html"
 STUDIES = "experiments"
 
 STORE = "MLFLOW_TRACKING_URI"

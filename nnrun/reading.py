@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nnrun import results
+from nnrun.results import results
 
 MLFLOW = "mlflow:"
 

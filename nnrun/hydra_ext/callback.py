@@ -17,7 +17,7 @@ from nnrun.hydra_ext import folders
 from nnrun.layout import STUDIES
 
 if TYPE_CHECKING:
-    from nnrun.pipeline.finish import ForeignSweep
+    from nnrun.launch.finish import ForeignSweep
 
 OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.launcher.NnrunLauncher"
 OWN_SWEEPER = "hydra_plugins.nnrun_hydra.sweeper.NnrunSweeper"
@@ -40,7 +40,7 @@ class Check(Callback):
         """
         from nnrun.config.read import read, require_no_grid
         from nnrun.hydra_ext.check import require_usable
-        from nnrun.pipeline.claim import require_unused
+        from nnrun.launch.claim import require_unused
 
         with _refusing(), suppress(OmegaConfBaseException):
             # what is suppressed Hydra meets next, and raises it where it is no warning
@@ -82,8 +82,8 @@ class Check(Callback):
 def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
     """Return a sweep of a launcher that is not ours; it is finished when Hydra is done."""
     from nnrun.hydra_ext.callback import finish_later
-    from nnrun.pipeline.claim import take_unused
-    from nnrun.pipeline.finish import ForeignSweep, states
+    from nnrun.launch.claim import take_unused
+    from nnrun.launch.finish import ForeignSweep, states
 
     with _refusing():
         lock = take_unused(folder)
@@ -95,7 +95,7 @@ def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
 def _finish(sweep: "ForeignSweep") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
     from nnrun.hydra_ext.jobs import mask_file
-    from nnrun.pipeline.finish import finish_foreign_sweep
+    from nnrun.launch.finish import finish_foreign_sweep
 
     try:
         mask_file(sweep.folder / "multirun.yaml")

@@ -61,7 +61,7 @@ def fresh_folder(parent: str) -> str:
     Where the jobs are known and a sweep of just these jobs was not finished, it is that sweep's.
     """
     if _identities:
-        from nnrun.pipeline.claim import Claim
+        from nnrun.launch.claim import Claim
 
         claim = Claim.unfinished(Path(parent), _identities[0])
         if claim is not None:

@@ -25,13 +25,12 @@ from nnrun.hydra_ext.planning import Tuning
 from nnrun.hydra_ext.single import output_folder
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.interrupt import interrupts_held
-from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import Claim, identity_of, take_unused
-from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch
+from nnrun.launch import terminal
+from nnrun.launch.claim import Claim, identity_of, take_unused
+from nnrun.launch.clock import Clock
+from nnrun.launch.finish import Planned
+from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.pipeline.track import Runs
-from nnrun.pipeline.train import show_plan, train_and_publish
 from nnrun.records.record import Record
 from nnrun.trials.provenance import provenance
 

@@ -15,14 +15,13 @@ from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, forget
 from nnrun.hydra_ext.jobs import mask_file
 from nnrun.interrupt import interrupts_held
-from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import KEY
-from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch
-from nnrun.pipeline.train import show_plan, train_and_publish
+from nnrun.launch import terminal
+from nnrun.launch.claim import KEY
+from nnrun.launch.finish import Planned
+from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.records.lock import alone_in
 from nnrun.records.record import Record
-from nnrun.results import SWEEP
+from nnrun.records.sweep import SWEEP
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import run_jobs
 

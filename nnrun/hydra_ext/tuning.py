@@ -17,10 +17,10 @@ from nnrun.hydra_ext.check import BadJobs, check_jobs
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
-from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import MARKER, require_unused
-from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.plan import MEASURE_FROM, announce
+from nnrun.launch import terminal
+from nnrun.launch.claim import MARKER, require_unused
+from nnrun.launch.clock import Clock
+from nnrun.launch.launch import MEASURE_FROM, announce
 from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.text import things
 from nnrun.trials.cache import Cache

@@ -136,7 +136,7 @@ def behaviour(
     from their records. Whatever goes wrong with a setting becomes a note.
 
     Args:
-        trials: As ``nnrun.results.Results.trials``, of all settings.
+        trials: As ``nnrun.Results.trials``, of all settings.
         records: Paths of the records of each setting, by its id.
         settings: Ids of those to show, the most important first; at most eight are.
         names: Of settings, for people, by id.

@@ -41,7 +41,7 @@ def median_case(trials: pd.DataFrame) -> Case | None:
     times are ordered by the last test loss (of a diverged trial the largest), then by seed.
 
     Args:
-        trials: Of one setting, as ``nnrun.results.Results.trials``.
+        trials: Of one setting, as ``nnrun.Results.trials``.
 
     Returns:
         The trial; None if none was trained.
@@ -62,7 +62,7 @@ def worst_cases(trials: pd.DataFrame, most: int = WORST) -> list[Case]:
     accuracy comes before the highest loss. Equals stay in the table's order.
 
     Args:
-        trials: Of all settings, as ``nnrun.results.Results.trials``.
+        trials: Of all settings, as ``nnrun.Results.trials``.
         most: How many.
     """
     ran = trained(trials)

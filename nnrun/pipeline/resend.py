@@ -12,21 +12,20 @@ from uuid import uuid4
 
 import pandas as pd
 
-from nnrun import results
 from nnrun.config.schema import build, plain
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, masked, unmasked
+from nnrun.launch import terminal
+from nnrun.launch.claim import MARKER
 from nnrun.layout import STORE, own_store, same_store, write_text
 from nnrun.pictures.subject import admit_modules, not_imported
-from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import MARKER
 from nnrun.pipeline.track import Runs
+from nnrun.records.labels import describe
 from nnrun.records.lock import alone_in, being_written
 from nnrun.records.record import RECORD, Record, read_record, read_records
-from nnrun.records.sweep import read_sweep
-from nnrun.results import SWEEP
-from nnrun.statistics.tabulate import records_of
-from nnrun.sweep.describe import describe
+from nnrun.records.sweep import SWEEP, read_sweep
+from nnrun.results import results
+from nnrun.results.tabulate import records_of
 from nnrun.tracking.address import require_files_beside
 
 

@@ -16,11 +16,10 @@ from nnrun.errors import InputError, shown
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.records.record import Record
+from nnrun.results.tabulate import TrialRows, curves_of
 from nnrun.statistics.curves import METRICS, SettingCurves, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES
-from nnrun.statistics.tabulate import curves_of
-from nnrun.sweep.tables import TrialRows
 from nnrun.text import cell, seeds
 from nnrun.tracking.entities import Artifact, Dataset, Line, SettingRun, TrialRun, curve_length
 

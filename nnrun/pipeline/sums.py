@@ -10,12 +10,16 @@ import numpy as np
 from nnrun.errors import InputError
 from nnrun.plot.style import LINE_STYLES
 from nnrun.records.record import Record, join_records, read_record
+from nnrun.results.tabulate import (
+    TrialRows,
+    assemble,
+    curves_of,
+    judged_at,
+    trial_rows,
+)
 from nnrun.statistics.ladder import SettingLadder, setting_ladder
 from nnrun.statistics.summary import summarise
-from nnrun.statistics.tabulate import curves_of
 from nnrun.statistics.targets import holds, judged_on
-from nnrun.sweep.judge import judged_at
-from nnrun.sweep.tables import TrialRows, assemble, trial_rows
 
 TOGETHER = 32
 """Most settings summed up at once: the summary of one takes 5 ms, that of so many hardly more."""

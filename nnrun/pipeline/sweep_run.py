@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from nnrun.layout import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
 from nnrun.pipeline.setting_run import COUNTS
 from nnrun.records.plain import is_itself
-from nnrun.results import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, SWEEP, TRIALS, TUNING
+from nnrun.records.sweep import SWEEP
 from nnrun.tracking.entities import Artifact, Status, SweepRun
 
 STATUSES: dict[str, Status] = {

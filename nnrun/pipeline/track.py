@@ -15,7 +15,7 @@ import pandas as pd
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
-from nnrun.pipeline import terminal
+from nnrun.launch import terminal
 from nnrun.pipeline.earlier import SEEDS, Earlier, take_up
 from nnrun.pipeline.page_view import page_view
 from nnrun.pipeline.setting_run import setting_run

@@ -12,11 +12,11 @@ import pandas as pd
 
 from nnrun.config.settings import Job
 from nnrun.errors import masked, shown
-from nnrun.layout import write_text
-from nnrun.pipeline import terminal
+from nnrun.launch import terminal
+from nnrun.layout import TUNING, write_text
+from nnrun.records.labels import varying_keys
 from nnrun.records.record import Record
-from nnrun.results import TUNING, csv_text
-from nnrun.sweep.describe import varying_keys
+from nnrun.results.results import csv_text
 from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted

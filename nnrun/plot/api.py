@@ -18,9 +18,8 @@ from nnrun.plot.figures import sensitivity as trends
 from nnrun.plot.figures import time_to_target as arrival
 from nnrun.plot.layout import Layout, one_panel
 from nnrun.plot.style import LINE_STYLES, styles
-from nnrun.results import Results
+from nnrun.results.results import Findings, Results
 from nnrun.statistics.curves import bands_table
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target

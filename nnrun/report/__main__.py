@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.report.index import OUTPUTS, write_index
-from nnrun.report.rebuild import Choices, rebuild
+from nnrun.launch.rebuild import Choices, rebuild
+from nnrun.layout import OUTPUTS
+from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
 

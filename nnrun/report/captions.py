@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnrun.results.results import Findings
 from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.curves import LOSSES
 from nnrun.statistics.factors import factors
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
 from nnrun.statistics.survival import common_budget, trained

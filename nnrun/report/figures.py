@@ -25,9 +25,9 @@ from nnrun.plot.layout import Layout, layout
 from nnrun.report import captions
 from nnrun.report.markup import inline
 from nnrun.report.verdict import headline
+from nnrun.results.results import Findings
 from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import rungs_used
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target

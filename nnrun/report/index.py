@@ -8,15 +8,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from nnrun.errors import InputError
-from nnrun.layout import write_text
-from nnrun.records.sweep import read_sweep
-from nnrun.results import INDEX, REPORT, SWEEP
+from nnrun.layout import INDEX, KINDS, REPORT, write_text
+from nnrun.records.sweep import SWEEP, read_sweep
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.templates import environment, script
 from nnrun.text import count, seeds_range
-
-OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
-"""Where results go if nobody says otherwise, and the folders in there that the index looks into."""
 
 STATUSES = {
     "complete": "complete",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.report.verdict import headline
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import judged_on
 from nnrun.text import count, number, ratio, share

@@ -9,19 +9,16 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from nnrun import text as words
-from nnrun.layout import write_text
+from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.figures import draw_pictures
-from nnrun.report.jobs import failures, incomplete, missing
 from nnrun.report.limits import reading_limits
 from nnrun.report.markup import inline, md
-from nnrun.report.provenance import provenance
-from nnrun.report.rows import left_out, row_groups
 from nnrun.report.sections import Section, sections
+from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
-from nnrun.results import FIGURES, MARKDOWN, REPORT
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
 from nnrun.templates import environment, script

@@ -9,8 +9,8 @@ import pandas as pd
 from nnrun.errors import shown
 from nnrun.report.captions import contrasts_caption
 from nnrun.report.figures import Picture
-from nnrun.report.rows import Group
-from nnrun.statistics.findings import Findings
+from nnrun.report.tables import Group
+from nnrun.results.results import Findings
 from nnrun.text import count, number
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"

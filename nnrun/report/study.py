@@ -12,16 +12,15 @@ from markupsafe import Markup
 
 from nnrun import text as words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
-from nnrun.layout import write_text
+from nnrun.layout import MARKDOWN, write_text
 from nnrun.report.figures import FIGURES
 from nnrun.report.markup import md
 from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.report.verdict import CLAIMS
-from nnrun.results import MARKDOWN
+from nnrun.results.results import Findings
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.targets import shared_target
 from nnrun.templates import mistake
 
@@ -50,7 +49,7 @@ class Study:
 
     Args:
         findings: What the sweep found.
-        curves: A row an evaluation, as `nnrun.results.Results.curves`.
+        curves: A row an evaluation, as `nnrun.Results.curves`.
     """
 
     def __init__(self, findings: Findings, curves: pd.DataFrame) -> None:
@@ -172,7 +171,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
     Args:
         template: For instance experiments/NAME.md.j2.
         findings: What the sweep found.
-        curves: As `nnrun.results.Results.curves`.
+        curves: As `nnrun.Results.curves`.
         folder: Where the page and its figures go.
 
     Returns:

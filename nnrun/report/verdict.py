@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnrun.report.jobs import incomplete
+from nnrun.report.tables import incomplete
+from nnrun.results.results import Findings
 from nnrun.statistics.contrasts import ENOUGH, LEVEL
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import common_budget
 from nnrun.statistics.targets import not_comparable, one_target, target_text, targets

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from nnrun import results
+from nnrun import layout
+from nnrun.layout import CURVES
 from nnrun.pictures.behaviour import Behaviour, behaviour
 from nnrun.pictures.panels import FIGURES
 from nnrun.plot import canvas
 from nnrun.report.page import build
 from nnrun.report.study import write_study
-from nnrun.results import CURVES
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.summary import shown
 from nnrun.text import setting_name
 
@@ -46,7 +46,7 @@ def write_report(
     say("drawing the report")
     path = build(findings, folder, found)
     if found is not None:
-        _write_figures(found, folder / results.FIGURES)
+        _write_figures(found, folder / layout.FIGURES)
     if template is not None:
         say("filling the study's page")
         write_study(template, findings, pd.read_parquet(folder / CURVES), folder)

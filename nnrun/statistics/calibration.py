@@ -90,7 +90,7 @@ def draw(cell: Cell, repeats: int, rng: np.random.Generator) -> pd.DataFrame:
     """Draw sweeps of a cell, one after another.
 
     Returns:
-        Trials as `nnrun.results.Results.trials`, a row a trial: repeats, then arms, then seeds. The
+        Trials as `nnrun.Results.trials`, a row a trial: repeats, then arms, then seeds. The
         arms of repeat r have the ids ``r/0`` (the baseline), ``r/1`` and so on.
     """
     times = _times(cell, repeats * cell.seeds, rng, cell.arms)

@@ -47,7 +47,7 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
     which those count that can make a claim at all.
 
     Args:
-        trials: As `nnrun.results.Results.trials`; trials stopped by an error are left out.
+        trials: As `nnrun.Results.trials`; trials stopped by an error are left out.
         sweep: The content of sweep.json; its first setting is the baseline.
 
     Returns:

@@ -145,7 +145,7 @@ def bands_of_curves(curves: pd.DataFrame) -> dict[str, SettingBands]:
     An evaluation that one seed of a setting lacks counts as its divergence does.
 
     Args:
-        curves: A row an evaluation, as `nnrun.results.Results.curves`, in any order.
+        curves: A row an evaluation, as `nnrun.Results.curves`, in any order.
     """
     return {
         one.setting: setting_bands(one.samples, one.metrics) for one in curves_by_setting(curves)
@@ -161,7 +161,7 @@ def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
     """Cut a table of curves into settings, in order of first appearance.
 
     Args:
-        curves: A row an evaluation, as `nnrun.results.Results.curves`, in any order.
+        curves: A row an evaluation, as `nnrun.Results.curves`, in any order.
     """
     setting, settings = pd.factorize(curves["setting"])
     seeds, samples = (curves[key].to_numpy() for key in ("seed", "samples"))
@@ -182,7 +182,7 @@ def target_times(curves: pd.DataFrame, accuracies: Sequence[float], hold: int) -
     """Find when the seeds of each setting reach each of some accuracies, and hold it.
 
     Args:
-        curves: A row an evaluation, as `nnrun.results.Results.curves`.
+        curves: A row an evaluation, as `nnrun.Results.curves`.
         accuracies: Shares of held-out points classified right.
         hold: Evaluations in a row that must stay there.
 

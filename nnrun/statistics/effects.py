@@ -40,7 +40,7 @@ def effects(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
     comes out too small. Shares are a description; the claims are those of the contrasts.
 
     Args:
-        trials: As `nnrun.results.Results.trials`; trials stopped by an error are left out.
+        trials: As `nnrun.Results.trials`; trials stopped by an error are left out.
         sweep: The content of sweep.json.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.sweep.describe import key_names, label, value_text
+from nnrun.records.labels import key_names, label, value_text
 
 ABSENT = "–"
 """The level of a setting that does not have the key at all, as plain SGD has no momentum."""

@@ -129,8 +129,8 @@ def ladder_of_curves(
     """Find the ladder of every setting.
 
     Args:
-        curves: As `nnrun.results.Results.curves`.
-        trials: As `nnrun.results.Results.trials`.
+        curves: As `nnrun.Results.curves`.
+        trials: As `nnrun.Results.trials`.
         sweep: The content of sweep.json.
     """
     hold, common = holds(sweep), judged_on(sweep)
@@ -204,8 +204,8 @@ def profile(
     goes with a picture, no claim rests on it.
 
     Args:
-        ladder: As `nnrun.statistics.findings.Findings.ladder`.
-        trials: As `nnrun.results.Results.trials`, row by row those of ``ladder``.
+        ladder: As `nnrun.results.results.Findings.ladder`.
+        trials: As `nnrun.Results.trials`, row by row those of ``ladder``.
         sweep: The content of sweep.json.
         settings: Ids of those to profile, a handful; those that did not train are left out.
 

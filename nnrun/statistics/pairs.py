@@ -120,7 +120,7 @@ def clock(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> Clock:
     """Put all trained trials on the clock of the common budget.
 
     Args:
-        trials: As `nnrun.results.Results.trials`.
+        trials: As `nnrun.Results.trials`.
         sweep: The content of sweep.json.
     """
     column = {setting["id"]: i for i, setting in enumerate(sweep["settings"])}

@@ -67,8 +67,8 @@ def sensitivity(
     ratio. Many ratios of the same trials are seen at once: the intervals are each for itself.
 
     Args:
-        trials: As `nnrun.results.Results.trials`; trials stopped by an error are left out.
-        ladder: As `nnrun.statistics.findings.Findings.ladder`, row by row those of ``trials``.
+        trials: As `nnrun.Results.trials`; trials stopped by an error are left out.
+        ladder: As `nnrun.results.results.Findings.ladder`, row by row those of ``trials``.
         sweep: The content of sweep.json; its first setting is the baseline.
         settings: Ids of those to compare with the baseline, a handful; itself it is not.
 

@@ -36,7 +36,7 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
     own, counts as not reached. Only final losses and accuracies are those at a trial's own end.
 
     Args:
-        trials: As `nnrun.results.Results.trials`.
+        trials: As `nnrun.Results.trials`.
         varying: Columns of ``trials`` that tell the settings apart; passed through.
 
     Returns:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean, masked
-from nnrun.layout import STORE
-from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS
+from nnrun.layout import CURVES, LADDER, STORE, SUMMARY, TRIALS
+from nnrun.records.sweep import SWEEP
 from nnrun.tracking.address import require_own_host
 from nnrun.tracking.errors import first_line
 from nnrun.tracking.store import READING, connect, unusable

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from nnrun.report.rebuild import rebuild
+from nnrun.launch.rebuild import rebuild
 
 SEEDS = 20
 

@@ -8,9 +8,9 @@ import pytest
 
 from nnrun.config.settings import Tracking
 from nnrun.pipeline.track import Runs
+from nnrun.records.labels import describe
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials
-from nnrun.sweep.describe import describe
 
 SEEDS, EVALS, KEYS = 10, 60, 25
 

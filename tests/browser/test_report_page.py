@@ -6,7 +6,7 @@ from markupsafe import Markup
 from nnrun.report.figures import Picture
 from nnrun.report.index import write_index
 from nnrun.report.page import build
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.integration.conftest import CommandLine
 from tests.unit.sweeps import a_sweep
 

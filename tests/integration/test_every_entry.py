@@ -10,11 +10,10 @@ import pytest
 from nnrun.config.components import REGISTRIES
 from nnrun.config.read import read
 from nnrun.config.settings import Job
+from nnrun.launch.finish import Planned
+from nnrun.launch.launch import Launch, train_and_publish
 from nnrun.network.activations import ACTIVATIONS
-from nnrun.pipeline.finish import Planned
-from nnrun.pipeline.launch import Launch
 from nnrun.pipeline.resend import pending, resend
-from nnrun.pipeline.train import train_and_publish
 from nnrun.records.record import Record
 from nnrun.tracking import bulk, tracker
 from nnrun.tracking.entities import Dataset, dataset_inputs

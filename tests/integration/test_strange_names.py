@@ -14,9 +14,9 @@ import nnrun
 from nnrun.commands import exit_code
 from nnrun.config.read import read
 from nnrun.errors import InputError, Issue
+from nnrun.launch import terminal
 from nnrun.model.__main__ import main as model_command
 from nnrun.pictures.__main__ import main as pictures_command
-from nnrun.pipeline import terminal
 from nnrun.report.__main__ import main as report_command
 from tests.integration.test_every_entry import USUAL, train_into
 from tests.unit.test_validate import config

@@ -11,9 +11,9 @@ import pytest
 import nnrun as package
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
+from nnrun.launch.rebuild import Choices, rebuild
 from nnrun.pipeline import resend as resending
 from nnrun.pipeline.resend import resend
-from nnrun.report.rebuild import Choices, rebuild
 from nnrun.sync import main
 from tests.forked import SERVER
 from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow

@@ -20,7 +20,7 @@ from sqlalchemy.pool import Pool
 from nnrun import load
 from nnrun.config.settings import Tracking
 from nnrun.pipeline.track import Runs
-from nnrun.sweep.describe import describe
+from nnrun.records.labels import describe
 from nnrun.tracking import errors, tracker
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.tracker import Tracker

@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from nnrun.statistics.findings import Findings
-from nnrun.sweep.describe import describe
+from nnrun.records.labels import describe
+from nnrun.results.results import Findings
 from tests.unit.sweeps import GRID, a_sweep
 
 BUDGET = 100_000

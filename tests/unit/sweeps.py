@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from nnrun.results import Results
+from nnrun.results.results import Results
 from nnrun.statistics.summary import summarise
 
 NAN = float("nan")

@@ -9,14 +9,14 @@ import pytest
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
-from nnrun.pipeline.claim import MARKER, Claim, identity_of
+from nnrun.launch.claim import MARKER, Claim, identity_of
 from tests.conftest import make_setting
 from tests.unit.test_store import job
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from nnrun.pipeline.claim import Claim
+from nnrun.launch.claim import Claim
 claim = Claim.take(Path(sys.argv[1]), "jobs")
 print("held", flush=True)
 time.sleep(60)

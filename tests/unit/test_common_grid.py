@@ -13,13 +13,13 @@ from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
+from nnrun.records.labels import describe
+from nnrun.records.sweep import SWEEP
 from nnrun.records.trials import Curves
-from nnrun.results import SWEEP, load
+from nnrun.results.results import Findings, load
+from nnrun.results.tabulate import common_facts, tabulate
 from nnrun.statistics.contrasts import compared, judged
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.pairs import Question, clock
-from nnrun.statistics.tabulate import common_facts, tabulate
-from nnrun.sweep.describe import describe
 from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run

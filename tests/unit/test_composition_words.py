@@ -18,7 +18,7 @@ from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.loader import Loader
 from nnrun.hydra_ext.planning import plan_sweep
-from nnrun.pipeline.terminal import announce
+from nnrun.launch.terminal import announce
 from nnrun.trials.forecast import Forecast, wanted
 from tests.hydra_app import hydra_app
 

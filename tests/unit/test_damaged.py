@@ -13,16 +13,17 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
+from nnrun.launch.rebuild import rebuild
+from nnrun.launch.sources import read_sources
+from nnrun.layout import CURVES, SUMMARY, TRIALS
 from nnrun.model import load_network
 from nnrun.records.continued import find_state
+from nnrun.records.labels import describe
 from nnrun.records.networks import read_networks
 from nnrun.records.record import read_record, read_records, write_record
+from nnrun.records.sweep import SWEEP
 from nnrun.report.index import entries as index_entries
-from nnrun.report.rebuild import rebuild
-from nnrun.report.sources import read_sources
-from nnrun.results import CURVES, SUMMARY, SWEEP, TRIALS
-from nnrun.statistics.tabulate import by_setting, tabulate
-from nnrun.sweep.describe import describe
+from nnrun.results.tabulate import by_setting, tabulate
 from nnrun.sync import main as sync
 from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting

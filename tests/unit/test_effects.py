@@ -6,8 +6,8 @@ import pytest
 import statsmodels.formula.api as smf
 from statsmodels.stats.anova import anova_lm
 
+from nnrun.records.labels import describe
 from nnrun.statistics.effects import decompose, effects
-from nnrun.sweep.describe import describe
 
 INF = np.inf
 

@@ -2,8 +2,8 @@ import itertools
 
 import pytest
 
+from nnrun.records.labels import describe
 from nnrun.statistics.factors import ABSENT, blocks, factors, is_full_grid, levels, names
-from nnrun.sweep.describe import describe
 
 
 def a_sweep(*configs, **more):

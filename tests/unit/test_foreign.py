@@ -8,8 +8,8 @@ import pytest
 
 import nnrun
 from nnrun.interrupt import interrupts_held
-from nnrun.pipeline import finish as finishing
-from nnrun.pipeline.finish import ForeignSweep, Planned, finish_foreign_sweep, states
+from nnrun.launch import finish as finishing
+from nnrun.launch.finish import ForeignSweep, Planned, finish_foreign_sweep, states
 from nnrun.records.lock import FolderLock
 from nnrun.records.record import write_record
 from nnrun.trials.provenance import provenance

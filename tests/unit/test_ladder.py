@@ -4,7 +4,7 @@ import pytest
 
 from nnrun.config.settings import Target
 from nnrun.records.trials import Curves
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS, align, holds, ladder_times, rung_name
 from nnrun.training.convergence import outcomes
 from tests.unit.sweeps import GRID, a_sweep

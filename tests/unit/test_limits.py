@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 
 from nnrun.report.limits import reading_limits
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 

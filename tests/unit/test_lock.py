@@ -11,12 +11,12 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
+from nnrun.launch.claim import Claim, require_unused, take_unused
+from nnrun.launch.rebuild import rebuild
 from nnrun.pipeline import resend as resending
-from nnrun.pipeline.claim import Claim, require_unused, take_unused
 from nnrun.records import lock as locking
 from nnrun.records.lock import INSTEAD, FolderLock, alone_in, being_written
 from nnrun.report.__main__ import main as report
-from nnrun.report.rebuild import rebuild
 from nnrun.sync import main as sync
 from tests.unit.test_rebuild import a_record, a_sweep, config_of, contents, facts_in, page
 

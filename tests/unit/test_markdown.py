@@ -5,7 +5,7 @@ import pytest
 
 from nnrun.report.markup import md
 from nnrun.report.page import build
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.unit.sweeps import a_sweep
 
 EVIL = "a|b <img src=x onerror=alert(1)> @team $x$ `code` *bold* _i_ [t](u) ~s~\n| new | row |\n# h"

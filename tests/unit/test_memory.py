@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nnrun.records.record import join_records
+from nnrun.results.tabulate import ROW_GROUP, curve_rows
 from nnrun.statistics.curves import METRICS, setting_bands
 from nnrun.statistics.ladder import ladder_times
-from nnrun.sweep.tables import ROW_GROUP, curve_rows
 from tests.records import a_record
 
 N_TRIALS, N_EVALS = 20_000, 60

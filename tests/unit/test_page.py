@@ -7,11 +7,10 @@ from markupsafe import Markup
 
 from nnrun.plot import canvas
 from nnrun.report.figures import ALONE, Picture
-from nnrun.report.jobs import incomplete
 from nnrun.report.page import build
-from nnrun.report.rows import row_groups
+from nnrun.report.tables import incomplete, row_groups
 from nnrun.report.verdict import verdict
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.unit.sweeps import NAN, a_sweep
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 import nnrun.plot
 from nnrun.errors import InputError
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 

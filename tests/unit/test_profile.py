@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, POINTS, profile, rungs_used
 from tests.unit.sweeps import a_sweep
 

@@ -9,13 +9,13 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
+from nnrun.launch.choices import setting_id
+from nnrun.launch.rebuild import Choices, rebuild
+from nnrun.launch.sweeps import page_facts
 from nnrun.layout import shipped_template, studies
 from nnrun.records.record import Record, write_record
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.report.__main__ import main, sort
-from nnrun.report.choices import setting_id
-from nnrun.report.facts import page_facts
-from nnrun.report.rebuild import Choices, rebuild
 from tests.conftest import make_setting
 from tests.records import changed
 
@@ -345,7 +345,9 @@ def test_a_template_of_ours_may_be_named_by_a_record():
         assert shipped_template(name) is None
 
 
-@pytest.mark.parametrize("place", ["rebuild.verdict", "write.build", "write.write_study"])
+@pytest.mark.parametrize(
+    "place", ["launch.rebuild.verdict", "report.write.build", "report.write.write_study"]
+)
 def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep(
     place, tmp_path, monkeypatch
 ):
@@ -355,13 +357,13 @@ def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"nnrun.report.{place}", interrupted)
+    monkeypatch.setattr(f"nnrun.{place}", interrupted)
     with pytest.raises(KeyboardInterrupt):
         rebuild([sweep], Choices(target="accuracy:0.8", study=str(tmp_path / "page.md.j2")))
     found = nnrun.load(sweep)
     assert {s["id"] for s in found.sweep["settings"]} == set(found.trials["setting"])
     assert set(found.trials["setting"]) == set(found.curves["setting"])
-    assert found.sweep["target"]["value"] == (0.9 if place == "rebuild.verdict" else 0.8)
+    assert found.sweep["target"]["value"] == (0.9 if "rebuild" in place else 0.8)
     assert not list(sweep.glob(".*"))
 
 
@@ -455,7 +457,7 @@ def test_keys_name_the_settings(tmp_path):
 
 
 def test_the_package_is_a_function_for_notebooks(grid, tmp_path):
-    done = nnrun.report(grid, target="accuracy:0.55:1", keys="lr,hidden", out=tmp_path / "x")
+    done = nnrun.make_report(grid, target="accuracy:0.55:1", keys="lr,hidden", out=tmp_path / "x")
     assert done.path == tmp_path / "x" / "report.html"
     assert done.markdown == "# in short\n"
     assert isinstance(done.summary, pd.DataFrame)
@@ -467,7 +469,7 @@ def test_the_package_is_a_function_for_notebooks(grid, tmp_path):
 def test_names_stay_text_in_a_notebook(tmp_path):
     evil = config_of(**{"data.name": "<script>alert(1)</script>"})
     sweep = a_sweep(tmp_path / "s", a_record(0), a_record(1, config=evil))
-    shown = nnrun.report(sweep)._repr_html_()
+    shown = nnrun.make_report(sweep)._repr_html_()
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
 

@@ -11,7 +11,7 @@ from nnrun.network.mlp import Layer
 from nnrun.pictures.casting import median_case
 from nnrun.pipeline.representative import network_of, representative
 from nnrun.records.record import Record, join_records, write_record
-from nnrun.sweep.tables import assemble, trial_rows
+from nnrun.results.tabulate import assemble, trial_rows
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from nnrun.report.figures import TITLES, Picture
 from nnrun.report.sections import FACTORS, PICTURED, SETTINGS, contrast_groups, sections
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from nnrun.statistics.findings import Findings
+from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS
 from nnrun.statistics.sensitivity import restricted_ratios, sensitivity, sizes
 from tests.unit.sweeps import a_sweep

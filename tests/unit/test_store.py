@@ -15,9 +15,9 @@ from nnrun.network.activations import LeakyRelu
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import Schedule
 from nnrun.pictures.subject import setting_of
+from nnrun.records.labels import describe
 from nnrun.records.record import RECORD, read_record, read_records, write_record
-from nnrun.sweep.describe import describe
-from nnrun.sweep.tables import curves_table, trials_table
+from nnrun.results.tabulate import curves_table, trials_table
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting

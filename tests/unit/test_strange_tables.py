@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from nnrun.errors import InputError
-from nnrun.pipeline.terminal import show_tables
+from nnrun.launch.terminal import show_tables
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.table import Table
-from nnrun.report.provenance import table_pairs
+from nnrun.report.tables import table_pairs
 
 N = 24
 KINDS = ["ja", "nein"] * (N // 2)

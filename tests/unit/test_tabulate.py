@@ -11,16 +11,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from nnrun.errors import InputError
+from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS
+from nnrun.records.labels import describe
 from nnrun.records.record import Record, join_records, read_records, write_record
+from nnrun.records.sweep import SWEEP
 from nnrun.records.trials import Curves, Outcomes, Trials
-from nnrun.results import CURVES, LADDER, SUMMARY, SWEEP, TRIALS, load
-from nnrun.statistics import tabulate as module
+from nnrun.results import tabulate as module
+from nnrun.results.results import Findings, load
+from nnrun.results.tabulate import (
+    by_setting,
+    curves_table,
+    tabulate,
+    trials_table,
+)
 from nnrun.statistics.curves import bands, bands_table
-from nnrun.statistics.findings import Findings
 from nnrun.statistics.ladder import RUNGS, rung_name
-from nnrun.statistics.tabulate import by_setting, tabulate
-from nnrun.sweep.describe import describe
-from nnrun.sweep.tables import curves_table, trials_table
 from tests.records import changed, told
 
 GRID = np.array([10, 100, 1000])

@@ -20,12 +20,11 @@ from nnrun.pipeline.setting_run import setting_run
 from nnrun.pipeline.sums import Found, Sums, spans
 from nnrun.pipeline.sweep_run import best_setting
 from nnrun.pipeline.track import Runs
+from nnrun.records.labels import describe
 from nnrun.records.record import Record, join_records, read_record
 from nnrun.records.trials import Curves
+from nnrun.results.tabulate import assemble, judged_at, trial_rows
 from nnrun.statistics.summary import summarise
-from nnrun.sweep.describe import describe
-from nnrun.sweep.judge import judged_at
-from nnrun.sweep.tables import assemble, trial_rows
 from nnrun.tracking.entities import SettingRun, SweepRun
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.view import View

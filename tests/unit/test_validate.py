@@ -8,7 +8,7 @@ import yaml
 from nnrun.config.components import REGISTRIES
 from nnrun.config.read import known_keys, read, require_one_sweep
 from nnrun.errors import InputError
-from nnrun.sweep.describe import label, varying_keys
+from nnrun.records.labels import label, varying_keys
 
 CONF = Path(__file__).parents[2] / "conf"
 TOP = {

@@ -5,8 +5,8 @@ import numpy as np
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
 from nnrun.report.limits import reading_limits
 from nnrun.report.verdict import compared, verdict
+from nnrun.results.results import Findings
 from nnrun.statistics.curves import bands
-from nnrun.statistics.findings import Findings
 from tests.unit.sweeps import NAN, a_sweep
 
 

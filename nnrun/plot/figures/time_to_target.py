@@ -29,7 +29,7 @@ def time_to_target(
 
     Args:
         ax: Axis to draw on; needs room below for one row a setting.
-        trials: Trained trials, as `nnrun.results.Results.trials`.
+        trials: Trained trials, as `nnrun.Results.trials`.
         line_styles: The settings that have room between the limits, in order, and how each looks.
         labels: What to call each setting; empty if the lines are named elsewhere.
         horizon: Samples to which every trial is followed, the common budget.

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.results import REPORT
-from nnrun.statistics.findings import Findings
+from nnrun.layout import REPORT
+from nnrun.results.results import Findings
 from nnrun.text import shown, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command

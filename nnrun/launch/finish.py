@@ -14,19 +14,24 @@ from uuid import uuid4
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt, interrupts_held
-from nnrun.layout import STORE, study_template, together, write_text
-from nnrun.pipeline import terminal
-from nnrun.pipeline.animations import draw_animations
-from nnrun.pipeline.clock import Clock
+from nnrun.launch import terminal
+from nnrun.launch.animations import draw_animations
+from nnrun.launch.clock import Clock
+from nnrun.launch.sweeps import page_facts, sweep_facts
+from nnrun.layout import INDEX, KINDS, OUTPUTS, STORE, study_template, together, write_text
 from nnrun.pipeline.track import Runs
 from nnrun.records.lock import FolderLock
 from nnrun.records.record import RECORD, Record, read_records
-from nnrun.report.facts import page_facts, sweep_facts
-from nnrun.report.index import KINDS, OUTPUTS, write_index
+from nnrun.records.sweep import SWEEP
+from nnrun.report.index import write_index
 from nnrun.report.verdict import verdict
-from nnrun.results import INDEX, SWEEP
-from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import by_setting, common_facts, records_of, tabulate
+from nnrun.results.results import Findings
+from nnrun.results.tabulate import (
+    by_setting,
+    common_facts,
+    records_of,
+    tabulate,
+)
 from nnrun.trials.progress import waiting
 from nnrun.trials.run import Tally
 

@@ -15,12 +15,11 @@ from uuid import uuid4
 
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue
-from nnrun.layout import NEW, write_text
+from nnrun.layout import CURVES, LADDER, NEW, REPORT, SUMMARY, TRIALS, write_text
 from nnrun.records.lock import FolderLock, being_written, in_use
 from nnrun.records.plain import Damaged, opened
 from nnrun.records.record import RECORD
-from nnrun.records.sweep import read_sweep
-from nnrun.results import CURVES, LADDER, REPORT, SUMMARY, SWEEP, TRIALS
+from nnrun.records.sweep import SWEEP, read_sweep
 from nnrun.trials.cache import setup
 
 MARKER = ".unfinished"

@@ -11,21 +11,29 @@ from markupsafe import Markup, escape
 
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue
-from nnrun.layout import new_folder, shipped_template, study_template, together, write_text
+from nnrun.launch.choices import find_key, name_by, read_target, retargeted, with_baseline
+from nnrun.launch.sources import Joiner, Source, read_sources
+from nnrun.launch.sweeps import differences, facts_of, merged_facts, page_facts
+from nnrun.layout import (
+    FIGURES,
+    KINDS,
+    MARKDOWN,
+    OUTPUTS,
+    REPORT,
+    new_folder,
+    shipped_template,
+    study_template,
+    together,
+    write_text,
+)
 from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.records.lock import alone_in
 from nnrun.records.record import RECORD, Record
-from nnrun.records.sweep import read_sweep
-from nnrun.report.choices import find_key, name_by, read_target, retargeted, with_baseline
-from nnrun.report.facts import page_facts
-from nnrun.report.index import KINDS, OUTPUTS, write_index
-from nnrun.report.join import Joiner
-from nnrun.report.merge import differences, facts_of, merged_facts
-from nnrun.report.sources import Source, read_sources
+from nnrun.records.sweep import SWEEP, read_sweep
+from nnrun.report.index import write_index
 from nnrun.report.verdict import verdict
-from nnrun.results import FIGURES, MARKDOWN, REPORT, SWEEP
-from nnrun.statistics.findings import Findings
-from nnrun.statistics.tabulate import common_facts, records_of, tabulate
+from nnrun.results.results import Findings
+from nnrun.results.tabulate import common_facts, records_of, tabulate
 from nnrun.statistics.targets import target_text
 from nnrun.text import things
 
@@ -84,7 +92,7 @@ class Rebuilt:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """A row a trial, as `nnrun.results.Results.trials`."""
+        """A row a trial, as `nnrun.Results.trials`."""
         return self.findings.trials
 
     @property
@@ -97,6 +105,46 @@ class Rebuilt:
         told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
         table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
         return f"<ul>{told}</ul>{table}<p>{escape(str(self.path))}</p>"
+
+
+def make_report(
+    *paths: str | Path,
+    target: str | None = None,
+    baseline: str | None = None,
+    facet: str | None = None,
+    keys: str | Sequence[str] = (),
+    study: str | Path | None = None,
+    out: str | Path | None = None,
+) -> Rebuilt:
+    """Write tables and report anew from the records of a sweep, or of several as one.
+
+    Args:
+        *paths: Folders of sweeps, of runs, or of many of these.
+        target: What counts as converged instead of what was declared: METRIC:VALUE[:HOLD].
+        baseline: The setting that the others are compared with: its id, its label, or keys and
+            values that it alone has.
+        facet: The key whose values get panels of their own.
+        keys: The keys that settings are named by, as a list or joined by commas.
+        study: The template of a study's page; None for one of nnrun's own that the records
+            name, if any.
+        out: Where it goes; None for the sweep's folder, and for several sweeps for a new one
+            under outputs/reports.
+
+    Returns:
+        The report: its ``path``, ``verdict``, ``summary``, ``contrasts``, ``trials`` and
+        ``markdown``; a notebook shows verdict and summary.
+
+    Raises:
+        InputError: If there is nothing to report, or if a choice cannot be met.
+
+    Example:
+        >>> import nnrun
+        >>> nnrun.make_report("outputs/sweeps/DATE_TIME", baseline="lr=0.1")  # doctest: +SKIP
+    """
+    words = keys.split(",") if isinstance(keys, str) else keys
+    chosen = None if study is None else str(study)
+    asked = Choices(target, baseline, facet, [word for word in words if word], chosen)
+    return rebuild([Path(path) for path in paths], asked, None if out is None else Path(out))
 
 
 def rebuild(

@@ -10,8 +10,8 @@ from typing import Any
 from nnrun.config.schema import build
 from nnrun.config.settings import Target
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
-from nnrun.sweep.describe import key_names, label, value_text
 from nnrun.text import setting_name
 
 Facts = dict[str, Any]

@@ -1,9 +1,9 @@
-"""A launch: where it writes, where it comes from, what it costs and how it ends."""
+"""What is said before training: how much there is, what was done before, how long it takes."""
 
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,20 +14,57 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun.config.evaluations import common_grid
-from nnrun.config.settings import Job
+from nnrun.config.settings import Executor, Job
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.interrupt import Ended, Interrupt
+from nnrun.launch import terminal
+from nnrun.launch.claim import Claim
+from nnrun.launch.clock import Clock
+from nnrun.launch.finish import SOON, Ending, Planned, finish
 from nnrun.layout import write_text
-from nnrun.pipeline import terminal
-from nnrun.pipeline.claim import Claim
-from nnrun.pipeline.clock import Clock
-from nnrun.pipeline.finish import SOON, Ending, Planned, finish
 from nnrun.pipeline.track import Runs
+from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
-from nnrun.results import SWEEP
-from nnrun.sweep.describe import describe
+from nnrun.records.sweep import SWEEP
+from nnrun.trials.cache import Cache
+from nnrun.trials.executors import workers
+from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.provenance import command, provenance
-from nnrun.trials.run import Tally
+from nnrun.trials.run import Tally, run_jobs
+
+MEASURE_FROM = 5.0
+"""Estimated seconds of training from which on a moment is spent on a better estimate."""
+
+
+def announce(
+    todo: Mapping[str, Wanted],
+    cache: Cache,
+    executor: Executor,
+    where: str | None,
+    measure_from: float = MEASURE_FROM,
+    doing: str = "",
+) -> Forecast:
+    """Print what is about to be trained.
+
+    Args:
+        todo: What jobs ask for.
+        cache: Where earlier trials are.
+        executor: How many threads train.
+        where: Words on where the results go; None if they go nowhere.
+        measure_from: Estimated seconds from which on training for a moment corrects the estimate.
+        doing: Words before all others, where it is not the sweep itself.
+
+    Returns:
+        What was said.
+    """
+    threads = workers(executor)
+    if not doing:
+        about = dict.fromkeys(want.setting.problem.about for want in todo.values())
+        terminal.show_tables([lines for lines in about if lines])
+    expected = forecast(todo, cache, threads, measure_from)
+    terminal.announce(list(todo.values()), expected, threads, where, doing)
+    return expected
+
 
 log = logging.getLogger(__name__)
 
@@ -205,3 +242,51 @@ class Launch:
             more, page = self.jobs is None, None if finished.whole else self.folder
             terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more, page)
         return self.interrupt.exit_code or (1 if finished.failed else 0)
+
+
+def show_plan(jobs: Sequence[Job]) -> None:
+    """Print what jobs would train, what of it was trained before, and how long the rest takes."""
+    todo, cache = wanted(jobs), Cache(use=jobs[0].cache)
+    announce(todo, cache, jobs[0].executor, where=None, measure_from=0.0)
+
+
+def train_and_publish(
+    jobs: Sequence[Job],
+    plan: Sequence[Planned],
+    launch: Launch,
+    publish: Callable[[int, Record], None],
+) -> None:
+    """Train jobs, publish and track each as it is done, until all are or an end is asked for.
+
+    Args:
+        jobs: Checked jobs that may share a sweep.
+        plan: The number and overrides of each.
+        launch: Where to and where from.
+        publish: Called with an index into ``jobs`` and its record; sees to its being written.
+
+    Raises:
+        InputError: If the MLflow store cannot be used; nothing was trained.
+    """
+    cache, tally, clock = Cache(use=jobs[0].cache), launch.tally, launch.clock
+    launch.open_runs(jobs[0])
+    launch.plan += plan
+    launch.keeps = cache.use == "use"
+    with clock("train"), suppress(KeyboardInterrupt):
+        with launch.interrupt.let_through():
+            todo = wanted(jobs)
+            announce(todo, cache, jobs[0].executor, launch.where)
+            facts = launch.describe()
+        check, given_up = launch.interrupt.check, launch.given_up
+        for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
+            with clock("store"):
+                publish(index, record)
+            paths = launch.gathered(record.setting)
+            if paths and launch.runs:
+                with launch.clock("mlflow"):
+                    launch.runs.add_setting(paths, facts, record.setting)
+    clock.move("train", "store", cache.seconds)
+    spent = tally.train + tally.evaluate
+    share = tally.evaluate / spent if spent else 0.0
+    clock.move("train", "evaluate", share * clock.seconds["train"])
+    for complaint in cache.complaints:
+        terminal.warn(complaint)

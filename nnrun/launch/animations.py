@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nnrun.interrupt import Ended
-from nnrun.pipeline import terminal
+from nnrun.launch import terminal
 from nnrun.records.record import Record
 from nnrun.text import things
 from nnrun.training.trainer import TrainingStopped

@@ -1,0 +1,12 @@
+"""One launch, from checked jobs to its report.
+
+- ``claim``: a sweep's folder, its own or that of an unfinished sweep with the same jobs.
+- ``launch``: plan, train, write records, track settings as they are done.
+- ``sources``: records under some folders, by the sweep that they are of, and setting by setting.
+- ``sweeps``: what a sweep is, as its records and its sweep.json tell; several put together.
+- ``choices``: another target, baseline, facet, or naming of settings.
+- ``finish``: from the records on disk to tables, report and sweep.json; ``rebuild`` does it anew.
+- ``animations``: how each setting's first seed learned.
+- ``clock``: seconds by stage.
+- ``terminal``: what the user sees.
+"""

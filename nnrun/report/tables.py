@@ -1,0 +1,200 @@
+"""Which rows of the summary the page's table has room for."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import pandas as pd
+
+from nnrun.results.results import Findings
+from nnrun.statistics.targets import shared_target
+from nnrun.text import count, number, setting_name
+
+MOST = 200  # settings up to which the table holds them all
+BEST, WORST = 50, 10  # of more, how many of the fastest and of the slowest
+
+RANKING = ["rmst", "final_test_loss_median"]  # the loss tells apart what never reached the target
+
+
+class Group(NamedTuple):
+    """Rows under a heading of their own.
+
+    Attributes:
+        title: The heading; empty where the group is the whole table.
+        rows: Rows of the summary by column.
+    """
+
+    title: str
+    rows: list[dict[str, Any]]
+
+
+def row_groups(summary: pd.DataFrame, drawn: Collection[str]) -> list[Group]:
+    """Choose the rows of the page's table.
+
+    Args:
+        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
+        drawn: Settings that the figures show; they are never left out.
+
+    Returns:
+        All settings in the order of the sweep if they are few; else the baseline, then those that
+        trained from the soonest to the latest by ``rmst``, the middle left out.
+    """
+    if len(summary) <= MOST:
+        return [Group("", _rows(summary))] if len(summary) else []
+    first, others = summary.iloc[:1], summary.iloc[1:]
+    baseline = first[first["seeds"] > 0]
+    ranked = others[others["seeds"] > 0].sort_values(RANKING, kind="stable")
+    edge = max(BEST, len(ranked) - WORST)
+    best, between, worst = ranked.iloc[:BEST], ranked.iloc[BEST:edge], ranked.iloc[edge:]
+    between = between[between["setting"].isin(list(drawn))]
+    groups = [
+        Group("Baseline", _rows(baseline)),
+        Group(f"The {len(best)} soonest, by restricted mean", _rows(best)),
+        Group("Of the others, drawn in the figures", _rows(between)),
+        Group(f"The {len(worst)} latest, by restricted mean", _rows(worst)),
+    ]
+    return [group for group in groups if group.rows]
+
+
+def left_out(summary: pd.DataFrame, groups: Collection[Group]) -> str:
+    """Say how many settings the table leaves out, and where they are; empty if none."""
+    n = len(summary) - sum(len(group.rows) for group in groups)
+    if not n:
+        return ""
+    untrained = int((summary["seeds"] == 0).sum())
+    without = f" ({count(untrained)} of them without a trained seed)" if untrained else ""
+    return (
+        f"{count(n)} of {count(len(summary))} settings are not listed here{without}; all are in "
+        f"summary.csv beside this page."
+    )
+
+
+def _rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    return summary.to_dict("records")  # type: ignore[return-value]
+
+
+T = TypeVar("T")
+
+LISTED = 20  # most failed, and most missing, jobs that are named
+
+
+class Listed(NamedTuple, Generic[T]):
+    """The head of a list.
+
+    Attributes:
+        head: The first entries.
+        more: How many were cut.
+    """
+
+    head: Sequence[T]
+    more: int
+
+
+def failures(sweep: Mapping[str, Any]) -> Listed[dict[str, str]]:
+    """List the jobs that ended with an error.
+
+    Returns:
+        For each ``name``, ``error`` (the last line), ``traceback`` (all lines, empty if the last is
+        the only one) and ``log`` (the path of the job's log from the sweep's folder, or empty).
+    """
+    failed = [
+        job for job in sweep.get("jobs") or [] if job.get("error") or job.get("status") == "failed"
+    ]
+    return _listed([_failure(job) for job in failed[:LISTED]], len(failed))
+
+
+def missing(findings: Findings) -> Listed[str]:
+    """Name the jobs without a record, and the settings without a trial or an error."""
+    jobs = findings.sweep.get("jobs") or []
+    failed = {job.get("setting") for job in jobs if job.get("error")}
+    seen = set(findings.summary["setting"]) | failed
+    names = [_job_name(job) for job in jobs if job.get("status") == "missing"]
+    names += [setting_name(s["label"]) for s in findings.sweep["settings"] if s["id"] not in seen]
+    return _listed(names[:LISTED], len(names))
+
+
+def incomplete(sweep: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Say what is not in the report.
+
+    Returns:
+        What happened in a word or two, and what that leaves; None if the sweep is complete.
+    """
+    headings = {"interrupted": "Interrupted", "missing": "Incomplete", "failed": "With errors"}
+    heading = headings.get(str(sweep.get("status")))
+    if heading is None:
+        return None
+    states: dict[Any, set[str]] = {}
+    for job in sweep.get("jobs") or []:
+        setting = job.get("setting") or (job.get("number"), *(job.get("overrides") or []))
+        states.setdefault(setting, set()).add(str(job.get("status")))
+    failed = sum("failed" in found for found in states.values())
+    complete = sum(found == {"complete"} for found in states.values())
+    absent = len(states) - complete - failed
+    text = f"{complete:,} of {len(states):,} settings are complete and in this report"
+    text += f"; {failed:,} ended with an error" if failed else ""
+    text += f"; {absent:,} left no record" if absent else ""
+    go_on = " The same command goes on where it stopped." if heading == "Interrupted" else ""
+    return heading, f"{text}.{go_on}"
+
+
+def _failure(job: Mapping[str, Any]) -> dict[str, str]:
+    lines = str(job.get("error") or "no message was kept").strip().splitlines() or [""]
+    return {
+        "name": _job_name(job),
+        "error": lines[-1].strip(),
+        "traceback": "\n".join(lines) if len(lines) > 1 else "",
+        "log": str(job.get("log") or ""),
+    }
+
+
+def _job_name(job: Mapping[str, Any]) -> str:
+    return str(job.get("label") or " ".join(job.get("overrides") or []) or "a job")
+
+
+def _listed(head: Sequence[T], n: int) -> Listed[T]:
+    return Listed(head, n - len(head))
+
+
+TABLE, MOST_TABLES = "Table", 5
+"""What a table that was read goes by, and how many are told of."""
+
+
+def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say where the numbers come from, as pairs of a term and its value."""
+    tracking = sweep.get("tracking") or {}
+    shown = ("experiment", "uri", "ui", "error")
+    tracking = {key: tracking[key] for key in shown if tracking.get(key)}
+    seconds = (sweep.get("stages") or {}).items()
+    pairs = [
+        ("Records of", _joined(sweep.get("report_of"))),
+        *table_pairs(sweep.get("tables") or []),
+        ("Command", sweep.get("command")),
+        ("Started", sweep.get("started")),
+        ("Git commit", sweep.get("git") or "not in a repository"),
+        ("Processor", sweep.get("processor")),
+        ("Versions", _joined(sweep.get("versions"))),
+        ("Budget", _joined(sweep.get("budget"))),
+        ("Target", _joined(shared_target(sweep)) or "differs between the settings"),
+        ("Stages", ", ".join(f"{name} {number(s)} s" for name, s in seconds)),
+        ("MLflow", _joined(tracking)),
+    ]
+    return [(term, str(value)) for term, value in pairs if value not in (None, "")]
+
+
+def table_pairs(tables: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Say what was understood of the tables that were read, as pairs of a term and its value."""
+    pairs = [(TABLE, "; ".join(lines).removeprefix("table ")) for lines in tables[:MOST_TABLES]]
+    if len(tables) > MOST_TABLES:
+        pairs.append((TABLE, f"and {len(tables) - MOST_TABLES:,} more: sweep.json"))
+    return pairs
+
+
+def _joined(value: Any) -> str:
+    """Write a record's value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_joined(v)}" for k, v in value.items())
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(map(_joined, value))
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return "" if value is None else str(value)

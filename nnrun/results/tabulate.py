@@ -1,0 +1,305 @@
+"""From records to tables, a setting at a time: memory does not grow with the curves."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nnrun.config.evaluations import CommonGrid, common_grid
+from nnrun.config.settings import Target
+from nnrun.errors import shown
+from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, write_text
+from nnrun.records.record import Record, join_records, read_record, settings_of
+from nnrun.records.trials import METRICS, Curves, Outcomes
+from nnrun.results.results import Findings, csv_text
+from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
+from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
+from nnrun.statistics.summary import summarise
+from nnrun.statistics.targets import holds, judged_on
+from nnrun.training.convergence import at_points, loss_window, outcomes
+
+ROW_GROUP = 200_000
+"""Rows of curves that are held before they are written together."""
+
+CURVES_SCHEMA = pa.schema(
+    [("setting", pa.string()), ("seed", pa.int64()), ("samples", pa.int64())]
+    + [(metric, pa.float64()) for metric in METRICS]
+)
+
+
+class TrialRows(NamedTuple):
+    """One setting's part of the trials table.
+
+    Attributes:
+        setting: Its id.
+        columns: Values of shape (trial,), and of shape () where all trials share one.
+    """
+
+    setting: str
+    columns: dict[str, Any]
+
+
+def trial_rows(record: Record) -> TrialRows:
+    """Make one setting's part of the trials table; the varying keys and the label come later."""
+    final = {}
+    for name, metric in zip(METRICS, record.trials.curves[1:], strict=True):
+        # a copy: a view would keep the curves in memory
+        last = metric[:, -1].copy() if metric.size else np.full(len(metric), np.nan)
+        final[f"final_{name}"] = last
+    columns = {
+        "seed": record.seeds,
+        **record.outcomes._asdict(),
+        "task": record.meta["task"],
+        "budget": record.meta["samples"],
+        "horizon": record.horizon,
+        **final,
+        "ns_per_sample": record.trials.ns_per_sample,
+    }
+    return TrialRows(str(record.meta["setting"]), columns)
+
+
+def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Make the trials table: columns as ``nnrun.Results.trials`` says.
+
+    Args:
+        parts: At least one, in the order of the table.
+        facts: Of the sweep, for its varying keys and labels.
+    """
+    about = {s["id"]: s for s in facts["settings"]}
+    found = [about[part.setting] for part in parts]
+    counts = [len(part.columns["seed"]) for part in parts]
+    table = {"setting": _repeated([part.setting for part in parts], counts)}
+    table["label"] = _repeated([s["label"] for s in found], counts)
+    for key in facts["varying"]:
+        table[key] = _repeated(_column([_cell(s["config"].get(key)) for s in found]), counts)
+    for key, first in parts[0].columns.items():
+        values = [part.columns[key] for part in parts]
+        shared = np.ndim(first) == 0
+        table[key] = _repeated(values, counts) if shared else np.concatenate(values)
+    return pd.DataFrame(table)
+
+
+def curve_rows(record: Record) -> Iterator[pa.Table]:
+    """Make one setting's part of the curves table, some trials at a time; NaN becomes null."""
+    trials, ran = record.trials, record.trained
+    if not ran.all():
+        trials = trials.rows(np.flatnonzero(ran))
+    samples, *metrics = trials.curves
+    seeds = trials.seeds
+    step = max(1, ROW_GROUP // max(1, len(samples)))
+    for start in range(0, max(1, len(seeds)), step):
+        some = slice(start, start + step)
+        yield _curve_rows(record, seeds[some], samples, [metric[some] for metric in metrics])
+
+
+def _curve_rows(
+    record: Record,
+    seeds: npt.NDArray[np.int64],
+    samples: npt.NDArray[np.int64],
+    metrics: Sequence[npt.NDArray[np.float64]],
+) -> pa.Table:
+    n = len(seeds) * len(samples)
+    columns = [
+        pa.repeat(str(record.meta["setting"]), n),
+        pa.array(np.repeat(seeds, len(samples))),
+        pa.array(np.tile(samples, len(seeds))),
+        # flattened: a piece that waits to be written holds no record
+        *(pa.array(metric.flatten(), from_pandas=True) for metric in metrics),
+    ]
+    return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
+
+
+def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Make the trials table of some records, in the sweep's order of settings."""
+    return assemble([trial_rows(trials) for trials in _in_order(records, facts)], facts)
+
+
+def curves_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+    """Make the curves table: columns as ``nnrun.Results.curves`` says."""
+    parts = [part for trials in _in_order(records, facts) for part in curve_rows(trials)]
+    return pa.concat_tables(parts).to_pandas()
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet, or not at all."""
+    data = pa.Table.from_pandas(table, preserve_index=False)
+    write_atomically(path, lambda file: pq.write_table(data, file, write_page_checksum=True))
+
+
+def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[Record]:
+    """Yield the settings of some records, as the sweep lists them."""
+    by_setting = settings_of(records)
+    return (join_records(by_setting[s["id"]]) for s in facts["settings"])
+
+
+def _repeated(values: Sequence[Any], counts: list[int]) -> Any:
+    """Repeat the value of each setting for each of its trials."""
+    return pd.Series(values).repeat(counts).reset_index(drop=True)
+
+
+def _column(values: Sequence[Any]) -> Sequence[Any]:
+    """Make values of one column alike: all of one type, or all numbers, or else all text."""
+    types = set(map(type, values))
+    return values if len(types) == 1 or types == {int, float} else list(map(str, values))
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, int | float | str) else shown(value)
+
+
+def judged(record: Record) -> Record:
+    """Judge a record's trials by the target in its configuration; failed ones stay failed."""
+    if not record.samples.size:
+        return record
+    return replace(record, outcomes=_outcomes(record.trials.curves, record.meta))
+
+
+def judged_at(record: Record, common: CommonGrid | None) -> Record:
+    """Judge a setting's trials as if they had been evaluated at common points and nowhere else.
+
+    Args:
+        record: Of a setting; failed trials stay failed.
+        common: The points; None to leave the trials as they are.
+
+    Returns:
+        The trials with other outcomes, and with the last point as their horizon; their curves are
+        what was measured.
+    """
+    if common is None:
+        return record
+    record = replace(record, meta={**record.meta, "horizon": int(common.samples[-1])})
+    ran = record.trained
+    if not ran.any():
+        return record
+    measured = record.trials if ran.all() else record.trials.rows(np.flatnonzero(ran))
+    found = _outcomes(at_points(measured.curves, common), record.meta)
+    fates: list[Any] = [was.copy() for was in record.outcomes]
+    for fate, now in zip(fates, found, strict=True):
+        fate[ran] = now
+    return replace(record, outcomes=Outcomes(*fates))
+
+
+def _outcomes(curves: Curves, meta: Mapping[str, Any]) -> Outcomes:
+    config, data = meta["config"], meta.get("data")
+    target = Target(**{key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
+    # records from before 0.2 do not say how many samples there were
+    return outcomes(curves, target, loss_window(data["training"]["samples"] if data else None))
+
+
+def by_setting(heads: Sequence[Record]) -> Iterator[list[Record]]:
+    """Read records a setting at a time, in order of first appearance.
+
+    Raises:
+        InputError: If a record cannot be read.
+    """
+    return ([read_record(path) for path in found] for found in records_of(heads).values())
+
+
+def records_of(heads: Iterable[Record]) -> dict[str, list[Path]]:
+    """Collect the paths of each setting's records, by its id, in order of first appearance."""
+    paths: dict[str, list[Path]] = {}
+    for head in heads:
+        paths.setdefault(str(head.meta["setting"]), []).append(head.path)
+    return paths
+
+
+def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
+    """Say at which points the settings of some records are judged, if their evaluations differ.
+
+    Returns:
+        As `nnrun.config.evaluations.CommonGrid.to_facts`; None where all were evaluated alike.
+    """
+    found = common_grid([head.samples for head in heads])
+    return found and found.to_facts()
+
+
+def tabulate(
+    settings: Iterable[Sequence[Record]], facts: Mapping[str, Any], folder: Path
+) -> Findings:
+    """Write trials, curves, ladder and summary, each whole or not at all.
+
+    Args:
+        settings: The records of each setting, in the sweep's order of settings, at least one; read
+            once, and no record is held after its turn.
+        facts: Of the sweep, for its varying keys and labels, and for the points (``common_grid``)
+            at which its settings are judged if their evaluations differ.
+        folder: Where to.
+
+    Returns:
+        What the sweep found, ready for its report.
+    """
+    rows: list[TrialRows] = []
+    bands: dict[str, SettingBands] = {}
+    rungs: list[SettingLadder] = []
+    hold, common = holds(facts), judged_on(facts)
+
+    def curves() -> Iterator[pa.Table]:
+        for records in settings:
+            record = judged_at(join_records(records), common)
+            rows.append(trial_rows(record))
+            if record.trained.any():
+                one = curves_of(record)
+                bands[one.setting] = setting_bands(one.samples, one.metrics)
+                rungs.append(setting_ladder(one, record.meta["task"], hold[one.setting], common))
+            yield from curve_rows(record)
+
+    write_curves(curves(), folder / CURVES)
+    table = assemble(rows, facts)
+    write_parquet(table, folder / TRIALS)
+    ladder = align(table, rungs)
+    write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
+    summary = summarise(table, facts["varying"])
+    write_text(folder / SUMMARY, csv_text(summary))
+    return Findings(table, bands, summary, facts, ladder)
+
+
+def curves_of(record: Record) -> SettingCurves:
+    """Take the curves of a setting's trained trials, in the order of their seeds."""
+    order = np.flatnonzero(record.trained)
+    order = order[np.argsort(record.seeds[order])]
+    samples, *metrics = record.trials.curves
+    as_they_are = np.array_equal(order, np.arange(len(record.seeds)))
+    ordered = {
+        name: values if as_they_are else values[order]
+        for name, values in zip(METRICS, metrics, strict=True)
+    }
+    return SettingCurves(record.setting, record.seeds[order], samples, ordered)
+
+
+def write_curves(parts: Iterable[pa.Table], path: Path) -> None:
+    """Write the curves table as Parquet, or not at all, holding a piece of it at a time.
+
+    Args:
+        parts: Pieces as of `nnrun.results.tabulate.curve_rows`, in the order of the table.
+        path: Where to.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        # measured values hardly repeat: a dictionary of them would only cost
+        counts = [name for name in CURVES_SCHEMA.names if name not in METRICS]
+        kept = {"use_dictionary": counts, "write_page_checksum": True}
+        with pq.ParquetWriter(file, CURVES_SCHEMA, **kept) as writer:
+            for group in _row_groups(parts):
+                writer.write_table(group)
+
+    write_atomically(path, write)
+
+
+def _row_groups(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join pieces until they hold ``ROW_GROUP`` rows."""
+    held: list[pa.Table] = []
+    rows = 0
+    for part in parts:
+        held.append(part)
+        rows += part.num_rows
+        if rows >= ROW_GROUP:
+            yield pa.concat_tables(held)
+            held, rows = [], 0
+    if rows:
+        yield pa.concat_tables(held)
