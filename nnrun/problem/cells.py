@@ -37,7 +37,7 @@ class Kind(StrEnum):
     OTHER = "values of an unknown kind"
 
 
-_KINDS = {
+_INFERRED = {
     Kind.NUMBER: ("integer", "floating", "mixed-integer-float", "decimal"),
     Kind.YES_NO: ("boolean",),
     Kind.TEXT: ("string", "categorical"),
@@ -52,7 +52,7 @@ def kind_of(column: "pd.Series") -> Kind:
     if not column.notna().any():
         return Kind.NOTHING
     found = pd.api.types.infer_dtype(column, skipna=True)
-    return next((kind for kind, words in _KINDS.items() if found in words), Kind.OTHER)
+    return next((kind for kind, words in _INFERRED.items() if found in words), Kind.OTHER)
 
 
 def numbers(column: "pd.Series") -> Array:
@@ -63,10 +63,7 @@ def numbers(column: "pd.Series") -> Array:
 def categories(column: "pd.Series", in_order: bool = True) -> tuple[Codes, tuple[str, ...]]:
     """List a column's distinct values and say which one each row has.
 
-    Args:
-        column: Of any kind.
-        in_order: Whether to sort them, numbers by size; else they come as they appear, which
-            takes any mixture.
+    They are sorted, numbers by size, or else come as they appear, which takes any mixture.
 
     Returns:
         The place of each row's value in the list, shape (n,), -1 where missing; and the values'
@@ -90,10 +87,9 @@ def number_name(number: float) -> str:
 
 
 def moments(part: Array) -> tuple[float, float]:
-    """Return what standardises values: their mean, and their standard deviation or else 1.
+    """Return what standardises values, shape (n,): their mean, their standard deviation or else 1.
 
-    Args:
-        part: Shape (n,), between -1e150 and 1e150, so that no square overflows.
+    They are between -1e150 and 1e150, so that no square overflows.
     """
     # a rounded mean would leave a constant a tiny deviation
     if part.min() == part.max():
@@ -111,11 +107,9 @@ MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".")
 PLAIN = frozenset("0123456789.+-eE")
 """What most numbers are made of: if a text is, float says quickly whether it is a number."""
 
-MINUS = "\u2212"
-EXPONENT = r"(?:[eE][+-]?\d+)?"
 NUMBERS = {
     mark: re.compile(
-        rf"[+-]?(?:(?:\d+{sign}?\d*|{sign}\d+){EXPONENT}|inf(?:inity)?)", re.IGNORECASE
+        rf"[+-]?(?:(?:\d+{sign}?\d*|{sign}\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE
     )
     for mark, sign in (("point", r"\."), ("comma", ","))
 }
@@ -166,12 +160,7 @@ class Rules:
         return [self.number(text) for text in texts]
 
     def is_missing(self, text: str, usual: bool) -> bool:
-        """Say whether a cell has no value.
-
-        Args:
-            text: The cell, without white space around.
-            usual: Whether the usual words count, too, as they do among numbers.
-        """
+        """Say whether a clean cell has no value; among numbers the usual words count, too."""
         if not text or text in self.missing_words or (usual and text.lower() in MISSING):
             return True
         return bool(self.missing_numbers) and self.number(text) in self.missing_numbers
@@ -192,7 +181,7 @@ def number_of(text: str, decimal: Decimal = "point") -> float | None:
             return float(text)
         except ValueError:
             return None
-    text = text.replace(MINUS, "-")
+    text = text.replace("\u2212", "-")  # the minus sign
     if not NUMBERS[decimal].fullmatch(text):
         return None
     return float(text.replace(",", "."))
@@ -237,15 +226,18 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
     """
     import pandas as pd
 
+    if rules.missing_numbers and column.dtype.kind in "iuf":
+        column = column.astype(np.float64).mask(column.isin(rules.missing_numbers))
+    n_empty = int(column.isna().sum())
+    missing = {"": n_empty} if n_empty else {}
     if column.dtype == "category" or kind_of(column) is not Kind.TEXT:
-        return _typed(column, rules)
+        return Cells(column, missing)
     codes, distinct = pd.factorize(column)
     texts = [clean(str(text)) for text in distinct.tolist()]
     values = _meanings(texts, rules, use, is_text)
     as_numbers = all(isinstance(value, float) for value in values)
     kind = np.float64 if as_numbers else object
     cells = np.array([*values, np.nan], dtype=kind)[codes]
-    missing = _empty(column)
     for text, value, n in zip(texts, values, np.bincount(codes[codes >= 0]), strict=True):
         if value is np.nan:
             missing[text] = missing.get(text, 0) + int(n)
@@ -279,18 +271,6 @@ def _are_codes(known: list[tuple[str, float | None]], use: Use) -> bool:
         return True
     # as numbers, 9007199254740993 and ...992 would be one
     return use is not Use.INPUT and len({number for _, number in whole}) < len(whole)
-
-
-def _typed(column: "pd.Series", rules: Rules) -> Cells:
-    """Leave a column of numbers, dates or anything else as it is, but for numbers named missing."""
-    if rules.missing_numbers and column.dtype.kind in "iuf":
-        column = column.astype(np.float64).mask(column.isin(rules.missing_numbers))
-    return Cells(column, _empty(column))
-
-
-def _empty(column: "pd.Series") -> dict[str, int]:
-    n = int(column.isna().sum())
-    return {"": n} if n else {}
 
 
 def words_of(values: tuple[Any, ...]) -> tuple[str, ...]:

@@ -16,11 +16,10 @@ from nnrun.problem.cells import Kind, Rules, kind_of, number_of, numbers, printa
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_TEXTS = 50
-FEW_TEXTS = 20  # that many may differ in every row of a short table
 LARGEST = 1e150  # its square is still finite
 
 Flaw = tuple[str, str]
+"""The broken rule and the likely fix."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,12 @@ class Inspector:
     is_text: bool
 
     def flaw_of(self, column: "pd.Series", as_text: bool, free: bool) -> Flaw | None:
-        """Find what is wrong with a column's values, missing ones aside.
+        """Find what is wrong with a column's values, missing ones aside; None if all is well.
 
         Args:
             column: As it was understood, named and indexed as in the file.
             as_text: Whether text that looks like numbers or dates is meant as text.
             free: Whether it may hold any number of different texts.
-
-        Returns:
-            The broken rule and the likely fix; None if all is well.
         """
         kind = kind_of(column)
         if kind is Kind.NUMBER:
@@ -60,13 +56,6 @@ class Inspector:
         if kind is Kind.NOTHING:
             return f"holds {kind}", ""
         return None if kind is Kind.YES_NO else (f"holds {kind}", "convert to numbers")
-
-    def decimal_hint(self) -> str:
-        """Say what to do about decimal commas: no mark is right where both are used."""
-        cells = (cell for name in self.raw for cell in self.raw[name].dropna().unique())
-        if any(isinstance(c, str) and "." in c and number_of(c) is not None for c in cells):
-            return "write decimal points, as elsewhere in the file"
-        return "data.decimal=comma"
 
     def _out_of_range(self, known: "pd.Series") -> Flaw | None:
         # Python's own integers may be too large for a float, their digits are not
@@ -99,7 +88,13 @@ class Inspector:
         return f"holds {look.what}, {where}", self._filled(look.hint)
 
     def _filled(self, hint: str) -> str:
-        return hint.replace(DECIMAL, self.decimal_hint()) if DECIMAL in hint else hint
+        """Write in what to do about decimal commas: no mark is right where both are used."""
+        if DECIMAL not in hint:
+            return hint
+        cells = (cell for name in self.raw for cell in self.raw[name].dropna().unique())
+        if any(isinstance(c, str) and "." in c and number_of(c) is not None for c in cells):
+            return hint.replace(DECIMAL, "write decimal points, as elsewhere in the file")
+        return hint.replace(DECIMAL, "data.decimal=comma")
 
 
 def _said(text: str) -> str:
@@ -120,7 +115,8 @@ def _alike(texts: "pd.Series") -> Flaw | None:
 
 def _too_varied(texts: "pd.Series") -> Flaw | None:
     distinct = texts.nunique()
-    if distinct <= FEW_TEXTS or distinct <= min(MOST_TEXTS, len(texts) - 1):
+    # twenty may differ in every row of a short table
+    if distinct <= 20 or distinct <= min(50, len(texts) - 1):
         return None
     such = f", such as {_said(texts.iloc[0])}"
     return f"holds {distinct} different texts, too many for categories{such}", "merge some"
@@ -135,12 +131,7 @@ UNIT = r"[°µμ]?[^\W\d_]{1,10}(?:/[^\W\d_]{1,5})?|°"
 
 
 class Look(NamedTuple):
-    """What a text looks like.
-
-    Attributes:
-        what: Plural.
-        hint: What to do about it.
-    """
+    """What texts look like, in the plural, and what to do about it."""
 
     what: str
     hint: str
@@ -208,12 +199,10 @@ def masquerade(texts: Sequence[str], rules: Rules) -> tuple[int, Look] | None:
     Returns:
         Its place and what it looks like; None unless most of the texts look so.
     """
-    looks = [None if rules.number(text) is not None else look_of(text) for text in texts]
-    usual = sum(rules.number(text) is not None for text in texts)
-    n_looks = sum(look is not None for look in looks)
-    if not n_looks or 2 * (n_looks + usual) <= len(texts):
-        return None
-    return next((i, look) for i, look in enumerate(looks) if look)
+    numbers = [rules.number(text) is not None for text in texts]
+    looks = [None if n else look_of(text) for n, text in zip(numbers, texts, strict=True)]
+    found = [(i, look) for i, look in enumerate(looks) if look]
+    return found[0] if found and 2 * (len(found) + sum(numbers)) > len(texts) else None
 
 
 def alike(texts: Sequence[str]) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """What all generated problems share: sizes, noise, balance, and how a problem is made of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -16,6 +16,15 @@ from nnrun.problem.problem import Array, Data, Problem, Samples, Task
 MOVES, LABELS, CLASSES, INPUTS = range(4)
 """What a generator beside another is for. Part of what the data are: never reorder."""
 
+ROUND = 4096
+"""Samples drawn at once to choose classes from. Part of what the data are."""
+
+MOST_SAMPLES = 10_000_000
+"""Of a set that is kept in memory; in the plane that is 240 MB."""
+
+Size = Annotated[int, Ge(1), Le(MOST_SAMPLES)]
+Share = Annotated[float, Gt(0), Lt(1)]
+Spread = Annotated[float, Ge(0), Le(1000)]
 
 State = tuple[int, int]
 """Where a generator on PCG64 stands."""
@@ -31,11 +40,8 @@ def beside(state: State, purpose: int) -> np.random.Generator:
     """Return a generator that follows from where another one stood, without advancing that one.
 
     Two settings that differ in noise alone therefore see the same points, and where both have
-    noise, the same points moved into the same directions.
-
-    Args:
-        state: From ``state_of``.
-        purpose: Generators for several purposes are independent of each other.
+    noise, the same points moved into the same directions. Generators for several purposes are
+    independent of each other.
 
     Example:
         >>> state = state_of(np.random.default_rng(0))
@@ -48,110 +54,14 @@ def beside(state: State, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(sequence))
 
 
-def moved(values: Array, spread: float, rng: np.random.Generator) -> Array:
-    """Add normal noise of standard deviation ``spread`` to every entry, any shape."""
-    return values + spread * rng.standard_normal(values.shape)
-
-
-def relabelled(targets: Array, share: float, rng: np.random.Generator) -> Array:
-    """Replace a share of the labels, each by another class, all others being equally likely.
-
-    Args:
-        targets: Shape (n, 1) with 0 or 1, or one-hot with shape (n, class).
-        share: Probability that a label is replaced. The labels that a smaller share replaces are
-            among those that a larger one replaces.
-        rng: Where the choice comes from.
-
-    Returns:
-        Of the same shape.
-    """
-    n, n_outputs = targets.shape
-    choice, way = rng.random((n, 2)).T
-    wrong = choice < share
-    if n_outputs == 1:
-        return np.where(wrong[:, None], 1 - targets, targets)
-    shift = wrong * (1 + (way * (n_outputs - 1)).astype(np.intp))
-    return np.eye(n_outputs)[(targets.argmax(axis=1) + shift) % n_outputs]
-
-
-Draw = Callable[[np.random.Generator, int], Samples]
-
-TOLERANCE = 1e-6
-"""By which written shares may miss a sum of 1, as three times 0.333333 does."""
-
-ROUND = 4096
-"""Samples drawn at once to choose from. Part of what the data are."""
-
-
-def shares_of(balance: float | tuple[float, ...], n_classes: int) -> tuple[float, ...]:
-    """Read the key ``balance``: the share of class 1 of two, or one share a class.
-
-    Raises:
-        InputError: If it does not fit the number of classes, or does not sum to 1.
-
-    Example:
-        >>> shares_of(0.25, 2)
-        (0.75, 0.25)
-    """
-    if not isinstance(balance, tuple):
-        if n_classes == 2:
-            return (1 - balance, balance)
-        rule = f"is the share of class 1 of two, and there are {n_classes} classes"
-        raise InputError(Issue("balance", balance, rule, "give a list with a share for each"))
-    if len(balance) != n_classes:
-        rule = f"must have a share for each of the {n_classes} classes"
-        raise InputError(Issue("balance", balance, rule))
-    if abs(sum(balance) - 1) > TOLERANCE:
-        raise InputError(Issue("balance", balance, f"must sum to 1, not to {sum(balance):g}"))
-    return balance
-
-
-def draw_balanced(draw: Draw, shares: Sequence[float], rng: np.random.Generator, n: int) -> Samples:
-    """Draw samples whose classes are independent and have the given probabilities.
-
-    Every sample's class is drawn first; then samples are drawn until each has found one of its
-    class. What a class looks like does not change.
-
-    Args:
-        draw: Draws labelled samples; every class must come up.
-        shares: Probability of each class; they sum to 1.
-        rng: Where the samples come from.
-        n: Number of samples.
-
-    Returns:
-        n samples.
-    """
-    choice = beside(state_of(rng), CLASSES).random(n)
-    wanted = np.searchsorted(np.cumsum(shares)[:-1], choice, side="right")
-    open_places = [np.flatnonzero(wanted == number) for number in range(len(shares))]
-    found = draw(rng, ROUND)
-    filled = Samples(*(np.empty((n, part.shape[1])) for part in found))
-    while True:
-        classes = class_numbers(found.targets)
-        for number, places in enumerate(open_places):
-            rows = np.flatnonzero(classes == number)[: len(places)]
-            for whole, part in zip(filled, found, strict=True):
-                whole[places[: len(rows)]] = part[rows]
-            open_places[number] = places[len(rows) :]
-        if not any(map(len, open_places)):
-            return filled
-        found = draw(rng, ROUND)
-
-
 def class_numbers(targets: Array) -> npt.NDArray[np.intp]:
     """Return each sample's class, shape (n,), from targets of shape (n, 1) or one-hot."""
     return targets[:, 0].astype(np.intp) if targets.shape[1] == 1 else targets.argmax(axis=1)
 
 
-MOST_SAMPLES = 10_000_000
-"""Of a set that is kept in memory; in the plane that is 240 MB."""
-
-Size = Annotated[int, Ge(1), Le(MOST_SAMPLES)]
-Share = Annotated[float, Gt(0), Lt(1)]
-Spread = Annotated[float, Ge(0), Le(1000)]
-
-COORDINATES = ("x", "y")
-N_TEST = 1000
+def yes_no(flags: npt.NDArray[np.bool_]) -> Array:
+    """Make targets of two classes, shape (n, 1), from flags, shape (n,), True for class 1."""
+    return flags[:, None].astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +92,8 @@ class Drawn(Data, ABC):
     planar: ClassVar[bool] = True
     refused: ClassVar[dict[str, str]] = {}
     """Keys that make no sense for an entry, with the reason as the rest of a sentence."""
+    is_finite: ClassVar[bool] = False
+    """Whether the problem is a finite set of its own."""
 
     n_train: Size | None = None
     n_test: Size | None = None
@@ -197,7 +109,7 @@ class Drawn(Data, ABC):
         if issues:
             raise InputError(*issues)
         if self.balance is not None:
-            shares_of(self.balance, self.n_classes)
+            self._shares(self.balance)
 
     def _issues(self) -> Iterator[Issue]:
         """Check the rules that span several keys."""
@@ -220,7 +132,7 @@ class Drawn(Data, ABC):
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the coordinates."""
-        return COORDINATES
+        return ("x", "y")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -237,11 +149,6 @@ class Drawn(Data, ABC):
         """What the targets are."""
         return Task.BINARY if len(self.outputs) == 1 else Task.MULTICLASS
 
-    @property
-    def is_finite(self) -> bool:
-        """Whether the problem is a finite set of its own."""
-        return False
-
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
         """Draw n samples without noise: the same state of ``rng`` gives the same samples.
@@ -256,64 +163,103 @@ class Drawn(Data, ABC):
 
     def draw(self, rng: np.random.Generator, n: int) -> Samples:
         """Draw n training samples, with balance and noise."""
-        if not (self.noise or self.label_noise):
-            return self.balanced(rng, n)
         state = state_of(rng)
-        inputs, targets = self.moved(self.balanced(rng, n), state)
+        inputs, targets = self._moved(rng, n)
         if self.label_noise:
             targets = self.mistaken(targets, beside(state, LABELS))
         return Samples(inputs, targets)
 
-    def balanced(self, rng: np.random.Generator, n: int) -> Samples:
-        """Draw n samples without noise, their classes in the shares that are asked for."""
-        if self.balance is None:
-            return self.sample(rng, n)
-        return draw_balanced(self.sample, shares_of(self.balance, self.n_classes), rng, n)
-
-    def moved(self, samples: Samples, state: State) -> Samples:
-        """Add the coordinate noise that belongs to where the samples' generator stood."""
+    def _moved(self, rng: np.random.Generator, n: int) -> Samples:
+        """Draw n samples with balance and coordinate noise."""
+        state = state_of(rng)
+        drawn = self.sample(rng, n) if self.balance is None else self._balanced(rng, n)
         if not self.noise:
-            return samples
-        inputs = moved(samples.inputs, self.noise, beside(state, MOVES))
-        return Samples(inputs, samples.targets)
+            return drawn
+        steps = beside(state, MOVES).standard_normal(drawn.inputs.shape)
+        return Samples(drawn.inputs + self.noise * steps, drawn.targets)
+
+    def _balanced(self, rng: np.random.Generator, n: int) -> Samples:
+        """Draw n samples whose classes are independent and have the shares that are asked for.
+
+        Every sample's class is drawn first; then samples are drawn until each has found one of its
+        class. What a class looks like does not change.
+        """
+        assert self.balance is not None
+        shares = self._shares(self.balance)
+        choice = beside(state_of(rng), CLASSES).random(n)
+        wanted = np.searchsorted(np.cumsum(shares)[:-1], choice, side="right")
+        open_places = [np.flatnonzero(wanted == number) for number in range(len(shares))]
+        found = self.sample(rng, ROUND)
+        filled = Samples(*(np.empty((n, part.shape[1])) for part in found))
+        while True:
+            classes = class_numbers(found.targets)
+            for number, places in enumerate(open_places):
+                rows = np.flatnonzero(classes == number)[: len(places)]
+                for whole, part in zip(filled, found, strict=True):
+                    whole[places[: len(rows)]] = part[rows]
+                open_places[number] = places[len(rows) :]
+            if not any(map(len, open_places)):
+                return filled
+            found = self.sample(rng, ROUND)
+
+    def _shares(self, balance: float | tuple[float, ...]) -> tuple[float, ...]:
+        """Return the share of each class; InputError if they do not fit or do not sum to 1."""
+        n = self.n_classes
+        if not isinstance(balance, tuple):
+            if n == 2:
+                return (1 - balance, balance)
+            rule = f"is the share of class 1 of two, and there are {n} classes"
+            raise InputError(Issue("balance", balance, rule, "give a list with a share for each"))
+        if len(balance) != n:
+            raise InputError(
+                Issue("balance", balance, f"must have a share for each of the {n} classes")
+            )
+        if abs(sum(balance) - 1) > 1e-6:  # three times 0.333333 will do
+            raise InputError(Issue("balance", balance, f"must sum to 1, not to {sum(balance):g}"))
+        return balance
 
     def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
-        """Add the label noise."""
-        return relabelled(targets, self.label_noise, rng)
+        """Replace a share of the labels, each by another class, all others being equally likely.
+
+        The labels that a smaller share replaces are among those that a larger one replaces.
+        """
+        n, n_outputs = targets.shape
+        choice, way = rng.random((n, 2)).T
+        wrong = choice < self.label_noise
+        if n_outputs == 1:
+            return np.where(wrong[:, None], 1 - targets, targets)
+        shift = wrong * (1 + (way * (n_outputs - 1)).astype(np.intp))
+        return np.eye(n_outputs)[(targets.argmax(axis=1) + shift) % n_outputs]
 
     def held_out(self) -> Samples:
         """Draw the held-out set."""
-        rng = generator(0, Role.HELD_OUT)
-        state = state_of(rng)
-        return self.moved(self.balanced(rng, self._test_size()), state)
-
-    def _test_size(self) -> int:
-        if self.train_share is None or self.n_train is None:
-            return self.n_test or N_TEST
-        size = max(round(self.n_train * (1 - self.train_share) / self.train_share), 1)
-        if size > MOST_SAMPLES:
-            rule = f"would hold out {size} samples, and at most {MOST_SAMPLES} fit"
-            raise InputError(Issue("train_share", self.train_share, rule))
-        return size
+        size = self.n_test or 1000
+        if self.train_share is not None and self.n_train is not None:
+            size = max(round(self.n_train * (1 - self.train_share) / self.train_share), 1)
+            if size > MOST_SAMPLES:
+                rule = f"would hold out {size} samples, and at most {MOST_SAMPLES} fit"
+                raise InputError(Issue("train_share", self.train_share, rule))
+        return self._moved(generator(0, Role.HELD_OUT), size)
 
     def problem(self) -> Problem:
         """Draw the held-out set, and the training set if all trials share it."""
-        shared = self.pool_seed is not None and self.n_train is not None
+        pool = None
+        if self.pool_seed is not None and self.n_train is not None:
+            pool = self.draw(generator(self.pool_seed, Role.DATA), self.n_train)
+        return self.problem_of(self.held_out(), pool, self.n_train)
+
+    def problem_of(self, held_out: Samples, pool: Samples | None, n_train: int | None) -> Problem:
+        """Make the problem of its data; without a pool every trial draws its own."""
         return Problem(
             task=self.task,
             inputs=self.inputs,
             outputs=self.outputs,
-            held_out=self.held_out(),
-            pool=self._shared_pool() if shared else None,
-            draw=None if shared else self.draw,
-            n_train=self.n_train,
+            held_out=held_out,
+            pool=pool,
+            draw=self.draw if pool is None else None,
+            n_train=n_train,
             shuffle=self.shuffle,
         )
-
-    def _shared_pool(self) -> Samples:
-        assert self.pool_seed is not None
-        assert self.n_train is not None
-        return self.draw(generator(self.pool_seed, Role.DATA), self.n_train)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,10 +279,5 @@ class DrawnValues(Drawn):
         return Task.REGRESSION
 
     def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
-        """Add the label noise."""
-        return moved(targets, self.label_noise, rng)
-
-
-def yes_no(flags: np.typing.NDArray[np.bool_]) -> Array:
-    """Make targets of two classes, shape (n, 1), from flags, shape (n,), True for class 1."""
-    return flags[:, None].astype(np.float64)
+        """Add normal noise."""
+        return targets + self.label_noise * rng.standard_normal(targets.shape)

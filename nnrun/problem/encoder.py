@@ -51,17 +51,14 @@ class Column:
 
     @classmethod
     def of(cls, name: str, column: "pd.Series", train: Mask, chosen: bool, impute: bool) -> Self:
-        """Fit to a column.
+        """Fit to a column by its training part, which decides all but the categories.
 
         Args:
             name: Of the column.
             column: Its values, n rows.
-            train: Shape (n,), True for the training part, which decides all but the categories.
+            train: Shape (n,), True for the training part.
             chosen: Whether it is to be taken as categories whatever it holds.
-            impute: Whether missing values are filled.
-
-        Raises:
-            InputError: If values are missing, and there is none in the training part.
+            impute: Whether missing values are filled; InputError if none is known in training.
         """
         kind = kind_of(column)
         if chosen or kind is Kind.TEXT:
@@ -81,11 +78,7 @@ class Column:
         return tuple(f"{self.name}={value}" for value in self.values) or (self.name,)
 
     def encode(self, column: "pd.Series", rules: Rules) -> list[Array]:
-        """Compute the inputs, each of shape (n,).
-
-        Args:
-            column: Its values; text is read by the rules.
-            rules: How cells are read.
+        """Compute the inputs, each of shape (n,), from values, of which text is read by the rules.
 
         Raises:
             InputError: If a value is missing and not to be filled, unknown, or no finite number.
@@ -186,10 +179,7 @@ class Encoder:
         return tuple(name for column in self.columns for name in column.inputs)
 
     def encode(self, frame: "pd.DataFrame") -> Array:
-        """Compute the inputs, shape (n, input).
-
-        Args:
-            frame: Has each of the columns, in any order; others are ignored.
+        """Compute the inputs, shape (n, input), from columns in any order; others are ignored.
 
         Raises:
             InputError: If a column is not there once, or holds what cannot be encoded.
@@ -237,11 +227,7 @@ def table_of(values: Any, names: Sequence[str]) -> "pd.DataFrame":
 
 
 def shaped(values: Any, names: Sequence[str]) -> Any:
-    """Give an array its two axes, (n, name).
-
-    Raises:
-        InputError: If its shape does not fit.
-    """
+    """Give an array its two axes, (n, name); InputError if its shape does not fit."""
     if values.ndim == 1 and (len(names) == 1 or len(values) == len(names)):
         return values.reshape(-1, len(names))
     if values.ndim == 2 and values.shape[1] == len(names):
@@ -251,11 +237,7 @@ def shaped(values: Any, names: Sequence[str]) -> Any:
 
 
 def require_columns(there: Sequence[Any], wanted: Sequence[str]) -> None:
-    """Check that every wanted column is there once.
-
-    Raises:
-        InputError: With all that are not, and a column that is not wanted but has a like name.
-    """
+    """Check that every wanted column is there once; InputError with all that are not."""
     names = list(map(str, there))
     spare = [name for name in names if name not in wanted]
     issues = []

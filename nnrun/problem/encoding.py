@@ -4,7 +4,7 @@ The values are taken as they are: refusing bad ones is the reader's part (see ``
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
@@ -22,13 +22,12 @@ from nnrun.problem.cells import (
     numbers,
 )
 from nnrun.problem.encoder import Column, Encoder
-from nnrun.problem.problem import DATA, Array, Data, Problem, Samples, Task
+from nnrun.problem.problem import DATA, Data, Problem, Samples, Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Goal = Literal["auto", "classification", "regression"]
-MOST_INTEGER_CLASSES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +73,10 @@ def encode(
 ) -> Problem:
     """Turn a table into a problem: split it, then impute and scale by its training part.
 
-    Two classes make one output, which is 1 for the later class and named after it; more make
-    one-hot outputs. Regression makes one standardised output. Numbers become standardised
-    inputs, categories one-hot inputs named ``column=value``, sorted over the whole table.
+    Both parts are in the order of the table. Two classes make one output, which is 1 for the later
+    class and named after it; more make one-hot outputs. Regression makes one standardised output.
+    Numbers become standardised inputs, categories one-hot inputs named ``column=value``, sorted
+    over the whole table.
 
     Args:
         frame: A row a sample, in numbers (at most 1e150 in size), booleans and text; no name
@@ -90,28 +90,32 @@ def encode(
             or is refused.
         rules: How cells of text are read when new rows come.
 
-    Returns:
-        The problem, both parts in the order of the table, with its encoder.
-
     Raises:
         InputError: If label and task do not fit, or an input cannot be imputed or named.
     """
-    column = frame[label]
-    classes = _is_classes(column, task)
-    codes, names = _classes(column) if classes else (np.zeros(len(frame), np.intp), ())
-    test = split.held_out(codes)
-    learned = _one_hot(codes, names) if classes else _quantity(column, ~test)
+    column, classes, mean, spread = frame[label], tuple[str, ...](), 0.0, 1.0
+    if _is_classes(column, task):
+        codes, classes = _classes(column)
+        test = split.held_out(codes)
+        kind, outputs, targets = Task.MULTICLASS, classes, np.eye(len(classes))[codes]
+        if len(classes) == 2:
+            kind, outputs, targets = Task.BINARY, classes[1:], targets[:, 1:]
+    else:
+        test, values = split.held_out(np.zeros(len(frame), np.intp)), numbers(column)
+        mean, spread = moments(values[~test])
+        kind, outputs = Task.REGRESSION, (str(label),)
+        targets = ((values - mean) / spread)[:, None]
     inputs = frame.drop(columns=label)
     inputs = inputs.set_axis(list(map(str, inputs.columns)), axis=1)
     columns = _columns(inputs, categorical, ~test, impute)
-    encoder = Encoder(columns, str(label), names, learned.mean, learned.spread, rules)
+    encoder = Encoder(columns, str(label), classes, mean, spread, rules)
     rows = encoder.encode(inputs)
     return Problem(
-        task=learned.task,
+        task=kind,
         inputs=encoder.inputs,
-        outputs=learned.names,
-        held_out=Samples(rows[test], learned.values[test]),
-        pool=Samples(rows[~test], learned.values[~test]),
+        outputs=outputs,
+        held_out=Samples(rows[test], targets[test]),
+        pool=Samples(rows[~test], targets[~test]),
         n_train=int((~test).sum()),
         shuffle=split.shuffle,
         encoder=encoder,
@@ -128,7 +132,7 @@ def _is_classes(column: "pd.Series", task: Goal) -> bool:
         return task != "regression"
     distinct = np.unique(numbers(column))
     whole = bool((distinct == np.floor(distinct)).all())
-    return whole and len(distinct) <= MOST_INTEGER_CLASSES
+    return whole and len(distinct) <= 20
 
 
 def _classes(column: "pd.Series") -> tuple[Codes, tuple[str, ...]]:
@@ -140,27 +144,6 @@ def _classes(column: "pd.Series") -> tuple[Codes, tuple[str, ...]]:
         hint = "merge or remove rare classes; data.task=regression if it is a quantity"
         raise InputError(Issue("label", column.name, rule, hint))
     return codes, names
-
-
-class _Targets(NamedTuple):
-    task: Task
-    values: Array  # (n, output)
-    names: tuple[str, ...]
-    mean: float = 0.0
-    spread: float = 1.0
-
-
-def _one_hot(codes: Codes, names: tuple[str, ...]) -> _Targets:
-    targets = np.eye(len(names))[codes]
-    if len(names) == 2:
-        return _Targets(Task.BINARY, targets[:, 1:], names[1:])
-    return _Targets(Task.MULTICLASS, targets, names)
-
-
-def _quantity(column: "pd.Series", train: Mask) -> _Targets:
-    values = numbers(column)
-    scaled = standardised(values, train)[:, None]
-    return _Targets(Task.REGRESSION, scaled, (str(column.name),), *moments(values[train]))
 
 
 def _columns(
@@ -178,20 +161,6 @@ def _columns(
             raise InputError(Issue("categorical", None, rule, "rename a column"))
         seen.add(name)
     return columns
-
-
-def standardised(values: Array, train: Mask) -> Array:
-    """Subtract the training part's mean and divide by its standard deviation.
-
-    Args:
-        values: Shape (n,), between -1e150 and 1e150, so that no square overflows.
-        train: Shape (n,), True for the training part.
-
-    Returns:
-        Shape (n,), finite; only shifted if constant in the training part.
-    """
-    mean, spread = moments(values[train])
-    return (values - mean) / spread
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from nnrun.problem.cells import number_of
 from nnrun.problem.problem import Array
 
 WAVES = {"sin": np.sin, "cos": np.cos}
-
-Monomial = tuple[int, ...]
-"""Exponent of each input."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Factors:
 
     number: float
     pis: int
-    powers: Monomial
+    powers: tuple[int, ...]
     waves: tuple[tuple["Wave", int], ...] = ()
 
     def __mul__(self, other: "Factors") -> "Factors":
@@ -70,19 +67,15 @@ class Factors:
             return "-" + "*".join(parts)
         return "*".join(parts if self.number == 1 and parts else [shown(self.number), *parts])
 
-    def evaluate(self, values: Array, out: Array) -> None:
-        """Compute the product for inputs of shape (n, input) into ``out``, shape (n,)."""
+    def evaluate(self, values: Array) -> Array:
+        """Compute the product for inputs of shape (n, input); returns shape (n,)."""
         columns = [values[:, i] for i, power in enumerate(self.powers) for _ in range(power)]
         for wave, power in self.waves:
-            columns += [wave.evaluate(values)] * power
-        if len(columns) > 1:
-            np.multiply(columns[0], columns[1], out=out)
-        else:
-            out[:] = columns[0] if columns else 1.0
-        for column in columns[2:]:
-            out *= column
-        if self.scale != 1:
-            out *= self.scale
+            columns += [WAVES[wave.function](wave.argument.evaluate(values))] * power
+        product = np.ones(len(values))
+        for column in columns:
+            product *= column
+        return product * self.scale
 
 
 @dataclass(frozen=True)
@@ -98,22 +91,14 @@ class Wave:
     argument: Factors
 
     @property
-    def place(self) -> tuple[str, int, float, Monomial]:
+    def place(self) -> tuple[str, int, float, tuple[int, ...]]:
         """What puts waves in order: cosines first, then those of the first input."""
-        argument = self.argument
-        powers = tuple(-power for power in argument.powers)
-        return self.function, argument.pis, argument.number, powers
+        powers = tuple(-power for power in self.argument.powers)
+        return self.function, self.argument.pis, self.argument.number, powers
 
     def text(self, inputs: Sequence[str]) -> str:
         """Write it in its one spelling."""
         return f"{self.function}({self.argument.text(inputs)})"
-
-    def evaluate(self, values: Array) -> Array:
-        """Compute it for inputs of shape (n, input); returns shape (n,)."""
-        argument = np.empty(len(values))
-        self.argument.evaluate(values, out=argument)
-        result: Array = WAVES[self.function](argument)
-        return result
 
 
 HIGHEST_POWER = 16
@@ -156,31 +141,26 @@ def parse(text: str, inputs: Sequence[str]) -> Term:
         >>> parse("y * x^2", ["x", "y"]).name
         'x**2*y'
     """
-    one = Factors(1.0, 0, (0,) * len(inputs))
+    reader = _Reader(text, inputs)
     if text in inputs:
-        return Term(text, _input(text, inputs))
+        return Term(text, reader.input(text))
     noise = NOISE.fullmatch(text.strip())
     if noise and text.strip() not in inputs:
-        return Term(text.strip(), one, noise=int(noise[1] or 1))
-    factors = _Reader(text, inputs).read()
+        return Term(text.strip(), reader.one, noise=int(noise[1] or 1))
+    factors = reader.read()
     return Term(factors.text(inputs), factors)
 
 
-def _input(name: str, inputs: Sequence[str]) -> Factors:
-    return Factors(1.0, 0, tuple(int(known == name) for known in inputs))
-
-
 class _Reader:
-    """Reads one term.
-
-    Args:
-        text: The term.
-        inputs: Known names.
-    """
+    """Reads one term with names of inputs in it."""
 
     def __init__(self, text: str, inputs: Sequence[str]) -> None:
-        self._text = text
-        self._inputs = inputs
+        self._text, self._inputs = text, inputs
+        self.one = Factors(1.0, 0, (0,) * len(inputs))
+
+    def input(self, name: str) -> Factors:
+        """Return an input by itself."""
+        return replace(self.one, powers=tuple(int(known == name) for known in self._inputs))
 
     def read(self) -> Factors:
         """Return the product that the text stands for."""
@@ -231,13 +211,13 @@ class _Reader:
             rule = f"has {number:g} as a factor, which is the name of an input, too"
             hint = f"'{names[0]}' can only stand alone; features=polynomial multiplies any inputs"
             raise self._error(rule, hint)
-        return Factors(float(number), 0, (0,) * len(self._inputs))
+        return replace(self.one, number=float(number))
 
     def _named(self, name: str) -> Factors:
         if name in self._inputs:
-            return _input(name, self._inputs)
+            return self.input(name)
         if name == "pi":
-            return Factors(1.0, 1, (0,) * len(self._inputs))
+            return replace(self.one, pis=1)
         if NOISE.fullmatch(name):
             raise self._error(f"must not have {name} as a factor", f"{name} alone is a term")
         hint = did_you_mean(name, self._inputs)
@@ -249,15 +229,14 @@ class _Reader:
         if not argument.varies or argument.waves:
             rule = f"{function}(...) must hold a product of inputs, with numbers and whole powers"
             raise self._error(rule, f"for instance {function}(2*{self._inputs[0]})")
-        none = (0,) * len(self._inputs)
-        return Factors(1.0, 0, none, ((Wave(function, self._bounded(argument)), 1),))
+        return replace(self.one, waves=((Wave(function, self._bounded(argument)), 1),))
 
     def _error(self, rule: str, hint: str = "") -> InputError:
         return InputError(Issue("terms", self._text, rule, hint))
 
     def _not_a_term(self) -> InputError:
         rule = "must be a product of inputs, sin(...), cos(...) and numbers, with whole powers"
-        names = [name for name in self._inputs if can_be_written(name)]
+        names = [n for n in self._inputs if n.isidentifier() and not keyword.iskeyword(n)]
         odd = [name for name in self._inputs if name not in names and name in self._text]
         if odd:
             hint = f"'{odd[0]}' can only stand alone; features=polynomial multiplies any inputs"
@@ -265,8 +244,3 @@ class _Reader:
             a, b = (names or ["x"])[0], (names or ["x"])[-1]
             hint = f"for instance {a}*{b}, {a}**2 or sin({a})"
         return self._error(f"{rule} from 1 to {HIGHEST_POWER}", hint)
-
-
-def can_be_written(name: str) -> bool:
-    """Say whether a term of several factors can have this name in it."""
-    return name.isidentifier() and not keyword.iskeyword(name)

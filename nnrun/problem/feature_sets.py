@@ -1,7 +1,6 @@
 """Features that are listed term by term, or made of every input of the data alike."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
@@ -11,7 +10,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from nnrun.errors import InputError, Issue
-from nnrun.problem.expressions import HIGHEST_POWER, Factors, Monomial, Term, Wave, parse
+from nnrun.problem.expressions import HIGHEST_POWER, Factors, Term, Wave, parse
 from nnrun.problem.features import FEATURES, FeatureSet, NewRng
 from nnrun.problem.problem import Array
 
@@ -44,13 +43,11 @@ class Terms(FeatureSet):
         if not self.terms:
             raise InputError(Issue("terms", self.terms, "needs at least one term", "such as [x,y]"))
         names = tuple(term.name for term in parsed(self.terms, inputs))
-        issues = [
-            Issue("terms", self.terms, f"lists {name} more than once")
-            for name in dict.fromkeys(names)
-            if names.count(name) > 1
-        ]
-        if issues:
-            raise InputError(*issues)
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise InputError(
+                *(Issue("terms", self.terms, f"lists {name} more than once") for name in twice)
+            )
         return names
 
     def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
@@ -58,17 +55,14 @@ class Terms(FeatureSet):
         if self.terms is None or self.terms == inputs:
             return values
         terms = parsed(self.terms, inputs)
-        computed = np.empty((len(values), len(terms)))
-        for column, term in zip(computed.T, terms, strict=True):
-            if not term.noise:
-                term.factors.evaluate(values, out=column)
-        if most := max(term.noise for term in terms):
-            # each from a generator of its own: the same, whichever others are listed
-            rngs = new_rng().spawn(most)
-            for column, term in zip(computed.T, terms, strict=True):
-                if term.noise:
-                    column[:] = rngs[term.noise - 1].standard_normal(len(values))
-        return computed
+        most = max(term.noise for term in terms)
+        # each noise from a generator of its own: the same, whichever others are listed
+        rngs = new_rng().spawn(most) if most else []
+        n = len(values)
+        return np.column_stack([
+            rngs[t.noise - 1].standard_normal(n) if t.noise else t.factors.evaluate(values)
+            for t in terms
+        ])  # fmt: skip
 
     def resolved(self, inputs: tuple[str, ...], spelt_out: bool) -> "Terms":
         """Return the one spelling of these features.
@@ -128,14 +122,12 @@ class Polynomial(FeatureSet):
         """
         n, d = len(inputs), self.degree
         _check(math.comb(n + d, d) - 1 if self.interactions else n * d, n, d)
-        return tuple(product.text(inputs) for product in self._products(n))
+        return tuple(product.text(inputs) for product in _products(n, d, self.interactions))
 
     def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
         """Compute the products, shape (n, product)."""
-        return _computed(self._products(len(inputs)), values)
-
-    def _products(self, n_inputs: int) -> tuple[Factors, ...]:
-        return _products(n_inputs, self.degree, self.interactions)
+        products = _products(len(inputs), self.degree, self.interactions)
+        return np.column_stack([product.evaluate(values) for product in products])
 
 
 @FEATURES.register("fourier")
@@ -168,14 +160,13 @@ class Fourier(FeatureSet):
             InputError: If there are too many.
         """
         _check(2 * len(inputs) * self.degree, len(inputs), self.degree)
-        return tuple(wave.text(inputs) for wave in self._waves(len(inputs)))
+        waves = _waves(len(inputs), self.degree, self.period)
+        return tuple(wave.text(inputs) for wave in waves)
 
     def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
         """Compute the waves, shape (n, wave)."""
-        return _computed(self._waves(len(inputs)), values)
-
-    def _waves(self, n_inputs: int) -> tuple[Factors, ...]:
-        return _waves(n_inputs, self.degree, self.period)
+        waves = _waves(len(inputs), self.degree, self.period)
+        return np.column_stack([wave.evaluate(values) for wave in waves])
 
 
 def _check(n_features: int, n_inputs: int, degree: int) -> None:
@@ -184,24 +175,15 @@ def _check(n_features: int, n_inputs: int, degree: int) -> None:
         raise InputError(Issue("degree", degree, rule, "use a lower degree"))
 
 
-def _computed(products: tuple[Factors, ...], values: Array) -> Array:
-    computed = np.empty((len(values), len(products)))
-    for column, product in zip(computed.T, products, strict=True):
-        product.evaluate(values, out=column)
-    return computed
-
-
 @cache
 def _products(n_inputs: int, degree: int, interactions: bool) -> tuple[Factors, ...]:
-    return tuple(Factors(1.0, 0, powers) for powers in _monomials(n_inputs, degree, interactions))
-
-
-def _monomials(n_inputs: int, degree: int, interactions: bool) -> Iterator[Monomial]:
+    found: list[Factors] = []
     for total in range(1, degree + 1):
         mixed = combinations_with_replacement(range(n_inputs), total)
         alone = ((i,) * total for i in range(n_inputs))
         for which in mixed if interactions else alone:
-            yield tuple(which.count(i) for i in range(n_inputs))
+            found.append(Factors(1.0, 0, tuple(which.count(i) for i in range(n_inputs))))
+    return tuple(found)
 
 
 @cache

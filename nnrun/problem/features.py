@@ -18,12 +18,8 @@ from nnrun.registry import Registry
 
 NewRng = Callable[[], np.random.Generator]
 
-FIXED_SEED = 20260101
 HELD_OUT, POOL, MEASURED = range(3)
 """What is drawn once for all trials: noise beside fixed samples, and samples to measure by."""
-
-N_MEASURED = 10_000
-"""Draws by which the inputs of an endless stream are standardised."""
 
 
 class FeatureSet(Protocol):
@@ -80,13 +76,8 @@ def bare_problem(data: Any) -> Problem:
 
 @cache
 def make_problem(data: Any, features: FeatureSet) -> Problem:
-    """Make the problem of a data entry with features; equal entries share one problem.
-
-    Raises:
-        InputError: From ``bare_problem`` or ``input_map``.
-    """
-    problem = bare_problem(data)
-    return _applied(problem, input_map(data, features))
+    """Make the problem of a data entry with features; equal entries share one problem."""
+    return _applied(bare_problem(data), input_map(data, features))
 
 
 @dataclass(frozen=True)
@@ -123,18 +114,18 @@ class InputMap:
 
 @cache
 def input_map(data: Any, features: FeatureSet) -> InputMap:
-    """Say how a network's inputs come from those of a data entry.
-
-    Raises:
-        InputError: If the features do not fit the data, with keys relative to the features
-            section.
-    """
+    """Say how a network's inputs come from those of a data entry; InputError if they do not fit."""
     problem = bare_problem(data)
     bare = InputMap(features, problem.inputs, features.names(problem.inputs))
     _check(bare, problem.held_out.inputs)
     if not getattr(features, "standardise", False):
         return bare
-    values, purpose = _measured(problem), _pool_noise(problem)
+    purpose = _pool_noise(problem)
+    if problem.pool is not None:
+        values = problem.pool.inputs
+    else:
+        assert problem.draw is not None
+        values = problem.draw(_fixed(MEASURED), 10_000).inputs
     shift, scale = standard(bare(values, lambda: _fixed(purpose)))
     return replace(bare, shift=shift, scale=scale)
 
@@ -161,14 +152,6 @@ def _check(bare: InputMap, values: Array) -> None:
     raise InputError(Issue("name", bare.features.name, rule))
 
 
-def _measured(problem: Problem) -> Array:
-    """Return the inputs to standardise by, shape (n, input)."""
-    if problem.pool is not None:
-        return problem.pool.inputs
-    assert problem.draw is not None
-    return problem.draw(_fixed(MEASURED), N_MEASURED).inputs
-
-
 def _pool_noise(problem: Problem) -> int:
     """Say which noise is beside the fixed training samples: they may be the test set itself."""
     pool = problem.pool
@@ -189,12 +172,10 @@ def standard(values: Array) -> tuple[Array, Array]:
 
 
 def _applied(problem: Problem, mapped: InputMap) -> Problem:
-    """Return the problem with the network's inputs.
+    """Return the problem with the network's inputs."""
+    draw, pool = problem.draw, problem.pool
 
-    Noise beside drawn samples follows from where their generator stands: it does not advance it.
-    """
-    draw, held_out = problem.draw, problem.held_out
-
+    # noise beside drawn samples follows from where their generator stands, and does not advance it
     def drawn(rng: np.random.Generator, n: int) -> Samples:
         assert draw is not None
         inputs, targets = draw(rng, n)
@@ -203,16 +184,15 @@ def _applied(problem: Problem, mapped: InputMap) -> Problem:
     def fixed(samples: Samples, purpose: int) -> Samples:
         return Samples(mapped(samples.inputs, lambda: _fixed(purpose)), samples.targets)
 
-    pool = problem.pool
     return replace(
         problem,
         inputs=mapped.names,
-        held_out=fixed(held_out, HELD_OUT),
+        held_out=fixed(problem.held_out, HELD_OUT),
         pool=None if pool is None else fixed(pool, _pool_noise(problem)),
         draw=None if draw is None else drawn,
     )
 
 
 def _fixed(purpose: int) -> np.random.Generator:
-    sequence = np.random.SeedSequence(FIXED_SEED, spawn_key=(purpose,))
+    sequence = np.random.SeedSequence(20260101, spawn_key=(purpose,))
     return np.random.Generator(np.random.PCG64(sequence))

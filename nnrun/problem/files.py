@@ -25,16 +25,13 @@ FOUND = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 """What may be found instead."""
 
 ENDINGS = (*SEPARATORS, ".parquet", ".pq")
+FEWEST_ROWS = 4
 UNNAMED = ("Unnamed: ", "__index_level_")  # what pandas calls an index without a name
 OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "save it as CSV UTF-8"),
     **dict.fromkeys((".gz", ".zip", ".bz2", ".xz", ".zst", ".7z"), "unpack it first"),
 }
 """What to do about files of other endings."""
-
-FEWEST_ROWS = 4
-TRIED, BEGINNING = 20, 1 << 20
-"""Rows by which a separator is found, and characters among which they are looked for."""
 
 
 class TableFile(NamedTuple):
@@ -183,29 +180,25 @@ def _is_header(comment: str, body: str, separator: str) -> bool:
 
 def _separator(text: str, own: str) -> str:
     """Choose what makes most columns, equally many in each of the first rows; a tie is ``own``."""
-    best, most = "", 1
-    for separator in dict.fromkeys((own, *FOUND)):
-        widths = {len(row) for row in _first_rows(text, separator)}
-        if len(widths) == 1 and max(widths) > most:
-            best, most = separator, max(widths)
+    widths = {
+        separator: [len(row) for row in _first_rows(text, separator)] or [0]
+        for separator in (own, *FOUND)
+    }
+    even = [mark for mark, found in widths.items() if len(set(found)) == 1 and found[0] > 1]
+    if even:
+        return max(even, key=lambda separator: widths[separator][0])
     # where rows differ, the names decide, and a row is refused for having another number of cells
-    usual = max((own, *FOUND), key=lambda separator: _width(text, separator))
-    return best or (own if _width(text, own) > 1 else usual)
+    return own if widths[own][0] > 1 else max(widths, key=lambda separator: widths[separator][0])
 
 
 def _first_rows(text: str, separator: str) -> list[list[str]]:
-    lines = io.StringIO(text[:BEGINNING], newline="")
+    """Return the first twenty rows, by which a separator is found."""
+    lines = io.StringIO(text[: 1 << 20], newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     try:
-        return [row for row in islice(reader, TRIED) if any(map(clean, row))]
+        return [row for row in islice(reader, 20) if any(map(clean, row))]
     except csv.Error:
         return []
-
-
-def _width(text: str, separator: str) -> int:
-    """Count the cells of the first row."""
-    rows = _first_rows(text, separator)
-    return len(rows[0]) if rows else 0
 
 
 def _cells(text: str, separator: str, first: int) -> Iterator[tuple[int, list[str]]]:
@@ -239,9 +232,8 @@ def _even(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[i
     """
     for number, row in rows:
         if len(row) < width or any(row[width:]):
-            rule = (
-                f"has {things(len(row), 'cell')} in row {number}, and {width} names in its header"
-            )
+            has = f"has {things(len(row), 'cell')} in row {number}"
+            rule = f"{has}, and {width} names in its header"
             hint = "every row needs a cell for each name; quote a text that holds a separator"
             if row[0].startswith("#"):
                 hint = "comment lines can only stand above the line of names"

@@ -34,11 +34,7 @@ class Patterns(Drawn):
         "balance": "needs a distribution, and this is a fixed set",
         "n_test": "needs a distribution, and this is a fixed set, which is tested whole",
     }
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether the problem is a finite set of its own: it is."""
-        return True
+    is_finite: ClassVar[bool] = True
 
     @abstractmethod
     def patterns(self) -> Samples:
@@ -46,7 +42,8 @@ class Patterns(Drawn):
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
         """Repeat the patterns in their order up to n; nothing is drawn."""
-        return _repeated(self._split()[0], n)
+        train = self._split()[0]
+        return _rows(train, np.arange(n) % len(train.inputs))
 
     def held_out(self) -> Samples:
         """Return all patterns, or those that are kept from training."""
@@ -58,17 +55,8 @@ class Patterns(Drawn):
         size = self.n_train or len(train.inputs)
         noisy = self.noise > 0 or self.label_noise > 0
         shared = self.pool_seed is not None or not noisy
-        seed = self.pool_seed or 0
-        return Problem(
-            task=self.task,
-            inputs=self.inputs,
-            outputs=self.outputs,
-            held_out=test,
-            pool=self.draw(generator(seed, Role.DATA), size) if shared else None,
-            draw=None if shared else self.draw,
-            n_train=size,
-            shuffle=self.shuffle,
-        )
+        pool = self.draw(generator(self.pool_seed or 0, Role.DATA), size) if shared else None
+        return self.problem_of(test, pool, size)
 
     def _split(self) -> tuple[Samples, Samples]:
         """Return training and test patterns: all of them twice, unless some are held out."""
@@ -83,10 +71,6 @@ class Patterns(Drawn):
 
 def _rows(samples: Samples, rows: np.typing.NDArray[np.intp]) -> Samples:
     return Samples(samples.inputs[rows], samples.targets[rows])
-
-
-def _repeated(samples: Samples, n: int) -> Samples:
-    return _rows(samples, np.arange(n) % len(samples.inputs))
 
 
 @DATA.register("gate")

@@ -42,6 +42,9 @@ class Samples(NamedTuple):
     targets: Array
 
 
+Draw = Callable[[np.random.Generator, int], Samples]
+
+
 @dataclass(frozen=True)
 class Problem:
     """A task with training data and held-out data.
@@ -67,7 +70,7 @@ class Problem:
     outputs: tuple[str, ...]
     held_out: Samples
     pool: Samples | None = None
-    draw: Callable[[np.random.Generator, int], Samples] | None = None
+    draw: Draw | None = None
     n_train: int | None = None
     shuffle: bool = True
     encoder: "Encoder | None" = None
@@ -116,12 +119,6 @@ class Data(Protocol):
 DATA: Registry[Data] = Registry("data")
 
 
-TRIED = (64, 1)
-"""Samples that are drawn to see what ``draw`` returns: several, and a single one."""
-
-Draw = Callable[[np.random.Generator, int], Samples]
-
-
 class _Unsound(Exception):
     """A broken rule, as the rest of a sentence that starts with the data's name."""
 
@@ -130,14 +127,11 @@ def checked(problem: Any, data: Any) -> Problem:
     """Check a problem, and bring its names, numbers and arrays to their one form.
 
     Samples may be of any type of real numbers; they become contiguous float64, those of ``draw``
-    whenever it draws.
+    whenever it draws. Arrays that were so, and not read-only, are not copied.
 
     Args:
         problem: What a data entry's ``problem`` returned.
         data: The entry.
-
-    Returns:
-        The same problem. Arrays that were contiguous float64, and not read-only, are not copied.
 
     Raises:
         InputError: With the first rule that is broken, by the key that names the entry.
@@ -154,13 +148,20 @@ def _checked(problem: Any) -> Problem:
     if not isinstance(problem, Problem):
         kind = type(problem).__name__
         raise _Unsound(f"returns a value of type {kind} from problem(); it must be a Problem")
-    task = _task(problem.task)
+    try:
+        task = Task(problem.task)
+    except ValueError:
+        rule = f"has the task {problem.task!r}; it must be one of {', '.join(Task)}"
+        raise _Unsound(rule) from None
     inputs, outputs = _names(problem.inputs, "inputs"), _names(problem.outputs, "outputs")
-    _check_outputs(task, len(outputs))
+    if task is Task.BINARY and len(outputs) != 1:
+        raise _Unsound(f"has {len(outputs)} outputs; a binary task must have one")
+    if task is Task.MULTICLASS and len(outputs) == 1:
+        raise _Unsound("has one output; a multiclass task must have one a class")
     named = replace(problem, task=task, inputs=inputs, outputs=outputs)
     pool, draw = problem.pool, problem.draw
     if draw is not None:
-        for n in TRIED:
+        for n in (64, 1):
             drawn = _samples(named, draw(generator(0, Role.DATA), n), "draw returns", n)
             again = draw(generator(0, Role.DATA), n)
             if not all(map(np.array_equal, drawn, again)):
@@ -176,13 +177,6 @@ def _checked(problem: Any) -> Problem:
     )
 
 
-def _task(task: Any) -> Task:
-    try:
-        return Task(task)
-    except ValueError:
-        raise _Unsound(f"has the task {task!r}; it must be one of {', '.join(Task)}") from None
-
-
 def _names(names: Any, what: str) -> tuple[str, ...]:
     if not isinstance(names, tuple | list) or not names:
         raise _Unsound(f"has {what}={names!r}; it must be a tuple with at least one name")
@@ -192,13 +186,6 @@ def _names(names: Any, what: str) -> tuple[str, ...]:
         if name in names[:i]:
             raise _Unsound(f"has two {what} called '{name}'")
     return tuple(map(str, names))
-
-
-def _check_outputs(task: Task, n_outputs: int) -> None:
-    if task is Task.BINARY and n_outputs != 1:
-        raise _Unsound(f"has {n_outputs} outputs; a binary task must have one")
-    if task is Task.MULTICLASS and n_outputs == 1:
-        raise _Unsound("has one output; a multiclass task must have one a class")
 
 
 def _n_train(problem: Problem, pool: Samples | None) -> int | None:

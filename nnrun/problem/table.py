@@ -69,10 +69,6 @@ class Table(Split):
     drop: tuple[Name, ...] = ()
 
     @cached_property
-    def _rules(self) -> Rules:
-        return Rules(words_of(self.missing_words), self.decimal)
-
-    @cached_property
     def _label(self) -> str:
         return words_of((self.label,))[0]
 
@@ -85,12 +81,13 @@ class Table(Split):
         file, drop = read_file(self.path), list(words_of(self.drop))
         self._require_names(list(file.frame.columns), drop)
         raw = file.frame.drop(columns=drop)
+        rules = Rules(words_of(self.missing_words), self.decimal)
         cells = {
-            str(name): read_cells(column, self._rules, self._use(str(name)), file.is_text)
+            str(name): read_cells(column, rules, self._use(str(name)), file.is_text)
             for name, column in raw.items()
         }
         frame = raw.assign(**{name: found.values for name, found in cells.items()})
-        inspector = Inspector(raw, self._rules, file.is_text)
+        inspector = Inspector(raw, rules, file.is_text)
         issues = [
             *self._bad_label(cells[self._label], inspector),
             *self._bad_inputs(cells, inspector),
@@ -98,9 +95,7 @@ class Table(Split):
         if issues:
             raise InputError(*issues)
         impute = self.missing == "impute"
-        problem = encode(
-            frame, self._label, self, self.task, self._categorical, impute, self._rules
-        )
+        problem = encode(frame, self._label, self, self.task, self._categorical, impute, rules)
         return replace(problem, about=tuple(told(self.path, file, cells, problem)))
 
     def _use(self, name: str) -> Use:
@@ -173,19 +168,12 @@ class Table(Split):
             yield Issue("missing", self.missing, rule, "data.missing=impute fills them")
 
 
-MOST_NAMES, MOST_COUNTS = 12, 12
-"""Most columns and most categories that a line lists."""
+MOST = 12
+"""Columns or categories that a line lists."""
 
 
 def told(path: str, file: TableFile, cells: Mapping[str, Cells], problem: Problem) -> list[str]:
-    """Say what was read: the rows, the label, the inputs, and what was taken for missing.
-
-    Args:
-        path: Of the file.
-        file: As it stands there.
-        cells: The columns that are used, as they were understood, by name.
-        problem: What became of them.
-    """
+    """Say what was understood of a table: rows, label, inputs, and what was taken for missing."""
     encoder, columns = problem.encoder, {name: c.values for name, c in cells.items()}
     assert encoder is not None
     n_train, n_test = problem.n_train or 0, len(problem.held_out.inputs)
@@ -212,7 +200,7 @@ def gaps(words: Mapping[str, int]) -> str:
     spelt = [f"'{word}'" if word else "empty" for word in words]
     if len(words) > 1:
         spelt = [f"{k:,} {word}" for k, word in zip(words.values(), spelt, strict=True)]
-    return rows if spelt == ["empty"] else f"{rows}: {listed(spelt, MOST_COUNTS)}"
+    return rows if spelt == ["empty"] else f"{rows}: {listed(spelt, MOST)}"
 
 
 def _label(encoder: Encoder, column: "pd.Series") -> str:
@@ -231,7 +219,7 @@ def _counts(column: "pd.Series") -> str:
     """Write each category with its rows."""
     codes, names = categories(column)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    return listed([f"{name} {n:,}" for name, n in zip(names, counts, strict=True)], MOST_COUNTS)
+    return listed([f"{name} {n:,}" for name, n in zip(names, counts, strict=True)], MOST)
 
 
 def _inputs(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str]:
@@ -241,12 +229,12 @@ def _inputs(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[st
         names = [column.name for column in plain if column.yes_no == yes_no]
         said = names if yes_no else [f"{name} {_range(columns[name])}" for name in names]
         if names:
-            yield f"{listed(said, MOST_NAMES)} ({kind})"
+            yield f"{listed(said, MOST)} ({kind})"
     found = [column for column in encoder.columns if column.values]
-    for column in found[:MOST_NAMES]:
+    for column in found[:MOST]:
         counts = _counts(columns[column.name])
         yield f"{column.name} ({len(column.values)} categories: {counts})"
-    if len(found) > MOST_NAMES:
+    if len(found) > MOST:
         yield f"... ({len(found)} columns of categories in all)"
 
 
@@ -256,7 +244,7 @@ def _missing(encoder: Encoder, cells: Mapping[str, Cells]) -> str:
     if not lacking:
         return "none"
     filled = "filled with the median, or the commonest category, of the training part"
-    return f"{listed(lacking, MOST_NAMES)}; {filled}"
+    return f"{listed(lacking, MOST)}; {filled}"
 
 
 def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str]:
@@ -280,6 +268,5 @@ def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str
 
 def _counts_rows(known: "pd.Series") -> bool:
     """Say whether a column's numbers are 1, 2, 3, ... or go on from another one."""
-    if kind_of(known) is not Kind.NUMBER or len(known) < FEWEST_ROWS:
-        return False
-    return bool(np.all(np.diff(numbers(known)) == 1))
+    enough = kind_of(known) is Kind.NUMBER and len(known) >= FEWEST_ROWS
+    return enough and bool(np.all(np.diff(numbers(known)) == 1))

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 from nnrun.errors import InputError
-from nnrun.problem.encoding import Split, encode, standardised
+from nnrun.problem.cells import USUAL
+from nnrun.problem.encoder import Column
+from nnrun.problem.encoding import Split, encode
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.table import Table
 
@@ -88,6 +90,11 @@ def test_the_label_decides_the_task_unless_told(written, labels, task, expected,
     problem = Table(path=written(text), label="y", task=task).problem()
     assert problem.task is (expected or Task.MULTICLASS)
     assert problem.outputs == outputs
+
+
+def standardised(values, train):
+    column = pd.Series(values)
+    return Column.of("v", column, train, chosen=False, impute=False).encode(column, USUAL)[0]
 
 
 def test_standardising_looks_at_training_rows_only():
