@@ -4,10 +4,12 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
 from nnrun.errors import InputError, Issue, masked
@@ -150,6 +152,7 @@ def _home(name: str) -> Path:
     return packaged if packaged.is_dir() else PACKAGE.parent / name
 
 
+DISK_THREADS = 16
 NEW = ".new-"
 """How folders begin in which files wait for each other."""
 
@@ -171,21 +174,34 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], sync: boo
         OSError: With the name of the file, if the system refuses it: nothing of it is left.
     """
     with naming(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = path.with_name(f".{path.name}.{token_hex(4)}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 write(file)
                 if sync:
                     file.flush()
                     os.fsync(file.fileno())
-            # mkstemp keeps others out; a result is as readable as any file of its owner
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
+
+
+def wait_for_disk(paths: Iterable[Path]) -> None:
+    """Wait until the disk has files that were written without it: many at once take as one.
+
+    Raises:
+        OSError: With the name of the file, if the disk refuses one.
+    """
+    with ThreadPoolExecutor(DISK_THREADS, "sync") as pool:
+        for _ in pool.map(_sync, paths):
+            pass
+
+
+def _sync(path: Path) -> None:
+    # one that is gone is told of where it is read
+    with suppress(FileNotFoundError), path.open("rb") as file, naming(path):
+        os.fsync(file.fileno())
 
 
 @contextmanager

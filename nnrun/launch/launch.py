@@ -21,7 +21,7 @@ from nnrun.launch import terminal
 from nnrun.launch.claim import Claim
 from nnrun.launch.clock import Clock
 from nnrun.launch.finish import SOON, Ending, Planned, finish
-from nnrun.layout import write_text
+from nnrun.layout import wait_for_disk, write_text
 from nnrun.pipeline.track import Runs
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
@@ -230,6 +230,8 @@ class Launch:
             The exit code of the process: 0, 1 if a job failed, 128 + the signal if interrupted.
         """
         stopped = self.interrupt.pressed()
+        with self.clock("store"):
+            wait_for_disk(self.written)
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
         ending = Ending(self.folder, self.overrides, self.plan, self.written, self.more)

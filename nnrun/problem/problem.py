@@ -84,12 +84,26 @@ class Problem:
         in the configuration.
         """
         facts = (self.task.value, self.inputs, self.outputs, self.n_train, self.shuffle)
-        found = hashlib.sha256(repr(facts).encode())
-        for samples in (self.held_out, self.pool):
-            for array in samples or ():
-                found.update(repr(array.shape).encode())
-                found.update(np.ascontiguousarray(array, dtype=np.float64).data)
-        return found.hexdigest()
+        return _digest(self.held_out, self.pool, about=repr(facts))
+
+    @cached_property
+    def held_out_digest(self) -> str:
+        """Sixteen hexadecimal digits for the test samples."""
+        return _digest(self.held_out)[:16]
+
+    @cached_property
+    def pool_digest(self) -> str | None:
+        """Sixteen hexadecimal digits for the training samples; None if they are drawn."""
+        return None if self.pool is None else _digest(self.pool)[:16]
+
+
+def _digest(*several: Samples | None, about: str = "") -> str:
+    found = hashlib.sha256(about.encode())
+    for samples in several:
+        for array in samples or ():
+            found.update(repr(array.shape).encode())
+            found.update(np.ascontiguousarray(array, dtype=np.float64).data)
+    return found.hexdigest()
 
 
 class Data(Protocol):

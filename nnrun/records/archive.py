@@ -8,6 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -218,10 +219,12 @@ def _header(name: str, member: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[in
     return dtype, fortran == "True", sizes, 8 + width + length
 
 
+@lru_cache(maxsize=4096)
 def _pattern(name: str) -> str:
     return re.sub(r"(?<=/)\d+(?=/|$)", "*", name, count=1)
 
 
+@lru_cache(maxsize=4096)
 def _number(name: str) -> str:
     found = re.search(r"(?<=/)\d+(?=/|$)", name)
     return found[0] if found else ""
