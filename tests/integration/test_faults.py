@@ -274,16 +274,14 @@ def test_four_sweeps_that_start_at_once_in_fresh_outputs_all_end_well(nnrun):
 
 
 AT_FILE = """
-import os
-from nnrun import layout as atomic
-make = atomic.tempfile.mkstemp
-def full(dir=None, prefix=None, **more):
-    handle, path = make(dir=dir, prefix=prefix, **more)
-    if prefix == ".{name}.":
-        os.close(handle)
-        handle = os.open("/dev/full", os.O_WRONLY)
-    return handle, path
-atomic.tempfile.mkstemp = full
+from pathlib import Path
+opened = Path.open
+def full(self, mode="r", *rest, **more):
+    if mode == "xb" and self.name.startswith(".{name}."):
+        opened(self, mode).close()
+        self, mode = Path("/dev/full"), "wb"
+    return opened(self, mode, *rest, **more)
+Path.open = full
 """
 
 
