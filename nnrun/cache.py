@@ -15,8 +15,9 @@ from rich.table import Table
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue
+from nnrun.layout import CACHE
 from nnrun.text import shown
-from nnrun.trials.cache import HOME, Entry, setups
+from nnrun.trials.cache import Entry, setups
 
 DAY = 24 * 3600.0
 STALE = 3600.0
@@ -103,7 +104,7 @@ def _require_cache(folder: Path) -> None:
     """
     if folder.is_dir() and any(folder.iterdir()) and next(setups(folder), None) is None:
         rule = "is no cache: no folder in it is named as those of a cache are"
-        raise InputError(Issue("--folder", folder, rule, f"for instance {HOME}"))
+        raise InputError(Issue("--folder", folder, rule, f"for instance {CACHE}"))
 
 
 def chosen(
@@ -156,7 +157,7 @@ def size(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nnrun.cache", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=HOME, help=f"default: {HOME}")
+    parser.add_argument("--folder", type=Path, default=CACHE, help=f"default: {CACHE}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("show", help="say what there is (the default)")
     prune = commands.add_parser("prune", help="delete trials; they are trained again when wanted")

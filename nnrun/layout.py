@@ -19,6 +19,12 @@ PACKAGE = Path(__file__).resolve().parent
 OUTPUTS, KINDS = "outputs", ("sweeps", "runs", "reports")
 """Where results go if nobody says otherwise, and the folders in there that the index looks into."""
 
+A_SWEEP, A_RUN = "outputs/sweeps/DATE_TIME", "outputs/runs/DATE_TIME"
+"""How such a folder is called in a hint."""
+
+CACHE = Path("outputs/cache")
+DATABASE = "sqlite:///outputs/mlflow.db"
+
 TRIALS = "trials.parquet"
 CURVES = "curves.parquet"
 LADDER = "ladder.parquet"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, refused
+from nnrun.layout import OUTPUTS
 from nnrun.text import shown, things
 
 KINDS = ("sweeps", "runs")
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from nnrun.pipeline.resend import pending, resend
 
-    outputs = Path("outputs")
+    outputs = Path(OUTPUTS)
     kept = [path for kind in KINDS for path in sorted((outputs / kind).glob("*"))]
     folders = list(options.folders) or pending(kept)
     if not folders:
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=Path,
         metavar="FOLDER",
-        help="of a finished sweep or run; without any, all in outputs/ that MLflow lacks "
+        help="of a finished sweep or run; without any, all in outputs that MLflow lacks "
         "something of",
     )
     parser.add_argument(

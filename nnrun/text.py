@@ -143,6 +143,17 @@ def compact(value: float) -> str:
     return f"{value:,g}"
 
 
+def percent(value: float) -> str:
+    """Write a share as a percentage with up to one digit, rounded down: 100% is all of them.
+
+    Example:
+        >>> [percent(value) for value in (0.996, 0.99996, 0.95, 1.0)]
+        ['99.6%', '99.9%', '95%', '100%']
+    """
+    # 1000 * 0.29 is a little less than 290
+    return f"{math.floor(round(1000 * value, 6)) / 10:g}%"
+
+
 def share(value: float) -> str:
     """Write a share as a percentage: ``0.95`` as ``95%``."""
     return "–" if math.isnan(value) else f"{100 * value:.0f}%"

@@ -16,13 +16,21 @@ from typing import Any
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, masked, unmasked
 from nnrun.interrupt import interrupts_held
-from nnrun.layout import SQLITE, STORE, WEB, located, own_store, same_store
+from nnrun.layout import (
+    A_SWEEP,
+    DATABASE,
+    KINDS,
+    OUTPUTS,
+    SQLITE,
+    STORE,
+    WEB,
+    located,
+    own_store,
+    same_store,
+)
 from nnrun.records.sweep import SWEEP, read_sweep
 from nnrun.text import shown
 from nnrun.tracking.server import await_answer, serving
-
-KINDS = (Path("outputs", "sweeps"), Path("outputs", "runs"))
-"""Where sweeps and runs are if none is named."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def choose(folder: Path | None, uri: str | None) -> Page:
 def _newest_first() -> Iterator[Path]:
     """List the folders of sweeps and runs, the last started first; damaged ones are skipped."""
     dated = []
-    for path in (path for kind in KINDS for path in kind.glob(f"*/{SWEEP}")):
+    for path in (path for kind in KINDS[:2] for path in Path(OUTPUTS, kind).glob(f"*/{SWEEP}")):
         with suppress(InputError, ValueError):
             facts = read_sweep(path.parent) or {}
             started = datetime.fromisoformat(facts.get("started") or "")
@@ -107,7 +115,7 @@ def _tracking(folder: Path, named: bool) -> Mapping[str, Any] | None:
         return tracking
     if not named:
         return None
-    rule, hint = "is not the folder of a sweep or run", "for instance outputs/sweeps/DATE_TIME"
+    rule, hint = "is not the folder of a sweep or run", f"for instance {A_SWEEP}"
     if facts is not None:
         rule, hint = "has no runs in MLflow", "it was run with tracking=off, or is not finished"
     raise InputError(Issue("path", folder, rule, hint))
@@ -140,16 +148,16 @@ def _usable(uri: str) -> str:
         hint = "run a sweep first: python -m nnrun; or name the store: --uri sqlite:///PATH"
         raise InputError(Issue("store", Path(sqlite[2]), "there is no such file", hint))
     if not re.match(r"(sqlite|postgresql|mysql|mssql)\b[^:]*://.|https?://.", uri, re.I):
-        hint = "for instance sqlite:///outputs/mlflow.db, or http://HOST:PORT of a server"
+        hint = f"for instance {DATABASE}, or http://HOST:PORT of a server"
         raise InputError(Issue("store", masked(uri), "is no database or tracking server", hint))
     # a server's pages need none, and the browser asks for it
     return uri if WEB.match(uri) else unmasked(uri, [os.environ.get(STORE)])
 
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   python -m nnrun.ui
-  python -m nnrun.ui outputs/sweeps/DATE_TIME
+  python -m nnrun.ui {A_SWEEP}
   python -m nnrun.ui --uri sqlite:///elsewhere/mlflow.db --port 5000
 
 Ctrl-C ends it, and the server with it.
@@ -223,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", nargs="?", type=Path, metavar="SWEEP_FOLDER", help=about)
     about = (
         "the store; default: the sweep's own, or without a sweep MLFLOW_TRACKING_URI, "
-        "or sqlite:///outputs/mlflow.db"
+        f"or {DATABASE}"
     )
     parser.add_argument("--uri", help=about)
     parser.add_argument("--port", type=_port, metavar="N", help="default: a free one")

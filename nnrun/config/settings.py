@@ -14,7 +14,7 @@ from nnrun import custom
 from nnrun.config.components import flat
 from nnrun.config.evaluations import evaluation_grid
 from nnrun.errors import InputError, Issue, masked
-from nnrun.layout import study_template
+from nnrun.layout import DATABASE, study_template
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
@@ -247,7 +247,7 @@ class Tracking:
     """
 
     name: Literal["mlflow", "off"] = "mlflow"
-    uri: Annotated[str, MinLen(1)] = "sqlite:///outputs/mlflow.db"
+    uri: Annotated[str, MinLen(1)] = DATABASE
     artifacts: str | None = None
     nested: bool = False
     trials: bool = False

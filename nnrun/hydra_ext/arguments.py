@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, Value
 from hydra.errors import HydraException
 
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.records.sweep import SWEEP
 from nnrun.synonyms import SYNONYMS
 
 SHELLS = ("bash", "fish", "zsh")
@@ -38,7 +39,7 @@ def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     flags = parser.parse_intermixed_args(given)
     if flags.experimental_rerun is not None:
         rule = "runs whatever a pickle holds, so nnrun does not"
-        hint = "give the command again: it is in the run's sweep.json"
+        hint = f"give the command again: it is in the run's {SWEEP}"
         raise InputError(Issue("--experimental-rerun", flags.experimental_rerun, rule, hint))
     if flags.shell_completion and "COMP_LINE" not in os.environ:
         _require_install(flags.overrides)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
+from nnrun.layout import A_RUN
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
 from nnrun.records.record import Record, find_records, read_record, read_records
@@ -142,7 +143,11 @@ def _require_folder(path: Path) -> None:
         rule = "is a file, not a folder" if path.exists() else "does not exist"
         near = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         close = get_close_matches(path.name, near, n=1)
-        hint = f"did you mean '{path.parent / close[0]}'?" if close else "for instance outputs/runs"
+        hint = (
+            f"did you mean '{path.parent / close[0]}'?"
+            if close
+            else f"for instance {Path(A_RUN).parent}"
+        )
         raise InputError(Issue("path", path, rule, hint))
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nnrun.layout import REPORT
+from nnrun.records.sweep import SWEEP
 from nnrun.results.results import Findings
 from nnrun.text import shown, things
 from nnrun.trials.forecast import Forecast, Wanted
@@ -79,7 +80,7 @@ def show_tables(tables: Sequence[Sequence[str]]) -> None:
         for line in lines:
             console.print(shown(line), highlight=False, markup=False, soft_wrap=True)
     if len(tables) > TABLES:
-        console.print(f"... and {len(tables) - TABLES:,} more tables: sweep.json")
+        console.print(f"... and {len(tables) - TABLES:,} more tables: {SWEEP}")
 
 
 def warn(text: str) -> None:
@@ -176,7 +177,7 @@ def _show_failures(console: Console, failed: Sequence[Mapping[str, Any]]) -> Non
         text = f"[red]failed[/red] job {job['number']} ({label}): {last}"
         console.print(text, highlight=False, soft_wrap=True)
     if len(failed) > FAILURES:
-        console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: sweep.json")
+        console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: {SWEEP}")
 
 
 def _table(results: Findings, columns: int) -> Table:

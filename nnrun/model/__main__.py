@@ -17,6 +17,7 @@ from nnrun.model.model import Model
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
 from nnrun.records.networks import SavedNetworks, read_networks
+from nnrun.records.record import RECORD
 from nnrun.text import cell, shown
 
 
@@ -142,7 +143,7 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nnrun.model", description=__doc__)
     parser.add_argument(
-        "path", help="folder of a run or of a sweep's job, its record.npz, or a saved .npz or .json"
+        "path", help=f"folder of a run or of a sweep's job, its {RECORD}, or a saved .npz or .json"
     )
     parser.add_argument("--seed", type=int, help="which of its networks (default: the first)")
     parser.add_argument(

@@ -14,13 +14,13 @@ from nnrun.pictures.captions import (
     networks_caption,
     units_caption,
 )
-from nnrun.pictures.casting import Case, costs, median_case, worst_cases
 from nnrun.pictures.film import Film
 from nnrun.pictures.replay import film_within, matched_moments, reason_of
 from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of, unit_rows
 from nnrun.problem.features import bare_problem
 from nnrun.records.record import read_record
+from nnrun.results.typical import Case, costs, median_case, worst_cases
 from nnrun.text import count
 from nnrun.training.stack import Trial
 

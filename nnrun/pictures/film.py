@@ -3,7 +3,6 @@
 A trial is itself: trained alone or with some others, it takes the same steps as among thousands.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
 from nnrun.problem.problem import Array, Samples
-from nnrun.text import count, number
+from nnrun.text import count, number, percent
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
 
@@ -53,17 +52,6 @@ class Film(NamedTuple):
         found = "diverged" if np.isnan(loss) else f"test loss {number(float(loss))}"
         found += "" if np.isnan(right) else f" · accuracy {percent(float(right))}"
         return f"{count(self.samples(frame))} samples seen · {found}"
-
-
-def percent(value: float) -> str:
-    """Write a share as a percentage with up to one digit, rounded down: 100% is all of them.
-
-    Example:
-        >>> [percent(value) for value in (0.996, 0.99996, 0.95, 1.0)]
-        ['99.6%', '99.9%', '95%', '100%']
-    """
-    # 1000 * 0.29 is a little less than 290
-    return f"{math.floor(round(1000 * value, 6)) / 10:g}%"
 
 
 def shoot(

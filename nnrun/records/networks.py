@@ -27,12 +27,12 @@ from nnrun.records.plain import (
     require,
     require_version,
 )
-from nnrun.records.record import Record, find_records, read_record
+from nnrun.records.record import RECORD, Record, find_records, read_record
 from nnrun.records.trials import layers_in
 
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
-ANEW = "it takes a folder or record.npz of a run, or a .npz or .json file of Model.save"
+ANEW = f"it takes a folder or {RECORD} of a run, or a .npz or .json file of Model.save"
 
 NETWORKS = {
     "meta": Array("u1", ("byte",), needed=False),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
-from nnrun.layout import write_atomically
+from nnrun.layout import A_RUN, write_atomically
 from nnrun.records.archive import Array, Arrays, read_arrays
 from nnrun.records.plain import TEXT, Damaged, parse_plain, reading, require, require_version
 from nnrun.records.sweep import TARGET
@@ -174,7 +174,7 @@ def find_records(path: Path, key: str) -> list[Path]:
         rule = f"is not there; looked in {path.absolute().parent}"
         if path.is_dir():
             rule = f"holds no {RECORD}, so it is not the folder of a run, a job or a sweep"
-        raise InputError(Issue(key, path, rule, "for instance outputs/runs/DATE_TIME"))
+        raise InputError(Issue(key, path, rule, f"for instance {A_RUN}"))
     return found
 
 

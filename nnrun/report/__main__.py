@@ -9,13 +9,13 @@ from typing import NamedTuple
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.launch.rebuild import Choices, rebuild
-from nnrun.layout import OUTPUTS
+from nnrun.layout import A_SWEEP, OUTPUTS
 from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
 
 WORDS = ("target", "baseline", "facet", "keys", "study")
-HELP = """\
+HELP = f"""\
 words:
   target=METRIC:VALUE[:HOLD]  judge the curves against another target than the declared one:
                               accuracy:0.9, test_loss:0.01:5
@@ -26,8 +26,8 @@ words:
   study=FILE.md.j2            fill the template of a study's page
 
 examples:
-  python -m nnrun.report outputs/sweeps/DATE_TIME
-  python -m nnrun.report outputs/sweeps/MONDAY outputs/sweeps/TUESDAY target=accuracy:0.9
+  python -m nnrun.report {A_SWEEP}
+  python -m nnrun.report {OUTPUTS}/sweeps/MONDAY {OUTPUTS}/sweeps/TUESDAY target=accuracy:0.9
   python -m nnrun.report --index
 """
 
@@ -81,7 +81,7 @@ def sort(words: Sequence[str]) -> Asked:
         else:
             given[key] = value
     if not paths:
-        hint = "for instance outputs/sweeps/DATE_TIME"
+        hint = f"for instance {A_SWEEP}"
         raise InputError(Issue("path", None, "say which sweep or run to report on", hint))
     keys = given.pop("keys", "")
     return Asked(paths, Choices(**given, keys=[k for k in keys.strip("[]").split(",") if k]))
@@ -119,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     about = "folder of a sweep, of a run, or of many; or one of the words below"
     parser.add_argument("words", nargs="*", metavar="PATH", help=about)
-    about = "where the report goes; default: the sweep's folder, for several outputs/reports/NEW"
+    about = "where the report goes; default: the sweep's folder, for several "
+    about += f"{OUTPUTS}/reports/NEW"
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=about)
     about = "where modules are that the records need for pictures; without it none is imported"
     parser.add_argument("--modules", type=Path, metavar="FOLDER", help=about)

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 
+from nnrun.records.sweep import SWEEP
 from nnrun.results.results import Findings
 from nnrun.statistics.targets import shared_target
 from nnrun.text import count, number, setting_name
@@ -185,7 +186,7 @@ def table_pairs(tables: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
     """Say what was understood of the tables that were read, as pairs of a term and its value."""
     pairs = [(TABLE, "; ".join(lines).removeprefix("table ")) for lines in tables[:MOST_TABLES]]
     if len(tables) > MOST_TABLES:
-        pairs.append((TABLE, f"and {len(tables) - MOST_TABLES:,} more: sweep.json"))
+        pairs.append((TABLE, f"and {len(tables) - MOST_TABLES:,} more: {SWEEP}"))
     return pairs
 
 

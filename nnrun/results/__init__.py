@@ -1,5 +1,6 @@
 """What a sweep found.
 
 - ``tabulate``: from records to tables.
+- ``typical``: the trial that stands for a setting, and the worst ones.
 - ``results``: tables and all that is computed from them; read back from a sweep's folder.
 """

@@ -19,7 +19,7 @@ from pandas.api.types import (
 from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
-from nnrun.layout import CURVES, SUMMARY, TRIALS
+from nnrun.layout import A_SWEEP, CURVES, SUMMARY, TRIALS
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import read_sweep
@@ -119,7 +119,7 @@ def load(path: str | Path) -> Results:
     sweep = None if missing else read_sweep(folder, results=True)
     if sweep is None:
         rule = f"holds no {[*missing, SWEEP][0]}, so it is no finished sweep or run"
-        raise InputError(Issue("path", folder, rule, "for instance outputs/sweeps/DATE_TIME"))
+        raise InputError(Issue("path", folder, rule, f"for instance {A_SWEEP}"))
     of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep["varying"])}
     trials = _table(folder / TRIALS, of_trials, sweep)
     curves = _table(folder / CURVES, CURVES_COLUMNS, sweep)

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nnrun.errors import InputError, Issue, masked
-from nnrun.layout import STORE, WEB
+from nnrun.layout import DATABASE, STORE, WEB
 
-EXAMPLE = "for instance sqlite:///outputs/mlflow.db, or tracking=off"
+EXAMPLE = f"for instance {DATABASE}, or tracking=off"
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 """Where ``mlflow ui`` serves unless told otherwise."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from filelock import FileLock
 
 from nnrun.errors import InputError, Issue, masked
-from nnrun.layout import WEB
+from nnrun.layout import DATABASE, WEB
 from nnrun.tracking.address import (
     advice,
     deleted,
@@ -55,7 +55,7 @@ IN_FOLDERS = "MLFLOW_ALLOW_FILE_STORE"
 """What MLflow asks for before it uses a folder as a store."""
 
 FOLDER_HINT = (
-    "take sqlite:///outputs/mlflow.db: 'mlflow migrate-filestore' brings a folder's runs into such "
+    f"take {DATABASE}: 'mlflow migrate-filestore' brings a folder's runs into such "
     f"a file; or set {IN_FOLDERS}=true in the environment"
 )
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from nnrun.config.settings import CacheUse, Setting
 from nnrun.errors import refused
-from nnrun.layout import write_atomically
+from nnrun.layout import CACHE, write_atomically
 from nnrun.records.archive import Array, arrays_in, require_archive
 from nnrun.records.plain import Damaged, opened, require_file
 from nnrun.records.record import TRIALS
@@ -164,9 +164,6 @@ def without_gaps(seeds: Sequence[int]) -> list[list[int]]:
     return runs
 
 
-HOME = Path("outputs/cache")
-"""Where the cache is, from the working directory."""
-
 LAYOUT = 1
 """Raised whenever a block's file gets other content; blocks of another layout are not found."""
 
@@ -209,7 +206,7 @@ class Cache:
         seconds: Spent in reading and writing.
     """
 
-    folder: Path = HOME
+    folder: Path = CACHE
     use: CacheUse = "use"
     _damaged: list[Path] = field(default_factory=list, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)

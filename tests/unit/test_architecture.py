@@ -104,6 +104,30 @@ def test_imports_point_backwards_along_the_flow(path):
             assert here in ALLOWED[top], f"{here} imports {name}"
 
 
+def spelt(path: Path) -> str:
+    """Return the text constants of a file, docstrings left out, a line each."""
+    tree = ast.parse(path.read_text())
+    told = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in told]
+    paths = [n.args[0] for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args
+             and getattr(n.func, "id", "") == "Path"]  # fmt: skip
+    whole = {id(n) for n in paths}
+    return "\n".join(f"{n.value}{'/' * (id(n) in whole)}" for n in nodes if type(n.value) is str)
+
+
+@pytest.mark.parametrize(
+    ("word", "home"),
+    [
+        ("record.npz", "records/record.py"),
+        ("sweep.json", "records/sweep.py"),
+        ("outputs/", "layout.py"),
+    ],
+)
+def test_what_files_and_folders_are_called_is_spelt_in_one_place(word, home):
+    found = [str(path.relative_to(PACKAGE)) for path in FILES if word in spelt(path)]
+    assert found == [home]
+
+
 def declared(*extras: str) -> set[str]:
     """Return the distributions that pyproject.toml names, for use and in some extras."""
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]

@@ -11,7 +11,6 @@ from PIL import Image
 from nnrun.network.mlp import Layer
 from nnrun.pictures import behaviour as module
 from nnrun.pictures.behaviour import behaviour
-from nnrun.pictures.casting import median_case, worst_cases
 from nnrun.pictures.film import shoot, shoot_together
 from nnrun.pictures.panels import FIGURES
 from nnrun.pictures.replay import film_within, filming_seconds, matched_moments
@@ -22,6 +21,7 @@ from nnrun.plot.style import INK
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
 from nnrun.records.record import write_record
+from nnrun.results.typical import median_case, worst_cases
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import TrainingStopped
 from tests.conftest import make_setting, run

@@ -18,7 +18,7 @@ from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
 from nnrun.pictures import trial_pictures as stills
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, biases, diagram, weights, wiring_of
-from nnrun.pictures.film import chosen, percent, scene_of, shoot
+from nnrun.pictures.film import chosen, scene_of, shoot
 from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import MOST_BYTES, gif, images
 from nnrun.pictures.history import accuracy, losses
@@ -45,6 +45,7 @@ from nnrun.plot.gallery import COLORS
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.records.trials import Curves
+from nnrun.text import percent
 from nnrun.training.stack import Stack, Trial
 from nnrun.trials import progress
 from tests.conftest import make_setting, run

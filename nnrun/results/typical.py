@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnrun.pictures.film import percent
 from nnrun.statistics.survival import samples_to_target, trained
-from nnrun.text import count, number
+from nnrun.text import count, number, percent
 
 WORST = 5
 """Trials in a gallery of failures."""
