@@ -88,9 +88,9 @@ def numbers_in(texts: Sequence[str]) -> list[float] | None:
     return found if np.isfinite(found).all() else None
 
 
-def names_axis(axis: Any, names: Sequence[str], size: float = 8.0) -> None:
-    """Put names, never read as mathematics, at 0, 1, 2, ... of a matplotlib axis."""
-    ticks(axis, range(len(names)), lambda place: names[int(place)])
+def names_axis(axis: Any, names: Sequence[str], size: float = 8.0, every: int = 1) -> None:
+    """Put names, never read as mathematics, at 0, 1, 2, ... of a matplotlib axis, or every few."""
+    ticks(axis, range(0, len(names), every), lambda place: names[int(place)])
     for text in axis.get_ticklabels():
         text.set(parse_math=False, fontsize=size)
 

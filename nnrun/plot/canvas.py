@@ -94,6 +94,7 @@ def paint_panels(
 def finished(ax: Axes) -> Axes:
     """Give the words of an axis, and of its figure, their letters and their room."""
     figure = cast(Figure, ax.get_figure(root=True))
+    find_letters(figure)
     _lay_out(figure)
     fit_words(figure)
     return ax
@@ -118,19 +119,25 @@ def pdf(figure: Figure) -> bytes:
     return _saved(figure, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
 
 
-def write_files(figure: Figure, path: Path) -> str:
-    """Write a figure as SVG, PNG and PDF, each whole or not at all; return the SVG.
+def write_files(figure: Figure, path: Path, with_pdf: bool = False) -> str:
+    """Write a figure as SVG and PNG, each whole or not at all; return the SVG.
 
     Args:
         figure: What to write.
         path: Of the files, without their ending.
+        with_pdf: Whether to write it as PDF, too; else an older PDF file goes.
     """
     with styled():
         _freeze(figure)
     text = svg(figure)
-    for kind, content in (("svg", text.encode()), ("png", png(figure)), ("pdf", pdf(figure))):
+    contents = {"svg": text.encode(), "png": png(figure)}
+    if with_pdf:
+        contents["pdf"] = pdf(figure)
+    for kind, content in contents.items():
         place = path.with_name(f"{path.name}.{kind}")
         write_atomically(place, lambda file, c=content: file.write(c), sync=False)  # type: ignore[misc]
+    if not with_pdf:
+        path.with_name(f"{path.name}.pdf").unlink(missing_ok=True)
     return text
 
 
@@ -152,7 +159,8 @@ def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
     if kind == "png":  # a third larger than at its smallest, in a third of the time
         how["pil_kwargs"] = {"compress_level": 3}
     with styled():
-        find_letters(figure)
+        if figure.get_layout_engine() is not None:  # else they were found when it was laid out
+            find_letters(figure)
         figure.savefig(buffer, format=kind, dpi=DOTS, **how)
     return buffer.getvalue()
 
@@ -163,7 +171,6 @@ def _shortened(tag: re.Match[str]) -> str:
 
 
 def _lay_out(figure: Figure) -> None:
-    find_letters(figure)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -174,6 +181,9 @@ def _freeze(figure: Figure) -> None:
 
     An engine that does nothing would have it drawn twice for each file, the first time in vain.
     """
+    if figure.get_layout_engine() is None:
+        return
+    find_letters(figure)  # those of ticks, too, which a first layout has made
     _lay_out(figure)
     with rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
         figure.set_layout_engine(None)
@@ -182,6 +192,7 @@ def _freeze(figure: Figure) -> None:
 def _fit(figure: Figure, ax: Axes, height: float, rows: int) -> None:
     """Give a figure the height that leaves its plots, one below the other, theirs."""
     figure.set_figheight(rows * height + _AROUND)
+    find_letters(figure)
     _lay_out(figure)
     if fit_words(figure):
         _lay_out(figure)

@@ -1,7 +1,6 @@
 """Text of a figure: names in lines that fit or cut so that they differ, and fonts for them."""
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import takewhile
@@ -15,6 +14,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
 from nnrun.plot.style import STYLE
+from nnrun.trials.progress import say
 
 CUT = "…"
 
@@ -256,7 +256,7 @@ def find_letters(figure: Figure) -> None:
             if len(families) > 1:
                 text.set_fontfamily(families)
             if not whole:
-                _say_once()
+                say(NOTE)
 
 
 @cache
@@ -294,8 +294,3 @@ def _letters(path: str) -> frozenset[int]:
         return frozenset(FT2Font(path).get_charmap())
     except (OSError, RuntimeError):
         return frozenset()
-
-
-@cache
-def _say_once() -> None:
-    print(NOTE, file=sys.stderr, flush=True)

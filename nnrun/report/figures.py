@@ -90,29 +90,30 @@ class Drawn(NamedTuple):
     layout: Layout
 
 
-def draw_pictures(findings: Findings, folder: Path) -> Drawn:
+def draw_pictures(findings: Findings, folder: Path, pdf: bool = False) -> Drawn:
     """Draw every figure that the findings can fill, and write its files.
 
     Args:
         findings: What the sweep found.
-        folder: Where an SVG, a PNG and a PDF file of each go, made if need be.
+        folder: Where an SVG and a PNG file of each go, made if need be.
+        pdf: Whether a PDF file goes there, too.
     """
     lay = layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
     if not lay.line_styles:
         return Drawn({}, lay)
     folder.mkdir(parents=True, exist_ok=True)
     made = {
-        name: _written(name, TITLES[name], caption, paint, folder)
+        name: _written(name, caption, paint, folder, pdf)
         for figures in (_lines, _contrasts, _grids, _sensitivity, _effects)
         for name, caption, paint in figures(findings, lay)
     }
     return Drawn({name: made[name] for name in TITLES if name in made}, lay)
 
 
-def _written(name: str, title: str, caption: str, paint: Paint, folder: Path) -> Picture:
+def _written(name: str, caption: str, paint: Paint, folder: Path, pdf: bool) -> Picture:
     """Write one figure's files; return it as part of a page."""
-    alone = name in ALONE
-    text = canvas.write_files(paint(WIDE if alone else NARROW), folder / name)
+    alone, title = name in ALONE, TITLES[name]
+    text = canvas.write_files(paint(WIDE if alone else NARROW), folder / name, pdf)
     wide = inline(text, f"{name}-w-", title) if alone else Markup("")
     text = canvas.svg(paint(NARROW)) if alone else text
     return Picture(name, title, caption, wide, inline(text, f"{name}-n-", title))

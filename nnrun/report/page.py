@@ -12,7 +12,7 @@ from nnrun import text as words
 from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
-from nnrun.report.figures import draw_pictures
+from nnrun.report.figures import Drawn, draw_pictures
 from nnrun.report.limits import reading_limits
 from nnrun.report.markup import inline, md
 from nnrun.report.sections import Section, sections
@@ -29,34 +29,35 @@ AT_ONCE = 4
 """Statements that the first screen has room for; those that claim a difference always show."""
 
 
-def build(findings: Findings, folder: Path, behaviour: Any = None) -> Path:
-    """Write report.html, report.md and the figures.
+def build(
+    findings: Findings, folder: Path, behaviour: Any = None, drawn: Drawn | None = None
+) -> Path:
+    """Write report.html and report.md.
 
     The page holds its figures, styles, tables and script, loads nothing, and needs no script. The
     same findings give the same bytes.
 
     Args:
         findings: What a sweep or a run found.
-        folder: Where to write: ``report.html``, ``report.md``, and ``figures/`` with an SVG, a PNG
-            and a PDF file of each.
+        folder: Where to.
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
+        drawn: The figures, as `nnrun.report.figures.draw_pictures` returns them; None to draw them.
 
     Returns:
         Path of report.html.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = _content(findings, folder, behaviour)
+    about = _content(findings, drawn or draw_pictures(findings, folder / FIGURES), behaviour)
     language = _language()
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
     return folder / REPORT
 
 
-def _content(findings: Findings, folder: Path, behaviour: Any) -> dict[str, Any]:
+def _content(findings: Findings, drawn: Drawn, behaviour: Any) -> dict[str, Any]:
     """Put together what the templates lay out."""
     summary, sweep = findings.summary, findings.sweep
-    drawn = draw_pictures(findings, folder / FIGURES)
     line_styles = drawn.layout.line_styles
     groups = row_groups(summary, line_styles)
     listed = [row["setting"] for group in groups for row in group.rows]

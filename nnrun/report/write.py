@@ -1,6 +1,7 @@
 """Everything that is written of what a sweep found: page, figures, and a study's own page."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,9 @@ from nnrun.layout import CURVES
 from nnrun.pictures.behaviour import Behaviour, behaviour
 from nnrun.pictures.panels import FIGURES
 from nnrun.plot import canvas
+from nnrun.report.figures import draw_pictures
 from nnrun.report.page import build
+from nnrun.report.second_process import beside
 from nnrun.report.study import write_study
 from nnrun.results.results import Findings
 from nnrun.statistics.summary import shown
@@ -24,6 +27,7 @@ def write_report(
     say: Callable[[str], None] = lambda text: None,
     stopped: Callable[[], bool] = lambda: False,
     template: Path | None = None,
+    pdf: bool = False,
 ) -> Path:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
@@ -34,6 +38,7 @@ def write_report(
         say: Is told what is being done.
         stopped: Asked while networks are watched: whether an end is wanted.
         template: Of the study's page; None for no such page.
+        pdf: Whether each figure is written as PDF, too.
 
     Returns:
         Path of report.html.
@@ -42,23 +47,25 @@ def write_report(
         InputError: If the study's page cannot be filled; all else is written.
     """
     say("watching networks learn")
-    found = watched(findings, records, stopped)
-    say("drawing the report")
-    path = build(findings, folder, found)
-    if found is not None:
-        _write_figures(found, folder / layout.FIGURES)
+    figures = folder / layout.FIGURES
+    with beside(partial(draw_pictures, findings, figures, pdf)) as drawn:
+        found = watched(findings, records, stopped)
+        say("drawing the report")
+        if found is not None:
+            _write_figures(found, figures, pdf)
+        path = build(findings, folder, found, drawn())
     if template is not None:
         say("filling the study's page")
         write_study(template, findings, pd.read_parquet(folder / CURVES), folder)
     return path
 
 
-def _write_figures(found: Behaviour, folder: Path) -> None:
+def _write_figures(found: Behaviour, folder: Path, pdf: bool) -> None:
     """Write the figures of single networks, which the page shows picture by picture."""
     for name, draw in FIGURES.items():
         figure = draw(found)
         if figure is not None:
-            canvas.write_files(figure, folder / name)
+            canvas.write_files(figure, folder / name, pdf)
 
 
 def watched(

@@ -27,6 +27,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
 from nnrun.report.captions import coordinates_caption, heatmap_caption
 from nnrun.report.figures import _heatmap, panels
+from nnrun.trials.progress import say
 from tests.conftest import make_setting
 from tests.unit.grids import a_grid
 
@@ -192,10 +193,10 @@ def test_a_caption_says_where_a_cut_name_is_whole_if_any_is_cut(two):
 @pytest.fixture
 def no_other_fonts(monkeypatch):
     monkeypatch.setattr(fonts, "_fonts", lambda: iter(()))
-    for kept in (fonts._families, fonts._say_once):
+    for kept in (fonts._families, say):
         kept.cache_clear()
     yield
-    for kept in (fonts._families, fonts._say_once):
+    for kept in (fonts._families, say):
         kept.cache_clear()
 
 
@@ -210,7 +211,7 @@ def test_letters_that_no_font_has_are_noted_once(no_other_fonts, capsys):
 def test_letters_are_drawn_by_a_font_that_has_them(capsys):
     shipped = {name: FT2Font(findfont(name)).get_charmap() for name in ("STIXGeneral", fonts.OWN)}
     letter = chr(min(set(shipped["STIXGeneral"]) - set(shipped[fonts.OWN])))
-    figure = Figure()
+    figure = Figure(layout="constrained")
     with canvas.styled():
         label = figure.text(0.5, 0.5, f"lr{letter}")
         plain = figure.text(0.5, 0.2, "größe")

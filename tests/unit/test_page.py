@@ -59,8 +59,8 @@ def read(results, folder):
 def undrawn(monkeypatch):
     """Pages whose figures have captions and no picture: drawing takes seconds."""
 
-    def caption_only(name, title, caption, paint, folder):
-        return Picture(name, title, caption, Markup("<svg></svg>" * (name in ALONE)), Markup())
+    def caption_only(name, caption, paint, folder, pdf):
+        return Picture(name, name, caption, Markup("<svg></svg>" * (name in ALONE)), Markup())
 
     monkeypatch.setattr("nnrun.report.figures._written", caption_only)
 
@@ -68,8 +68,7 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def vector_only(monkeypatch):
     """Files of figures of which only the SVG is drawn: it is what a page is made of."""
-    for kind in ("png", "pdf"):
-        monkeypatch.setattr(canvas, kind, lambda figure: b"")
+    monkeypatch.setattr(canvas, "png", lambda figure: b"")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_page_holds_its_figures_and_loads_nothing(results, pictures, vector_only
     )
     assert reader.tags.count("figcaption") == pictures + tables
     files = [p.suffix for p in (tmp_path / "figures").iterdir()]
-    assert [files.count(kind) for kind in (".svg", ".png", ".pdf")] == [pictures] * 3
+    assert [files.count(kind) for kind in (".svg", ".png", ".pdf")] == [pictures, pictures, 0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "report.html", "report.md"]
 
 
@@ -120,7 +119,7 @@ def test_same_results_give_the_same_bytes_whatever_the_order_of_their_rows(tmp_p
     for name, found in (("one", results), ("two", mixed)):
         build(Findings.of(found), tmp_path / name)
     one, two = (sorted(p for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
-    assert len(one) == 2 + 3 * 8
+    assert len(one) == 2 + 2 * 8
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
 
 

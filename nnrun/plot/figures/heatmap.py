@@ -1,7 +1,7 @@
 """Heatmaps of two factors: a cell a setting, and what has no setting is not drawn as zero."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import ceil, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,9 @@ _WRITTEN: Mapping[str, Callable[[float], str]] = {
 LEAST_FILLED = 0.5
 """Share of the combinations of levels that a sweep must hold to be drawn as a grid of them."""
 
+MOST_ROWS = 60
+"""Rows up to which each has room for its name; a factor of more levels makes the columns."""
+
 _LEVEL, _LINES = 22, 3  # letters of a level in a line, and lines of it beside a row
 _LINE = 0.14  # inches from one line of a level to the next
 _LETTER = 5.0  # points that a letter takes
@@ -76,7 +79,7 @@ class Grid(NamedTuple):
         """How high the plot of a panel should be, in inches."""
         names = _beside(next(iter(self.panels.values())))
         lines = max(name.count("\n") + 1 for name in names)
-        return max(0.3, _LINE * lines + 0.06) * len(names) + 0.1
+        return max(0.3, _LINE * lines + 0.06) * min(len(names), MOST_ROWS) + 0.1
 
 
 def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
@@ -135,9 +138,10 @@ def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
     """
     norm, colours = cells.scale
     table = cells.panels[panel]
-    for r, row in enumerate(table.to_numpy(np.float64)):
-        for c, value in enumerate(row):
-            _cell(ax, (c, r), value, norm, colours)
+    values = table.to_numpy(np.float64)
+    fills = colours(norm(values))
+    for (r, c), value in np.ndenumerate(values):
+        _cell(ax, (c, r), value, fills[r, c])
     ax.set_xlim(-0.5, table.shape[1] - 0.5)
     ax.set_ylim(table.shape[0] - 0.5, -0.5)
     ax.grid(visible=False)
@@ -165,6 +169,8 @@ def _axes(several: Mapping[str, Sequence[str]]) -> tuple[str, str, str | None]:
     third = keys.pop(0) if len(keys) == 3 else None
     # numbers read best from left to right, and long names beside rows
     keys.sort(key=lambda key: (_numeric(several[key]), -max(map(len, several[key]))))
+    if len(several[keys[0]]) > MOST_ROWS:
+        keys.sort(key=lambda key: len(several[key]))
     return keys[1], keys[0], third
 
 
@@ -193,16 +199,15 @@ def _values(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> "pd.
     return ratio.mask((table["reached"] == 0) & (table["seeds"] > 0), np.inf)
 
 
-def _cell(
-    ax: Axes, place: tuple[int, int], value: float, norm: Normalize, colours: Colormap
-) -> None:
+def _cell(ax: Axes, place: tuple[int, int], value: float, fill: Any) -> None:
     corner = (place[0] - 0.48, place[1] - 0.47)
-    look: dict[str, Any] = {"facecolor": colours(norm(value)), "linewidth": 0}
+    look: dict[str, Any] = {"facecolor": fill, "linewidth": 0}
     if np.isnan(value):
         look = {"facecolor": "none", "edgecolor": MUTED, "hatch": "////", "linewidth": 0}
     elif np.isinf(value):
         look = {"facecolor": VAGUE, "alpha": 0.45, "linewidth": 0}
-    ax.add_patch(Rectangle(corner, 0.96, 0.94, **look))
+    # within the axis: a layout need not measure it
+    ax.add_patch(Rectangle(corner, 0.96, 0.94, **look)).set_in_layout(False)
 
 
 def _numbers(ax: Axes, table: pd.DataFrame, cells: Grid) -> None:
@@ -221,19 +226,19 @@ def _numbers(ax: Axes, table: pd.DataFrame, cells: Grid) -> None:
     for (c, r), text in texts.items():
         finite = np.isfinite(values[r, c])
         ink = ink_on(colours(norm(values[r, c]))) if finite else INK
-        write(ax, text, (c, r), ha="center", color=ink)
+        write(ax, text, (c, r), ha="center", color=ink).set_in_layout(False)
 
 
 def _level_names(ax: Axes, table: pd.DataFrame) -> None:
     """Name rows and columns; long names of columns stand aslant, of very many every few."""
     columns = told_apart([str(text) for text in table.columns], _LEVEL)
     room = 72 * width(ax) / len(columns)
-    step = max(1, -(-10 // max(int(room), 1)))
-    names_axis(ax.xaxis, [t if not i % step else "" for i, t in enumerate(columns)])
+    step = max(1, ceil(10 / (int(room) or room)))
+    names_axis(ax.xaxis, columns, every=step)
     if max(map(cells_of, columns)) * _LETTER > room * step:
         for text in ax.get_xticklabels():
             text.set(rotation=35, ha="right", rotation_mode="anchor")
-    names_axis(ax.yaxis, _beside(table))
+    names_axis(ax.yaxis, _beside(table), every=ceil(len(table) / MOST_ROWS))
 
 
 def _beside(table: pd.DataFrame) -> list[str]:
