@@ -53,6 +53,7 @@ class Choices:
         keys: The keys that settings are named by.
         study: The template of a study's page: a file, or the name of one in experiments/. None for
             the one that the records name, if it is in nnrun's experiments/.
+        pdf: Whether each figure is written as PDF, too.
     """
 
     target: str | None = None
@@ -60,6 +61,7 @@ class Choices:
     facet: str | None = None
     keys: Sequence[str] = ()
     study: str | None = None
+    pdf: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def make_report(
     keys: str | Sequence[str] = (),
     study: str | Path | None = None,
     out: str | Path | None = None,
+    pdf: bool = False,
 ) -> Rebuilt:
     """Write tables and report anew from the records of a sweep, or of several as one.
 
@@ -129,6 +132,7 @@ def make_report(
             name, if any.
         out: Where it goes; None for the sweep's folder, and for several sweeps for a new one
             under outputs/reports.
+        pdf: Whether each figure is written as PDF, too, beside SVG and PNG.
 
     Returns:
         The report: its ``path``, ``verdict``, ``summary``, ``contrasts``, ``trials`` and
@@ -143,7 +147,7 @@ def make_report(
     """
     words = keys.split(",") if isinstance(keys, str) else keys
     chosen = None if study is None else str(study)
-    asked = Choices(target, baseline, facet, [word for word in words if word], chosen)
+    asked = Choices(target, baseline, facet, [word for word in words if word], chosen, pdf)
     return rebuild([Path(path) for path in paths], asked, None if out is None else Path(out))
 
 
@@ -204,7 +208,7 @@ def rebuild(
             write_text(new / SWEEP, json.dumps(facts, indent=1) + "\n")
         records = records_of(head for _, head in named)
         template = template or shipped_template(facts.get("study"))
-        done = _written(findings, facts, folder, records, template, say)
+        done = _written(findings, facts, folder, records, template, say, choices.pdf)
     left_out = [text for text in (not_imported(metas), _unfilled(facts, template)) if text]
     return replace(done, notes=[*done.notes, *left_out])
 
@@ -281,6 +285,7 @@ def _written(
     records: Mapping[str, Sequence[Path]],
     template: Path | None,
     say: Callable[[str], None],
+    pdf: bool,
 ) -> Rebuilt:
     """Write the pages, and the index if the folder is one of its."""
     from nnrun.report.write import write_report  # it draws: matplotlib takes a second
@@ -288,7 +293,7 @@ def _written(
     notes = [*facts.get("notes", []), *facts.get("clashes", [])]
     unfilled = ""
     try:
-        write_report(findings, folder, records, say, template=template)
+        write_report(findings, folder, records, say, template=template, pdf=pdf)
     except InputError as error:
         unfilled = f"the study's page is left out: {error}"
     if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:

@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
@@ -58,7 +59,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.index:
         print(shown(write_index(_indexed(options.words))))
         return 0
-    return _report(sort(options.words), options.out, options.modules)
+    asked = sort(options.words)
+    choices = replace(asked.choices, pdf=options.pdf)
+    return _report(asked._replace(choices=choices), options.out, options.modules)
 
 
 def sort(words: Sequence[str]) -> Asked:
@@ -67,7 +70,7 @@ def sort(words: Sequence[str]) -> Asked:
     Raises:
         InputError: If a word is neither, or a choice is made twice, or there is no folder.
     """
-    paths, given = [], dict[str, str]()
+    paths, given = [], dict[str, Any]()
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or Path(word).exists():
@@ -112,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
-        "[study=...] [--out FOLDER] [--modules FOLDER]\n       %(prog)s --index [FOLDER]",
+        "[study=...] [--out FOLDER] [--modules FOLDER] [--pdf]\n       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -124,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help=about)
     about = "where modules are that the records need for pictures; without it none is imported"
     parser.add_argument("--modules", type=Path, metavar="FOLDER", help=about)
+    parser.add_argument("--pdf", action="store_true", help="write each figure as PDF, too")
     about = "only write index.html over all sweeps and runs of a folder; default: outputs"
     parser.add_argument("--index", action="store_true", help=about)
     return parser

@@ -41,7 +41,7 @@ def beside(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
             return work()
         for line in words.splitlines():
             say(line)
-        return done  # type: ignore[no-any-return]
+        return done
 
     try:
         yield result
