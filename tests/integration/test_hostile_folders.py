@@ -377,8 +377,8 @@ def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnrun.pictures.behaviour.diagram_svg", lambda subject: "")
     monkeypatch.setattr("nnrun.pictures.behaviour.unit_rows", lambda subject: [])
     monkeypatch.setattr(
-        "nnrun.report.page.draw_pictures",
-        lambda findings, folder: Drawn(
+        "nnrun.report.write.draw_pictures",
+        lambda findings, folder, pdf: Drawn(
             {}, layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
         ),
     )
