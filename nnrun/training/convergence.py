@@ -8,10 +8,6 @@ from nnrun.config.settings import Target
 from nnrun.network.activations import Array
 from nnrun.records.trials import Curves, Outcomes, Status
 
-PLATEAU_GAIN = 0.01
-"""An exhausted trial plateaued if the second half of its budget won less than this share."""
-
-
 WINDOW = 100
 """Samples over which a training loss is averaged at least before it is held against a target."""
 
@@ -21,16 +17,8 @@ def outcomes(curves: Curves, target: Target, window: int = WINDOW) -> Outcomes:
 
     The resolution is the evaluation grid: no interpolation is made. A target that is first met at
     one of the last ``hold - 1`` evaluations has not been seen to hold, and counts as not reached.
-    A training loss is averaged over a window first (`averaged`): the loss of a few samples that
-    were easy is not that of the network.
-
-    Args:
-        curves: Measurements over the grid.
-        target: What counts as converged.
-        window: Samples of a training loss's window, as of `loss_window`.
-
-    Returns:
-        Status, plateau flag and times of every trial.
+    A training loss is averaged over a window first, as of `loss_window`: the loss of a few samples
+    that were easy is not that of the network.
     """
     metric: Array = getattr(curves, target.metric)
     if target.metric == "train_loss":
@@ -49,11 +37,7 @@ def outcomes(curves: Curves, target: Target, window: int = WINDOW) -> Outcomes:
 
 
 def loss_window(n_train: int | None) -> int:
-    """Return the samples of a training loss's window: a hundred, or all of a smaller set.
-
-    Args:
-        n_train: Training samples that there are; None for an endless stream.
-    """
+    """Return the samples of a training loss's window: a hundred, or all of a smaller set."""
     return WINDOW if n_train is None else min(WINDOW, n_train)
 
 
@@ -84,12 +68,8 @@ def averaged(train_loss: Array, samples: npt.NDArray[np.int64], window: int) -> 
 def at_points(curves: Curves, common: CommonGrid) -> Curves:
     """Take curves as if trials had been evaluated at common points and at no others.
 
-    Args:
-        curves: Measurements over a setting's own grid.
-        common: Points; the evaluation nearest to each stands for it.
-
-    Returns:
-        Measurements over ``common.samples``; the training loss is the mean since the point before.
+    The evaluation nearest to each point stands for it; the training loss is the mean since the
+    point before.
     """
     places = common.places(curves.samples)
     ends = np.concatenate([[0], curves.samples[places]])
@@ -101,14 +81,9 @@ def at_points(curves: Curves, common: CommonGrid) -> Curves:
 
 
 def held(met: npt.NDArray[np.bool_], hold: int) -> npt.NDArray[np.bool_]:
-    """Mark the evaluations from which ``hold`` in a row meet the target.
+    """Mark the evaluations from which ``hold`` in a row meet the target, shape (trial, n_evals).
 
-    Args:
-        met: Shape (trial, n_evals).
-        hold: Evaluations in a row, the first included.
-
-    Returns:
-        Same shape; the last ``hold - 1`` columns are False.
+    The last ``hold - 1`` columns are False.
 
     Example:
         >>> held(np.array([[True, False, True, True, True]]), 2)
@@ -128,19 +103,14 @@ def first_time(marks: npt.NDArray[np.bool_], samples: npt.NDArray[np.int64]) -> 
 
 
 def plateaued(samples: npt.NDArray[np.int64], test_loss: Array) -> npt.NDArray[np.bool_]:
-    """Mark trials whose best test loss hardly improved in the second half of the budget.
+    """Mark trials whose best test loss improved by less than 1% in the budget's second half.
 
-    Args:
-        samples: Samples seen, shape (n_evals,).
-        test_loss: Shape (trial, n_evals); NaN after divergence.
-
-    Returns:
-        Shape (trial,); False where a half holds no evaluation.
+    Shape (trial,); False where a half holds no evaluation.
     """
     half = int(np.searchsorted(samples, samples[-1] / 2, side="right"))
     if half in (0, len(samples)):
         return np.zeros(len(test_loss), dtype=np.bool_)
     before = np.fmin.reduce(test_loss[:, :half], axis=1)
     after = np.fmin.reduce(test_loss[:, half:], axis=1)
-    gained: npt.NDArray[np.bool_] = before - after < PLATEAU_GAIN * before
-    return gained
+    flat: npt.NDArray[np.bool_] = before - after < 0.01 * before
+    return flat

@@ -91,8 +91,7 @@ class Engine(Protocol):
 def rate_factors(setting: Setting, first: int, n_steps: int) -> Array:
     """Return the schedule's factors of some steps, shape (n_steps,), contiguous.
 
-    Raises:
-        ValueError: If the schedule, which may be a user's own, gives another shape.
+    A schedule may be a user's own: ValueError if it gives another shape.
     """
     steps = first + np.arange(n_steps)
     given = setting.schedule.factor(steps, setting.budget // setting.batch_size)
@@ -104,7 +103,7 @@ def rate_factors(setting: Setting, first: int, n_steps: int) -> Array:
 
 
 def require_columns(batches: Batches, n_inputs: int, n_outputs: int) -> None:
-    """Check what a user's own data may get wrong; compiled code would read past the end.
+    """Check the widths, which a user's own data may get wrong; compiled code would read past them.
 
     Raises:
         ValueError: If samples have other columns than the problem's names.

@@ -16,13 +16,7 @@ EVALUATION_FLOATS = 2**22
 
 
 class State(NamedTuple):
-    """Everything that changes from step to step.
-
-    Attributes:
-        params: Parameters of every trial.
-        optimizer: The optimizer's state.
-        step: Updates made so far.
-    """
+    """Everything that changes from step to step, and the number of updates made so far."""
 
     params: Params
     optimizer: Any
@@ -64,7 +58,10 @@ class Reference:
         params, memory, first = state
         require_columns(batches, *self._columns)
         inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
-        masks = self._masks(batches)
+        masks = None
+        if batches.masks is not None:  # of each hidden layer, shape (trial, sample, unit)
+            ends = np.cumsum(self._setting.network.hidden)[:-1]
+            masks = np.split(batches.masks[batches.which], ends, axis=-1)
         size, loss = self._setting.batch_size, self._setting.loss
         n_steps = inputs.shape[1] // size
         factors = rate_factors(self._setting, first, n_steps)
@@ -77,26 +74,15 @@ class Reference:
                 run = forward(params, inputs[:, batch], self._net, kept)
                 grads = backward(params, run, targets[:, batch], self._net, loss, kept)
                 rate = self._learning_rate * factors[step]
-                params, memory = self._step(params, grads, memory, rate)
+                if self._penalties is not None:
+                    grads = self._penalties.gradient(params, grads)
+                    params = self._penalties.decayed(params, rate)
+                if self._clip is not None:
+                    grads = self._clip.clip(grads)
+                params, memory = self._optimizer.update(params, grads, memory, rate)
                 z[:, batch], outputs[:, batch] = run.z[-1], run.outputs
             losses = loss.value(z, outputs, targets).sum(axis=1)
         return State(params, memory, first + n_steps), losses
-
-    def _step(self, params: Params, grads: Params, memory: Any, rate: Array) -> tuple[Params, Any]:
-        """Add penalties, clip, let weights decay, and update."""
-        if self._penalties is not None:
-            grads = self._penalties.gradient(params, grads)
-            params = self._penalties.decayed(params, rate)
-        if self._clip is not None:
-            grads = self._clip.clip(grads)
-        return self._optimizer.update(params, grads, memory, rate)
-
-    def _masks(self, batches: Batches) -> list[Array] | None:
-        """Return each hidden layer's dropout masks, shape (trial, sample, unit)."""
-        if batches.masks is None:
-            return None
-        ends = np.cumsum(self._setting.network.hidden)[:-1]
-        return np.split(batches.masks[batches.which], ends, axis=-1)
 
     def evaluate(self, state: State, held_out: Samples) -> Scores:
         """Run the held-out samples through every trial's network."""

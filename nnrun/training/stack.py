@@ -13,10 +13,13 @@ from nnrun.network.penalties import Penalties
 
 T = TypeVar("T")
 
-SETTINGS_TOGETHER = 32
-"""Settings whose trials are cut together. Trials of one seed share a stream of samples, so they
-belong side by side; but then the last seed of any setting comes last, and a setting is done, saved
-and shown only when all its seeds are."""
+SHARD_SECONDS = 2.0
+"""About what a shard may cost: what a crash loses, and how long the last worker keeps the others
+waiting."""
+
+SHARD_TRIALS = 512
+"""Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
+negligible, few enough for memory."""
 
 
 class Trial(NamedTuple):
@@ -67,11 +70,14 @@ class Stack:
         return self.setting.grid
 
     def cut(self, size: int) -> Iterator["Stack"]:
-        """Cut the stack into pieces of at most ``size`` trials, a few settings after the other."""
+        """Cut the stack into pieces of at most ``size`` trials, 32 settings after the other.
+
+        Trials of one seed share a stream of samples, so they belong side by side; but then the last
+        seed of any setting comes last, and a setting is done, saved and shown only when all its
+        seeds are.
+        """
         place = {key: i for i, key in enumerate(dict.fromkeys(t.setting.id for t in self.trials))}
-        trials = sorted(
-            self.trials, key=lambda t: (place[t.setting.id] // SETTINGS_TOGETHER, t.seed)
-        )
+        trials = sorted(self.trials, key=lambda t: (place[t.setting.id] // 32, t.seed))
         for start in range(0, len(trials), size):
             yield Stack(tuple(trials[start : start + size]))
 
@@ -123,40 +129,16 @@ def rigid(entry: Any) -> tuple[Any, ...]:
     return tuple(v for v in values if not isinstance(v, float))
 
 
-SHARD_SECONDS = 2.0
-"""About what a shard may cost: what a crash loses, and how long the last worker keeps the others
-waiting."""
-
-SHARD_TRIALS = 512
-"""Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
-negligible, few enough for memory."""
-
-SHARD_PARAMETERS = 2**25
-"""Most parameters of such a shard: a copy of them is 256 MiB, and an engine keeps a handful."""
-
-THREAD_WORK = 2**16
-"""Parameters x samples of a trial's step from which NumPy spends its time in BLAS, where threads do
-not wait for each other."""
-
-SHARDS_EACH = 3
-"""Shards a worker, at least, where cutting costs nothing."""
-
-LANES_SAMPLE, LANES_WEIGHT = 9e-9, 0.9e-9
-CALL, TRIAL_STEP, BLAS_WEIGHT = 35e-6, 0.2e-6, 0.2e-9
-
-
 def seconds(setting: Setting, n_trials: int, engine: str) -> float:
-    """Estimate the seconds that one core takes to train trials side by side.
+    """Estimate the seconds that one core takes to train trials of a setting side by side.
 
-    Args:
-        setting: Of the trials.
-        n_trials: How many.
-        engine: ``lanes`` or ``reference``.
+    The constants were measured on one core of a processor with AVX-512 (see README's table) and
+    hold within a factor of two or three elsewhere; a quick calibration corrects them.
     """
     weights, batch = setting.n_params, setting.batch_size
     if engine == "lanes":
-        return n_trials * (setting.budget - setting.seen) * (LANES_SAMPLE + LANES_WEIGHT * weights)
-    step = CALL + n_trials * (TRIAL_STEP + BLAS_WEIGHT * weights * batch)
+        return n_trials * (setting.budget - setting.seen) * (9e-9 + 0.9e-9 * weights)
+    step = 35e-6 + n_trials * (0.2e-6 + 0.2e-9 * weights * batch)
     return (setting.budget - setting.seen) / batch * step
 
 
@@ -171,18 +153,18 @@ def shards(stack: Stack, engine: str, width: int, workers: int) -> Iterator[Stac
             possible.
         workers: Threads to keep busy.
     """
-    yield from stack.cut(width if width > 1 else _many(stack, engine, workers))
-
-
-def _many(stack: Stack, engine: str, workers: int) -> int:
-    """Return the trials of a shard for an engine without a width of its own."""
+    if width > 1:
+        return stack.cut(width)
     setting, n_trials = stack.setting, len(stack.trials)
-    most = max(1, min(SHARD_TRIALS, SHARD_PARAMETERS // setting.n_params))
-    if setting.n_params * setting.batch_size < THREAD_WORK:
-        return most
+    # a copy of their parameters takes 256 MiB at most, and an engine keeps a handful
+    most = max(1, min(SHARD_TRIALS, 2**25 // setting.n_params))
+    # from that many parameters x samples a step on NumPy spends its time in BLAS, where threads do
+    # not wait for each other
+    if setting.n_params * setting.batch_size < 2**16:
+        return stack.cut(most)
     each = seconds(setting, n_trials, engine) / n_trials
-    several = max(1, min(n_trials // (SHARDS_EACH * workers), int(SHARD_SECONDS / each)))
+    several = max(1, min(n_trials // (3 * workers), int(SHARD_SECONDS / each)))
     # short work is not worth cutting finer than one piece a worker
     if several * each < SHARD_SECONDS / 20:
         several = -(-n_trials // workers)
-    return min(most, several)
+    return stack.cut(min(most, several))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.network.activations import Array
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.problem import Problem, Samples
 from nnrun.training.engine import Batches
@@ -100,18 +99,13 @@ class StackedStreams:
             taken = [stream.take(n) for stream in self._streams]
         inputs = np.stack([samples.inputs for samples in taken], dtype=np.float64)
         targets = np.stack([samples.targets for samples in taken], dtype=np.float64)
-        masks = self._masks(n) if self._noise else None
-        return Batches(inputs, targets, self._which, masks)
+        if not self._noise:
+            return Batches(inputs, targets, self._which)
+        kept = 1.0 - self._dropout
+        drawn = [rng.random((n, self._n_hidden)) < kept for rng in self._noise]
+        return Batches(inputs, targets, self._which, np.stack(drawn) / kept)
 
     def skip(self, n: int) -> None:
         """Pass over n samples of every trial, as if they had been taken."""
-        while n > 0:
-            piece = min(n, BLOCK)
-            self.take(piece)
-            n -= piece
-
-    def _masks(self, n: int) -> Array:
-        """Draw which hidden units drop out, and what the others are scaled by."""
-        kept = 1.0 - self._dropout
-        drawn = [rng.random((n, self._n_hidden)) < kept for rng in self._noise]
-        return np.stack(drawn) / kept
+        for start in range(0, n, BLOCK):
+            self.take(min(BLOCK, n - start))

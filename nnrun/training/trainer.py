@@ -13,10 +13,6 @@ from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
 
-CHUNK_SAMPLES = 4096
-CHUNK_FLOATS = 16_384
-"""Bounds on what is handed to the engine at once, a trial: by rows, and by rows x columns."""
-
 
 class Trained(NamedTuple):
     """What training a shard leaves.
@@ -108,7 +104,7 @@ def chunk_samples(columns: int, batch_size: int) -> int:
     It depends on nothing but one trial's shape, so that sums over a chunk are the same in every
     stack.
     """
-    rows = min(CHUNK_SAMPLES, CHUNK_FLOATS // columns)
+    rows = min(4096, 16_384 // columns)
     return max(1, rows // batch_size) * batch_size
 
 
@@ -120,25 +116,19 @@ def end_at_divergence(curves: Curves) -> Curves:
     return Curves(curves.samples, *blanked)
 
 
-SMALL_NETWORK, SMALL_BATCH = 512, 8192
-"""Up to so many parameters, or parameters x samples a batch, ``auto`` takes the lanes.
-
-Lanes spend about as long on each parameter and sample whatever the batch; BLAS gets faster with
-both. Measured on two cores with AVX-512, reference time over lanes time, 20 trials: 52 for 13
-parameters one by one, 1.3 for 161 in batches of 32, 1.1 for 9,610 one by one, 0.5 for 1,217 in
-batches of 10, 0.2 for 9,610 in batches of 32.
-"""
-
-
 def choose_engine(stack: Stack) -> Engine:
     """Return a new engine: the one the setting asks for, or by shape if it says auto.
 
     A stack with a component that has no lane form goes to the reference engine even if its
     setting asks for the lanes; the record says which engine it was.
+
+    Lanes spend about as long on each parameter and sample whatever the batch; BLAS gets faster with
+    both. Measured on two cores with AVX-512, reference time over lanes time, 20 trials: 52 for 13
+    parameters one by one, 1.3 for 161 in batches of 32, 1.1 for 9,610 one by one, 0.5 for 1,217 in
+    batches of 10, 0.2 for 9,610 in batches of 32.
     """
-    setting = stack.setting
-    n_params = setting.n_params
-    small = n_params <= SMALL_NETWORK or n_params * setting.batch_size <= SMALL_BATCH
+    setting, n_params = stack.setting, stack.setting.n_params
+    small = n_params <= 512 or n_params * setting.batch_size <= 8192
     if setting.engine == "lanes" or (setting.engine == "auto" and small):
         from nnrun.training.lanes.compiled import lanes_engine
 
