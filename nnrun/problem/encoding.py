@@ -4,7 +4,7 @@ The values are taken as they are: refusing bad ones is the reader's part (see ``
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
@@ -169,9 +169,6 @@ class Bundled(Split):
 
     Classes go by their names, in alphabetical order. The keys are those of ``Split``.
     """
-
-    name: ClassVar[str]
-    planar: ClassVar[bool] = False
 
     def problem(self) -> Problem:
         """Load the set and encode it as ``encoding.encode`` describes."""

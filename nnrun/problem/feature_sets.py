@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -26,8 +26,6 @@ class Terms(FeatureSet):
             do with anything (a placebo). null for the data's own inputs as they are.
         standardise: Whether each is shifted and scaled to mean 0 and standard deviation 1.
     """
-
-    name: ClassVar[str]
 
     terms: tuple[str | float, ...] | None = None
     standardise: bool = False
@@ -108,8 +106,6 @@ class Polynomial(FeatureSet):
         standardise: Whether each is shifted and scaled to mean 0 and standard deviation 1.
     """
 
-    name: ClassVar[str]
-
     degree: Annotated[int, Ge(1), Le(HIGHEST_POWER)] = 2
     interactions: bool = True
     standardise: bool = False
@@ -146,8 +142,6 @@ class Fourier(FeatureSet):
         Tancik et al., Fourier features let networks learn high frequency functions in low
         dimensional domains, 2020, arXiv:2006.10739.
     """
-
-    name: ClassVar[str]
 
     degree: Annotated[int, Ge(1), Le(1000)] = 1
     period: Annotated[float, Ge(1e-6)] = 2 * math.pi

@@ -1,4 +1,8 @@
-"""Problems in the plane: round classes, spirals, tiled squares, and quantities over it."""
+"""Problems in the plane: round classes, spirals, tiled squares, and quantities over it.
+
+Those of TensorFlow Playground are described by Smilkov et al., Direct-manipulation visualization of
+deep networks, 2017, arXiv:1708.03788.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -24,10 +28,6 @@ class Circle(Drawn):
 
     The radius is uniform on [0, 2.5) in the disc and on [3.5, 5) in the ring, so that the points
     are denser towards the middle. Half of the points are in the disc.
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
     """
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
@@ -98,10 +98,6 @@ class Gauss(Drawn):
 
     Attributes:
         variance: Of each coordinate; the Playground goes from 0.5 to 4 as its noise is turned up.
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
     """
 
     variance: Annotated[float, Gt(0), Le(1000)] = 0.5
@@ -122,10 +118,6 @@ class Spiral(Drawn):
     A point at the share u of the way out has radius 5 u and lies 1.75 u turns clockwise from the
     y axis on the spiral of class 1; that of class 0 is its mirror image in the origin. The
     Playground takes evenly spaced u, a draw takes uniform ones.
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
     """
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
@@ -161,9 +153,6 @@ class TwoSpirals(Patterns):
         return Samples(points, yes_no(np.arange(2 * len(i)) % 2 == 0))
 
 
-GRID = 32
-
-
 @DATA.register("xor")
 @dataclass(frozen=True, kw_only=True)
 class Xor(Drawn):
@@ -181,11 +170,11 @@ class Xor(Drawn):
         """Return the grid, or the drawn set that is asked for."""
         if self.n_test is not None or self.train_share is not None:
             return super().held_out()
-        middles = (np.arange(GRID) + 0.5) / GRID
+        middles = (np.arange(32) + 0.5) / 32
         return _xor_of(np.stack(np.meshgrid(middles, middles), axis=-1).reshape(-1, 2))
 
 
-def _xor_of(points: np.typing.NDArray[np.float64]) -> Samples:
+def _xor_of(points: Array) -> Samples:
     high = points >= 0.5
     return Samples(points, yes_no(high[:, 0] != high[:, 1]))
 
@@ -196,10 +185,6 @@ class XorPadded(Drawn):
     """TensorFlow Playground's XOR: 1 where x and y have the same sign.
 
     Uniform on [-5, 5)², then pushed 0.3 away from both axes, so that no point is near them.
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
     """
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
@@ -234,12 +219,7 @@ HALF_SIDE = 6.0
 @DATA.register("plane")
 @dataclass(frozen=True, kw_only=True)
 class Plane(DrawnValues):
-    """TensorFlow Playground's plane: (x + y) / 10 on the square [-6, 6)².
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
-    """
+    """TensorFlow Playground's plane: (x + y) / 10 on the square [-6, 6)²."""
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:
         """Draw n uniform points with their heights."""
@@ -254,10 +234,6 @@ class MultiGaussian(DrawnValues):
 
     In spite of their name they are cones, of radius 2, whose tips are at x = -4, 0, 4 and
     y = 2.5 (up, down, up) and y = -2.5 (down, up, down). Between them is 0.
-
-    References:
-        Smilkov et al., Direct-manipulation visualization of deep networks, 2017,
-        arXiv:1708.03788.
     """
 
     def sample(self, rng: np.random.Generator, n: int) -> Samples:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -56,8 +56,6 @@ class Table(Split):
         categorical: Columns to take as categories though they hold numbers or many texts.
         drop: Columns to leave out.
     """
-
-    planar: ClassVar[bool] = False
 
     path: str
     label: Name
@@ -179,11 +177,19 @@ def told(path: str, file: TableFile, cells: Mapping[str, Cells], problem: Proble
     n_train, n_test = problem.n_train or 0, len(problem.held_out.inputs)
     rows = f"table {Path(path).name}: {n_train + n_test:,} rows, {n_train:,} to train on"
     between = f"; {file.separator} between its columns" if file.separator else ""
+    learned, n_classes = columns[encoder.label], len(encoder.classes)
+    if n_classes:
+        label = f"{n_classes} classes: {_counts(learned)}"
+    else:
+        label = f"numbers from {_range(learned)}"
+    gone = [(column.name, cells[column.name].missing) for column in encoder.columns]
+    lacking = listed([f"{name} ({gaps(words)})" for name, words in gone if words], MOST)
+    filled = "filled with the median, or the commonest category, of the training part"
     lines = [
         f"{rows}, {n_test:,} held out{between}",
-        _label(encoder, columns[encoder.label]),
+        f"label {encoder.label}: {label}",
         f"inputs: {'; '.join(_inputs(encoder, columns))}",
-        f"missing: {_missing(encoder, cells)}",
+        f"missing: {f'{lacking}; {filled}' if lacking else 'none'}",
         *_notes(encoder, columns),
     ]
     return [printable(line) for line in lines]
@@ -201,13 +207,6 @@ def gaps(words: Mapping[str, int]) -> str:
     if len(words) > 1:
         spelt = [f"{k:,} {word}" for k, word in zip(words.values(), spelt, strict=True)]
     return rows if spelt == ["empty"] else f"{rows}: {listed(spelt, MOST)}"
-
-
-def _label(encoder: Encoder, column: "pd.Series") -> str:
-    if encoder.classes:
-        counts = _counts(column)
-        return f"label {encoder.label}: {len(encoder.classes)} classes: {counts}"
-    return f"label {encoder.label}: numbers from {_range(column)}"
 
 
 def _range(column: "pd.Series") -> str:
@@ -238,15 +237,6 @@ def _inputs(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[st
         yield f"... ({len(found)} columns of categories in all)"
 
 
-def _missing(encoder: Encoder, cells: Mapping[str, Cells]) -> str:
-    lacking = [f"{c.name} ({gaps(cells[c.name].missing)})" for c in encoder.columns
-               if cells[c.name].missing]  # fmt: skip
-    if not lacking:
-        return "none"
-    filled = "filled with the median, or the commonest category, of the training part"
-    return f"{listed(lacking, MOST)}; {filled}"
-
-
 def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str]:
     """Yield what may be otherwise than the user believes."""
     for name, column in columns.items():
@@ -261,12 +251,11 @@ def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str
         elif name != encoder.label and known.nunique() == 1:
             only = categories(known, in_order=False)[1][0]
             yield f"note: {name} is {only} in every row that has a value"
-        elif name != encoder.label and _counts_rows(known):
+        elif (
+            name != encoder.label
+            and kind_of(known) is Kind.NUMBER
+            and len(known) >= FEWEST_ROWS
+            and np.all(np.diff(numbers(known)) == 1)
+        ):
             drop = f"data.drop=['{name}']"
             yield f"note: {name} is one more in every row; if it only counts them: {drop}"
-
-
-def _counts_rows(known: "pd.Series") -> bool:
-    """Say whether a column's numbers are 1, 2, 3, ... or go on from another one."""
-    enough = kind_of(known) is Kind.NUMBER and len(known) >= FEWEST_ROWS
-    return enough and bool(np.all(np.diff(numbers(known)) == 1))

@@ -53,13 +53,8 @@ OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 def flattened(state: Any, n_trials: int) -> Iterator[Array]:
     """Yield the arrays of a state in order, each with the trials as its first axis.
 
-    Args:
-        state: Tuples, named or not, of arrays with the trials first, and of numbers that all
-            trials share; None for nothing.
-        n_trials: How many.
-
-    Raises:
-        TypeError: If there is anything else in it.
+    A state is made of tuples, named or not, of arrays with the trials first, and of numbers that
+    all trials share; None is nothing. TypeError if there is anything else in it.
     """
     if state is None:
         return

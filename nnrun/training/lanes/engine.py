@@ -91,7 +91,8 @@ class LanesEngine:
             if start.seen:
                 parts.append(start.memory[0][trials].T.ravel())
             else:
-                parts.append(_fresh(memory, rows.shape[1]))
+                slots = np.zeros(memory.slots * rows.shape[1] * LANES)
+                parts.append(np.concatenate([slots, np.ones(memory.powers * LANES)]))
             blocks.append(Block(trials, rates[trials], *parts))
         return State(blocks, start.seen // s.batch_size)
 
@@ -203,18 +204,8 @@ def _columns(entry: Any, names: tuple[str, ...], n_trials: int) -> Array:
 
 
 def _require_memory(memory: Memory, n_params: int, saved: tuple[Array, ...]) -> None:
-    """Check that a saved state is what the kernel reads: it looks at no lengths.
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """Check that a saved state is what the kernel reads, which looks at no lengths."""
     wanted = memory.slots * n_params + memory.powers
     held = [array.shape[1:] for array in saved]
     if held != [(wanted,)]:
         raise ValueError(f"the saved state has arrays of {held}, and the optimizer's has {wanted}")
-
-
-def _fresh(memory: Memory, n_params: int) -> Array:
-    """Return an optimizer's state before the first step, flat rows."""
-    slots = np.zeros(memory.slots * n_params * LANES)
-    return np.concatenate([slots, np.ones(memory.powers * LANES)])

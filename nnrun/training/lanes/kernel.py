@@ -139,22 +139,10 @@ def evaluate_with(
     forward: Any, loss_value: Any, sizes: Any, options: Any, codes: Any, loss: int, fields: Any,
     boundary: float, inputs: Any, targets: Any, p: Buffer, work: Buffer, result: Buffer,
 ) -> None:  # fmt: skip
-    """Measure every lane on the same held-out samples.
+    """Measure every lane on the same held-out samples; arguments are those of ``train_with``.
 
-    Args:
-        forward: The kernel's own form, as ``loss_value``.
-        loss_value: See ``forward``.
-        sizes: Inputs, then units of each layer.
-        options: Numbers at the places of ``Option``.
-        codes: Number of each layer's activation.
-        loss: Number of the loss.
-        fields: What the loss's form needs of its fields.
-        boundary: From where on a single output means class 1.
-        inputs: Shape (sample, input).
-        targets: Shape (sample, output): 0 or 1 for one output, one-hot for several.
-        p: Parameters.
-        work: Scratch, of ``work_rows`` rows.
-        result: Two rows, written: mean loss, and share of samples classified right.
+    Into two rows of ``result``: mean loss, and share of samples classified right. A single output
+    means class 1 from ``boundary`` on. Samples are shared, shape (sample, column).
     """
     n_inputs, n_outputs = sizes[0], sizes[-1]
     n_units = sizes.sum()

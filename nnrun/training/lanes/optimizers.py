@@ -1,5 +1,8 @@
 """Update rules in lane form, and which entries of the registry have one.
 
+All take the parameters ``p`` and their gradients ``g``, ``n`` rows each, the learning rate of the
+step, the hyperparameters, a row each, and the state ``m``, laid out as ``Memory`` says.
+
 The common kernel knows the forms of ``update``, the general kernel all of them. To add one: a
 number, lines in ``CODES`` and ``MEMORY``, a function and a branch in ``update_any``.
 """
@@ -83,27 +86,10 @@ Buffer = Any
 
 @njit(error_model="numpy", inline="always")
 def update(
-    code: int,
-    p: Buffer,
-    g: Buffer,
-    n_rows: int,
-    rate: Lanes,
-    share: float,
-    hyper: Buffer,
+    code: int, p: Buffer, g: Buffer, n_rows: int, rate: Lanes, share: float, hyper: Buffer,
     m: Buffer,
-) -> None:
-    """Move the parameters, all rows of ``p``, by their gradients.
-
-    Args:
-        code: Number of the rule.
-        p: Parameters.
-        g: Gradients, summed over the batch.
-        n_rows: Rows of both.
-        rate: Learning rate of this step.
-        share: 1 / batch size, which turns the sum into the mean.
-        hyper: Hyperparameters, a row each.
-        m: State, laid out as ``Memory`` says.
-    """
+) -> None:  # fmt: skip
+    """Move the parameters by their gradients, summed over a batch of 1 / ``share``."""
     if code == SGD:
         step = rate * share
         for row in range(n_rows):
@@ -289,17 +275,7 @@ def quickprop(p: Buffer, g: Buffer, n: int, rate: Lanes, hyper: Buffer, m: Buffe
 def update_any(
     code: int, p: Buffer, g: Buffer, n_rows: int, rate: Lanes, hyper: Buffer, m: Buffer
 ) -> None:
-    """Move the parameters, all rows of ``p``, by their final gradients, by any rule.
-
-    Args:
-        code: Number of the rule.
-        p: Parameters.
-        g: Gradients of the step: the mean over the batch, with penalties and clipped.
-        n_rows: Rows of both.
-        rate: Learning rate of this step.
-        hyper: Hyperparameters, a row each.
-        m: State, laid out as ``Memory`` says.
-    """
+    """Move the parameters by any rule; ``g`` is the batch's mean, with penalties and clipped."""
     if code == MOMENTUM:
         momentum(p, g, n_rows, rate, hyper, m)
     elif code == NESTEROV:
