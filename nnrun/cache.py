@@ -30,14 +30,7 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 class Kept(NamedTuple):
-    """A file of the cache.
-
-    Attributes:
-        path: Where.
-        size: Bytes.
-        used: When it was written or last read, in seconds since the epoch.
-        trials: Trials in it.
-    """
+    """A file of the cache, its bytes, when it was last used (in seconds), and trials in it."""
 
     path: Path
     size: int
@@ -52,32 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.command == "prune":
-        _require_cache(options.folder)
-    blocks, stale = list(kept(options.folder)), list(unfinished(options.folder, time.time()))
+    folder, pruning = options.folder, options.command == "prune"
+    if pruning and folder.is_dir() and any(folder.iterdir()) and not any(setups(folder)):
+        rule = "is no cache: no folder in it is named as those of a cache are"
+        raise InputError(Issue("--folder", folder, rule, f"for instance {CACHE}"))
+    blocks, stale = list(kept(folder)), list(unfinished(folder, time.time()))
     doomed: list[Kept] = []
-    if options.command == "prune":
+    if pruning:
         if options.older_than is None and options.max_size is None and not options.all:
             rule = "say what to prune: --older-than, --max-size or --all"
             raise InputError(Issue("prune", None, rule))
         doomed = chosen(blocks, time.time(), options.older_than, options.max_size, options.all)
         if not options.dry_run:
-            delete(options.folder, [*(block.path for block in doomed), *stale])
-    _show(options.folder, blocks, doomed, dry=options.command == "prune" and options.dry_run)
+            delete([*(block.path for block in doomed), *stale])
+    _show(folder, blocks, doomed, dry=pruning and options.dry_run)
     return 0
 
 
 def kept(folder: Path) -> Iterator[Kept]:
     """List the blocks of a cache."""
     for path in _files(folder):
-        entry = Entry.of(path)
         with suppress(FileNotFoundError):
-            if entry:
-                facts = path.stat()
-                used = max(facts.st_mtime, facts.st_atime)
-                entry = entry._replace(size=facts.st_size)
+            if entry := Entry.of(path):
+                about = path.stat()
+                entry = entry._replace(size=about.st_size)
                 trials = entry.last - entry.first + 1 if entry.long_enough else 0
-                yield Kept(path, facts.st_size, used, trials)
+                yield Kept(path, about.st_size, max(about.st_mtime, about.st_atime), trials)
 
 
 def unfinished(folder: Path, now: float) -> Iterator[Path]:
@@ -96,17 +89,6 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from (p for p in sorted(setup.iterdir()) if p.is_file() and not p.is_symlink())
 
 
-def _require_cache(folder: Path) -> None:
-    """Check that a folder is a cache, or may become one.
-
-    Raises:
-        InputError: If there are other things in it only.
-    """
-    if folder.is_dir() and any(folder.iterdir()) and next(setups(folder), None) is None:
-        rule = "is no cache: no folder in it is named as those of a cache are"
-        raise InputError(Issue("--folder", folder, rule, f"for instance {CACHE}"))
-
-
 def chosen(
     blocks: Sequence[Kept],
     now: float,
@@ -114,14 +96,9 @@ def chosen(
     max_size: int | None = None,
     everything: bool = False,
 ) -> list[Kept]:
-    """Choose what to prune: all, what was not used for long, or the longest unused.
+    """Choose what to prune: all, what was not used for so many days, or the longest unused.
 
-    Args:
-        blocks: What there is.
-        now: Seconds since the epoch.
-        older_than: Days without use.
-        max_size: Bytes that may remain.
-        everything: Whether nothing may.
+    Of the last so many that the others fit into ``max_size`` bytes.
     """
     doomed, left = [], sum(block.size for block in blocks)
     for block in sorted(blocks, key=lambda b: (b.used, b.path)):
@@ -132,7 +109,7 @@ def chosen(
     return doomed
 
 
-def delete(folder: Path, paths: Sequence[Path]) -> None:
+def delete(paths: Sequence[Path]) -> None:
     """Delete files of the cache, and the folders that are empty then."""
     for path in paths:
         path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ so that one that is not whole is known by its name; it is written under another 
 import hashlib
 import io
 import json
-import os
 import platform
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -31,10 +30,11 @@ from nnrun.records.record import TRIALS
 from nnrun.records.trials import Trials, join
 from nnrun.trials.provenance import NUMERICS_VERSION, processor
 
-CHECKSUM_DIGITS = 16
+LAYOUT = 1
+"""Raised whenever a block's file gets other content; blocks of another layout are not found."""
+
 SEED_SIZE = 8
 """Bytes that a trial takes at least."""
-
 
 SHAPES = {**TRIALS, "setup": Array("u1", ("byte",))}
 """The arrays of a block."""
@@ -79,24 +79,17 @@ class Entry(NamedTuple):
 def entries(folder: Path) -> list[Entry]:
     """List the blocks in a folder, the newest first; none if there is no such folder."""
     found = []
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as files:
-        for file in files:
-            entry = Entry.of(Path(file.path))
-            if entry is None:
-                continue
-            with suppress(OSError, Damaged):  # gone meanwhile, or something in its place
-                about = require_file(entry.path)
-                found.append((about.st_mtime_ns, entry._replace(size=about.st_size)))
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in folder.iterdir():
+            if entry := Entry.of(path):
+                with suppress(OSError, Damaged):  # gone meanwhile, or something in its place
+                    about = require_file(path)
+                    found.append((about.st_mtime_ns, entry._replace(size=about.st_size)))
     return [entry for _, entry in sorted(found, reverse=True)]
 
 
 def read_block(entry: Entry, engine: str, about: str) -> Trials:
-    """Read a block.
-
-    Args:
-        entry: Its file.
-        engine: Name of the engine that trained it.
-        about: What setup it must be of.
+    """Read the block of a file, which must be of a setup.
 
     Raises:
         Damaged: If its content is not what was written under this name, or is of another setup.
@@ -105,7 +98,7 @@ def read_block(entry: Entry, engine: str, about: str) -> Trials:
     with opened(entry.path) as file:
         require_archive(file)
         content = file.read()
-    if checksum(content) != entry.checksum:
+    if _checksum(content) != entry.checksum:
         raise Damaged("its content is not what its name says")
     arrays = arrays_in(io.BytesIO(content), SHAPES)
     if arrays["setup"].tobytes() != about.encode():
@@ -118,19 +111,13 @@ def read_block(entry: Entry, engine: str, about: str) -> Trials:
 
 
 def write_block(folder: Path, block: Trials, about: str) -> Entry:
-    """Write a block of seeds without a gap into a folder, which is made if need be.
-
-    Args:
-        folder: Of the blocks of one setup.
-        block: Its seeds ascend.
-        about: What setup it is of, for those who open the file.
-    """
+    """Write a block of ascending seeds without a gap into a folder, which is made if need be."""
     buffer = io.BytesIO()
     setup = np.frombuffer(about.encode(), dtype=np.uint8)
     np.savez(buffer, setup=setup, **block.to_arrays())  # type: ignore[arg-type]
     content = buffer.getvalue()
-    first, last = int(block.seeds[0]), int(block.seeds[-1])
-    path = folder / f"{first}-{last}.{checksum(content)}.npz"
+    entry = Entry(Path(), int(block.seeds[0]), int(block.seeds[-1]), _checksum(content))
+    path = folder / f"{entry.first}-{entry.last}.{entry.checksum}.npz"
     for last_try in (False, True):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -140,32 +127,11 @@ def write_block(folder: Path, block: Trials, about: str) -> Entry:
         except FileNotFoundError:  # another process has just pruned the empty folder
             if last_try:
                 raise
-    return Entry(path, first, last, checksum(content))
+    return entry._replace(path=path)
 
 
-def checksum(content: bytes) -> str:
-    """Return the hash that names a content."""
-    return hashlib.sha256(content).hexdigest()[:CHECKSUM_DIGITS]
-
-
-def without_gaps(seeds: Sequence[int]) -> list[list[int]]:
-    """Cut ascending seeds where one is missing.
-
-    Example:
-        >>> without_gaps([0, 1, 2, 5, 7, 8])
-        [[0, 1, 2], [5], [7, 8]]
-    """
-    runs: list[list[int]] = []
-    for seed in seeds:
-        if runs and seed == runs[-1][-1] + 1:
-            runs[-1].append(seed)
-        else:
-            runs.append([seed])
-    return runs
-
-
-LAYOUT = 1
-"""Raised whenever a block's file gets other content; blocks of another layout are not found."""
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 class Setup(NamedTuple):
@@ -260,23 +226,25 @@ class Cache:
         place, about = setup(setting, block.engine)
         with self._counted():
             try:
-                for run in without_gaps(sorted(block.seeds.tolist())):
-                    new = write_block(self.folder / place, block.take(run), about)
+                seeds = np.sort(block.seeds)
+                for run in np.split(seeds, np.flatnonzero(np.diff(seeds) > 1) + 1):
+                    new = write_block(self.folder / place, block.take(run.tolist()), about)
                     if self.use == "refresh":
                         _delete_older(new)
             except OSError as error:
                 self._closed = True
-                self._complain(f"trained trials cannot be kept in {self.folder}", error)
+                self._refused.setdefault(
+                    f"trained trials cannot be kept in {self.folder}", refused(error)
+                )
 
     def _entries(self, place: Path) -> list[Entry]:
         try:
             return entries(self.folder / place)
         except OSError as error:
-            self._complain(f"trained trials cannot be looked up in {self.folder}", error)
+            self._refused.setdefault(
+                f"trained trials cannot be looked up in {self.folder}", refused(error)
+            )
             return []
-
-    def _complain(self, what: str, error: OSError) -> None:
-        self._refused.setdefault(what, refused(error))
 
     def _read(self, entry: Entry, engine: str, about: str, setting: Setting) -> Trials | None:
         try:
@@ -291,7 +259,7 @@ class Cache:
             with suppress(OSError):
                 entry.path.unlink(missing_ok=True)
         except OSError as error:
-            self._complain("trained trials were left out", error)
+            self._refused.setdefault("trained trials were left out", refused(error))
         return None
 
     @contextmanager

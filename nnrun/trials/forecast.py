@@ -1,6 +1,6 @@
 """What a launch has to do: its settings, its trials, and those that were trained before."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -121,9 +121,3 @@ def _shortened(stack: Stack, budget: int) -> Stack:
     """Return the same trials on another budget, from the start."""
     changes: dict[str, Any] = {"budget": budget, "continue_from": None}
     return Stack(tuple(t._replace(setting=replace(t.setting, **changes)) for t in stack.trials))
-
-
-def missing(want: Wanted, found: Sequence[int]) -> Iterator[Trial]:
-    """Yield the trials of a setting that are still to be trained."""
-    there = set(found)
-    return (Trial(want.setting, seed) for seed in want.seeds if seed not in there)

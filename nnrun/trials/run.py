@@ -1,12 +1,13 @@
 """From jobs to finished jobs: find or train every trial, put every job together again."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, repeat
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -20,12 +21,29 @@ from nnrun.training.stack import Stack, Trial, group, shards
 from nnrun.training.trainer import Trained, TrainingStopped, choose_engine, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import run_all, workers
-from nnrun.trials.forecast import Wanted, missing, wanted
+from nnrun.trials.forecast import Wanted, wanted
 from nnrun.trials.progress import meter
 from nnrun.trials.provenance import data_facts
 
 KEEP_EVERY = 2.0
 """Seconds after which trained trials are kept even if their setting is not done."""
+
+
+@dataclass
+class Tally:
+    """What a launch cost, filled while it runs.
+
+    Attributes:
+        train: Seconds in training, added over threads.
+        evaluate: Seconds in evaluations, added over threads.
+        cached: Trials that were not trained because they had been before.
+        stacks: For each stack its trials, samples, engine and seconds of training.
+    """
+
+    train: float = 0.0
+    evaluate: float = 0.0
+    cached: int = 0
+    stacks: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Failure(NamedTuple):
@@ -35,18 +53,114 @@ class Failure(NamedTuple):
     error: str
 
 
-@contextmanager
-def gathering(trials: Iterable[Trial], cache: Cache) -> Iterator["Gathered"]:
-    """Gather trials while the ``with`` block runs; however it ends, what is trained is kept."""
-    gathered = Gathered(trials, cache)
-    try:
-        yield gathered
-    finally:
-        gathered.keep()
+def run_jobs(
+    jobs: Sequence[Job],
+    tally: Tally,
+    cache: Cache,
+    check: Callable[[], None] = lambda: None,
+    todo: Mapping[str, Wanted] | None = None,
+    given_up: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[tuple[int, Record]]:
+    """Find or train all trials of all jobs; yield each job's record when its setting is done.
+
+    Trials that several jobs ask for are trained once. A setting that raises fails its own jobs
+    and no others.
+
+    Args:
+        jobs: Checked jobs; they share one executor.
+        tally: Is filled with costs.
+        cache: Where earlier trials are found and new ones kept.
+        check: Called often while training; what it raises ends it.
+        todo: What the jobs ask for, if it is known already.
+        given_up: Settings, by id, that are not to be trained, with the errors that say why.
+
+    Yields:
+        Indices into ``jobs`` with their records; a failed job's record carries the traceback in
+        ``meta["error"]``.
+    """
+    todo = wanted(jobs) if todo is None else todo
+    parts: dict[str, list[Trials]] = {}
+    trials: list[Trial] = []
+    for key, want in todo.items():
+        check()
+        if key in given_up:
+            yield from ((index, failed_record(jobs[index], given_up[key])) for index in want.jobs)
+            continue
+        block = cache.find(want.setting, want.engine, want.seeds)
+        tally.cached += 0 if block is None else len(block.seeds)
+        if block is not None and len(block.seeds) == len(want.seeds):
+            yield from _records(jobs, want, block)
+        else:
+            parts[key] = [] if block is None else [block]
+            found = set() if block is None else set(block.seeds.tolist())
+            trials += [Trial(want.setting, seed) for seed in want.seeds if seed not in found]
+    for key, done in _trained(trials, jobs, tally, cache, check):
+        if isinstance(done, Failure):
+            for index in todo[key].jobs:
+                yield index, failed_record(jobs[index], done.error)
+        else:
+            yield from _records(jobs, todo[key], join([*parts.pop(key), done]))
+
+
+def failed_record(job: Job, error: str) -> Record:
+    """Return the record of a job whose training raised an error."""
+    seeds = np.array(job.trial_seeds, dtype=np.int64)
+    none, unknown = np.empty((len(seeds), 0)), np.full(len(seeds), np.nan)
+    status = np.full(len(seeds), Status.FAILED.value, dtype="<U9")
+    curves = Curves(np.empty(0, dtype=np.int64), none, none, none)
+    return Record(
+        meta=_meta(job, engine="none", error=error),
+        trials=Trials(seeds, curves, (), unknown, "none"),
+        outcomes=Outcomes(status, np.zeros(len(seeds), dtype=np.bool_), unknown, unknown),
+    )
+
+
+def _trained(
+    trials: Sequence[Trial],
+    jobs: Sequence[Job],
+    tally: Tally,
+    cache: Cache,
+    check: Callable[[], None],
+) -> Iterator[tuple[str, Trials | Failure]]:
+    """Train trials; yield each setting's id with all of them, or with why it failed."""
+    if not trials:
+        return
+    executor, first = jobs[0].executor, len(tally.stacks)
+    items: list[Iterator[tuple[int, Stack]]] = []
+    for number, stack in enumerate(group(trials), first):
+        samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
+        tally.stacks.append(
+            {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
+        )
+        engine = choose_engine(stack)
+        cut = shards(stack, engine.name, engine.width, workers(executor))
+        items.append(zip(repeat(number), cut, strict=False))
+    whole = sum(stack["samples"] for stack in tally.stacks[first:])
+    progress = meter(f"training {len(trials):,} trials", whole, "samples", at_once=True)
+    with Gathered(trials, cache) as gathered, progress as advance:
+
+        def work(
+            item: tuple[int, Stack], stopped: Callable[[], bool]
+        ) -> tuple[int, list[tuple[Stack, Trained] | Failure]]:
+            return item[0], train_apart(item[1], advance, stopped)
+
+        for number, results in run_all(work, chain(*items), executor, check):
+            for result in results:
+                if isinstance(result, Failure):
+                    yield from gathered.fail(result)
+                    continue
+                shard, trained = result
+                tally.train += trained.train_seconds
+                tally.evaluate += trained.evaluate_seconds
+                tally.stacks[number]["engine"] = trained.trials.engine
+                tally.stacks[number]["train_seconds"] += trained.train_seconds
+                yield from gathered.add(shard, trained.trials)
 
 
 class Gathered:
     """Trained trials until their settings are done; kept in the cache early enough.
+
+    When its ``with`` block ends, however it does, what is trained is kept.
 
     Args:
         trials: All that will be trained.
@@ -55,22 +169,30 @@ class Gathered:
 
     def __init__(self, trials: Iterable[Trial], cache: Cache) -> None:
         self._cache = cache
-        self._left: dict[str, int] = {}
-        for trial in trials:
-            self._left[trial.setting.id] = self._left.get(trial.setting.id, 0) + 1
+        self._left = Counter(trial.setting.id for trial in trials)
         self._settings = {trial.setting.id: trial.setting for trial in trials}
-        self._blocks: dict[str, list[Trials]] = {}
+        self._parts: dict[str, list[Trials]] = {}
         self._fresh: dict[str, list[Trials]] = {}
         self._kept = monotonic()
 
-    def add(self, shard: Stack, trained: Trained) -> Iterator[tuple[str, Trials]]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.keep()
+
+    def add(self, shard: Stack, trained: Trials) -> Iterator[tuple[str, Trials]]:
         """Take in a shard's result; yield the settings that it completes."""
+        rows: dict[str, list[int]] = {}
+        for row, trial in enumerate(shard.trials):
+            rows.setdefault(trial.setting.id, []).append(row)
         done = []
-        for key, block in _by_setting(shard, trained):
-            self._fresh.setdefault(key, []).append(block)
+        for key, mine in rows.items():
+            part = trained.rows(mine)  # a copy: the whole is then free to go
+            self._fresh.setdefault(key, []).append(part)
             if key in self._left:
-                self._blocks.setdefault(key, []).append(block)
-                self._left[key] -= len(block.seeds)
+                self._parts.setdefault(key, []).append(part)
+                self._left[key] -= len(mine)
                 if not self._left[key]:
                     done.append(key)
         for key in done:
@@ -80,12 +202,12 @@ class Gathered:
         for key in done:
             del self._left[key]
             # in the order of their seeds, in which the record has them
-            yield key, join(sorted(self._blocks.pop(key), key=lambda block: block.seeds[0]))
+            yield key, join(sorted(self._parts.pop(key), key=lambda part: part.seeds[0]))
 
     def fail(self, failure: Failure) -> Iterator[tuple[str, Failure]]:
         """Give a setting up, once."""
         if self._left.pop(failure.setting, 0):
-            self._blocks.pop(failure.setting, None)
+            self._parts.pop(failure.setting, None)
             yield failure.setting, failure
 
     def keep(self) -> None:
@@ -135,124 +257,6 @@ def train_apart(
     return [result for part in alone for result in train_apart(part, advance, stopped)]
 
 
-def _by_setting(shard: Stack, trained: Trained) -> Iterator[tuple[str, Trials]]:
-    """Split a shard's result by setting; the whole is then free to go."""
-    rows: dict[str, list[int]] = {}
-    for row, trial in enumerate(shard.trials):
-        rows.setdefault(trial.setting.id, []).append(row)
-    return ((key, trained.trials.rows(mine)) for key, mine in rows.items())
-
-
-@dataclass
-class Tally:
-    """What a launch cost, filled while it runs.
-
-    Attributes:
-        train: Seconds in training, added over threads.
-        evaluate: Seconds in evaluations, added over threads.
-        cached: Trials that were not trained because they had been before.
-        stacks: For each stack its trials, samples, engine and seconds of training.
-    """
-
-    train: float = 0.0
-    evaluate: float = 0.0
-    cached: int = 0
-    stacks: list[dict[str, Any]] = field(default_factory=list)
-
-
-Item = tuple[int, Stack]
-Result = tuple[int, list[tuple[Stack, Trained] | Failure]]
-
-
-def run_jobs(
-    jobs: Sequence[Job],
-    tally: Tally,
-    cache: Cache,
-    check: Callable[[], None] = lambda: None,
-    todo: Mapping[str, Wanted] | None = None,
-    given_up: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[tuple[int, Record]]:
-    """Find or train all trials of all jobs; yield each job's record when its setting is done.
-
-    Trials that several jobs ask for are trained once. A setting that raises fails its own jobs
-    and no others.
-
-    Args:
-        jobs: Checked jobs; they share one executor.
-        tally: Is filled with costs.
-        cache: Where earlier trials are found and new ones kept.
-        check: Called often while training; what it raises ends it.
-        todo: What the jobs ask for, if it is known already.
-        given_up: Settings, by id, that are not to be trained, with the errors that say why.
-
-    Yields:
-        Indices into ``jobs`` with their records; a failed job's record carries the traceback in
-        ``meta["error"]``.
-    """
-    todo = wanted(jobs) if todo is None else todo
-    parts: dict[str, list[Trials]] = {}
-    trials: list[Trial] = []
-    for key, want in todo.items():
-        check()
-        if key in given_up:
-            yield from ((index, failed_record(jobs[index], given_up[key])) for index in want.jobs)
-            continue
-        block = cache.find(want.setting, want.engine, want.seeds)
-        tally.cached += 0 if block is None else len(block.seeds)
-        if block is not None and len(block.seeds) == len(want.seeds):
-            yield from _records(jobs, want, block)
-        else:
-            parts[key] = [] if block is None else [block]
-            trials += missing(want, () if block is None else block.seeds.tolist())
-    for key, done in _trained(trials, jobs, tally, cache, check):
-        if isinstance(done, Failure):
-            for index in todo[key].jobs:
-                yield index, failed_record(jobs[index], done.error)
-        else:
-            yield from _records(jobs, todo[key], join([*parts.pop(key), done]))
-
-
-def failed_record(job: Job, error: str) -> Record:
-    """Return the record of a job whose training raised an error."""
-    seeds = np.array(job.trial_seeds, dtype=np.int64)
-    none, unknown = np.empty((len(seeds), 0)), np.full(len(seeds), np.nan)
-    status = np.full(len(seeds), Status.FAILED.value, dtype="<U9")
-    curves = Curves(np.empty(0, dtype=np.int64), none, none, none)
-    return Record(
-        meta=_meta(job, engine="none", error=error),
-        trials=Trials(seeds, curves, (), unknown, "none"),
-        outcomes=Outcomes(status, np.zeros(len(seeds), dtype=np.bool_), unknown, unknown),
-    )
-
-
-def _trained(
-    trials: Sequence[Trial],
-    jobs: Sequence[Job],
-    tally: Tally,
-    cache: Cache,
-    check: Callable[[], None],
-) -> Iterator[tuple[str, Trials | Failure]]:
-    """Train trials; yield each setting's id with all of them, or with why it failed."""
-    if not trials:
-        return
-    stacks = group(trials)
-    tally.stacks += [_stack_facts(stack) for stack in stacks]
-    first = len(tally.stacks) - len(stacks)
-    threads = workers(jobs[0].executor)
-    items = ((first + i, shard) for i, stack in enumerate(stacks) for shard in _cut(stack, threads))
-    samples = sum(stack["samples"] for stack in tally.stacks[first:])
-    doing = f"training {len(trials):,} trials"
-    progress = meter(doing, samples, "samples", at_once=True)
-    with gathering(trials, cache) as gathered, progress as advance:
-        for number, results in run_all(_work(advance), items, jobs[0].executor, check):
-            for result in results:
-                if isinstance(result, Failure):
-                    yield from gathered.fail(result)
-                else:
-                    _count(tally, number, result[1])
-                    yield from gathered.add(*result)
-
-
 def _records(jobs: Sequence[Job], want: Wanted, block: Trials) -> Iterator[tuple[int, Record]]:
     for index in want.jobs:
         job = jobs[index]
@@ -282,28 +286,3 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "data": data_facts(setting),
         "samples": setting.budget // setting.batch_size * setting.batch_size,
     }
-
-
-def _cut(stack: Stack, threads: int) -> Iterator[Stack]:
-    engine = choose_engine(stack)
-    return shards(stack, engine.name, engine.width, threads)
-
-
-def _work(advance: Callable[[int], None]) -> Callable[[Item, Callable[[], bool]], Result]:
-    def work(item: Item, stopped: Callable[[], bool]) -> Result:
-        number, shard = item
-        return number, train_apart(shard, advance, stopped)
-
-    return work
-
-
-def _stack_facts(stack: Stack) -> dict[str, Any]:
-    samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
-    return {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
-
-
-def _count(tally: Tally, number: int, result: Trained) -> None:
-    tally.train += result.train_seconds
-    tally.evaluate += result.evaluate_seconds
-    tally.stacks[number]["engine"] = result.trials.engine
-    tally.stacks[number]["train_seconds"] += result.train_seconds
