@@ -1,6 +1,6 @@
 """Networks from runs, sweeps and files, and what says what a network is, as plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from nnrun.problem.encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
 from nnrun.records.networks import SavedNetworks, read_networks
+
+SCALING = ("shift", "scale")
 
 
 def network_facts(setting: Setting) -> dict[str, Any]:
@@ -56,24 +58,6 @@ def facts_of(
     }
 
 
-def input_map_of(facts: Mapping[str, Any]) -> InputMap:
-    """Return how inputs are made, from the key ``features`` of facts."""
-    shift, scale = facts["shift"], facts["scale"]
-    return InputMap(
-        from_section("features", facts["entry"]),
-        tuple(facts["inputs"]),
-        tuple(facts["names"]),
-        None if shift is None else np.array(shift, dtype=np.float64),
-        None if scale is None else np.array(scale, dtype=np.float64),
-    )
-
-
-def architecture_of(facts: Mapping[str, Any]) -> Architecture:
-    """Return what a network computes, from its facts."""
-    activations = (from_section("activation", section) for section in facts["activations"])
-    return Architecture(tuple(activations), bool(facts["shortcut"]), bool(facts["bias"]))
-
-
 def load_network(path: str | Path, seed: int | None = None) -> Model:
     """Load a trained network.
 
@@ -107,17 +91,26 @@ def chosen(networks: SavedNetworks, seed: int | None) -> Model:
     """
     place, facts = networks.at(seed), networks.facts
     try:
-        encoder, known = facts["encoder"], networks.seeds[place]
+        encoder, mapped = facts["encoder"], facts["features"]
         model = Model(
             inputs=tuple(facts["inputs"]),
             outputs=tuple(facts["outputs"]),
             task=Task(facts["task"]),
             params=tuple(Dense(*(part[place] for part in layer)) for layer in networks.params),
-            architecture=architecture_of(facts),
-            input_map=input_map_of(facts["features"]),
+            architecture=Architecture(
+                tuple(from_section("activation", section) for section in facts["activations"]),
+                bool(facts["shortcut"]),
+                bool(facts["bias"]),
+            ),
+            input_map=InputMap(
+                from_section("features", mapped["entry"]),
+                tuple(mapped["inputs"]),
+                tuple(mapped["names"]),
+                *(None if mapped[k] is None else np.array(mapped[k], np.float64) for k in SCALING),
+            ),
             encoder=None if encoder is None else Encoder.from_plain(encoder),
             boundary=float(facts["boundary"]),
-            seed=known,
+            seed=networks.seeds[place],
             setting=facts.get("setting"),
             config=facts.get("config", {}),
             samples=facts.get("samples"),

@@ -19,59 +19,12 @@ from nnrun.problem.features import InputMap
 from nnrun.problem.problem import Task
 
 
-def rows_of(values: Any, names: Sequence[str]) -> Array:
-    """Return finite numbers, shape (n, name), from a DataFrame with these columns or an array.
-
-    Raises:
-        InputError: If columns are missing, or the values are no finite numbers of that shape.
-    """
-    try:
-        if hasattr(values, "columns") or hasattr(values, "to_frame"):
-            frame = table_of(values, names)
-            require_columns(list(frame.columns), names)
-            found = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            found = np.asarray(values, dtype=np.float64)
-    except InputError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise InputError(Issue("X", None, f"must hold numbers: {error}")) from None
-    found = np.ascontiguousarray(shaped(found, names))
-    _require_finite(found, names, row_names(values, len(found)))
-    return found
-
-
-def row_names(values: Any, n: int) -> Sequence[Any]:
-    """Say what n rows go by in messages: a table's index, or else their places from 0."""
-    if hasattr(values, "columns"):
-        return list(values.index)
-    return [values.name] if hasattr(values, "to_frame") else range(n)
-
-
-def _require_finite(values: Array, names: Sequence[str], rows: Sequence[Any]) -> None:
-    """Check an array of shape (n, name), telling each bad column's first bad row."""
-    issues = []
-    for name, column in zip(names, values.T, strict=True):
-        bad = ~np.isfinite(column)
-        if bad.any():
-            first = bad.argmax()
-            rule = "has no value" if np.isnan(column[first]) else "is infinite"
-            issues.append(Issue("column", name, f"{rule} in row {rows[first]}"))
-    if issues:
-        raise InputError(*issues)
-
-
 ROWS = 4096
 """Samples computed at once, which bounds the memory that takes."""
 
 
 class Dense(NamedTuple):
-    """Parameters of one layer.
-
-    Attributes:
-        weights: Shape (fan_in, fan_out).
-        bias: Shape (fan_out,).
-    """
+    """Parameters of one layer: weights, shape (fan_in, fan_out), and bias, shape (fan_out,)."""
 
     weights: Array
     bias: Array
@@ -197,8 +150,10 @@ class Model:
         bad = ~np.isfinite(outputs).all(axis=1)
         if bad.any():
             row = row_names(X, len(outputs))[int(bad.argmax())]
-            rule = f"makes no finite output of row {row}"
-            raise InputError(Issue("network", None, f"{rule}, so it has no class", self._flaw()))
+            rule = f"makes no finite output of row {row}, so it has no class"
+            finite = all(np.isfinite(part).all() for layer in self.params for part in layer)
+            hint = "its values are too large" if finite else "the training diverged"
+            raise InputError(Issue("network", None, rule, hint))
         single = outputs.shape[1] == 1
         places = outputs[:, 0] >= self.boundary if single else outputs.argmax(axis=1)
         return np.array(self.classes)[places.astype(np.intp)]
@@ -250,11 +205,6 @@ class Model:
 
         return save_csv(self, Path(path))
 
-    def _flaw(self) -> str:
-        """Say why outputs of finite inputs are not finite."""
-        finite = all(np.isfinite(part).all() for layer in self.params for part in layer)
-        return "its values are too large" if finite else "the training diverged"
-
     @cached_property
     def _stacked(self) -> Params:
         return tuple(Layer(weights[None], bias[None, None]) for weights, bias in self.params)
@@ -264,3 +214,41 @@ class Model:
         with np.errstate(all="ignore"):
             run = forward(self._stacked, values[:, None, :], self.architecture)
         return [a[:, 0, :] for a in run.a]
+
+
+def rows_of(values: Any, names: Sequence[str]) -> Array:
+    """Return finite numbers, shape (n, name), from a DataFrame with these columns or an array.
+
+    Raises:
+        InputError: If columns are missing, or the values are no finite numbers of that shape.
+    """
+    try:
+        if hasattr(values, "columns") or hasattr(values, "to_frame"):
+            frame = table_of(values, names)
+            require_columns(list(frame.columns), names)
+            found = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            found = np.asarray(values, dtype=np.float64)
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(Issue("X", None, f"must hold numbers: {error}")) from None
+    found = np.ascontiguousarray(shaped(found, names))
+    issues = []
+    for name, column in zip(names, found.T, strict=True):
+        bad = ~np.isfinite(column)
+        if bad.any():
+            first = bad.argmax()
+            rule = "has no value" if np.isnan(column[first]) else "is infinite"
+            where = f"{rule} in row {row_names(values, len(found))[first]}"
+            issues.append(Issue("column", name, where))
+    if issues:
+        raise InputError(*issues)
+    return found
+
+
+def row_names(values: Any, n: int) -> Sequence[Any]:
+    """Say what n rows go by in messages: a table's index, or else their places from 0."""
+    if hasattr(values, "columns"):
+        return list(values.index)
+    return [values.name] if hasattr(values, "to_frame") else range(n)
