@@ -18,7 +18,6 @@ from nnrun.problem.encoder import Encoder, require_columns, shaped, table_of
 from nnrun.problem.features import InputMap
 from nnrun.problem.problem import Task
 
-
 ROWS = 4096
 """Samples computed at once, which bounds the memory that takes."""
 

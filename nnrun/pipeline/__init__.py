@@ -2,6 +2,5 @@
 
 - ``tuning``: values chosen for each job first.
 - ``track``, ``sums``, ``setting_run``, ``sweep_run``: what MLflow is told of settings and sweeps;
-  ``representative``: the trial whose network stands for a setting.
 - ``earlier``, ``resend``: going on where MLflow has a part of a sweep.
 """

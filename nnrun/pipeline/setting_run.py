@@ -13,10 +13,10 @@ import yaml
 from nnrun.config.components import nested
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, shown
-from nnrun.pipeline.representative import network_of, representative
 from nnrun.pipeline.sums import Found, Summed, spans
 from nnrun.records.record import Record
 from nnrun.results.tabulate import TrialRows, curves_of
+from nnrun.results.typical import network_of, representative
 from nnrun.statistics.curves import METRICS, SettingCurves, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, SettingLadder
 from nnrun.statistics.summary import STATUSES

@@ -1,12 +1,20 @@
-"""Which trials of a sweep are shown: the median one of a setting, and the worst of all."""
+"""Which trials stand for others: the median one of a setting, its best, and the worst of all."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from nnrun.model import Model
+from nnrun.model.load import chosen as chosen_network
+from nnrun.records.networks import networks_of
+from nnrun.records.record import Record
 from nnrun.statistics.survival import samples_to_target, trained
 from nnrun.text import count, number, percent
+
+Which = Literal["median", "best"]
 
 WORST = 5
 """Trials in a gallery of failures."""
@@ -33,11 +41,77 @@ class Case(NamedTuple):
     final: str
 
 
-def median_case(trials: pd.DataFrame) -> Case | None:
-    """Choose the trial of one setting that stands for the others.
+class Representative(NamedTuple):
+    """A trial among the records of its setting.
 
-    It is the lower median by time to target, where a trial that did not arrive took forever; equal
-    times are ordered by the last test loss (of a diverged trial the largest), then by seed.
+    Attributes:
+        record: That it is in.
+        place: Its index there.
+        seed: Of the trial.
+    """
+
+    record: Record
+    place: int
+    seed: int
+
+
+def typical(seeds: ArrayLike, times: ArrayLike, losses: ArrayLike, which: Which = "median") -> int:
+    """Choose the trial that stands for others.
+
+    Trials are ordered by time to target; equal times by the last test loss; then by seed. The
+    median is the lower of two.
+
+    Args:
+        seeds: Shape (trial,), at least one.
+        times: Samples to the target, same shape; NaN, which is forever, where it was not reached.
+        losses: Last test losses, same shape; NaN, the largest of all, after divergence.
+        which: ``median``, or ``best`` for the first.
+
+    Returns:
+        Its index.
+    """
+    ranks = (np.nan_to_num(np.asarray(v, dtype=np.float64), nan=np.inf) for v in (losses, times))
+    order = np.lexsort((np.asarray(seeds), *ranks))
+    return int(order[0 if which == "best" else (len(order) - 1) // 2])
+
+
+def representative(records: Sequence[Record], which: Which = "median") -> Representative | None:
+    """Choose the trial that stands for a setting: the one that the report draws, if the median.
+
+    Args:
+        records: Of one setting. Of a seed in several records the first counts that was trained.
+        which: ``median``, or ``best``.
+
+    Returns:
+        The trial; None if none was trained, or the network of the chosen one is not finite.
+    """
+    trials: dict[int, Representative] = {}
+    for record in records:
+        for place in np.flatnonzero(record.trained):
+            seed = int(record.seeds[place])
+            trials.setdefault(seed, Representative(record, int(place), seed))
+    if not trials:
+        return None
+    found = list(trials.values())
+    times = [record.outcomes.samples_to_target[place] for record, place, _ in found]
+    losses = [record.trials.curves.test_loss[place, -1] for record, place, _ in found]
+    chosen = found[typical(list(trials), times, losses, which)]
+    layers = chosen.record.trials.params
+    finite = all(np.isfinite(part[chosen.place]).all() for layer in layers for part in layer)
+    return chosen if finite else None
+
+
+def network_of(trial: Representative) -> Model:
+    """Make the network of a trial, as ``nnrun.load_network`` reads it from the record's file.
+
+    Raises:
+        InputError: If the record does not say enough about it.
+    """
+    return chosen_network(networks_of(trial.record), trial.seed)
+
+
+def median_case(trials: pd.DataFrame) -> Case | None:
+    """Choose the trial of one setting that stands for the others: the median of `typical`.
 
     Args:
         trials: Of one setting, as ``nnrun.Results.trials``.
@@ -48,9 +122,8 @@ def median_case(trials: pd.DataFrame) -> Case | None:
     ran = trained(trials)
     if ran.empty:
         return None
-    seeds = ran["seed"].to_numpy()
-    order = np.lexsort((seeds, _final_loss(ran), samples_to_target(ran)))
-    return _case(ran.iloc[int(order[(len(ran) - 1) // 2])])
+    place = typical(ran["seed"], ran["samples_to_target"], ran["final_test_loss"])
+    return _case(ran.iloc[place])
 
 
 def worst_cases(trials: pd.DataFrame, most: int = WORST) -> list[Case]:
@@ -65,7 +138,8 @@ def worst_cases(trials: pd.DataFrame, most: int = WORST) -> list[Case]:
         most: How many.
     """
     ran = trained(trials)
-    times, loss = samples_to_target(ran), _final_loss(ran)
+    times = samples_to_target(ran)
+    loss = ran["final_test_loss"].fillna(np.inf).to_numpy(dtype=np.float64)
     diverged = (ran["status"] == "diverged").to_numpy(dtype=bool)
     wrong = np.zeros(len(ran))
     if any(column.startswith(INCOMPARABLE) for column in ran.columns):
@@ -80,11 +154,6 @@ def costs(trials: pd.DataFrame) -> dict[str, tuple[float, int]]:
     groups = trained(trials).groupby("setting", sort=False)["ns_per_sample"]
     table = groups.agg(["max", "size"])
     return {str(s): (float(most), int(n)) for s, most, n in table.itertuples()}
-
-
-def _final_loss(trials: pd.DataFrame) -> Any:
-    """Return the last test losses, shape (trial,), inf where diverged."""
-    return trials["final_test_loss"].fillna(np.inf).to_numpy(dtype=np.float64)
 
 
 def _case(row: Any) -> Case:

@@ -8,10 +8,9 @@ import pytest
 from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.model import load_network
 from nnrun.network.mlp import Layer
-from nnrun.pipeline.representative import network_of, representative
 from nnrun.records.record import Record, join_records, write_record
 from nnrun.results.tabulate import assemble, trial_rows
-from nnrun.results.typical import median_case
+from nnrun.results.typical import median_case, network_of, representative
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
