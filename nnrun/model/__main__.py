@@ -22,10 +22,7 @@ from nnrun.text import cell, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code.
-
-    It is 2 for bad input, 1 if the system refuses a file, 130 after Ctrl-C.
-    """
+    """Run the command; return its exit code: see `nnrun.commands.exit_code`."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.out is not None and options.predict is None:
@@ -38,22 +35,22 @@ def _run(options: argparse.Namespace) -> int:
     if options.modules is not None:
         custom.admit(options.modules, networks.facts)
     model = chosen(networks, options.seed)
-    if options.save is not None:
-        _save(model, options.save)
+    if (path := options.save) is not None:
+        ending = path.suffix.lower()
+        if ending not in WRITERS:
+            rule = f"has the unknown ending '{path.suffix}'"
+            raise InputError(Issue("save", path, rule, f"known: {', '.join(WRITERS)}"))
+        print(f"written: {shown(WRITERS[ending](model, path))}", file=sys.stderr)
     if options.predict is not None:
         _predict(model, options.predict, options.out)
     if options.save is None and options.predict is None:
-        _show(model, networks)
+        for heading, text in summary(model, networks):
+            print(f"{heading:<9} {shown(text)}")
     return 0
 
 
 def summary(model: Model, networks: SavedNetworks) -> list[tuple[str, str]]:
-    """Describe a network in rows of a heading and a text.
-
-    Args:
-        model: The network.
-        networks: The file that it is from.
-    """
+    """Describe a network of a file in rows of a heading and a text."""
     config, features = model.config, model.features
     trained = f"{model.samples:,} samples" if model.samples is not None else "unknown"
     setting = [f"{key.removesuffix('.name')}={config[key]}" for key in SHOWN if key in config]
@@ -96,19 +93,6 @@ def _meaning(model: Model) -> str:
     if len(model.outputs) > 1:
         return f"the largest output of {listed([str(c) for c in model.classes])}"
     return f"{model.classes[1]} from {model.boundary:g} on, else {model.classes[0]}"
-
-
-def _show(model: Model, networks: SavedNetworks) -> None:
-    for heading, text in summary(model, networks):
-        print(f"{heading:<9} {shown(text)}")
-
-
-def _save(model: Model, path: Path) -> None:
-    ending = path.suffix.lower()
-    if ending not in WRITERS:
-        rule = f"has the unknown ending '{path.suffix}'"
-        raise InputError(Issue("save", path, rule, f"known: {', '.join(WRITERS)}"))
-    print(f"written: {shown(WRITERS[ending](model, path))}", file=sys.stderr)
 
 
 WRITERS = {".json": Model.save, ".npz": Model.save, ".csv": Model.to_csv}

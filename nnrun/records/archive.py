@@ -16,15 +16,12 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.records.plain import Damaged, names, opened
-
-START, END, END_SIZE = b"PK", b"PK\x05\x06", 22
-"""How an archive begins, and how its last bytes do, as there are no comments in it."""
+from nnrun.errors import listed
+from nnrun.records.plain import Damaged, opened
 
 PACKED, FOLD = 2**26, 100
 """Bytes that an archive may always unpack to, and how many times its size."""
 
-PIECE = 2**20
 HEADER = re.compile(
     r"\{'descr': '([<>|=]?)([biufcSUMmV])(\d{1,4})', "
     r"'fortran_order': (True|False), 'shape': \(([\d, ]{0,200})\),? *\} *\n?"
@@ -64,18 +61,13 @@ Shapes = Mapping[str, Array]
 
 
 def read_arrays(path: Path, shapes: Shapes) -> Arrays:
-    """Read the arrays of a file that have a shape here, and no others.
-
-    Raises:
-        Damaged: If it is no archive of such arrays.
-        OSError: If it cannot be read.
-    """
+    """Read the arrays of a file as ``arrays_in``."""
     with opened(path) as file:
         return arrays_in(file, shapes)
 
 
 def arrays_in(file: IO[bytes], shapes: Shapes) -> Arrays:
-    """Read the arrays of an open file, as ``read_arrays``.
+    """Read the arrays of an open file that have a shape here, and no others.
 
     Raises:
         Damaged: If it is no archive of such arrays.
@@ -85,7 +77,7 @@ def arrays_in(file: IO[bytes], shapes: Shapes) -> Arrays:
     try:
         with ZipFile(file) as archive:
             members = dict(_members(archive, shapes, size))
-            found = {name: _array(archive, name, info) for name, info in members.items()}
+            found = {name: _array(file, archive, name, e) for name, e in members.items()}
     except (
         BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, IndexError,
         OverflowError, struct.error, zlib.error,
@@ -99,33 +91,24 @@ def arrays_in(file: IO[bytes], shapes: Shapes) -> Arrays:
 
 
 def require_archive(file: IO[bytes]) -> int:
-    """Return the size of a file that begins and ends as an archive.
-
-    Raises:
-        Damaged: If it does not.
-    """
+    """Return the size of a file, which is Damaged if it does not begin and end as an archive."""
     size = file.seek(0, 2)
     file.seek(0)
-    start = file.read(len(START))
-    file.seek(max(size - END_SIZE, 0))
-    end = file.read(len(END))
-    file.seek(0)
-    if start != START:
+    if file.read(2) != b"PK":
         raise Damaged("it does not begin as an archive of arrays" if size else "it is empty")
-    if end != END:
+    file.seek(max(size - 22, 0))  # where the end stands if there are no comments
+    if file.read(4) != b"PK\x05\x06":
         raise Damaged("its end is missing, or something follows it")
+    file.seek(0)
     return size
 
 
 def checked(found: Arrays, shapes: Shapes) -> Arrays:
-    """Return arrays as the types that they are to be read as, if they have their shapes.
-
-    Raises:
-        Damaged: If they have not.
-    """
+    """Return arrays as the types that they are to be read as; Damaged if shapes are others."""
     missing = [n for n, a in shapes.items() if a.needed and "*" not in n and n not in found]
     if missing:
-        raise Damaged(f"{names(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+        told = listed([f"'{name}'" for name in missing], 4)
+        raise Damaged(f"{told} {'is' if len(missing) == 1 else 'are'} missing")
     lengths: dict[str, int] = {}
     for pattern in shapes:
         numbers = {_number(name) for name in found if _pattern(name) == pattern}
@@ -149,12 +132,9 @@ def _checked(
             fits &= known == length
     if not fits:
         shape = " x ".join(map(str, array.shape)) or "none"
-        raise Damaged(f"'{name}' has the shape {shape}, and should be {_told(wanted, lengths)}")
+        told = " x ".join(f"{a} ({lengths[a]})" if a in lengths else a for a in wanted.axes)
+        raise Damaged(f"'{name}' has the shape {shape}, and should be {told}")
     return array if wanted.dtype == "U" else array.astype(wanted.dtype, copy=False)
-
-
-def _told(wanted: Array, lengths: Mapping[str, int]) -> str:
-    return " x ".join(f"{a} ({lengths[a]})" if a in lengths else a for a in wanted.axes)
 
 
 def _members(archive: ZipFile, shapes: Shapes, size: int) -> Iterator[tuple[str, ZipInfo]]:
@@ -178,34 +158,39 @@ def _members(archive: ZipFile, shapes: Shapes, size: int) -> Iterator[tuple[str,
     yield from chosen.items()
 
 
-def _array(archive: ZipFile, name: str, entry: ZipInfo) -> npt.NDArray[Any]:
+def _array(file: IO[bytes], archive: ZipFile, name: str, entry: ZipInfo) -> npt.NDArray[Any]:
     """Read one array, whose header must claim what its member holds."""
-    with archive.open(entry) as member:
-        dtype, fortran, shape, begun = _header(name, member)
-        if begun + dtype.itemsize * math.prod(shape) != entry.file_size:
-            claimed, held = dtype.itemsize * math.prod(shape), entry.file_size - begun
-            raise Damaged(f"'{name}' claims {_bytes(claimed)} and holds {_bytes(held)}")
-        array = np.empty(shape[::-1] if fortran else shape, dtype)
-        view = array.reshape(-1).view(np.uint8).data
-        for start in range(0, len(view), PIECE):
-            piece = member.read(min(PIECE, len(view) - start))
-            view[start : start + len(piece)] = piece
-            if len(piece) < min(PIECE, len(view) - start):
-                raise Damaged(f"'{name}' ends too early")
-        if member.read(1):  # reading to the end checks the sum
-            raise Damaged(f"'{name}' goes on behind its end")
-    return array.T if fortran else array
+    content = _content(file, archive, entry)
+    dtype, fortran, shape, begun = _header(name, content)
+    claimed, held = dtype.itemsize * math.prod(shape), len(content) - begun
+    if claimed != held:
+        raise Damaged(f"'{name}' claims {_bytes(claimed)} and holds {_bytes(held)}")
+    return np.ndarray(shape, dtype, content, begun, order="F" if fortran else "C")
 
 
-def _header(name: str, member: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
+def _content(file: IO[bytes], archive: ZipFile, entry: ZipInfo) -> bytearray:
+    """Return the bytes of a member; where they are stored as they are, without detours."""
+    if entry.compress_type != ZIP_STORED:
+        return bytearray(archive.read(entry))
+    file.seek(entry.header_offset)
+    head, content = file.read(30), bytearray(entry.file_size)
+    name, extra = struct.unpack("<HH", head[26:])
+    file.seek(name + extra, 1)
+    if head[:4] != b"PK\x03\x04" or file.readinto(content) < len(content):  # type: ignore[attr-defined]
+        raise Damaged("a place in it does not exist")
+    if zlib.crc32(content) != entry.CRC:
+        raise Damaged(f"Bad CRC-32 for file {entry.filename!r}")
+    return content
+
+
+def _header(name: str, content: bytearray) -> tuple[np.dtype[Any], bool, tuple[int, ...], int]:
     """Return type, order and shape of an array, and the bytes before its values."""
     no_array = Damaged(f"'{name}' is no array of plain numbers")
-    start = member.read(8)
-    if start[:6] != b"\x93NUMPY" or start[6] not in (1, 2, 3):
+    if content[:6] != b"\x93NUMPY" or len(content) < 12 or content[6] not in (1, 2, 3):
         raise no_array
-    width = 2 if start[6] == 1 else 4
-    length = int.from_bytes(member.read(width), "little")
-    found = HEADER.fullmatch(member.read(min(length, 10_000)).decode("latin1"))
+    begin = 10 if content[6] == 1 else 12
+    length = int.from_bytes(content[8:begin], "little")
+    found = HEADER.fullmatch(content[begin : begin + min(length, 10_000)].decode("latin1"))
     if not found:
         raise no_array
     order, kind, itemsize, fortran, shape = found.groups()
@@ -216,7 +201,7 @@ def _header(name: str, member: IO[bytes]) -> tuple[np.dtype[Any], bool, tuple[in
         sizes = tuple(int(part) for part in shape.split(",") if part.strip())
     except (TypeError, ValueError):
         raise no_array from None
-    return dtype, fortran == "True", sizes, 8 + width + length
+    return dtype, fortran == "True", sizes, begin + length
 
 
 @lru_cache(maxsize=4096)

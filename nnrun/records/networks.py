@@ -122,36 +122,28 @@ def read_networks(path: str | Path) -> SavedNetworks:
     """
     named = Path(path).expanduser()
     with reading("path", named, "network", ANEW):
-        file = _found(named)
+        file, *others = find_records(named, "path")
         about = file.stat()
+    if others:
+        hint = f"take the folder of one: {_differences(named, [file, *others])}"
+        raise InputError(Issue("path", named, f"holds {1 + len(others)} jobs", hint))
     return _read(file, about.st_mtime_ns, about.st_size)
-
-
-def _found(path: Path) -> Path:
-    """Return the one file that a path stands for."""
-    records = find_records(path, "path")
-    if len(records) == 1:
-        return records[0]
-    hint = f"take the folder of one: {_differences(path, records)}"
-    raise InputError(Issue("path", path, f"holds {len(records)} jobs", hint))
 
 
 def _differences(folder: Path, records: Sequence[Path]) -> str:
     """List jobs with the keys in which they differ."""
-    some = records[:MOST_LISTED]
-    configs: list[Mapping[str, Any]] = []
-    for path in some:
-        configs.append({})
+    configs: dict[Path, Mapping[str, Any]] = {}
+    for path in records[:MOST_LISTED]:
+        configs[path] = {}
         with suppress(InputError):
-            configs[-1] = read_record(path, "networks").meta["config"]
-    keys = [k for k in configs[0] if any(c.get(k) != configs[0][k] for c in configs)]
-    jobs = (
-        " ".join(
-            [path.parent.relative_to(folder).as_posix(), *(f"{k}={shown(c.get(k))}" for k in keys)]
-        )
-        for path, c in zip(some, configs, strict=True)
-    )
-    return "; ".join(jobs) + ("" if len(some) == len(records) else "; ...")
+            configs[path] = read_record(path, "networks").meta["config"]
+    first = configs[records[0]]
+    keys = [key for key in first if any(c.get(key) != first[key] for c in configs.values())]
+    jobs = []
+    for path, config in configs.items():
+        told = [f"{key}={shown(config.get(key))}" for key in keys]
+        jobs.append(" ".join([path.parent.relative_to(folder).as_posix(), *told]))
+    return "; ".join(jobs) + ("" if len(jobs) == len(records) else "; ...")
 
 
 @lru_cache(maxsize=4)

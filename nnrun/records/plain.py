@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from nnrun.errors import InputError, Issue, listed
+from nnrun.errors import InputError, Issue
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -28,6 +28,26 @@ REFUSALS = {
     errno.ELOOP: ("is a link that leads to itself", "delete the link"),
 }
 """What the system's refusals mean for a file that is to be read, and what helps."""
+
+
+DEEPEST = 32
+"""Most levels of lists and mappings within each other; nnrun itself writes fewer than ten."""
+
+LONG = re.compile(r"\d{19}")
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+Fields = Mapping[str, Any]
+"""What a mapping must have: for each key what its value must be, as ``require`` has it.
+
+A key that ends in a question mark may be missing."""
+
+NAMES = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false",
+    dict: "a mapping", list: "a list", type(None): "null",
+}  # fmt: skip
+
+NUMBER = (int, float)
+TEXT = (str, type(None))
 
 
 class Damaged(Exception):
@@ -82,12 +102,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def require_file(path: Path) -> os.stat_result:
-    """Return what the system knows of a file.
-
-    Raises:
-        Damaged: If something else stands in its place.
-        OSError: If there is nothing, or it cannot be looked at.
-    """
+    """Return what the system knows of a file; Damaged if something else stands in its place."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
         raise Damaged(f"it is {KINDS.get(stat.S_IFMT(about.st_mode), 'no file')}")
@@ -103,12 +118,7 @@ def is_itself(path: Path) -> bool:
 
 
 def require_version(found: Any, known: int, of: Any = None) -> None:
-    """Check that this version of nnrun reads the version of a file.
-
-    Args:
-        found: As the file says.
-        known: The one that is read.
-        of: What the file says of the packages that wrote it, by name.
+    """Check that a file has the known version; ``of`` names those of the packages that wrote it.
 
     Raises:
         Damaged: If it says none.
@@ -125,42 +135,8 @@ def require_version(found: Any, known: int, of: Any = None) -> None:
     raise OtherVersion(rule, "update nnrun" if found > known else older)
 
 
-def names(found: list[str]) -> str:
-    """Quote some names."""
-    return listed([f"'{name}'" for name in found], 4)
-
-
-DEEPEST = 32
-"""Most levels of lists and mappings within each other; nnrun itself writes fewer than ten."""
-
-LONG = re.compile(r"\d{19}")
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-
-Fields = Mapping[str, Any]
-"""What a mapping must have: for each key what its value must be, as ``require`` has it.
-
-A key that ends in a question mark may be missing."""
-
-NAMES = {
-    str: "text", int: "a whole number", float: "a number", bool: "true or false",
-    dict: "a mapping", list: "a list", type(None): "null",
-}  # fmt: skip
-
-NUMBER = (int, float)
-TEXT = (str, type(None))
-
-
 def read_plain(path: Path, fields: Fields) -> dict[str, Any]:
-    """Read a file with a JSON object in it.
-
-    Args:
-        path: Of the file.
-        fields: What it must have.
-
-    Raises:
-        Damaged: If it is something else.
-        OSError: If it cannot be read.
-    """
+    """Read the JSON object that a file holds, as ``parse_plain``."""
     with opened(path) as file:
         return parse_plain(file.read(), fields)
 
@@ -194,33 +170,30 @@ def require(found: Any, kind: Any, place: str = "") -> None:
     Args:
         found: As JSON has it.
         kind: A type; several, any of which will do; a list of the one that all entries of a list
-            must be; or the fields of a mapping.
+            must be; or the fields of a mapping. A description beside None may be null.
         place: Where the value stands, for messages.
 
     Raises:
         Damaged: If it is something else.
     """
-    if isinstance(kind, Mapping):
-        _require_fields(found, kind, place)
-    elif isinstance(kind, list):
+    if isinstance(kind, tuple) and any(not isinstance(one, type) for one in kind):
+        if found is None:
+            return
+        kind = kind[0]
+    if isinstance(kind, list):
         _require_type(found, (list,), place)
         for number, entry in enumerate(found):
             require(entry, kind[0], f"{place}[{number}]")
-    elif isinstance(kind, tuple) and any(not isinstance(one, type) for one in kind):
-        # a value that may be null, or else is described
-        if found is not None:
-            require(found, kind[0], place)
-    else:
+        return
+    if not isinstance(kind, Mapping):
         _require_type(found, kind if isinstance(kind, tuple) else (kind,), place)
-
-
-def _require_fields(found: Any, fields: Fields, place: str) -> None:
+        return
     _require_type(found, (dict,), place)
-    for key, kind in fields.items():
+    for key, inner in kind.items():
         name = key.removesuffix("?")
         where = f"{place}.{name}" if place else name
         if name in found:
-            require(found[name], kind, where)
+            require(found[name], inner, where)
         elif name == key:
             raise Damaged(f"'{where}' is missing")
 
