@@ -9,7 +9,7 @@ from numba import njit
 from nnrun.network.mlp import Layer
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.problem.planes import Xor
-from nnrun.training.lanes.optimizers import CODES, MEMORY, Memory, update_any
+from nnrun.training.lanes.optimizers import CODES, hyper_names, update_any
 from nnrun.training.lanes.vector import LANES, load
 from nnrun.training.stack import Stack, Trial, stacked
 from tests.conftest import make_setting, run
@@ -39,11 +39,10 @@ def drawn_entries(name, rng):
 
 
 def lane_memory(entry):
-    memory = MEMORY.get(type(entry), Memory())
-    columns = [np.broadcast_to(np.ravel(getattr(entry, f)), LANES) for f in memory.fields]
+    columns = [np.broadcast_to(np.ravel(getattr(entry, f)), LANES) for f in hyper_names(entry)]
     hyper = np.array(columns, dtype=np.float64).ravel()
-    slots = np.zeros(memory.slots * ROWS * LANES)
-    return hyper, np.concatenate([slots, np.ones(memory.powers * LANES)])
+    slots = np.zeros(entry.slots * ROWS * LANES)
+    return hyper, np.concatenate([slots, np.ones(entry.powers * LANES)])
 
 
 @pytest.mark.parametrize("draw", range(3))

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params, map_params, zeros_like
-from nnrun.network.optimizers.base import OPTIMIZERS, Optimizer
+from nnrun.network.mlp import Params, map_params
+from nnrun.network.optimizers.base import OPTIMIZERS, Slotted, Step
 
 
 def mixed(old: Params, new: Params, keep: float) -> Params:
@@ -24,7 +24,7 @@ def squared(params: Params) -> Params:
 
 @OPTIMIZERS.register("rmsprop")
 @dataclass(frozen=True)
-class Rmsprop(Optimizer):
+class Rmsprop(Slotted):
     """Steps divided by a decaying root mean square of the gradients.
 
     v ← ρ v + (1 - ρ) g², θ ← θ - η g / (√v + ε), with v = 0 at first: the first steps are up to
@@ -41,25 +41,21 @@ class Rmsprop(Optimizer):
     rho: Annotated[float, Ge(0), Lt(1)] = 0.99
     epsilon: Annotated[float, Gt(0)] = 1e-8
 
-    def init(self, params: Params) -> Params:
-        """Start the mean at zero."""
-        return zeros_like(params)
-
-    def update(
-        self, params: Params, grads: Params, state: Params, learning_rate: Array
-    ) -> tuple[Params, Params]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the gradient over the root of its mean square."""
-        v = mixed(state, squared(grads), self.rho)
+        v = mixed(state[0], squared(grads), self.rho)
         stepped = map_params(
             lambda p, g, v: p - learning_rate * g / (np.sqrt(v) + self.epsilon), params, grads, v
         )
-        return stepped, v
+        return stepped, (v,)
 
 
 @OPTIMIZERS.register("adagrad")
 @dataclass(frozen=True)
-class Adagrad(Optimizer):
+class Adagrad(Slotted):
     """Steps divided by the root of the sum of all squared gradients: G ← G + g², η g / (√G + ε).
+
+    The sum is kept without ``initial``.
 
     Attributes:
         initial: What the sum starts from.
@@ -73,37 +69,19 @@ class Adagrad(Optimizer):
     initial: Annotated[float, Ge(0)] = 0.0
     epsilon: Annotated[float, Gt(0)] = 1e-10
 
-    def init(self, params: Params) -> Params:
-        """Start the sum, which is kept without ``initial``, at zero."""
-        return zeros_like(params)
-
-    def update(
-        self, params: Params, grads: Params, state: Params, learning_rate: Array
-    ) -> tuple[Params, Params]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the gradient over the root of the sum."""
-        total = map_params(lambda s, g: s + g * g, state, grads)
+        total = map_params(lambda s, g: s + g * g, state[0], grads)
 
         def step(p: Array, g: Array, s: Array) -> Array:
             return p - learning_rate * g / (np.sqrt(self.initial + s) + self.epsilon)
 
-        return map_params(step, params, grads, total), total
-
-
-class Squares(NamedTuple):
-    """Adadelta's state.
-
-    Attributes:
-        gradients: Decaying mean of the squared gradients, shaped like the parameters.
-        steps: Decaying mean of the squared steps before the learning rate, likewise.
-    """
-
-    gradients: Params
-    steps: Params
+        return map_params(step, params, grads, total), (total,)
 
 
 @OPTIMIZERS.register("adadelta")
 @dataclass(frozen=True)
-class Adadelta(Optimizer):
+class Adadelta(Slotted):
     """Steps as large as the steps before, in the units of the parameters.
 
     v ← ρ v + (1 - ρ) g², d = g √(u + ε) / √(v + ε), u ← ρ u + (1 - ρ) d², θ ← θ - η d. The paper
@@ -119,44 +97,22 @@ class Adadelta(Optimizer):
 
     rho: Annotated[float, Ge(0), Lt(1)] = 0.9
     epsilon: Annotated[float, Gt(0)] = 1e-6
+    slots: ClassVar[int] = 2  # the mean squared gradient v, the mean squared step u
 
-    def init(self, params: Params) -> Squares:
-        """Start both means at zero."""
-        zeros = zeros_like(params)
-        return Squares(zeros, zeros)
-
-    def update(
-        self, params: Params, grads: Params, state: Squares, learning_rate: Array
-    ) -> tuple[Params, Squares]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the gradient, its size replaced by that of the steps before."""
-        v = mixed(state.gradients, squared(grads), self.rho)
+        v, u = mixed(state[0], squared(grads), self.rho), state[1]
         step = map_params(
             lambda g, u, v: np.sqrt(u + self.epsilon) / np.sqrt(v + self.epsilon) * g,
-            grads, state.steps, v,
+            grads, u, v,
         )  # fmt: skip
-        u = mixed(state.steps, squared(step), self.rho)
-        return map_params(lambda p, d: p - learning_rate * d, params, step), Squares(v, u)
-
-
-class Moments(NamedTuple):
-    """Adam's state.
-
-    Attributes:
-        m: Decaying mean of the gradients, shaped like the parameters.
-        v: Decaying mean of the squared gradients, likewise.
-        power1: beta1 to the number of steps made.
-        power2: beta2 to the same.
-    """
-
-    m: Params
-    v: Params
-    power1: float
-    power2: float
+        u = mixed(u, squared(step), self.rho)
+        return map_params(lambda p, d: p - learning_rate * d, params, step), (v, u)
 
 
 @OPTIMIZERS.register("adam")
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(Slotted):
     """Steps by the mean gradient over the root of the mean squared gradient.
 
     m ← β1 m + (1 - β1) g, v ← β2 v + (1 - β2) g², both 0 at first and divided by 1 - β1^t and
@@ -177,25 +133,20 @@ class Adam(Optimizer):
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
     epsilon: Annotated[float, Gt(0)] = 1e-8
     bias_correction: bool = True
+    slots: ClassVar[int] = 2  # m, v
+    powers: ClassVar[int] = 2  # beta1 and beta2 to the number of steps made
 
-    def init(self, params: Params) -> Moments:
-        """Start both moments at zero."""
-        zeros = zeros_like(params)
-        return Moments(zeros, zeros, 1.0, 1.0)
-
-    def update(
-        self, params: Params, grads: Params, state: Moments, learning_rate: Array
-    ) -> tuple[Params, Moments]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the mean over the root of the mean square."""
-        power1, power2 = state.power1 * self.beta1, state.power2 * self.beta2
-        m = mixed(state.m, grads, self.beta1)
-        v = mixed(state.v, squared(grads), self.beta2)
+        m, v, power1, power2 = state
+        power1, power2 = power1 * self.beta1, power2 * self.beta2
+        m, v = mixed(m, grads, self.beta1), mixed(v, squared(grads), self.beta2)
         seen1, seen2 = (1.0 - power1, 1.0 - power2) if self.bias_correction else (1.0, 1.0)
 
         def step(p: Array, m: Array, v: Array) -> Array:
             return p - learning_rate * (m / seen1) / (np.sqrt(v / seen2) + self.epsilon)
 
-        return map_params(step, params, m, v), Moments(m, v, power1, power2)
+        return map_params(step, params, m, v), (m, v, power1, power2)
 
 
 @OPTIMIZERS.register("adamw")
@@ -218,36 +169,16 @@ class Adamw(Adam):
 
     weight_decay: Annotated[float, Ge(0)] = 0.01
 
-    def update(
-        self, params: Params, grads: Params, state: Moments, learning_rate: Array
-    ) -> tuple[Params, Moments]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Shrink the parameters, then step as Adam does."""
         kept = 1.0 - learning_rate * self.weight_decay
         shrunk = map_params(lambda p: p * kept, params)
         return super().update(shrunk, grads, state, learning_rate)
 
 
-class NadamMoments(NamedTuple):
-    """Nadam's state.
-
-    Attributes:
-        m: Decaying mean of the gradients, shaped like the parameters.
-        v: Decaying mean of the squared gradients, likewise.
-        power2: beta2 to the number of steps made.
-        warmth: 0.96^ψ to the same, ψ being ``momentum_decay``.
-        product: Product of the momenta of all steps made.
-    """
-
-    m: Params
-    v: Params
-    power2: float
-    warmth: float | Array
-    product: float | Array
-
-
 @OPTIMIZERS.register("nadam")
 @dataclass(frozen=True)
-class Nadam(Optimizer):
+class Nadam(Slotted):
     """Adam with Nesterov's look ahead, and a momentum that rises from half of β1 to β1.
 
     PyTorch's form, with μ_t = β1 (1 - ½ 0.96^(ψ t)): m and v as in Adam, and
@@ -269,6 +200,8 @@ class Nadam(Optimizer):
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
     epsilon: Annotated[float, Gt(0)] = 1e-8
     momentum_decay: Annotated[float, Ge(0)] = 0.004
+    slots: ClassVar[int] = 2  # m, v
+    powers: ClassVar[int] = 3  # of beta2, of cooling, and the product of all momenta
 
     @cached_property
     def cooling(self) -> Array:
@@ -276,21 +209,14 @@ class Nadam(Optimizer):
         decays = np.asarray(self.momentum_decay, dtype=np.float64)
         return np.reshape([0.96**decay for decay in decays.ravel().tolist()], decays.shape)
 
-    def init(self, params: Params) -> NadamMoments:
-        """Start both moments at zero."""
-        zeros = zeros_like(params)
-        return NadamMoments(zeros, zeros, 1.0, 1.0, 1.0)
-
-    def update(
-        self, params: Params, grads: Params, state: NadamMoments, learning_rate: Array
-    ) -> tuple[Params, NadamMoments]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the mean to come over the root of the mean square."""
-        warmth = state.warmth * self.cooling
+        m, v, power2, warmth, product = state
+        warmth = warmth * self.cooling
         now = self.beta1 * (1.0 - 0.5 * warmth)
         then = self.beta1 * (1.0 - 0.5 * (warmth * self.cooling))
-        product, power2 = state.product * now, state.power2 * self.beta2
-        m = mixed(state.m, grads, self.beta1)
-        v = mixed(state.v, squared(grads), self.beta2)
+        product, power2 = product * now, power2 * self.beta2
+        m, v = mixed(m, grads, self.beta1), mixed(v, squared(grads), self.beta2)
         of_mean = learning_rate * (then / (1.0 - product * then))
         of_slope = learning_rate * ((1.0 - now) / (1.0 - product))
         seen2 = 1.0 - power2
@@ -298,5 +224,4 @@ class Nadam(Optimizer):
         def step(p: Array, g: Array, m: Array, v: Array) -> Array:
             return p - (of_mean * m + of_slope * g) / (np.sqrt(v / seen2) + self.epsilon)
 
-        stepped = map_params(step, params, grads, m, v)
-        return stepped, NadamMoments(m, v, power2, warmth, product)
+        return map_params(step, params, grads, m, v), (m, v, power2, warmth, product)

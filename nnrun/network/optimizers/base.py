@@ -11,6 +11,9 @@ from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, map_params, zeros_like
 from nnrun.registry import Registry
 
+Step = tuple[Params, Any]
+"""Parameters and state after a step."""
+
 
 class Optimizer(Protocol):
     """Turns gradients into updated parameters.
@@ -33,9 +36,7 @@ class Optimizer(Protocol):
         """Return the state before the first step: tuples of arrays and floats, however nested."""
         ...
 
-    def update(
-        self, params: Params, grads: Params, state: Any, learning_rate: Array
-    ) -> tuple[Params, Any]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Return parameters and state after one step; nothing is changed in place.
 
         Args:
@@ -48,6 +49,22 @@ class Optimizer(Protocol):
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+
+
+class Slotted(Optimizer):
+    """An update rule whose state is slots, shaped like the parameters, and running products.
+
+    Attributes:
+        slots: Numbers kept beside each parameter, 0 at first.
+        powers: Running products of hyperparameters that follow them, 1 at first.
+    """
+
+    slots: ClassVar[int] = 1
+    powers: ClassVar[int] = 0
+
+    def init(self, params: Params) -> tuple[Any, ...]:
+        """Return all slots, then the products."""
+        return (zeros_like(params),) * self.slots + (1.0,) * self.powers
 
 
 def flattened(state: Any, n_trials: int) -> Iterator[Array]:
@@ -110,23 +127,19 @@ def restored(template: Any, leaves: Sequence[Array]) -> Any:
 
 @OPTIMIZERS.register("sgd")
 @dataclass(frozen=True)
-class Sgd(Optimizer):
+class Sgd(Slotted):
     """Plain gradient descent: θ ← θ - η g."""
 
-    def init(self, params: Params) -> tuple[()]:
-        """Return nothing: there is no state."""
-        return ()
+    slots: ClassVar[int] = 0
 
-    def update(
-        self, params: Params, grads: Params, state: tuple[()], learning_rate: Array
-    ) -> tuple[Params, tuple[()]]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step against the gradient."""
         return map_params(lambda p, g: p - learning_rate * g, params, grads), state
 
 
 @OPTIMIZERS.register("momentum")
 @dataclass(frozen=True)
-class Momentum(Optimizer):
+class Momentum(Slotted):
     """Gradient descent with momentum: v ← μ v + g, θ ← θ - η v, with v = 0 at first.
 
     The learning rate is outside of v, as in PyTorch: a schedule acts on the whole step at once.
@@ -142,19 +155,10 @@ class Momentum(Optimizer):
 
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
 
-    def init(self, params: Params) -> Params:
-        """Start at rest."""
-        return zeros_like(params)
-
-    def update(
-        self, params: Params, grads: Params, state: Params, learning_rate: Array
-    ) -> tuple[Params, Params]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step along the velocity."""
-        v = self._velocity(state, grads)
-        return map_params(lambda p, v: p - learning_rate * v, params, v), v
-
-    def _velocity(self, v: Params, grads: Params) -> Params:
-        return map_params(lambda v, g: self.momentum * v + g, v, grads)
+        v = map_params(lambda v, g: self.momentum * v + g, state[0], grads)
+        return map_params(lambda p, v: p - learning_rate * v, params, v), (v,)
 
 
 @OPTIMIZERS.register("nesterov")
@@ -173,12 +177,10 @@ class Nesterov(Momentum):
         learning, 2013, proceedings.mlr.press/v28/sutskever13.
     """
 
-    def update(
-        self, params: Params, grads: Params, state: Params, learning_rate: Array
-    ) -> tuple[Params, Params]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step along the gradient and the velocity to come."""
-        v = self._velocity(state, grads)
+        v = map_params(lambda v, g: self.momentum * v + g, state[0], grads)
         stepped = map_params(
             lambda p, g, v: p - learning_rate * (g + self.momentum * v), params, grads, v
         )
-        return stepped, v
+        return stepped, (v,)

@@ -1,21 +1,21 @@
 """Steps by the sign of a gradient, whatever its size, and jumps to the minimum of a parabola."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
 from nnrun.errors import InputError, Issue, shown
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params, map_params, zeros_like
+from nnrun.network.mlp import Params, map_params
 from nnrun.network.optimizers.adaptive import mixed
-from nnrun.network.optimizers.base import OPTIMIZERS, Optimizer
+from nnrun.network.optimizers.base import OPTIMIZERS, Slotted, Step
 
 
 @OPTIMIZERS.register("lion")
 @dataclass(frozen=True)
-class Lion(Optimizer):
+class Lion(Slotted):
     """Every parameter moves by the learning rate, up or down, as its momentum says.
 
     c = β1 m + (1 - β1) g, θ ← θ - η (sign c + λ θ), m ← β2 m + (1 - β2) g, with m = 0 at first.
@@ -34,38 +34,19 @@ class Lion(Optimizer):
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.99
     weight_decay: Annotated[float, Ge(0)] = 0.0
 
-    def init(self, params: Params) -> Params:
-        """Start the mean at zero."""
-        return zeros_like(params)
-
-    def update(
-        self, params: Params, grads: Params, state: Params, learning_rate: Array
-    ) -> tuple[Params, Params]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Step by the sign of the mean, then renew the mean."""
-        direction = mixed(state, grads, self.beta1)
+        direction = mixed(state[0], grads, self.beta1)
         stepped = map_params(
             lambda p, c: p - learning_rate * (np.sign(c) + self.weight_decay * p),
             params, direction,
         )  # fmt: skip
-        return stepped, mixed(state, grads, self.beta2)
-
-
-class Sizes(NamedTuple):
-    """Rprop's state.
-
-    Attributes:
-        sign: -1, 0 or 1: the direction of the gradient at the last step, and 0 where it had turned;
-            shaped like the parameters.
-        size: Each parameter's step size, likewise; 0 before the first step.
-    """
-
-    sign: Params
-    size: Params
+        return stepped, (mixed(state[0], grads, self.beta2),)
 
 
 @OPTIMIZERS.register("rprop")
 @dataclass(frozen=True)
-class Rprop(Optimizer):
+class Rprop(Slotted):
     """Each parameter has a step size of its own, which grows until its gradient turns.
 
     Where the gradient keeps its sign, the size is multiplied by ``grow``; where it has turned, by
@@ -85,6 +66,8 @@ class Rprop(Optimizer):
     """
 
     full_batch: ClassVar[bool] = True
+    # the gradient's sign at the last step, 0 where it had turned; the step size, 0 before the first
+    slots: ClassVar[int] = 2
     shrink: Annotated[float, Gt(0), Lt(1)] = 0.5
     grow: Annotated[float, Gt(1)] = 1.2
     min_step: Annotated[float, Gt(0)] = 1e-6
@@ -95,44 +78,25 @@ class Rprop(Optimizer):
             rule = f"must not be above max_step={shown(self.max_step)}"
             raise InputError(Issue("min_step", self.min_step, rule))
 
-    def init(self, params: Params) -> Sizes:
-        """Start with sizes yet to be set."""
-        zeros = zeros_like(params)
-        return Sizes(zeros, zeros)
-
-    def update(
-        self, params: Params, grads: Params, state: Sizes, learning_rate: Array
-    ) -> tuple[Params, Sizes]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Renew the sizes, then step by them."""
         sign = map_params(np.sign, grads)
-        turn = map_params(np.multiply, sign, state.sign)
+        turn = map_params(np.multiply, sign, state[0])
 
         def renewed(size: Array, turn: Array) -> Array:
             factor = np.where(turn > 0, self.grow, np.where(turn < 0, self.shrink, 1.0))
             size = np.where(size == 0, learning_rate, size)
             return np.clip(size * factor, self.min_step, self.max_step)
 
-        size = map_params(renewed, state.size, turn)
+        size = map_params(renewed, state[1], turn)
         moving = map_params(lambda s, turn: np.where(turn < 0, 0.0, s), sign, turn)
         stepped = map_params(lambda p, s, size: p - s * size, params, moving, size)
-        return stepped, Sizes(moving, size)
-
-
-class Secant(NamedTuple):
-    """Quickprop's state.
-
-    Attributes:
-        slope: The gradient at the last step, decay included, shaped like the parameters.
-        step: The last step, likewise.
-    """
-
-    slope: Params
-    step: Params
+        return stepped, (moving, size)
 
 
 @OPTIMIZERS.register("quickprop")
 @dataclass(frozen=True)
-class Quickprop(Optimizer):
+class Quickprop(Slotted):
     """Each parameter jumps to the minimum of the parabola through its last two slopes.
 
     The variant of Fahlman's own program. With slope s = g + decay θ, the slope p and the step d of
@@ -158,17 +122,11 @@ class Quickprop(Optimizer):
     """
 
     full_batch: ClassVar[bool] = True
+    slots: ClassVar[int] = 2  # the slope at the last step, and that step
     max_growth: Annotated[float, Gt(0)] = 1.75
     weight_decay: Annotated[float, Ge(0)] = 0.0
 
-    def init(self, params: Params) -> Secant:
-        """Start without a step before."""
-        zeros = zeros_like(params)
-        return Secant(zeros, zeros)
-
-    def update(
-        self, params: Params, grads: Params, state: Secant, learning_rate: Array
-    ) -> tuple[Params, Secant]:
+    def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:
         """Jump, and descend."""
         slope = map_params(lambda p, g: g + self.weight_decay * p, params, grads)
         near = self.max_growth / (1.0 + self.max_growth)
@@ -182,5 +140,5 @@ class Quickprop(Optimizer):
             descends = (ahead > 0) | (step == 0)
             return np.where(descends, jump - learning_rate * slope, jump)
 
-        step = map_params(renewed, slope, state.slope, state.step)
-        return map_params(np.add, params, step), Secant(slope, step)
+        step = map_params(renewed, slope, *state)
+        return map_params(np.add, params, step), (slope, step)

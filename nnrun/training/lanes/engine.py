@@ -14,7 +14,6 @@ from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
 from nnrun.training.lanes import activations, compiled, losses, optimizers
 from nnrun.training.lanes.kernel import Option, work_rows
-from nnrun.training.lanes.optimizers import MEMORY, Memory
 from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack, rigid
 
@@ -78,12 +77,13 @@ class LanesEngine:
         self._kernel = _kernel(stack)
         rows = _flat(start.params)
         rates = stack.learning_rate[:, 0, 0]
-        memory = MEMORY.get(type(s.optimizer), Memory())
         penalty = _penalty(stack)
-        hyper = _columns(stack.optimizer, memory.fields, self._n_trials)
+        rule = stack.optimizer
+        hyper = _columns(rule, optimizers.hyper_names(rule), self._n_trials)
+        n_slots, n_powers = rule.slots * rows.shape[1], rule.powers
         self._work = np.empty(work_rows(tuple(self._sizes), rows.shape[1]) * LANES)
         if start.seen:
-            _require_memory(memory, rows.shape[1], start.memory)
+            _require_memory(n_slots + n_powers, start.memory)
         blocks = []
         for first in range(0, self._n_trials, LANES):
             trials = np.minimum(np.arange(first, first + LANES), self._n_trials - 1)
@@ -91,8 +91,7 @@ class LanesEngine:
             if start.seen:
                 parts.append(start.memory[0][trials].T.ravel())
             else:
-                slots = np.zeros(memory.slots * rows.shape[1] * LANES)
-                parts.append(np.concatenate([slots, np.ones(memory.powers * LANES)]))
+                parts.append(np.repeat([0.0, 1.0], [n_slots * LANES, n_powers * LANES]))
             blocks.append(Block(trials, rates[trials], *parts))
         return State(blocks, start.seen // s.batch_size)
 
@@ -203,9 +202,8 @@ def _columns(entry: Any, names: tuple[str, ...], n_trials: int) -> Array:
     return np.array(columns, dtype=np.float64).reshape(len(names), n_trials)
 
 
-def _require_memory(memory: Memory, n_params: int, saved: tuple[Array, ...]) -> None:
+def _require_memory(wanted: int, saved: tuple[Array, ...]) -> None:
     """Check that a saved state is what the kernel reads, which looks at no lengths."""
-    wanted = memory.slots * n_params + memory.powers
     held = [array.shape[1:] for array in saved]
     if held != [(wanted,)]:
         raise ValueError(f"the saved state has arrays of {held}, and the optimizer's has {wanted}")

@@ -1,13 +1,15 @@
 """Update rules in lane form, and which entries of the registry have one.
 
 All take the parameters ``p`` and their gradients ``g``, ``n`` rows each, the learning rate of the
-step, the hyperparameters, a row each, and the state ``m``, laid out as ``Memory`` says.
+step, the hyperparameters, a row each, and the state ``m``, first all of slot 0, then all of slot 1,
+then the running products (see ``Slotted``).
 
 The common kernel knows the forms of ``update``, the general kernel all of them. To add one: a
-number, lines in ``CODES`` and ``MEMORY``, a function and a branch in ``update_any``.
+number, a line in ``CODES``, a function and a branch in ``update_any``.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import fields
+from typing import Any
 
 from numba import njit
 
@@ -50,36 +52,11 @@ COMMON = (Sgd, Adam)
 """What the common kernel knows."""
 
 
-class Memory(NamedTuple):
-    """What an optimizer's lane form keeps for each lane.
+def hyper_names(optimizer: Any) -> tuple[str, ...]:
+    """Name what the lane form of a rule needs, a row each: its fields, and nadam's decay a step."""
+    names = (field.name for field in fields(optimizer))
+    return tuple("cooling" if name == "momentum_decay" else name for name in names)
 
-    Attributes:
-        fields: Hyperparameters, a row each, by their names in the entry.
-        slots: Rows of state a parameter, first all of slot 0, then all of slot 1; zeros at first.
-        powers: Rows of state behind them, which hold running products; ones at first.
-    """
-
-    fields: tuple[str, ...] = ()
-    slots: int = 0
-    powers: int = 0
-
-
-_ADAM = ("beta1", "beta2", "epsilon", "bias_correction")
-
-MEMORY: dict[type, Memory] = {
-    Momentum: Memory(("momentum",), slots=1),
-    Nesterov: Memory(("momentum",), slots=1),
-    Rmsprop: Memory(("rho", "epsilon"), slots=1),
-    Adagrad: Memory(("initial", "epsilon"), slots=1),
-    Adadelta: Memory(("rho", "epsilon"), slots=2),
-    Adam: Memory(_ADAM, slots=2, powers=2),
-    Adamw: Memory((*_ADAM, "weight_decay"), slots=2, powers=2),
-    Nadam: Memory(("beta2", "cooling", "beta1", "epsilon"), slots=2, powers=3),
-    Lion: Memory(("beta1", "beta2", "weight_decay"), slots=1),
-    Rprop: Memory(("shrink", "grow", "min_step", "max_step"), slots=2),
-    Quickprop: Memory(("max_growth", "weight_decay"), slots=2),
-}
-"""What each optimizer keeps; those not listed keep nothing."""
 
 Buffer = Any
 
@@ -204,7 +181,7 @@ def adamw(p: Buffer, g: Buffer, n: int, rate: Lanes, hyper: Buffer, m: Buffer) -
 @njit(error_model="numpy")
 def nadam(p: Buffer, g: Buffer, n: int, rate: Lanes, hyper: Buffer, m: Buffer) -> None:
     """Slots 0 and 1 are the moments; behind them the powers of beta2 and cooling, the product."""
-    beta2, cooling, beta1, epsilon = load(hyper, 0), load(hyper, 1), load(hyper, 2), load(hyper, 3)
+    beta1, beta2, epsilon, cooling = load(hyper, 0), load(hyper, 1), load(hyper, 2), load(hyper, 3)
     power2, warmth = load(m, 2 * n) * beta2, load(m, 2 * n + 1) * cooling
     now = beta1 * (1.0 - 0.5 * warmth)
     then = beta1 * (1.0 - 0.5 * (warmth * cooling))
