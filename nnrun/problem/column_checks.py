@@ -5,7 +5,6 @@ Text may rather be something else: a number in another notation, a time, a missp
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,23 +68,22 @@ class Inspector:
     def _misread(self, texts: "pd.Series") -> Flaw | None:
         """Find text among numbers, and numbers, dates and times in another notation."""
         distinct = texts.drop_duplicates()
-        usual = distinct[[self.rules.number(text) is not None for text in distinct]]
+        is_number = [self.rules.number(text) is not None for text in distinct]
+        usual, unusual = distinct[is_number], distinct[np.logical_not(is_number)]
         # codes in a text file are told from its numbers by their zeros
         codes = self.is_text and len(usual) == len(distinct)
         if not codes and texts.isin(usual).mean() > 0.5:
-            rest = distinct[~distinct.isin(usual)]
-            wrong = distinct if rest.empty else rest
+            wrong = distinct if unusual.empty else unusual
             text, row, look = wrong.iloc[0], wrong.index[0], look_of(wrong.iloc[0])
             rule = f"has text where numbers belong: {_said(text)} in row {row}"
             hint = f"correct it, or data.missing_words=[{_said(text)}] if it means 'missing'"
             hint = self._filled(look.hint) if look else hint
-            return rule, "store numbers as such" if rest.empty else hint
-        found = masquerade(list(distinct), self.rules)
-        if found is None:
+            return rule, "store numbers as such" if unusual.empty else hint
+        looks = [(text, row, look) for row, text in unusual.items() if (look := look_of(text))]
+        if not looks or 2 * (len(looks) + len(usual)) <= len(distinct):
             return None
-        place, look = found
-        where = f"such as {_said(distinct.iloc[place])} in row {distinct.index[place]}"
-        return f"holds {look.what}, {where}", self._filled(look.hint)
+        text, row, look = looks[0]
+        return f"holds {look.what}, such as {_said(text)} in row {row}", self._filled(look.hint)
 
     def _filled(self, hint: str) -> str:
         """Write in what to do about decimal commas: no mark is right where both are used."""
@@ -102,10 +100,13 @@ def _said(text: str) -> str:
 
 
 def _alike(texts: "pd.Series") -> Flaw | None:
+    """Find the first two that differ in case, spaces or leading zeros only."""
     distinct = texts.drop_duplicates()
-    pair = alike(list(distinct))
-    if pair is None:
+    folded = distinct.map(_folded)
+    if not folded.duplicated().any():
         return None
+    second = int(folded.duplicated().argmax())
+    pair = int((folded == folded.iloc[second]).argmax()), second
     words = [_said(distinct.iloc[i]) for i in pair]
     if len({unicodedata.normalize("NFKC", word) for word in words}) == 1:
         words = [ascii(distinct.iloc[i]) for i in pair]  # else nobody sees the difference
@@ -193,25 +194,6 @@ def look_of(text: str) -> Look | None:
     return next((look for pattern, look in LOOKS.items() if pattern.fullmatch(text)), None)
 
 
-def masquerade(texts: Sequence[str], rules: Rules) -> tuple[int, Look] | None:
-    """Find the first of a column's distinct texts that is a number or a time in another notation.
-
-    Returns:
-        Its place and what it looks like; None unless most of the texts look so.
-    """
-    numbers = [rules.number(text) is not None for text in texts]
-    looks = [None if n else look_of(text) for n, text in zip(numbers, texts, strict=True)]
-    found = [(i, look) for i, look in enumerate(looks) if look]
-    return found[0] if found and 2 * (len(found) + sum(numbers)) > len(texts) else None
-
-
-def alike(texts: Sequence[str]) -> tuple[int, int] | None:
-    """Find the first two distinct texts that differ in case, spaces or leading zeros only."""
-    seen: dict[str, int] = {}
-    for i, text in enumerate(texts):
-        folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-        folded = folded.lstrip("0") if folded.isdecimal() else folded
-        if folded in seen:
-            return seen[folded], i
-        seen[folded] = i
-    return None
+def _folded(text: str) -> str:
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return folded.lstrip("0") if folded.isdecimal() else folded

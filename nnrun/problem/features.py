@@ -1,7 +1,4 @@
-"""What a network gets as inputs, made from a problem's own: what any set of features must do.
-
-The sets themselves are in ``terms`` (listed one by one) and ``expansions`` (made of every input).
-"""
+"""What a network gets as inputs, made from a problem's own: what any set of features must do."""
 
 from collections import Counter
 from collections.abc import Callable
