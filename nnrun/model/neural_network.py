@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,105 +26,6 @@ from nnrun.text import things
 from nnrun.training.engine import Batches, Start, first_params
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine
-
-
-class Made(NamedTuple):
-    """What a network was made of: see ``NeuralNetwork``."""
-
-    inputs: int
-    hidden: tuple[int, ...]
-    outputs: int
-    learning_rate: float
-    backprop: Backprop
-    seed: int
-
-    @classmethod
-    def of(
-        cls, inputs: Any, hidden: Any, outputs: Any, learning_rate: Any, backprop: Any, seed: Any
-    ) -> Self:
-        """Check what anybody may have given, and bring it to its one form.
-
-        Raises:
-            InputError: With every rule that is broken.
-        """
-        if isinstance(hidden, Iterable) and not isinstance(hidden, str):
-            hidden = tuple(hidden)
-        issues = _issues(inputs, hidden, outputs, learning_rate, backprop, seed)
-        if issues:
-            raise InputError(*issues)
-        sizes = int(inputs), tuple(map(int, hidden)), int(outputs)
-        made = cls(*sizes, float(learning_rate), backprop, int(seed))
-        n_params = count_parameters(made.inputs, (*made.hidden, made.outputs))
-        if n_params > MOST_PARAMETERS:
-            rule = f"makes {n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
-            raise InputError(Issue("hidden_layers", hidden, rule))
-        return made
-
-    @property
-    def setting(self) -> Setting:
-        """The setting, which stands for one step, however many follow."""
-        return Setting(
-            lr=self.learning_rate,
-            budget=1,
-            batch_size=1,
-            evals=1,
-            target=Target("test_loss", 0.0, 1),
-            engine="auto",
-            data=Fed(self.inputs, self.outputs),  # type: ignore[abstract]  # mypy sees no dataclass's hash
-            features=FEATURES["terms"](),
-            network=Network(self.hidden, "sigmoid", "sigmoid"),
-            init=Uniform(),
-            optimizer=OPTIMIZERS["sgd"](),
-            schedule=SCHEDULES["constant"](),
-            loss=LOSSES["squared_error"](),
-            # without hidden layers both are the same, and the exact one is quicker
-            backprop=self.backprop if self.hidden else "exact",
-        )
-
-
-@dataclass(frozen=True)
-class Fed(Data):
-    """The problem where only a program knows the samples: so many numbers make so many."""
-
-    name: ClassVar[str] = "fed"
-
-    n_inputs: int
-    n_outputs: int
-
-    def problem(self) -> Problem:
-        """Stand one sample of zeros in for those to come."""
-        zeros = Samples(np.zeros((1, self.n_inputs)), np.zeros((1, self.n_outputs)))
-        inputs = tuple(f"x{i}" for i in range(self.n_inputs))
-        outputs = tuple(f"y{i}" for i in range(self.n_outputs))
-        return Problem(Task.REGRESSION, inputs, outputs, zeros, pool=zeros, n_train=1)
-
-
-def _issues(
-    inputs: Any, hidden: Any, outputs: Any, learning_rate: Any, backprop: Any, seed: Any
-) -> list[Issue]:
-    """Say what is wrong; ``hidden`` is a tuple if it was a list of any kind."""
-    issues = [
-        Issue(key, shown(value), f"must be a whole number of {least} or more")
-        for key, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("seed", seed, 0))
-        if not _whole(value, least)
-    ]
-    if not isinstance(hidden, tuple) or not all(_whole(size, 1) for size in hidden):
-        rule = "must be a list of whole numbers of 1 or more"
-        hint = f"did you mean [{hidden}]?" if _whole(hidden, 1) else "such as [2, 1]"
-        issues.append(Issue("hidden_layers", shown(hidden), rule, hint))
-    number = not isinstance(learning_rate, bool) and isinstance(learning_rate, Real)
-    if not number or not 0 < learning_rate < inf:
-        rule = "must be a finite number above 0"
-        issues.append(Issue("learning_rate", shown(learning_rate), rule, "such as 0.03"))
-    if backprop not in get_args(Backprop):
-        hint = did_you_mean(str(backprop), get_args(Backprop))
-        issues.append(Issue("backprop", shown(backprop), "must be raw_error or exact", hint))
-    return issues
-
-
-def _whole(value: Any, least: int) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
-
 
 WAITING = 1024
 """Most samples, given one at a time, that wait to be trained together."""
@@ -175,23 +76,37 @@ class NeuralNetwork:
         backprop: Backprop = "raw_error",
         seed: int = 0,
     ) -> None:
-        made = Made.of(inputs, hidden_layers, outputs, learning_rate, backprop, seed)
-        self._made, setting = made, made.setting
-        self._net, self._stack = setting.architecture, Stack((Trial(setting, made.seed),))
+        hidden: Any = hidden_layers
+        if isinstance(hidden, Iterable) and not isinstance(hidden, str):
+            hidden = tuple(hidden)
+        _require(inputs, hidden, outputs, learning_rate, backprop, seed)
+        self._inputs, self._hidden, self._outputs = (
+            int(inputs),
+            tuple(map(int, hidden)),
+            int(outputs),
+        )
+        n_params = count_parameters(self._inputs, (*self._hidden, self._outputs))
+        if n_params > MOST_PARAMETERS:
+            rule = f"makes {n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
+            raise InputError(Issue("hidden_layers", hidden, rule))
+        self._learning_rate, self._backprop, self._seed = float(learning_rate), backprop, int(seed)
+        setting = self._setting()
+        self._net, self._stack = setting.architecture, Stack((Trial(setting, self._seed),))
         self._engine = choose_engine(self._stack)
         self._start(first_params(self._stack))
-        n_waiting = max(1, min(WAITING, PIECE // (made.inputs + made.outputs)))
-        self._x = np.empty((n_waiting, made.inputs))
-        self._y = np.empty((n_waiting, made.outputs))
+        n_waiting = max(1, min(WAITING, PIECE // (self._inputs + self._outputs)))
+        self._x = np.empty((n_waiting, self._inputs))
+        self._y = np.empty((n_waiting, self._outputs))
         self._n_waiting = 0
 
     def __repr__(self) -> str:
-        made = self._made
-        sizes = f"{made.inputs}, {list(made.hidden)}, {made.outputs}"
-        return f"NeuralNetwork({sizes}, {made.learning_rate:g})"
+        sizes = f"{self._inputs}, {list(self._hidden)}, {self._outputs}"
+        return f"NeuralNetwork({sizes}, {self._learning_rate:g})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (self._made, self._params())
+        sizes = self._inputs, self._hidden, self._outputs
+        made = *sizes, self._learning_rate, self._backprop, self._seed
+        return _remade, (made, self._params())
 
     @property
     def params(self) -> tuple[Dense, ...]:
@@ -228,7 +143,7 @@ class NeuralNetwork:
             InputError: If ``x`` holds anything but finite numbers, or has another shape.
         """
         values, params = _numbers("x", x), self._params()
-        rows = _rows("x", values, self._made.inputs, "input")
+        rows = _rows("x", values, self._inputs, "input")
         with np.errstate(all="ignore"):
             # a row a trial: its outputs do not depend on the rows beside it
             parts = [
@@ -252,10 +167,10 @@ class NeuralNetwork:
         if self._kept_waiting(x, y):
             return
         values, targets = _numbers("x", x), _numbers("y", y)
-        if self._made.outputs == 1 and targets.ndim == values.ndim - 1:
+        if self._outputs == 1 and targets.ndim == values.ndim - 1:
             targets = targets[..., None]
-        rows = _rows("x", values, self._made.inputs, "input")
-        wanted = _rows("y", targets, self._made.outputs, "output")
+        rows = _rows("x", values, self._inputs, "input")
+        wanted = _rows("y", targets, self._outputs, "output")
         if len(rows) != len(wanted) or values.ndim != targets.ndim:
             rule = f"has the shape {np.shape(y)}, and x {values.shape}: each sample needs its own"
             raise InputError(Issue("y", None, rule))
@@ -303,11 +218,76 @@ class NeuralNetwork:
     def _start(self, params: Params) -> None:
         self._state = self._engine.begin(self._stack, Start(params, (), 0, ()))
 
+    def _setting(self) -> Setting:
+        """Return the setting, which stands for one step, however many follow."""
+        return Setting(
+            lr=self._learning_rate,
+            budget=1,
+            batch_size=1,
+            evals=1,
+            target=Target("test_loss", 0.0, 1),
+            engine="auto",
+            data=Fed(self._inputs, self._outputs),  # type: ignore[abstract]  # mypy sees no dataclass's hash
+            features=FEATURES["terms"](),
+            network=Network(self._hidden, "sigmoid", "sigmoid"),
+            init=Uniform(),
+            optimizer=OPTIMIZERS["sgd"](),
+            schedule=SCHEDULES["constant"](),
+            loss=LOSSES["squared_error"](),
+            # without hidden layers both are the same, and the exact one is quicker
+            backprop=self._backprop if self._hidden else "exact",
+        )
 
-def _remade(made: Made, params: Params) -> NeuralNetwork:
+
+@dataclass(frozen=True)
+class Fed(Data):
+    """The problem where only a program knows the samples: so many numbers make so many."""
+
+    name: ClassVar[str] = "fed"
+
+    n_inputs: int
+    n_outputs: int
+
+    def problem(self) -> Problem:
+        """Stand one sample of zeros in for those to come."""
+        zeros = Samples(np.zeros((1, self.n_inputs)), np.zeros((1, self.n_outputs)))
+        inputs = tuple(f"x{i}" for i in range(self.n_inputs))
+        outputs = tuple(f"y{i}" for i in range(self.n_outputs))
+        return Problem(Task.REGRESSION, inputs, outputs, zeros, pool=zeros, n_train=1)
+
+
+def _require(
+    inputs: Any, hidden: Any, outputs: Any, learning_rate: Any, backprop: Any, seed: Any
+) -> None:
+    """Check what anybody may have given; ``hidden`` is a tuple if it was a list of any kind."""
+    issues = [
+        Issue(key, shown(value), f"must be a whole number of {least} or more")
+        for key, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("seed", seed, 0))
+        if not _whole(value, least)
+    ]
+    if not isinstance(hidden, tuple) or not all(_whole(size, 1) for size in hidden):
+        rule = "must be a list of whole numbers of 1 or more"
+        hint = f"did you mean [{hidden}]?" if _whole(hidden, 1) else "such as [2, 1]"
+        issues.append(Issue("hidden_layers", shown(hidden), rule, hint))
+    number = not isinstance(learning_rate, bool) and isinstance(learning_rate, Real)
+    if not number or not 0 < learning_rate < inf:
+        rule = "must be a finite number above 0"
+        issues.append(Issue("learning_rate", shown(learning_rate), rule, "such as 0.03"))
+    if backprop not in get_args(Backprop):
+        hint = did_you_mean(str(backprop), get_args(Backprop))
+        issues.append(Issue("backprop", shown(backprop), "must be raw_error or exact", hint))
+    if issues:
+        raise InputError(*issues)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
+def _remade(made: tuple[Any, ...], params: Params) -> NeuralNetwork:
     """Make a network anew, for copies and pickles."""
-    inputs, hidden, outputs, rate, backprop, seed = made
-    network = NeuralNetwork(inputs, hidden, outputs, rate, backprop=backprop, seed=seed)
+    *arguments, backprop, seed = made
+    network = NeuralNetwork(*arguments, backprop=backprop, seed=seed)
     network._start(params)
     return network
 

@@ -36,9 +36,10 @@ def meter(
         A function to be told how much more is done, from any thread.
     """
     due = monotonic() + FIRST_SIGN
-    display: Lines | Bar = Lines(doing, total, unit, due)
     if sys.stderr.isatty():
-        display = Bar(doing, total, unit, 0.0 if at_once else due)
+        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due)
+    else:
+        display = Lines(doing, total, unit, due)
     try:
         yield display.advance
     finally:
@@ -53,18 +54,20 @@ class Lines:
         self._lock, self._started, self._done = Lock(), monotonic(), 0.0
 
     def advance(self, n: float) -> None:
-        """Count, and print a line if one is due."""
+        """Count, and show how far it is if that is due."""
         with self._lock:
             self._done += n
             now, done = monotonic(), self._done
-            if now < self._due or done >= self._total:
-                return
-            self._due = now + BETWEEN_LINES
-        share = done / self._total
-        line = f"{self._doing}: {share:.0%}"
-        if self._unit and share >= FORESEEN:
             rate = done / max(now - self._started, 1e-9)
-            rest = (self._total - done) / rate
+            self._show(now, n, rate if self._unit and done >= FORESEEN * self._total else None)
+
+    def _show(self, now: float, n: float, rate: float | None) -> None:
+        if now < self._due or self._done >= self._total:
+            return
+        self._due = now + BETWEEN_LINES
+        line = f"{self._doing}: {self._done / self._total:.0%}"
+        if rate is not None:
+            rest = (self._total - self._done) / rate
             line += f", {human(rate)} {self._unit}/s, ETA {rest:.0f} s"
         print(line, file=sys.stderr, flush=True)
 
@@ -72,12 +75,11 @@ class Lines:
         """Do nothing: lines stay."""
 
 
-class Bar:
+class Bar(Lines):
     """A live bar on standard error; one without a unit goes when it is done."""
 
     def __init__(self, doing: str, total: int, unit: str, due: float) -> None:
-        self._total, self._unit, self._due = total, unit, due
-        self._lock, self._started, self._done = Lock(), monotonic(), 0.0
+        super().__init__(doing, total, unit, due)
         columns = (
             TextColumn(doing),
             BarColumn(),
@@ -87,21 +89,12 @@ class Bar:
         console = Console(stderr=True)
         self._bar = Progress(*columns, console=console, refresh_per_second=8, transient=not unit)
         self._task = self._bar.add_task("", total=total, rate="")
-        self._start_if_due()
+        self._show(monotonic(), 0, None)
 
-    def advance(self, n: float) -> None:
-        """Count, and show the bar once it is due."""
-        with self._lock:
-            self._done += n
-            done = self._done
-        rate = done / max(monotonic() - self._started, 1e-9)
-        told = self._unit and done >= FORESEEN * self._total
-        speed = f"{human(rate)} {self._unit}/s" if told else ""
+    def _show(self, now: float, n: float, rate: float | None) -> None:
+        speed = "" if rate is None else f"{human(rate)} {self._unit}/s"
         self._bar.update(self._task, advance=n, rate=speed)
-        self._start_if_due()
-
-    def _start_if_due(self) -> None:
-        if monotonic() >= self._due:
+        if now >= self._due:
             self._bar.start()  # again and again it does nothing
 
     def close(self) -> None:
