@@ -1,16 +1,181 @@
-"""``python -m nnrun.sync``: send to MLflow what it did not take when it was found."""
+"""``python -m nnrun.sync``: send to MLflow what it lacks of finished sweeps, from their folders."""
 
 import argparse
+import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 from nnrun.commands import exit_code, run
-from nnrun.errors import InputError, refused
-from nnrun.layout import OUTPUTS
+from nnrun.config.schema import build, plain
+from nnrun.config.settings import Tracking
+from nnrun.errors import InputError, Issue, masked, refused, unmasked
+from nnrun.layout import OUTPUTS, STORE, own_store, same_store, write_text
+from nnrun.records.lock import alone_in, being_written
+from nnrun.records.record import Record, read_record, records_below
+from nnrun.records.sweep import SWEEP, read_sweep
 from nnrun.text import shown, things
+from nnrun.tracking.address import require_files_beside
 
 KINDS = ("sweeps", "runs")
+
+
+def mirror(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str, Any]:
+    """Send what MLflow lacks of a finished sweep or run, or says otherwise than its tables.
+
+    In the end each setting has one run, and the sweep one, however often this is called: what is
+    there as it should be stays, what an earlier attempt has left unfinished or failed is deleted.
+
+    Args:
+        folder: Of the sweep or run.
+        uri: Of the store; empty for the one that it was meant for, or sent to last, which must be
+            one of the user's own then: `nnrun.layout.own_store`.
+        modules: Where modules are that the networks need; without it none is imported, and
+            networks that need one are not kept as models.
+
+    Returns:
+        What sweep.json says of its tracking now.
+
+    Raises:
+        InputError: If the folder holds no finished sweep or run, another process works in it, or
+            the store cannot be used.
+    """
+    if not folder.is_dir():
+        raise InputError(Issue("path", folder, "is no folder"))
+    with alone_in(folder):
+        return _send(folder, uri, modules)
+
+
+def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
+    # pandas takes half a second, in which the command could have said what is wrong with it
+    from nnrun.launch.claim import MARKER
+    from nnrun.pictures.subject import admit_modules, not_imported
+    from nnrun.tracking.mirror import Runs, say
+    from nnrun.tracking.runs import read_tables
+
+    facts = read_sweep(folder) or {}
+    if (folder / MARKER).exists() or facts.get("status") == "running":
+        rule = "is not finished"
+        raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
+    heads = [read_record(path, "head") for path in records_below(folder)]
+    if heads and not (folder / SWEEP).exists():  # a sweeper that learns was killed
+        hint = f"first make its tables: python -m nnrun.report {folder}"
+        raise InputError(Issue("path", folder, "was not finished", hint))
+    tables = read_tables(folder)
+    if not heads:
+        raise InputError(Issue("path", folder, "holds no records"))
+    metas = [head.meta for head in heads]
+    if modules is not None:
+        admit_modules(modules, metas)
+    if left_out := not_imported(metas):
+        say(f"note: {left_out}")
+    for head in heads:  # a damaged one is told before anything is sent
+        read_record(head.path)
+    told = facts.get("tracking") or {}
+    tracking = _tracking(metas[0], uri or str(told.get("uri") or ""))
+    named = masked(tracking.uri)
+    tracking = _addressed(tracking, uri, folder, facts["name"])
+    if (metas[0].get("tracking") or {}).get("artifacts"):
+        say(
+            "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
+            "where the store has them"
+        )
+    identity = told.get("id") or uuid4().hex
+    runs = Runs.open(
+        tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
+    )
+    assert runs is not None
+    if not uri:
+        runs.facts["uri"] = named  # a relative path stays one: the folder may be moved
+    try:
+        runs.add_settings(_records_of(facts, heads), facts)
+        runs.add_sweep(facts, tables, folder)
+    finally:
+        runs.close()
+        # the id even where nothing could be sent: the next attempt must find what this one left
+        _note(folder, facts, runs.facts)
+    return runs.facts
+
+
+def _records_of(facts: Mapping[str, Any], heads: Sequence[Record]) -> dict[str, list[Path]]:
+    """Collect the records of each setting of a sweep, whose report may have another target."""
+    ids = {about["id"]: about["id"] for about in facts["settings"]}
+    alike = {_without_target(about["config"]): about["id"] for about in facts["settings"]}
+    paths: dict[str, list[Path]] = {}
+    for head in heads:
+        setting = ids.get(head.setting) or alike.get(_without_target(head.meta["config"]))
+        if setting is not None:  # else a choice of the report has left it out
+            paths.setdefault(setting, []).append(head.path)
+    return paths
+
+
+def _without_target(config: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in config.items() if not key.startswith("target.")}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _tracking(meta: Mapping[str, Any], uri: str) -> Tracking:
+    """Take the tracking of a record, if need be to another store with the same options.
+
+    No results wait for it here, so it may take as long as the store answers. Where the files of a
+    new experiment go is not for a record to say.
+    """
+    known = {f.name for f in fields(Tracking)}
+    given = {k: v for k, v in (meta.get("tracking") or {}).items() if k in known}
+    issues: list[Issue] = []
+    declared = build(Tracking, plain(given), issues, "tracking.")
+    if declared is None:
+        raise InputError(*issues)
+    tracking = replace(declared, name="mlflow", wait=inf, artifacts=None)
+    return replace(tracking, uri=uri) if uri else tracking
+
+
+def _addressed(tracking: Tracking, uri: str, folder: Path, name: str) -> Tracking:
+    """Say where the store is: as it was asked for, or else one of the user's own."""
+    if uri:
+        return replace(tracking, uri=unmasked(uri, [os.environ.get(STORE)]))
+    own = own_store(tracking.uri, folder, Tracking().uri)
+    if not same_store(own, os.environ.get(STORE, "")):
+        require_files_beside(own, name)
+    return replace(tracking, uri=own)
+
+
+def _note(folder: Path, facts: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """Write down where the runs are: still where they were, if another store has taken none."""
+    told = facts.get("tracking") or {}
+    if told.get("settings") and not found["settings"] and found["uri"] != told["uri"]:
+        return
+    write_text(folder / SWEEP, json.dumps({**facts, "tracking": found}, indent=1) + "\n")
+
+
+def pending(folders: Iterable[Path]) -> list[Path]:
+    """Choose the folders of finished sweeps and runs of which MLflow lacks something.
+
+    One that is being written is left to whoever does.
+    """
+    return [path for path in folders if _is_pending(path) and not being_written(path)]
+
+
+def _is_pending(folder: Path) -> bool:
+    """Say whether a finished sweep was to be tracked, and is not wholly, or not as it is now."""
+    from nnrun.tracking.runs import digest
+
+    with suppress(InputError, OSError):  # of another version, or damaged: whoever names it is told
+        facts = read_sweep(folder) or {}
+        told = facts.get("tracking")
+        if not told or facts.get("status") in ("running", "interrupted"):
+            return False
+        if told.get("error") or told.get("not_logged") or not told.get("sweep"):
+            return True
+        # sweeps of earlier versions do not say what was sent of them
+        return bool(told.get("digest")) and told["digest"] != digest(facts, folder)
+    return False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +189,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from nnrun.pipeline.resend import pending, resend
-
     outputs = Path(OUTPUTS)
     kept = [path for kind in KINDS for path in sorted((outputs / kind).glob("*"))]
     folders = list(options.folders) or pending(kept)
@@ -34,7 +197,7 @@ def _run(options: argparse.Namespace) -> int:
     code, said = 0, set[str]()
     for folder in folders:
         try:
-            facts = resend(folder, options.uri or "", options.modules)
+            told = mirror(folder, options.uri or "", options.modules)
         except InputError as error:  # the others can be sent nevertheless
             if str(error) not in said:
                 print(f"error: {error}", file=sys.stderr)
@@ -45,12 +208,12 @@ def _run(options: argparse.Namespace) -> int:
             print(f"error: {shown(refused(error))}", file=sys.stderr)
             code = max(code, 1)
             continue
-        if facts["error"]:
-            print(f"{shown(folder)}: {shown(facts['error'])}", file=sys.stderr)
+        if told["error"]:
+            print(f"{shown(folder)}: {shown(told['error'])}", file=sys.stderr)
             code = max(code, 1)
             continue
-        runs = things(len(facts["settings"]), "setting")
-        print(f"{shown(folder)}: {runs} and its own run are in {shown(facts['uri'])}")
+        runs = things(len(told["settings"]), "setting")
+        print(f"{shown(folder)}: {runs} and its own run are in {shown(told['uri'])}")
     return code
 
 
@@ -65,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nnrun.sync",
         description="Send to MLflow what it did not take when it was found: a server was away, a "
-        "disk full. Each setting has one run in the end, however often this is called.",
+        "disk full; or what a report with another target says. Each setting has one run in the "
+        "end, however often this is called.",
     )
     parser.add_argument(
         "folders",

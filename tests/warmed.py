@@ -48,7 +48,6 @@ WARM = (
     "nnrun.plot.api",
     "nnrun.pictures.trial_pictures",
     "nnrun.tracking.pyfunc",
-    "nnrun.tracking.bulk",
     "nnrun.tracking.tracker",
     "mlflow.tracking",
     "mlflow.pyfunc",

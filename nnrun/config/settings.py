@@ -240,8 +240,6 @@ class Tracking:
         models: Which trial's network a setting's run keeps as its model: the median one by time to
             target, the best, or none.
         register: Name in the model registry for the model of the best setting; None for none.
-        bulk: Whether runs may be written into a SQLite file past MLflow's client, which takes three
-            times as long; only where its schema is one that is known.
         wait: Seconds that a sweep which is otherwise done waits for a slow store; what is not sent
             by then is for ``python -m nnrun.sync``.
     """
@@ -253,7 +251,6 @@ class Tracking:
     trials: bool = False
     models: Literal["median", "best", "off"] = "median"
     register: Annotated[str, MinLen(1)] | None = None
-    bulk: bool = True
     wait: Annotated[float, Ge(0), Le(10**9)] = 120.0
 
     def __post_init__(self) -> None:
@@ -271,7 +268,7 @@ class Tracking:
     @property
     def kept(self) -> str:
         """Where runs go and what is kept of each; not how long that may take, or by which way."""
-        return str(replace(self, uri=masked(self.uri), register=None, bulk=True, wait=0.0))
+        return str(replace(self, uri=masked(self.uri), register=None, wait=0.0))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from nnrun.launch.claim import Claim, identity_of, take_unused
 from nnrun.launch.clock import Clock
 from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
-from nnrun.pipeline.track import Runs
 from nnrun.records.record import Record
+from nnrun.tracking.mirror import Runs
 from nnrun.trials.provenance import provenance
 
 

@@ -19,7 +19,6 @@ from nnrun.launch.animations import draw_animations
 from nnrun.launch.clock import Clock
 from nnrun.launch.sweeps import page_facts, sweep_facts
 from nnrun.layout import INDEX, KINDS, OUTPUTS, STORE, study_template, together, write_text
-from nnrun.pipeline.track import Runs
 from nnrun.records.lock import FolderLock
 from nnrun.records.record import RECORD, Record, read_records
 from nnrun.records.sweep import SWEEP
@@ -32,6 +31,7 @@ from nnrun.results.tabulate import (
     records_of,
     tabulate,
 )
+from nnrun.tracking.mirror import Runs
 from nnrun.trials.progress import waiting
 from nnrun.trials.run import Tally
 

@@ -22,10 +22,10 @@ from nnrun.launch.claim import Claim
 from nnrun.launch.clock import Clock
 from nnrun.launch.finish import SOON, Ending, Planned, finish
 from nnrun.layout import wait_for_disk, write_text
-from nnrun.pipeline.track import Runs
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import SWEEP
+from nnrun.tracking.mirror import Runs
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted

@@ -1,11 +1,9 @@
 """What the user sees on the terminal before and after training."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from rich.console import Console
@@ -22,9 +20,6 @@ from nnrun.trials.provenance import command
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
 """Columns of a terminal below which the last headings are left out."""
-
-FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
-"""Seconds of waiting for MLflow until the first plain line about it, and between two."""
 
 ROWS, FAILURES, TABLES = 40, 20, 5
 """Most settings, failed jobs and tables that were read listed on the terminal."""
@@ -91,28 +86,6 @@ def warn(text: str) -> None:
 def say_apart(text: str) -> None:
     """Print a line on standard error."""
     print(shown(text, lines=True), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def waiting_for_mlflow() -> Iterator[Callable[[int], None]]:
-    """Say on standard error how many runs are still to be logged, if that takes a while."""
-    due = monotonic() + FIRST_LINE
-
-    def say_in_lines(left: int) -> None:
-        nonlocal due
-        if monotonic() >= due:
-            due = monotonic() + BETWEEN_LINES
-            say_apart(_left(left))
-
-    if not sys.stderr.isatty():
-        yield say_in_lines
-        return
-    with Console(stderr=True).status("logging to MLflow") as status:
-        yield lambda left: status.update(_left(left))
-
-
-def _left(runs: int) -> str:
-    return f"logging to MLflow: {things(runs, 'run')} left"
 
 
 def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> None:

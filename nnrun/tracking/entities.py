@@ -28,6 +28,12 @@ METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100
 KEY_LENGTH, PARAM_LENGTH, TAG_LENGTH, SOURCE_LENGTH = 250, 6000, 8000, 65_000
 NAME_LENGTH, DATASET_LENGTH, SCHEMA_LENGTH = 250, 500, 1_000_000
 
+SO_FAR = "success/so_far"
+"""Curve of the share of seeds that have reached the target."""
+
+UNTIL = {"accuracy": "until_accuracy", "test_loss": "until_test_loss"}
+"""Sections of MLflow's page, which it sorts by name: these come after the curves."""
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
@@ -135,6 +141,20 @@ class SettingRun:
     points: int = CURVE_POINTS
 
 
+class Update(NamedTuple):
+    """What a setting's run is to say in the end, besides what it was written with.
+
+    Attributes:
+        name: The run's name.
+        tags: Among others.
+        metrics: Figures by name, of step 0; those that are not finite are to be missing.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class SweepRun:
     """What MLflow keeps of a whole sweep.
@@ -163,11 +183,13 @@ class FoundRun(NamedTuple):
         run: The MLflow run id.
         status: As the store has it: RUNNING where a process was killed in mid-run.
         tags: All of the run's tags.
+        metrics: The last value of each of its metrics.
     """
 
     run: str
     status: str
     tags: Mapping[str, str]
+    metrics: Mapping[str, float]
 
 
 def curve_length(settings: int) -> int:

@@ -12,7 +12,6 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import url2pathname
 
 from nnrun.tracking.address import require_own_host
-from nnrun.tracking.bulk import Bulk, Info, known_schema
 from nnrun.tracking.entities import (
     NAME_LENGTH,
     TAG_LENGTH,
@@ -144,7 +143,8 @@ def search(store: Store, tags: Mapping[str, str]) -> Iterator[FoundRun]:
     page = None
     while page != "":
         runs = patiently(partial(ask, page_token=page))
-        yield from (FoundRun(r.info.run_id, r.info.status, r.data.tags) for r in runs)
+        for run in runs:
+            yield FoundRun(run.info.run_id, run.info.status, run.data.tags, run.data.metrics)
         page = runs.token or ""
 
 
@@ -182,8 +182,6 @@ class Tracker:
         experiment: The experiment's name.
         artifacts: Folder or URI for a new experiment's files. None is the folder ``mlartifacts``
             beside a SQLite file, and the store's own choice elsewhere.
-        bulk: Whether new runs may be written into a SQLite file past MLflow's client, if its schema
-            is one that is known.
 
     Raises:
         InputError: If the store (key ``tracking.uri``) or the experiment (key ``experiment``)
@@ -191,15 +189,10 @@ class Tracker:
         TrackingError: If a server does not answer now.
     """
 
-    def __init__(
-        self, uri: str, experiment: str, artifacts: str | None = None, bulk: bool = True
-    ) -> None:
-        self._store = store = open_store(uri, experiment, artifacts)
+    def __init__(self, uri: str, experiment: str, artifacts: str | None = None) -> None:
+        self._store = open_store(uri, experiment, artifacts)
+        self._client = self._store.client
         self._origin, self._own = _origin(), (uri, artifacts)
-        self._runs: MlflowClient | Bulk = store.client
-        if bulk and store.database and known_schema(store.database.path):
-            where = (store.database.path, store.experiment, store.artifacts)
-            self._runs = Bulk(store.client, *where)
 
     def log_setting(self, run: SettingRun) -> str:
         """Write one setting as one ended run, its trials below it first.
@@ -219,7 +212,7 @@ class Tracker:
             self._log(info.run_id, [*_figures(run.summary), *curves], run.params)
             if run.datasets:
                 inputs = dataset_inputs(run.datasets)
-                patiently(lambda: self._runs.log_inputs(info.run_id, inputs))
+                patiently(lambda: self._client.log_inputs(info.run_id, inputs))
             place = self._keeper(info)
             with place.folder() as folder:
                 for name, text in run.texts.items():
@@ -233,6 +226,33 @@ class Tracker:
                 self._log_trial(trial, {**run.tags, PARENT: info.run_id}, run)
         return info.run_id
 
+    def update_setting(
+        self, run: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]
+    ) -> None:
+        """Let the ended run of a setting say more, or something else.
+
+        Args:
+            run: Its MLflow run id.
+            name: Its name; empty for the one that it has.
+            tags: To be set.
+            metrics: Figures by name.
+
+        Raises:
+            TrackingError: If the store does not take it.
+        """
+        from mlflow.entities import RunTag
+
+        named = {"mlflow.runName": cut(name, NAME_LENGTH)} if name else {}
+        entries = [RunTag(key, value) for key, value in {**_tags(tags), **named}.items()]
+        try:
+            if self._store.database:
+                self._store.database.require()
+            points = [points for points, _ in batches(_figures(metrics), {})]
+            for some in points or [[]]:  # tags may be all that there is
+                patiently(partial(self._client.log_batch, run, metrics=some, tags=entries))
+        except Exception as error:
+            raise refusal(f"the figures of the run {run}", error) from error
+
     def begin_sweep(self, name: str, tags: Mapping[str, str]) -> str:
         """Begin the sweep's run, for others to be logged below it.
 
@@ -243,8 +263,7 @@ class Tracker:
             TrackingError: If the store does not take it.
         """
         try:
-            # not in bulk: those below it are to be seen before it has ended
-            return self._begin(name, {"nnrun.kind": "sweep", **tags}, self._store.client).run_id
+            return self._begin(name, {"nnrun.kind": "sweep", **tags}).run_id
         except Exception as error:
             raise refusal(f"the run '{name}'", error) from error
 
@@ -277,7 +296,7 @@ class Tracker:
 
     def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
         """Register a setting's model; see ``nnrun.tracking.pyfunc.register``."""
-        return register(self._store.client, name, run, tags)
+        return register(self._client, name, run, tags)
 
     def find(self, sweep: str) -> list[FoundRun]:
         """List the runs of a sweep, the newest first; deleted ones are left out.
@@ -300,7 +319,7 @@ class Tracker:
             TrackingError: If the store does not do it.
         """
         try:
-            patiently(lambda: self._store.client.delete_run(run))
+            patiently(lambda: self._client.delete_run(run))
         except Exception as error:
             raise refusal(f"to delete the run {run}", error) from error
 
@@ -346,15 +365,13 @@ class Tracker:
         if tag is None or not self._store.address:
             return ""
         try:
-            self._store.client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
+            self._client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
         except Exception:
             return ""
         return self._page({"viewStateShareKey": sweep})
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""
-        if isinstance(self._runs, Bulk):
-            self._runs.close()
         if self._store.database:
             self._store.database.settle()
 
@@ -366,14 +383,14 @@ class Tracker:
     @contextmanager
     def _run(
         self, name: str, tags: Mapping[str, str], status: Status, known: str = ""
-    ) -> Iterator["RunInfo | Info"]:
+    ) -> Iterator["RunInfo"]:
         """Begin a run and end it whatever happens: none is left as running."""
         run = known
         try:
-            info = self._taken_up(known, tags) if known else self._begin(name, tags, self._runs)
+            info = self._taken_up(known, tags) if known else self._begin(name, tags)
             run = info.run_id
             yield info
-            patiently(lambda: self._runs.set_terminated(run, status))
+            patiently(lambda: self._client.set_terminated(run, status))
         except Exception as error:
             if not unreachable(error):
                 self._end_early(run, "FAILED")
@@ -382,9 +399,7 @@ class Tracker:
             self._end_early(run, "KILLED")
             raise
 
-    def _begin(
-        self, name: str, tags: Mapping[str, str], runs: "MlflowClient | Bulk"
-    ) -> "RunInfo | Info":
+    def _begin(self, name: str, tags: Mapping[str, str]) -> "RunInfo":
         """Create a run, with its tags at once: one that a killed process leaves is known by them.
 
         Where a server's answer was lost it may be there already: it is not created twice.
@@ -393,13 +408,14 @@ class Tracker:
             self._store.database.require()
         sent = _tags(tags)
 
-        def create() -> "RunInfo | Info":
+        def create() -> "RunInfo":
             experiment, all_tags = self._store.experiment, self._origin | sent
-            return runs.create_run(experiment, tags=all_tags, run_name=cut(name, NAME_LENGTH)).info
+            title = cut(name, NAME_LENGTH)
+            return self._client.create_run(experiment, tags=all_tags, run_name=title).info
 
-        def take_or_create() -> "RunInfo | Info":
+        def take_or_create() -> "RunInfo":
             found = self._begun(tags)
-            return self._store.client.get_run(found).info if found else create()
+            return self._client.get_run(found).info if found else create()
 
         return patiently(create, again=take_or_create)
 
@@ -411,19 +427,18 @@ class Tracker:
         return next((run.run for run in search(self._store, who) if run.status == "RUNNING"), "")
 
     def _taken_up(self, run: str, tags: Mapping[str, str]) -> "RunInfo":
-        client = self._store.client
         for key, value in _tags(tags).items():
-            patiently(partial(client.set_tag, run, key, value))
-        return patiently(lambda: client.get_run(run).info)
+            patiently(partial(self._client.set_tag, run, key, value))
+        return patiently(lambda: self._client.get_run(run).info)
 
     def _end_early(self, run: str, status: Status) -> None:
         if run:
             with suppress(Exception):  # the error on its way says more
-                self._runs.set_terminated(run, status)
+                self._client.set_terminated(run, status)
 
-    def _keeper(self, info: "RunInfo | Info") -> Keeper:
+    def _keeper(self, info: "RunInfo") -> Keeper:
         require_own_host(info.artifact_uri, *self._own)
-        return keeper(self._store.client, info.run_id, info.artifact_uri)
+        return keeper(self._client, info.run_id, info.artifact_uri)
 
     def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
         about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}
@@ -435,7 +450,7 @@ class Tracker:
 
     def _log(self, run: str, points: Iterable[Point], params: Mapping[str, Any]) -> None:
         for metrics, texts in batches(points, params):
-            patiently(partial(self._runs.log_batch, run, metrics=metrics, params=texts))
+            patiently(partial(self._client.log_batch, run, metrics=metrics, params=texts))
 
 
 def _figures(values: Mapping[str, float]) -> Iterator[Point]:

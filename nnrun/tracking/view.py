@@ -10,8 +10,10 @@ page, so the address with the plain search filter is to be given beside this one
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from nnrun.tracking.entities import SO_FAR, UNTIL
 
 KEY_PREFIX = "mlflow.sharedViewState."
 
@@ -23,6 +25,14 @@ MOST_AXES = 6
 
 FIRST = "sweep"
 """Name of the section with the charts of the view, and its id."""
+
+FIGURES = ("success_rate", "samples_to_target_median", "rmst")
+
+SECTIONS = ("accuracy", "success", "test_loss", "train_loss", *UNTIL.values(), "Model metrics")
+"""The page's own sections, which begin closed: what they draw is one click away."""
+
+DRAWN = 10
+"""Runs that the page draws at first: of more settings, the fastest."""
 
 State = dict[str, Any]
 
@@ -200,3 +210,17 @@ def _section(name: str, opened: bool) -> State:
 def _deflated(text: str) -> str:
     """Write text as MLflow's page compresses it."""
     return "deflate;" + b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def page_view(facts: Mapping[str, Any]) -> View:
+    """Choose charts and columns for a sweep.
+
+    Args:
+        facts: Its sweep.json: what varies, and the target.
+    """
+    metric = facts["target"].get("metric") or "accuracy"
+    other = "test_loss" if metric != "test_loss" else "train_loss"
+    panels = [[f"{metric}/{q}" for q in ("median", "q25", "q75")], [f"{other}/median"], [SO_FAR]]
+    many = len(facts["settings"]) > DRAWN
+    order = "metrics.`rmst`" if many else "attributes.start_time"
+    return View(panels, facts["telling"], FIGURES, SECTIONS, order)

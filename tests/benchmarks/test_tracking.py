@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from nnrun.config.settings import Tracking
-from nnrun.pipeline.track import Runs
 from nnrun.records.labels import describe
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials
+from nnrun.tracking.mirror import Runs
 
 SEEDS, EVALS, KEYS = 10, 60, 25
 

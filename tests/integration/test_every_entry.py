@@ -13,9 +13,9 @@ from nnrun.config.settings import Job
 from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, train_and_publish
 from nnrun.network.activations import ACTIVATIONS
-from nnrun.pipeline.resend import pending, resend
 from nnrun.records.record import Record
-from nnrun.tracking import bulk, tracker
+from nnrun.sync import mirror, pending
+from nnrun.tracking import tracker
 from nnrun.tracking.entities import Dataset, dataset_inputs
 from tests.integration.conftest import reads_mlflow
 from tests.unit.test_validate import config
@@ -85,16 +85,11 @@ def train_into(jobs: list[Job], folder: Path) -> None:
 
 
 @reads_mlflow
-@pytest.mark.parametrize("writer", ["bulk", "client"])
-def test_a_run_of_every_entry_is_read_back(
-    sweep: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
-) -> None:
+def test_a_run_of_every_entry_is_read_back(sweep: Trained, tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
-    if writer == "client":
-        monkeypatch.setattr(bulk, "REVISIONS", frozenset())
     uri = f"sqlite:///{tmp_path}/m.db"
-    told = resend(sweep.folder, uri)
+    told = mirror(sweep.folder, uri)
     assert (told["error"], told["not_logged"]) == (None, [])
     client = MlflowClient(uri)
     place = client.get_experiment_by_name("entries")
@@ -125,12 +120,12 @@ def test_a_run_that_breaks_a_rule_of_the_store_is_refused_alone_and_sent_later(
     train_into(jobs, folder)
     with monkeypatch.context() as patch:
         patch.setattr(tracker, "dataset_inputs", doubled)
-        told = resend(folder, "sqlite:///m.db")
+        told = mirror(folder, "sqlite:///m.db")
     xor, gate, iris = (job.setting.id for job in jobs)
     assert (set(told["settings"]), told["not_logged"]) == ({xor, iris}, [gate])
     assert "UNIQUE constraint failed" in told["error"]
     assert "; 1 of 3 settings are not in MLflow: python -m nnrun.sync" in told["error"]
     assert pending([folder]) == [folder]
-    after = resend(folder)
+    after = mirror(folder)
     assert (after["error"], after["not_logged"], pending([folder])) == (None, [], [])
     assert after["settings"].items() > told["settings"].items()

@@ -6,6 +6,7 @@ import time
 import pytest
 
 import nnrun as package
+from nnrun.tracking.mirror import SEEDS
 from tests.integration.conftest import OFF, QUICK, reads_mlflow
 from tests.integration.test_faults import of_kind, runs, wait_for_records
 
@@ -65,7 +66,7 @@ def test_a_setting_of_several_batches_is_one_run_with_all_its_seeds(nnrun):
     nnrun("-m", "lr=0.1", "seed=0,2", "seeds=4", "budget=300", "hydra.sweeper.max_batch_size=1")
     (run,) = of_kind(runs(nnrun), "setting")
     assert run.data.metrics["seeds"] == 6
-    assert run.data.tags["nnrun.network.randomness"] == "0-5"
+    assert run.data.tags[SEEDS] == "0-5"
 
 
 @reads_mlflow

@@ -3,18 +3,19 @@
 import json
 import os
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import nnrun as package
+from nnrun import sync as sync_command
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
 from nnrun.launch.rebuild import Choices, rebuild
-from nnrun.pipeline import resend as resending
-from nnrun.pipeline.resend import resend
-from nnrun.sync import main
+from nnrun.plot.style import LINE_STYLES
+from nnrun.sync import main, mirror, pending
 from tests.forked import SERVER
 from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_every_entry import job_of, train_into
@@ -24,6 +25,8 @@ from tests.integration.test_tracking_faults import start_server, stop_group
 SWEEP = ("-m", "lr=0.1,0.3", *QUICK, "report=off")
 AWAY = "http://127.0.0.1:9"
 """Nobody listens on the port of the discard service."""
+
+STORE = "sqlite:///m.db"
 
 RUNS = """
     select coalesce(s.value, ''), r.status from runs r join tags k on k.run_uuid = r.run_uuid
@@ -136,29 +139,73 @@ def test_a_sweep_without_tracking_can_be_sent_to_any_store(nnrun: CommandLine) -
 
 @reads_mlflow
 @pytest.mark.parametrize("logged_before", [False, True])
-def test_a_sweep_whose_report_has_another_target_is_sent_as_it_was_trained(
+def test_what_a_report_says_by_another_target_is_what_mlflow_says_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged_before: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    jobs, folder = [job_of("data", name) for name in ("xor", "moons")], Path("sweep")
+    jobs, folder, uri = [job_of("data", name) for name in ("xor", "moons")], Path("sweep"), STORE
     train_into(jobs, folder)
-    declared = {job.setting.id for job in jobs}
-    uri = "sqlite:///m.db"
     if logged_before:
-        assert resend(folder, uri)["settings"].keys() == declared
+        assert mirror(folder, uri)["settings"].keys() == {job.setting.id for job in jobs}
+        assert_as_in_the_folder(folder)
+        assert pending([folder]) == []
     rebuild([folder], Choices(target="test_loss:0.2:1"))
-    assert declared.isdisjoint(s["id"] for s in package.load(folder).sweep["settings"])
+    assert pending([folder]) == ([folder] if logged_before else [])
     registering = replace(Tracking(uri=uri), register="best")
-    monkeypatch.setattr(resending, "_tracking", lambda *_: registering)
-    told = resend(folder, uri)
-    assert (told["error"], told["settings"].keys()) == (None, declared)
-    assert told["model"] == "models:/best/1"
-    assert rows(RUNS, "setting", database=Path("m.db")) == [
-        (s, "FINISHED") for s in sorted(declared)
+    monkeypatch.setattr(sync_command, "_tracking", lambda *_: registering)
+    told = mirror(folder, uri)
+    assert (told["error"], told["not_logged"], told["model"]) == (None, [], "models:/best/1")
+    assert_as_in_the_folder(folder)
+    target = "select distinct value from params p join runs r on r.run_uuid = p.run_uuid "
+    target += "where key = 'target.value' and lifecycle_stage = 'active'"
+    assert rows(target, database=Path("m.db")) == [("0.2",)]
+    assert pending([folder]) == []
+
+
+@reads_mlflow
+def test_a_second_sync_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    train_into([job_of("data", name) for name in ("xor", "moons")], Path("sweep"))
+    told = mirror(Path("sweep"), STORE)
+    before = everything(Path("m.db"))
+    for method in ("create_run", "log_batch", "set_tag", "delete_run", "set_experiment_tag"):
+        monkeypatch.setattr(f"mlflow.MlflowClient.{method}", None)
+    assert mirror(Path("sweep"), STORE) == told
+    assert everything(Path("m.db")) == before
+
+
+def everything(database: Path) -> dict[str, list[object]]:
+    tables = [name for (name,) in rows("select name from sqlite_master where type = 'table'",
+                                       database=database)]  # fmt: skip
+    return {str(name): list(rows(f"select * from {name}", database=database)) for name in tables}
+
+
+def assert_as_in_the_folder(sweep: Path) -> None:
+    """Compare names, colours and figures in m.db with the summary of a sweep's folder."""
+    found = package.load(sweep)
+    runs = tracking(sweep)["settings"]
+    database = Path("m.db")
+    assert rows(RUNS, "setting", database=database) == [
+        (setting, "FINISHED") for setting in sorted(found.summary["setting"])
     ]
-    assert rows(RUNS, "sweep", database=Path("m.db")) == [("", "FINISHED")]
-    target = "select distinct value from params where key = 'target.value'"
-    assert rows(target, database=Path("m.db")) == [("0.01",)]
+    assert rows(RUNS, "sweep", database=database) == [("", "FINISHED")]
+    for place, row in enumerate(found.summary.to_dict("records")):
+        run = runs[row["setting"]]  # type: ignore[index]
+        tags, metrics = (
+            dict(rows(f"select key, value from {table} where run_uuid = ?", run, database=database))
+            for table in ("tags", "latest_metrics")
+        )
+        assert tags["mlflow.runName"] == row["label"]
+        assert rows("select name from runs where run_uuid = ?", run, database=database) == [
+            (row["label"],)
+        ]
+        assert tags["mlflow.runColor"] == LINE_STYLES[place].color
+        assert f"restricted mean {row['rmst']:,.0f} samples" in str(tags["mlflow.note.content"])
+        for key in ("rmst", "rmst_low", "rmst_high", "success_rate", "reached", "seeds"):
+            if isfinite(row[key]):
+                assert metrics[key] == pytest.approx(row[key], rel=1e-12), key
+            else:
+                assert key not in metrics
 
 
 @reads_mlflow
@@ -172,10 +219,10 @@ def test_a_sweep_that_was_killed_before_its_tables_is_sent_once_they_are_made(
         (Path("sweep") / name).unlink()
     told = r"sweep: was not finished \(first make its tables: python -m nnrun\.report sweep\)"
     with pytest.raises(InputError, match=told):
-        resend(Path("sweep"))
+        mirror(Path("sweep"))
     assert [path.name for path in Path("sweep").iterdir() if path.is_file()] == []
     rebuild([Path("sweep")])
-    told = resend(Path("sweep"))
+    told = mirror(Path("sweep"))
     assert (told["error"], len(told["settings"])) == (None, 2)
     assert told["uri"] == "sqlite:///outputs/mlflow.db"
 
@@ -183,12 +230,12 @@ def test_a_sweep_that_was_killed_before_its_tables_is_sent_once_they_are_made(
 def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def resent(folder: Path, uri: str, modules: None) -> dict[str, object]:
+    def mirrored(folder: Path, uri: str, modules: None) -> dict[str, object]:
         if folder.name == "bad":
             raise InputError(Issue("path", folder, "is being written by another process"))
         return {"error": None, "settings": {"a": "b"}, "uri": "m.db"}
 
-    monkeypatch.setattr(resending, "resend", resent)
+    monkeypatch.setattr(sync_command, "mirror", mirrored)
     assert main(["bad", "good"]) == 2
     out, err = capsys.readouterr()
     assert err == "error: path=bad: is being written by another process\n"

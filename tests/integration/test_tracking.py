@@ -370,11 +370,12 @@ def test_mlflow_is_imported_by_opening_a_store_only_and_says_nothing(tmp_path: P
     code = """
         import logging, os, sys
         logging.basicConfig(level=logging.INFO)
-        import nnrun.tracking
+        from nnrun.tracking.entities import SweepRun
+        from nnrun.tracking.tracker import Tracker
         assert not {"mlflow", "sqlalchemy", "pandas"} & set(sys.modules)
         os.chdir(sys.argv[1])
-        tracker = nnrun.tracking.Tracker("sqlite:///m.db", "xor")
-        tracker.log_sweep(nnrun.tracking.SweepRun("sweep"))
+        tracker = Tracker("sqlite:///m.db", "xor")
+        tracker.log_sweep(SweepRun("sweep"))
         tracker.close()
         from mlflow.telemetry.utils import is_telemetry_disabled
         assert is_telemetry_disabled()

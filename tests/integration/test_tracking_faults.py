@@ -19,10 +19,11 @@ from sqlalchemy.pool import Pool
 
 from nnrun import load
 from nnrun.config.settings import Tracking
-from nnrun.pipeline.track import Runs
 from nnrun.records.labels import describe
+from nnrun.results.tabulate import tabulate
 from nnrun.tracking import errors, tracker
 from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.mirror import SEEDS, Runs
 from nnrun.tracking.tracker import Tracker
 from tests.conftest import slowness
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
@@ -241,12 +242,12 @@ def test_going_on_keeps_what_is_finished_and_nothing_else(
     monkeypatch.setattr(tracker, "PAGE", 2)
     first = opened()
     logged(first, RECORDS[:4])
-    first.add_sweep(sweep_facts("interrupted"), Summary(), here)
+    first.add_sweep(*whole(RECORDS[:4], "interrupted", here), here)
     first.close()
     assert rows("select status from runs where run_uuid = ?", first.facts["sweep"]) == [("KILLED",)]
     kept = dict(first.facts["settings"])
     store = Tracker(Tracking().uri, "xor")
-    tags = {"nnrun.sweep_id": "sweep 1", "nnrun.network.randomness": "0-2"}
+    tags = {"nnrun.sweep_id": "sweep 1", SEEDS: "0-2"}
     double = store.log_setting(setting(setting="s1", tags=tags))
     failed = store.log_setting(setting(setting="s4", tags=tags, failed=True))
     other = store.log_setting(setting(setting="s1", tags={"nnrun.sweep": "sweep 2"}))
@@ -254,7 +255,7 @@ def test_going_on_keeps_what_is_finished_and_nothing_else(
 
     second = opened(go_on=True)
     logged(second, RECORDS[:6])
-    second.add_sweep(sweep_facts("complete"), Summary(), here)
+    second.add_sweep(*whole(RECORDS[:6], "complete", here), here)
     second.close()
     after = second.facts["settings"]
     assert {key: after[key] for key in ("s0", "s2")} == {key: kept[key] for key in ("s0", "s2")}
@@ -288,7 +289,7 @@ def test_going_on_with_other_seeds_replaces_the_run(here: Path) -> None:
     assert second.facts["settings"]["s0"] == first.facts["settings"]["s0"]
     run = second.facts["settings"]["s1"]
     assert pairs("latest_metrics", run)["seeds"] == 8.0
-    assert pairs("tags", run)["nnrun.network.randomness"] == "0-7"
+    assert pairs("tags", run)[SEEDS] == "0-7"
 
 
 def test_names_with_quotes_are_found_again(here: Path) -> None:
@@ -367,26 +368,11 @@ def test_a_store_that_cannot_be_tidied_gets_no_doubles(
 # --- helpers
 
 
-class Summary:
-    """A summary of nothing, as far as the sweep's run needs one."""
-
-    def __init__(self) -> None:
-        import pandas as pd
-
-        names = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued")
-        names += ("reached_then_diverged",)
-        self.summary = pd.DataFrame([dict.fromkeys(names, 1)])
-
-
-def sweep_facts(status: str) -> dict[str, Any]:
-    return {
-        "jobs": [1, 2],
-        "command": "nnrun -m",
-        "status": status,
-        "verdict": [],
-        **FACTS,
-        "target": {},
-    }
+def whole(records: list[Any], status: str, folder: Path) -> tuple[dict[str, Any], Any]:
+    """Make what sweep.json says of a sweep of some records, and its tables."""
+    facts = describe({record.setting: record.meta["config"] for record in records})
+    facts |= {"jobs": [1, 2], "command": "nnrun -m", "status": status, "target": {}}
+    return facts, tabulate([[record] for record in records], facts, folder)
 
 
 def edit(statement: str, *values: object) -> None:

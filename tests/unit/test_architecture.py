@@ -62,7 +62,7 @@ ALLOWED = {
         "launch",
         "pipeline",
     },
-    "rich": {"trials", "pictures", "report", "launch", "pipeline", "cache"},
+    "rich": {"trials", "pictures", "report", "tracking", "launch", "pipeline", "cache"},
     "pydantic": {"config"},
     "sklearn": {"problem"},
 }

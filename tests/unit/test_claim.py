@@ -115,7 +115,6 @@ def test_jobs_are_the_same_if_they_would_do_the_same():
     ("tracking", "same"),
     [
         ({"wait": 7.0}, True),
-        ({"bulk": False}, True),
         ({"register": "xor"}, True),
         ({"uri": "http://me:new@host"}, True),
         ({"uri": "http://another"}, False),

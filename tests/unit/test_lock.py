@@ -10,10 +10,10 @@ import threading
 import pytest
 
 import nnrun
+from nnrun import sync as syncing
 from nnrun.errors import InputError
 from nnrun.launch.claim import Claim, require_unused, take_unused
 from nnrun.launch.rebuild import rebuild
-from nnrun.pipeline import resend as resending
 from nnrun.records import lock as locking
 from nnrun.records.lock import INSTEAD, FolderLock, alone_in, being_written
 from nnrun.report.__main__ import main as report
@@ -78,15 +78,15 @@ def test_sync_leaves_what_is_being_written_to_who_does(sweep, capsys, monkeypatc
     with alone_in(sweep):
         assert sync(["running"]) == 2
         assert capsys.readouterr().err == f"error: path=running: {BUSY}\n"
-        assert resending.pending([sweep]) == []
+        assert syncing.pending([sweep]) == []
         assert being_written(sweep)  # still: whoever did not acquire a lock does not remove it
-    assert resending.pending([sweep]) == [sweep]
+    assert syncing.pending([sweep]) == [sweep]
 
 
 def test_sync_is_alone_while_it_sends(sweep, monkeypatch):
     seen = []
-    monkeypatch.setattr(resending, "_send", lambda folder, *_: seen.append(being_written(folder)))
-    resending.resend(sweep)
+    monkeypatch.setattr(syncing, "_send", lambda folder, *_: seen.append(being_written(folder)))
+    syncing.mirror(sweep)
     assert seen == [True]
 
 
@@ -110,8 +110,8 @@ def test_a_user_s_own_lock_file_is_left_as_it_is(sweep, kind, monkeypatch):
         "link": lambda: mine.symlink_to("../elsewhere"),
     }[kind]()
     before = all_below(sweep)
-    monkeypatch.setattr(resending, "_send", lambda *_: {})
-    resending.resend(sweep)
+    monkeypatch.setattr(syncing, "_send", lambda *_: {})
+    syncing.mirror(sweep)
     (sweep / "sweep.json").unlink()
     for number in (0, 1):
         (sweep / str(number) / "record.npz").unlink()

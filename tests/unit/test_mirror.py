@@ -12,24 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.config.evaluations import common_grid
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
-from nnrun.pipeline import sums, track
-from nnrun.pipeline.setting_run import setting_run
-from nnrun.pipeline.sums import Found, Sums, spans
-from nnrun.pipeline.sweep_run import best_setting
-from nnrun.pipeline.track import Runs
 from nnrun.records.labels import describe
-from nnrun.records.record import Record, join_records, read_record
-from nnrun.records.trials import Curves
-from nnrun.results.tabulate import assemble, judged_at, trial_rows
-from nnrun.statistics.summary import summarise
-from nnrun.tracking.entities import SettingRun, SweepRun
+from nnrun.records.record import Record, join_records
+from nnrun.results.tabulate import assemble, tabulate, trial_rows
+from nnrun.tracking import mirror as module
+from nnrun.tracking.entities import SettingRun, SweepRun, Update
 from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.mirror import Runs
+from nnrun.tracking.runs import best_setting, setting_run, spans, updates
 from nnrun.tracking.view import View
 from nnrun.tracking.writer import Writer
-from tests.records import GRID, a_record, changed, on_disk
+from tests.records import a_record, on_disk
 
 
 class Store:
@@ -52,14 +47,17 @@ class Store:
         self.taken.append(run.status)
         return "sweep"
 
+    def update_setting(self, run: str, name: str, tags: Any, metrics: Any) -> None:
+        self.taken.append(f"{run} is {name or 'as it was'}: {len(metrics)} figures")
+
     def delete(self, run: str) -> None:
         self.taken.append(f"deleted {run}")
 
     def save_view(self, sweep: str, view: View) -> str:
-        return f"view of {sweep}"
+        return f"#view of {sweep}"
 
     def charts_url(self, sweep: str) -> str:
-        return f"charts of {sweep}"
+        return f"#charts of {sweep}"
 
     def begin_sweep(self, name: str, tags: dict[str, str]) -> str:
         return "whole"
@@ -80,7 +78,7 @@ def runs_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.chdir(tmp_path)
 
     def make(store: Store, **tracking: Any) -> Runs:
-        monkeypatch.setattr(track, "Tracker", lambda *_: store)
+        monkeypatch.setattr(module, "Tracker", lambda *_: store)
         runs = Runs.open(Tracking(**tracking), "xor", "s", {"command": "nnrun -m lr=1,2"})
         assert runs is not None
         return runs
@@ -207,7 +205,7 @@ def test_who_is_in_a_hurry_waits_for_nothing_and_notes_what_is_not_there(
     assert store.taken == []  # nor was it closed: it is busy
     assert runs.facts["settings"] == {}
     assert sorted(runs.facts["not_logged"]) == [f"s{i}" for i in range(count)]
-    told = f"{track.ENDED}; {count} of {count} settings are not in MLflow: {track.SYNC} sends"
+    told = f"{module.ENDED}; {count} of {count} settings are not in MLflow: {module.SYNC} sends"
     assert runs.facts["error"].startswith(told)
     store.go.set()
 
@@ -241,50 +239,6 @@ def test_a_setting_whose_trials_all_failed_is_a_failed_run() -> None:
     assert len(run.bands) == 0
 
 
-def test_settings_summed_up_together_are_what_they_are_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    # of different budgets and evaluations, and one that never trained
-    grids = {"s0": GRID, "s1": np.array([10, 100, 1000, 2000]), "s2": GRID, "s3": GRID}
-    target = {"target.metric": "accuracy", "target.value": 0.95, "target.hold": 1}
-    records = {}
-    for key, grid in grids.items():
-        record = a_record(key, lr=0.1, samples=int(grid[-1]), failed=key == "s3")
-        curve = np.linspace(0.2, 1, 3 * len(grid)).reshape(3, -1)
-        if key != "s3":
-            record = changed(record, curves=Curves(grid, 1 - curve, 1 - curve, curve))
-        config = {**record.meta["config"], **target, "k": key}
-        records[key] = replace(record, meta={**record.meta, "config": config})
-    shared = common_grid(list(grids.values()))
-    facts = describe({key: r.meta["config"] for key, r in records.items()})
-    facts["common_grid"] = shared.to_facts()
-    parts = [trial_rows(judged_at(join_records([record]), shared)) for record in records.values()]
-    whole = summarise(assemble(parts, facts), facts["varying"]).set_index("setting")
-    together = Sums(facts)
-    places = {key: [on_disk(record)] for key, record in records.items()}
-    for key, paths in places.items():
-        together.expect(key, paths)
-    damaged = tmp_path / "damaged.npz"
-    damaged.write_bytes(b"no record")
-    together.expect("s9", [damaged])  # is told when it is asked for
-    read = []
-    monkeypatch.setattr(sums, "read_record", lambda path: read.append(path) or read_record(path))
-    for key, paths in places.items():
-        alone = Sums(facts)
-        one = together.take(key, together.read(key, paths))
-        two = alone.take(key, alone.read(key, paths))
-        np.testing.assert_equal(dict(one.row), dict(two.row))
-        np.testing.assert_equal(one.part.columns, two.part.columns)
-        # the sweep's summary judges at the points that all settings share
-        of_sweep = whole.loc[key].to_dict()
-        np.testing.assert_equal({name: one.row[name] for name in of_sweep}, of_sweep)
-    assert len(read) == 2 * len(places) + 1
-    assert two.row["seeds"] == 0
-    with pytest.raises(InputError, match="not a readable record"):
-        together.read("s9", [damaged])
-
-
 def test_the_trials_of_a_run_are_a_table_that_pandas_reads() -> None:
     record = a_record("s0", lr=0.1, seeds=[3, 8], losses=[0.4, np.nan])
     facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
@@ -296,34 +250,40 @@ def test_the_trials_of_a_run_are_a_table_that_pandas_reads() -> None:
 
 def as_run(record: Record, facts: dict[str, Any], **tracking: Any) -> SettingRun:
     tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
-    found = [Found(record, Path("0/record.npz"))]
-    summed = Sums(facts).take(record.setting, found)
-    return setting_run(summed, facts, tags, Tracking(**tracking))
+    about = next(one for one in facts["settings"] if one["id"] == record.setting)
+    return setting_run([record], about, facts, tags, Tracking(**tracking))
 
 
-def test_a_run_tells_how_many_had_arrived_by_when() -> None:
+def as_update(record: Record, folder: Path, facts: dict[str, Any]) -> Update:
+    tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
+    return updates(facts, tabulate([[record]], facts, folder), tags)[record.setting]
+
+
+def test_a_run_tells_how_many_had_arrived_by_when(tmp_path: Path) -> None:
     record = a_record("s0", losses=[0.4, 0.1, 0.3, np.nan], seeds=range(4))
     times = np.array([10.0, 1000.0, 100.0, np.nan])
     record = replace(record, outcomes=record.outcomes._replace(samples_to_target=times))
-    run = as_run(record, describe({"s0": record.meta["config"]}))
+    facts = describe({"s0": record.meta["config"]})
+    run, update = as_run(record, facts), as_update(record, tmp_path, facts)
     line = run.lines["success/so_far"]
     found = list(zip(line.samples.tolist(), line.values.tolist(), strict=True))
     assert found == [(10, 0.25), (100, 0.5), (1000, 0.75)]
-    assert run.tags["nnrun.status"] == "3 reached, 1 diverged"
-    assert "3 of 4 seeds reached its target (75%, 95% interval 30% to 95%)" in run.description
+    assert run.tags["nnrun.status"] == update.tags["nnrun.status"] == "3 reached, 1 diverged"
+    told = update.tags["mlflow.note.content"]
+    assert "3 of 4 seeds reached its target (75%, 95% interval 30% to 95%)" in told
 
 
-def test_the_ladder_is_of_medians_and_inf_where_most_never_arrive() -> None:
+def test_the_ladder_is_of_medians_and_inf_where_most_never_arrive(tmp_path: Path) -> None:
     record = a_record("s0", losses=[0.4, 0.1, 0.1])
     config = {**record.meta["config"], "target.metric": "accuracy", "target.value": 0.9}
     config["target.hold"] = 1
     record = replace(record, meta={**record.meta, "config": config})
-    run = as_run(record, describe({"s0": config}))
+    found = as_update(record, tmp_path, describe({"s0": config})).metrics
     # two of three have an accuracy of 0.9, and a test loss of 0.1, at the last evaluation
-    assert run.summary["until_accuracy/0.9"] == 1000
-    assert run.summary["until_accuracy/0.95"] == np.inf
-    assert run.summary["until_test_loss/0.1"] == 1000
-    assert run.summary["until_test_loss/0.0316"] == np.inf
+    assert found["until_accuracy/0.9"] == 1000
+    assert found["until_accuracy/0.95"] == np.inf
+    assert found["until_test_loss/0.1"] == 1000
+    assert found["until_test_loss/0.0316"] == np.inf
 
 
 def test_trials_are_runs_of_their_own_where_they_are_wanted() -> None:
@@ -337,6 +297,30 @@ def test_trials_are_runs_of_their_own_where_they_are_wanted() -> None:
     assert second.summary["samples_to_target"] == 1000
 
 
+def test_the_end_sends_what_differs_once(runs_into: Callable[..., Runs], tmp_path: Path) -> None:
+    store = Store()
+    runs = runs_into(store)
+    # as under a sweeper that learns: what varies is not known by then
+    early = describe({RECORDS[0].setting: RECORDS[0].meta["config"]})
+    runs.add_setting([on_disk(RECORDS[0])], early, "s0")
+    add(runs, RECORDS[1])
+    facts = describe({record.setting: record.meta["config"] for record in RECORDS[:2]})
+    facts |= {"jobs": [1, 2], "command": "nnrun -m", "status": "complete", "target": {}}
+    found = tabulate([[record] for record in RECORDS[:2]], facts, tmp_path)
+    for _ in range(2):
+        runs.add_sweep(facts, found, tmp_path)
+    runs.close()
+    told = store.taken
+    assert told[:2] == ["s0", "s1"]
+    assert told[2].startswith("run of s0 is lr=0.1: ")
+    assert told[3].startswith("run of s1 is as it was: ")
+    assert told[4:] == ["FINISHED", "closed"]
+    kept = runs._kept["s0"].metrics
+    assert {key: kept[key] for key in ("rmst", "success_rate")} == {
+        key: found.summary[key][0] for key in ("rmst", "success_rate")
+    }
+
+
 def test_a_store_that_cannot_be_used_does_not_stop_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -345,7 +329,7 @@ def test_a_store_that_cannot_be_used_does_not_stop_training(
     def refuse(*_: object) -> Store:
         raise InputError(Issue("tracking.uri", "sqlite:///m.db", "is out of date"))
 
-    monkeypatch.setattr(track, "Tracker", refuse)
+    monkeypatch.setattr(module, "Tracker", refuse)
     runs = Runs.open(Tracking(), "xor", "s", {"command": "c"})
     assert runs is not None
     add(runs, *RECORDS)
@@ -363,7 +347,7 @@ def test_an_mlflow_that_is_broken_does_not_stop_training(
     def broken(*_: object) -> Store:
         raise ImportError("cannot import name 'MlflowClient'")
 
-    monkeypatch.setattr(track, "Tracker", broken)
+    monkeypatch.setattr(module, "Tracker", broken)
     runs = Runs.open(Tracking(uri=uri), "xor", "s", {"command": "c"})
     assert runs is not None
     add(runs, *RECORDS[:1])
@@ -377,7 +361,7 @@ def test_what_a_server_refuses_at_once_is_said_before_training(
     def refuse(*_: object) -> Store:
         raise InputError(Issue("tracking.uri", "http://x", "is not yours"))
 
-    monkeypatch.setattr(track, "Tracker", refuse)
+    monkeypatch.setattr(module, "Tracker", refuse)
     with pytest.raises(InputError, match="is not yours"):
         Runs.open(Tracking(uri="http://x"), "xor", "s", {"command": "c"})
 

@@ -1,30 +1,39 @@
 """What MLflow is told of a launch: a run for each setting, and one for the sweep."""
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
-from math import inf
+from math import inf, isclose, isfinite, nan
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-import pandas as pd
+from rich.console import Console
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
-from nnrun.launch import terminal
-from nnrun.pipeline.earlier import SEEDS, Earlier, take_up
-from nnrun.pipeline.page_view import page_view
-from nnrun.pipeline.setting_run import setting_run
-from nnrun.pipeline.sums import Sums, spans
-from nnrun.pipeline.sweep_run import best_setting, sweep_run
+from nnrun.records.record import read_record
+from nnrun.text import shown, things
 from nnrun.tracking.address import is_file, require_usable, ui_command
+from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
 from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.runs import (
+    Tables,
+    best_setting,
+    digest,
+    setting_run,
+    spans,
+    sweep_run,
+    updates,
+)
 from nnrun.tracking.tracker import Tracker
-from nnrun.tracking.view import View
+from nnrun.tracking.view import View, page_view
 from nnrun.tracking.writer import Writer
 
 OPENING = 10.0
@@ -35,21 +44,40 @@ LEAVING = 5.0
 
 SYNC = "python -m nnrun.sync"
 
+FIRST_LINE, BETWEEN_LINES = 2.0, 5.0
+"""Seconds of waiting until the first plain line about it, and between two."""
+
 IN_HAND = 0.5
 """Seconds that an end waits for the run in hand."""
 
 ENDED = "MLflow was not told all before the process was asked to end"
 
-OPEN, VIEW, SWEEP, REGISTER = "open", "view", "sweep", "register"
+SEEDS, DIGEST = (f"nnrun.{name}" for name in ("seeds", "digest"))
+"""Tags: the seeds that a setting's run sums up; what a sweep's own run was made of."""
+
+NAME, NOTE = "mlflow.runName", "mlflow.note.content"
+
+OPEN, TIDY, VIEW, SWEEP, REGISTER = "open", "tidy", "view", "sweep", "register"
 """Keys of what the writer does besides settings, whose ids are digits."""
 
 
-class Summarised(Protocol):
-    """Anything that has the summary of a sweep, a row a setting."""
+@dataclass
+class Kept:
+    """The run of a setting that the store has whole.
 
-    @property
-    def summary(self) -> pd.DataFrame:
-        """As `nnrun.statistics.summary.summarise` returns it."""
+    Attributes:
+        run: Its MLflow run id.
+        seeds: That it sums up, as `nnrun.tracking.runs.spans` writes them.
+        tags: All or some of its tags, its name among them.
+        metrics: The last value of each figure.
+        trials: The runs of its trials.
+    """
+
+    run: str
+    seeds: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    trials: list[str] = field(default_factory=list)
 
 
 class Runs:
@@ -58,7 +86,7 @@ class Runs:
     One thread imports MLflow, opens the store and logs settings from their records on disk; nothing
     waits for it before the end. A store that stops taking runs does not stop training: its
     complaint is kept in ``facts``, and after one that will not pass nothing more is sent. What was
-    not sent is on disk, where ``nnrun.pipeline.resend`` finds it.
+    not sent is on disk, where ``nnrun.sync`` finds it.
 
     Attributes:
         facts: Where the runs are: uri, experiment, id of the sweep there, the command and address
@@ -79,8 +107,9 @@ class Runs:
         self._beside_training, self._training = beside_training, beside_training
         self._writer = Writer()
         self._opened: Future[Tracker] = Future()
-        self._earlier = Earlier()
-        self._sums: Sums | None = None
+        self._kept: dict[str, Kept] = {}
+        self._parent = ""
+        self._own: FoundRun | None = None
         self._broken = False
         self._queued: set[str] = set()
         self._refused: set[str] = set()
@@ -152,12 +181,9 @@ class Runs:
             setting: Its id.
         """
         self._collect()
-        if self._sums is None or self._sums.facts is not facts:
-            self._sums = Sums(facts)
         self._queued.add(setting)
         places = [path.absolute() for path in paths]
-        self._sums.expect(setting, places)
-        self._writer.add(setting, partial(self._log_setting, setting, places, self._sums))
+        self._writer.add(setting, partial(self._log_setting, setting, places, facts))
 
     def add_settings(self, records: Mapping[str, Sequence[Path]], facts: Mapping[str, Any]) -> None:
         """Queue the settings of a whole sweep that were not queued before, one after the other.
@@ -170,19 +196,41 @@ class Runs:
             if setting not in self._queued:
                 self.add_setting(paths, facts, setting)
 
-    def add_sweep(self, facts: Mapping[str, Any], results: Summarised, folder: Path) -> None:
-        """Log the sweep itself, after its settings: verdict, tables and report."""
+    def add_sweep(self, facts: Mapping[str, Any], results: Tables, folder: Path) -> None:
+        """Send what takes the whole sweep, after its settings: what is there already stays.
+
+        Args:
+            facts: The content of its sweep.json.
+            results: Its tables.
+            folder: Where its report and tables are.
+        """
         self._training = False
         self._wait()
         if self._broken:
             return
-        self._writer.add(VIEW, partial(self._save_view, page_view(facts)))
+        for setting, update in updates(facts, results, self._tags).items():
+            if setting in self.facts["settings"]:
+                self._writer.add(setting, partial(self._update, setting, update))
+        if facts["status"] != "interrupted":
+            known = {about["id"] for about in facts["settings"]}
+            self._writer.add(TIDY, partial(self._drop_others, known))
+        made_of = digest(facts, folder)
+        same = self._own if self._own and self._own.tags.get(DIGEST) == made_of else None
+        if same is None:
+            self._writer.add(VIEW, partial(self._save_view, page_view(facts)))
         self._wait()
-        run = sweep_run({**facts, "tracking": self.facts}, results.summary, folder, self._tags)
-        self._writer.add(SWEEP, lambda: self._tracker.log_sweep(run, self._earlier.parent))
+        if same is None and not self._broken:
+            tags = {**self._tags, DIGEST: made_of}
+            run = sweep_run({**facts, "tracking": self.facts}, results.summary, folder, tags)
+            self._writer.add(SWEEP, partial(self._log_sweep, run))
+        elif same is not None:
+            told = facts.get("tracking") or {}
+            self.facts["view"] = self.facts["view"] or told.get("view") or ""
+            self.facts["sweep"] = same.run
         if self._tracking.register:
-            self._register(self._tracking.register, results.summary)
+            self._register(self._tracking.register, results)
         self._wait()
+        self.facts["digest"] = made_of
 
     def hurry(self, seconds: float) -> None:
         """Let nothing be waited for any longer than so many seconds from now on."""
@@ -196,8 +244,8 @@ class Runs:
         self._wait()
         self._writer.close(min(60.0, self._left()))
         if self._opened.done() and not self._opened.exception():
-            if self._earlier.parent and self.facts["sweep"] is None:
-                self._leave(self._earlier.parent)
+            if self._parent and self.facts["sweep"] is None:
+                self._leave(self._parent)
             if not self._broken and not self._writer.unfinished:
                 self._tracker.close()
         for setting in self._queued.difference(self.facts["settings"]):
@@ -217,12 +265,12 @@ class Runs:
         """Open the store and see what it has of the sweep; called by the writer's thread."""
         asked, name = self._tracking, self.facts["experiment"]
         try:
-            tracker = Tracker(asked.uri, name, asked.artifacts, asked.bulk)
+            tracker = Tracker(asked.uri, name, asked.artifacts)
             if self._go_on:
-                self._earlier = take_up(tracker, self._tags["nnrun.sweep_id"], asked.nested)
-            if asked.nested and not self._earlier.parent:
+                self._take_up(tracker)
+            if asked.nested and not self._parent:
                 sweep = self._tags["nnrun.sweep"]
-                self._earlier.parent = tracker.begin_sweep(f"sweep {sweep}", self._tags)
+                self._parent = tracker.begin_sweep(f"sweep {sweep}", self._tags)
         except Exception as error:
             self._opened.set_exception(error)
             if isinstance(error, TrackingError):
@@ -246,27 +294,99 @@ class Runs:
             raise
         except NotYet:
             if self._beside_training:
-                terminal.warn("the MLflow server takes long to answer; training goes on meanwhile")
+                say("warning: the MLflow server takes long to answer; training goes on meanwhile")
         except Exception:
             self._collect()  # says what it is
 
-    def _log_setting(self, key: str, paths: Sequence[Path], sums: Sums) -> str:
+    def _take_up(self, tracker: Tracker) -> None:
+        """Sort the runs of an earlier launch, so that nothing is there twice.
+
+        One for each whole setting is kept, and the sweep's own. What else there is, unfinished,
+        double or failed, is deleted.
+
+        Raises:
+            InputError: If the store does not answer.
+            TrackingError: If it does not delete.
+        """
+        rest: list[str] = []
+        below: dict[str, list[str]] = {}
+        for found in tracker.find(self._tags["nnrun.sweep_id"]):
+            kind, key = found.tags.get("nnrun.kind"), found.tags.get("nnrun.setting", "")
+            if kind == "trial":
+                below.setdefault(found.tags.get("mlflow.parentRunId", ""), []).append(found.run)
+            elif kind == "sweep" and self._own is None and self._is_whole(found):
+                self._own = found
+            elif kind == "setting" and key not in self._kept and self._is_whole(found):
+                seeds, tags = found.tags.get(SEEDS, ""), dict(found.tags)
+                self._kept[key] = Kept(found.run, seeds, tags, dict(found.metrics))
+            else:
+                rest.append(found.run)
+        for kept in self._kept.values():
+            kept.trials = below.pop(kept.run, [])
+        if self._tracking.nested and self._own:
+            self._parent = self._own.run
+        for run in (*rest, *(trial for trials in below.values() for trial in trials)):
+            tracker.delete(run)
+
+    def _is_whole(self, found: FoundRun) -> bool:
+        if found.tags["nnrun.kind"] == "sweep":
+            return self._tracking.nested or found.status != "RUNNING"
+        # a setting of which no trial could be trained is a failed run, but has had its last word
+        return found.status == "FINISHED" or (found.status == "FAILED" and NOTE in found.tags)
+
+    def _log_setting(self, key: str, paths: Sequence[Path], facts: Mapping[str, Any]) -> str:
         """Log a setting in the place of an earlier run of it; called by the writer's thread."""
-        found = sums.read(key, paths)
-        seeds = spans([one.record for one in found])
-        earlier = self._earlier
-        if earlier.seeds.get(key) == seeds:
-            return earlier.runs[key]
+        records = [read_record(path) for path in paths]
+        seeds, kept = spans(records), self._kept.get(key)
+        if kept and kept.seeds == seeds:
+            return kept.run
         tags = {**self._tags, SEEDS: seeds}
-        if earlier.parent:
-            tags["mlflow.parentRunId"] = earlier.parent
-        summed = sums.take(key, found, skip=earlier.seeds)
-        run = setting_run(summed, sums.facts, tags, self._tracking)
-        if key in earlier.runs:
-            earlier.drop(key, self._tracker)
-        earlier.runs[key] = self._tracker.log_setting(run)
-        earlier.seeds[key] = seeds
-        return earlier.runs[key]
+        if self._parent:
+            tags["mlflow.parentRunId"] = self._parent
+        about = next(about for about in facts["settings"] if about["id"] == key)
+        run = setting_run(records, about, facts, tags, self._tracking)
+        self._drop(key)
+        said = {**run.tags, NAME: run.name}
+        self._kept[key] = Kept(self._tracker.log_setting(run), seeds, said, dict(run.summary))
+        return self._kept[key].run
+
+    def _update(self, key: str, update: Update) -> str:
+        """Send what a setting's run does not say yet; called by the writer's thread."""
+        kept = self._kept[key]
+        # a table that was read back may differ in the last digit
+        metrics = {
+            name: value
+            for name, value in clean(update.metrics).items()
+            if isfinite(value) and not isclose(kept.metrics.get(name, nan), value, rel_tol=1e-12)
+        }
+        tags = {name: text for name, text in update.tags.items() if kept.tags.get(name) != text}
+        name = update.name if kept.tags.get(NAME) != update.name else ""
+        if metrics or tags or name:
+            self._tracker.update_setting(kept.run, name, tags, metrics)
+            kept.metrics.update(metrics)
+            kept.tags.update({**tags, NAME: update.name})
+        return kept.run
+
+    def _drop_others(self, settings: Container[str]) -> str:
+        """Delete the runs of settings that the sweep has no more; called by the writer's thread."""
+        for key in [key for key in self._kept if key not in settings]:
+            self._drop(key)
+        return ""
+
+    def _drop(self, key: str) -> None:
+        """Delete the run of a setting, if there is one, and those of its trials."""
+        if kept := self._kept.pop(key, None):
+            for run in (*kept.trials, kept.run):
+                self._tracker.delete(run)
+
+    def _log_sweep(self, run: SweepRun) -> str:
+        """Log the sweep in the place of an earlier run of it; called by the writer's thread."""
+        if self._own and not self._parent:
+            self._tracker.delete(self._own.run)
+            self._own = None
+        logged = self._tracker.log_sweep(run, self._parent)
+        self._own = FoundRun(logged, run.status, run.tags, {})
+        return logged
 
     def _save_view(self, view: View) -> str:
         return self._tracker.save_view(self._tags["nnrun.sweep_id"], view)
@@ -277,8 +397,8 @@ class Runs:
         ending.start()
         ending.join(min(LEAVING, self._left()))
 
-    def _register(self, name: str, summary: pd.DataFrame) -> None:
-        best = best_setting(summary)
+    def _register(self, name: str, results: Tables) -> None:
+        best = best_setting(results.summary)
         run = self.facts["settings"].get(best)
         if run is None:
             self._note_error(TrackingError(f"no model to register as '{name}'", lasting=False))
@@ -291,7 +411,7 @@ class Runs:
         for key, outcome in self._writer.finished():
             if isinstance(outcome, TrackingError):
                 self._note_error(outcome)
-                if key not in (OPEN, VIEW, SWEEP, REGISTER):
+                if key not in (OPEN, TIDY, VIEW, SWEEP, REGISTER):
                     self._note_refused(key)
             elif key == OPEN:
                 self.facts["charts"] = self._tracker.charts_url(self._tags["nnrun.sweep_id"])
@@ -299,6 +419,8 @@ class Runs:
                 self.facts["view"] = outcome
             elif key == SWEEP:
                 self.facts["sweep"] = outcome
+            elif key == TIDY:
+                pass
             elif key == REGISTER:
                 self.facts["model"] = f"models:/{self._tracking.register}/{outcome}"
             else:
@@ -316,7 +438,7 @@ class Runs:
                 return
             end = "; no more runs are sent" if error.lasting else ""
             goes_on = ", training goes on" if end and self._training else ""
-            terminal.say_apart(f"{error}{end}{goes_on}")
+            say(f"{error}{end}{goes_on}")
 
     def _note_refused(self, key: str) -> None:
         self.facts["settings"].pop(key, None)
@@ -328,13 +450,13 @@ class Runs:
         """Wait for the queue, saying how far it is; an interrupt drops what waits."""
         until = monotonic() + self._tracking.wait
         try:
-            with terminal.waiting_for_mlflow() as say:
+            with waiting() as tell:
                 while not self._writer.wait(min(0.2, self._left())):
                     self._collect()
                     if not self._left():  # nor for the run in hand
                         self._writer.give_up(ENDED)
                         break
-                    say(self._writer.unfinished)
+                    tell(self._writer.unfinished)
                     if monotonic() > until and not self._broken:
                         self._writer.give_up(self._out_of_time())
         except BaseException:
@@ -349,3 +471,30 @@ class Runs:
     def _out_of_time(self) -> str:
         done = "was not done" if self._opened.done() else "has not answered"
         return f"MLflow {done} within tracking.wait={self._tracking.wait:g} s"
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    print(shown(text, lines=True), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[int], None]]:
+    """Say on standard error how many runs are still to be logged, if that takes a while."""
+    due = monotonic() + FIRST_LINE
+
+    def say_in_lines(left: int) -> None:
+        nonlocal due
+        if monotonic() >= due:
+            due = monotonic() + BETWEEN_LINES
+            say(_left(left))
+
+    if not sys.stderr.isatty():
+        yield say_in_lines
+        return
+    with Console(stderr=True).status("logging to MLflow") as status:
+        yield lambda left: status.update(_left(left))
+
+
+def _left(runs: int) -> str:
+    return f"logging to MLflow: {things(runs, 'run')} left"
