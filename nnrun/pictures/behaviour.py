@@ -24,8 +24,7 @@ from nnrun.results.typical import Case, costs, median_case, worst_cases
 from nnrun.text import count
 from nnrun.training.stack import Trial
 
-MOST_SETTINGS = 8
-"""That are shown."""
+MOST_SETTINGS = 8  # that are shown
 
 OTHERWISE = (
     "trained again, its network did not end with the very numbers of its record, so it was trained "

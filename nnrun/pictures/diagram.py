@@ -17,8 +17,7 @@ from nnrun.plot.text import in_lines
 from nnrun.problem.problem import Array
 from nnrun.text import number
 
-MOST_UNITS = 12
-"""Of a layer, and of inputs, up to which a diagram can be read."""
+MOST_UNITS = 12  # of a layer, and of inputs, up to which a diagram can be read
 
 
 class Wiring(NamedTuple):
@@ -103,14 +102,9 @@ def _heights(n: int, most: int) -> Array:
 
 
 NEGATIVE, POSITIVE = COLORS[:2]
-THINNEST, WIDEST = 0.3, 5.0
-"""Points: of a link with a weight of 0, and of one with the largest."""
-
-LINE, LINES = 14, 2
-"""Letters of a name that beside a unit have room on a line, and lines."""
-
-MARGIN = 0.6
-"""Beside the first and the last layer, in distances of layers."""
+THINNEST, WIDEST = 0.3, 5.0  # points: of a link with a weight of 0, and of one with the largest
+LINE, LINES = 14, 2  # letters of a name that beside a unit have room on a line, and lines
+MARGIN = 0.6  # beside the first and the last layer, in distances of layers
 
 LOW, HIGH = -1.45, 1.3
 
@@ -122,19 +116,7 @@ def diagram(
     biases: Array | None,
     largest: tuple[float, float] | None = None,
 ) -> Axes:
-    """Draw a network.
-
-    Args:
-        ax: Axis to draw on.
-        wiring: Its units and links.
-        weights: Shape (link,).
-        biases: Of hidden and output units, shape (unit,); None if the network has none.
-        largest: The weight that has the widest link and the bias with the strongest colour; None
-            for the largest there are.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a network; its widest link and strongest colour are the largest there are, or these."""
     ax.set(xlim=(-MARGIN, len(wiring.layers) - 1 + MARGIN), ylim=(LOW, HIGH))
     ax.set_axis_off()
     values = weights if biases is None else np.concatenate([weights, biases])

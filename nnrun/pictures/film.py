@@ -62,12 +62,6 @@ def shoot(
 ) -> Film:
     """Train a trial alone and keep what it knew at up to 40 of its evaluations.
 
-    Args:
-        setting: What to train.
-        seed: From which seed.
-        advance: Called with the number of samples trained since the last call.
-        stopped: Asked often; training ends if it says so.
-
     Raises:
         TrainingStopped: If ``stopped`` said so.
     """
@@ -105,14 +99,9 @@ def shoot_together(
 ) -> list[Film]:
     """Train trials of equal shape side by side and keep what they knew at the same moments.
 
-    Where a trial is measured changes nothing of what it learns.
-
-    Args:
-        trials: Their settings may share a stack, see ``nnrun.training.stack.shape_key``.
-        counts: Samples seen at the moments, increasing, in whole batches; what lies beyond the
-            budget, or before a run that is continued, is left out. The end is always kept.
-        advance: Called with the number of samples trained since the last call, over all trials.
-        stopped: Asked often; training ends if it says so.
+    Where a trial is measured changes nothing of what it learns. Their settings may share a stack.
+    Moments are samples seen, in whole batches; those beyond the budget, or before a run that is
+    continued, are left out, and the end is always kept.
 
     Returns:
         A film a trial; its curves have the measurements of its frames only.
@@ -161,11 +150,8 @@ def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:
     return [int(moment) for moment in np.unique(np.floor(wanted + 0.5))]
 
 
-CELLS = 100
-"""Along a side of the plane."""
-
-PLACES = 200
-"""Along a single input."""
+CELLS = 100  # along a side of the plane
+PLACES = 200  # along a single input
 
 
 class Scene(NamedTuple):

@@ -15,8 +15,7 @@ from nnrun.problem.drawn import class_numbers
 from nnrun.problem.features import bare_problem, input_map
 from nnrun.problem.problem import Array, Samples, Task
 
-HEADROOM = 0.25
-"""Of the targets' width: how far beyond them a height is still shown, on each side."""
+HEADROOM = 0.25  # of the targets' width: how far beyond them a height is still shown, on each side
 
 
 class Response(NamedTuple):
@@ -95,8 +94,7 @@ def heights(response: Response, points: Samples) -> Array:
     return np.where(class_numbers(points.targets) == 1, high, low)
 
 
-LINE = COLORS[1]
-"""The colour of a single output."""
+LINE = COLORS[1]  # the colour of a single output
 
 
 def graph(
@@ -106,18 +104,7 @@ def graph(
     points: Samples,
     key: bool = True,
 ) -> Axes:
-    """Draw a network's outputs along its only input, and points at their targets.
-
-    Args:
-        ax: Axis to draw on.
-        response: The outputs.
-        limits: The lowest and the highest output that is shown.
-        points: Values of the input, shape (n, 1), and targets, shape (n, output).
-        key: Whether to name points and lines above.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a network's outputs along its only input, and points at their targets."""
     named = _points(ax, response, points)
     for number, values in enumerate(response.outputs):
         colour = COLORS[number % len(COLORS)] if response.several else LINE

@@ -23,34 +23,17 @@ from nnrun.plot.text import find_letters, one_line, wrapped
 from nnrun.problem.problem import Task
 
 DPI = 92
-HEADLINE = 14
-"""Letters of a headline that an inch has room for."""
-
-FRAME_MS, LAST_MS = 160, 2500
-"""How long a frame and the last one stay."""
+HEADLINE = 14  # letters of a headline that an inch has room for
+FRAME_MS, LAST_MS = 160, 2500  # how long a frame and the last one stay
 
 MOST_BYTES = 3_000_000
-SCALES = (1.0, 0.75, 0.5, 0.35)
-"""Sizes that are tried, as shares, until the file is small enough."""
-
-NEARLY_WHITE = 247
-"""Of 255: what is so bright becomes white."""
-
-SOFT = 8
-"""Steps from white to a colour of lines and letters."""
+SCALES = (1.0, 0.75, 0.5, 0.35)  # sizes that are tried, as shares, until the file is small enough
+NEARLY_WHITE = 247  # of 255: what is so bright becomes white
+SOFT = 8  # steps from white to a colour of lines and letters
 
 
 def gif(film: Film, scene: Scene, drawn: Callable[[int], None] = lambda frames: None) -> bytes:
-    """Draw every frame of a film and join them.
-
-    Args:
-        film: How a trial learned.
-        scene: What its frames show.
-        drawn: Called with the number of frames drawn since the last call.
-
-    Returns:
-        An endlessly repeated GIF of less than 3 MB.
-    """
+    """Draw every frame of a film and join them."""
     frames = []
     for image in images(film, scene):
         frames.append(image)

@@ -13,21 +13,11 @@ from nnrun.records.trials import Curves
 from nnrun.text import METRIC_NAMES, share
 
 LINES = {"train_loss": LINE_STYLES[5], "test_loss": LINE_STYLES[1], "accuracy": LINE_STYLES[3]}
-PALE = 0.25
-"""How much of a line is left of what is still to come."""
+PALE = 0.25  # how much of a line is left of what is still to come
 
 
 def losses(ax: Axes, curves: Curves, at: int | None = None) -> Axes:
-    """Draw the training and the test loss of one trial.
-
-    Args:
-        ax: Axis to draw on.
-        curves: Its measurements.
-        at: Samples seen at the moment to be marked; the rest is drawn pale. None for no mark.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the training and the test loss of one trial; pale what comes after ``at`` samples."""
     low, high, log = loss_range(np.stack([curves.train_loss, curves.test_loss]))
     ax.set_yscale("log" if log else "linear")
     ax.set_ylim(low, high)
@@ -45,17 +35,7 @@ def losses(ax: Axes, curves: Curves, at: int | None = None) -> Axes:
 
 
 def accuracy(ax: Axes, curves: Curves, at: int | None = None, target: float | None = None) -> Axes:
-    """Draw the accuracy of one trial.
-
-    Args:
-        ax: Axis to draw on.
-        curves: Its measurements, accuracy among them.
-        at: As for ``losses``.
-        target: The accuracy that counts as converged, drawn as a level; None for no such.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the accuracy of one trial, likewise, and the target's level."""
     finite = curves.accuracy[np.isfinite(curves.accuracy)]
     low = max(0.0, np.floor(10 * finite.min() - 0.5) / 10) if finite.size else 0.0
     ax.set_ylim(low, 1.02)
@@ -70,9 +50,6 @@ def accuracy(ax: Axes, curves: Curves, at: int | None = None, target: float | No
 
 def loss_range(values: Array) -> tuple[float, float, bool]:
     """Find limits for losses.
-
-    Args:
-        values: Shape (loss, n_evals); NaN is left out.
 
     Returns:
         Lower limit, upper limit, and whether the axis is logarithmic: where all are positive and

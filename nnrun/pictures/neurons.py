@@ -15,8 +15,7 @@ from nnrun.plot.style import GRID, INK, MUTED
 from nnrun.plot.text import told_apart
 from nnrun.problem.problem import Array
 
-MOST_UNITS = 12
-"""Of a layer that are shown."""
+MOST_UNITS = 12  # of a layer that are shown
 
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 RANGES |= {"softsign": (-1.0, 1.0), "arctan": (-1.0, 1.0), "sine": (-1.0, 1.0)}
@@ -25,23 +24,15 @@ RANGES |= {"softsign": (-1.0, 1.0), "arctan": (-1.0, 1.0), "sine": (-1.0, 1.0)}
 BOTH_SIGNS = 0.2
 """How far values must reach to the other side of 0, as a share, to put 0 into the middle."""
 
-LARGEST = 1e300
-"""What a scale ends at: beyond, its width would not be a finite number."""
-
-ACROSS = 8
-"""Units side by side; those of a wider layer go on in the next line."""
+LARGEST = 1e300  # what a scale ends at: beyond, its width would not be a finite number
+ACROSS = 8  # units side by side; those of a wider layer go on in the next line
 
 SIDE, PITCH, LINE = 0.82, 1.0, 1.28
 """Side of a small heatmap, and distance to the next unit and line."""
 
-NAME = 15
-"""Letters of a unit's name that have room above it."""
-
-TITLE = 0.95
-"""Room for the name of a layer, left of its units."""
-
-INCHES = 1.1
-"""That the drawing's unit of length is to have."""
+NAME = 15  # letters of a unit's name that have room above it
+TITLE = 0.95  # room for the name of a layer, left of its units
+INCHES = 1.1  # that the drawing's unit of length is to have
 
 
 class Row(NamedTuple):
@@ -78,10 +69,6 @@ def rows_of(plane: Plane, params: Params, setting: Setting) -> list[Row]:
 def scale_of(values: Array, kind: str) -> tuple[float, float]:
     """Choose the ends of a unit's scale.
 
-    Args:
-        values: What it answers, any shape.
-        kind: Its activation's name.
-
     Returns:
         What the activation can answer at all; else as far as the values go, with 0 in the middle
         if they reach well to both sides of it.
@@ -111,15 +98,7 @@ def size_of(layers: Sequence[Row]) -> tuple[float, float]:
 
 
 def neurons(ax: Axes, layers: Sequence[Row]) -> Axes:
-    """Draw a small heatmap for every unit.
-
-    Args:
-        ax: Axis to draw on; ``size_of`` says which size suits it.
-        layers: From the inputs to the outputs.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a small heatmap for every unit."""
     line = 0
     for layer in layers:
         shown = len(layer.names)

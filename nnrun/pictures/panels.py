@@ -33,17 +33,13 @@ from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.problem.problem import Array
 from nnrun.text import compact, count
 
-COLUMNS = 6
-"""Moments of a grid of surfaces, at most."""
+COLUMNS = 6  # moments of a grid of surfaces, at most
 
 SIDE, GAP = 1.0, 0.08
 """Of a picture, and between two, in the grid's own unit, which is drawn an inch long."""
 
-NAME = 1.5
-"""Room for a setting's name, left of its row."""
-
-TITLE = 62
-"""Letters of a network's title in a line."""
+NAME = 1.5  # room for a setting's name, left of its row
+TITLE = 62  # letters of a network's title in a line
 
 
 def surfaces(shown: Behaviour) -> Figure | None:

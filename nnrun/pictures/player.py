@@ -29,27 +29,16 @@ from nnrun.problem.problem import Array, Task
 from nnrun.templates import environment, script
 from nnrun.text import METRIC_NAMES
 
-SMALL = 22
-"""Cells along a side of a unit's heatmap."""
+SMALL = 22  # cells along a side of a unit's heatmap
 
 PARTS = ("", "_surface", "_response", "_network", "_curves", "_controls")
 """Of the page's script, by the ends of their files' names."""
 
-DIGITS = 4
-"""Significant digits of what is drawn."""
+DIGITS = 4  # significant digits of what is drawn
 
 
 def player(film: Film, scene: Scene) -> str:
-    """Make the page.
-
-    Args:
-        film: How a trial learned.
-        scene: What its frames show.
-
-    Returns:
-        HTML that holds the arrays of all frames and the script that draws them. The same film
-        gives the same text.
-    """
+    """Make the page."""
     last, home = len(film.params) - 1, Path(__file__).parent
     page = environment(home).get_template("player.html.j2")
     return page.render(

@@ -15,8 +15,7 @@ from nnrun.training.stack import Stack, Trial, group, seconds
 from nnrun.training.trainer import TrainingStopped, choose_engine
 
 MOST_MOMENTS = 12
-DECADES = 3
-"""How far back the moments reach from the end; before, little has happened yet."""
+DECADES = 3  # how far back the moments reach from the end; before, little has happened yet
 
 
 def matched_moments(settings: Sequence[Setting], most: int = MOST_MOMENTS) -> list[int]:
@@ -25,13 +24,6 @@ def matched_moments(settings: Sequence[Setting], most: int = MOST_MOMENTS) -> li
     The first is before the first step, the others are spaced as a log over the last three decades,
     rounded to two digits, up to what all settings have seen. Each is a whole number of every
     setting's batches.
-
-    Args:
-        settings: At least one.
-        most: Moments, at most.
-
-    Returns:
-        Samples seen, increasing; the first alone if no later number suits all.
 
     Example:
         >>> from types import SimpleNamespace as S
@@ -80,17 +72,7 @@ def film_within(
     advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Reel:
-    """Film trials, the first of them first, until the estimated time is spent.
-
-    Args:
-        trials: One a setting, the most important first.
-        moments: Samples seen at the frames.
-        costs: What training cost, by setting: nanoseconds a trial and sample, and how many trials
-            of it were trained.
-        most_seconds: Bound on the estimated time of all.
-        advance: Called with the share of the work done since the last call.
-        stopped: Asked often; what is not filmed by then is left out.
-    """
+    """Film trials, the first of them first, until the estimated time is spent."""
     chosen: list[Trial] = []
     reasons: dict[str, str] = {}
     for trial in trials:

@@ -15,8 +15,7 @@ from nnrun.plot.style import GRID
 from nnrun.problem.features import bare_problem, input_map
 from nnrun.problem.problem import Array, Samples, Task
 
-MARGIN = 0.05
-"""Of the held-out points' width, on each side."""
+MARGIN = 0.05  # of the held-out points' width, on each side
 
 MOST_POINTS = 300
 
@@ -51,12 +50,7 @@ def is_planar(setting: Setting) -> bool:
 
 
 def plane_of(setting: Setting, n: int) -> Plane:
-    """Lay a grid over a planar problem: as far as its held-out points reach, and a margin.
-
-    Args:
-        setting: For its data and features.
-        n: Cells along a side.
-    """
+    """Lay a grid over a planar problem: as far as its held-out points reach, and a margin."""
     points = bare_problem(setting.data).held_out.inputs
     extent = extent_of(points)
     x, y = (_centres(*edges, n) for edges in (extent[:2], extent[2:]))
@@ -79,11 +73,6 @@ def extent_of(points: Array) -> Extent:
 
 def answers(plane: Plane, params: Params, setting: Setting) -> tuple[Array, ...]:
     """Compute what every unit of every layer answers over the plane.
-
-    Args:
-        plane: Where.
-        params: Of one trial.
-        setting: What the network computes.
 
     Returns:
         One array a layer, shape (unit, n, n), rows bottom first; not finite after divergence.
@@ -117,11 +106,8 @@ def _centres(low: float, high: float, n: int) -> Array:
 
 Bytes = npt.NDArray[np.uint8]
 
-UNKNOWN = 255
-"""The shade of a value that is not finite."""
-
-PALEST = 0.25
-"""How much of its colour a class keeps where it hardly wins."""
+UNKNOWN = 255  # the shade of a value that is not finite
+PALEST = 0.25  # how much of its colour a class keeps where it hardly wins
 
 
 @dataclass(frozen=True)
@@ -184,11 +170,6 @@ def class_names(task: Task, outputs: tuple[str, ...]) -> tuple[str, ...]:
 def limits(task: Task, boundary: float, targets: Array) -> tuple[float, float]:
     """Choose the ends of the scale of outputs: what the targets ask for.
 
-    Args:
-        task: What the outputs mean.
-        boundary: As in ``Surface``.
-        targets: Held-out targets, shape (n, output).
-
     Returns:
         For two classes 0 and 1, or -1 and 1 where the boundary is 0, as far as the loss asks for
         that; for quantities the largest target on both sides of 0.
@@ -202,11 +183,6 @@ def limits(task: Task, boundary: float, targets: Array) -> tuple[float, float]:
 
 def shades(surface: Surface, low: float, high: float) -> Bytes:
     """Turn a surface into numbers of a palette's colours.
-
-    Args:
-        surface: The outputs.
-        low: End of the scale; what lies below has its colour.
-        high: The other end.
 
     Returns:
         Shape (n, n), rows bottom first, into ``palette``.
@@ -225,11 +201,7 @@ def shades(surface: Surface, low: float, high: float) -> Bytes:
 
 
 def palette(n_classes: int = 1) -> Bytes:
-    """Return the colours that shades are numbers of, shape (256, 3), red, green and blue.
-
-    Args:
-        n_classes: Number of outputs; 1 for a single one, from class 0's colour to class 1's.
-    """
+    """Return the colours that shades are numbers of, shape (256, 3), red, green and blue."""
     if n_classes == 1:
         colours = HEIGHTS(np.linspace(0, 1, UNKNOWN))[:, :3]
     else:

@@ -20,11 +20,8 @@ from nnrun.problem.drawn import class_numbers
 from nnrun.problem.problem import Samples, Task
 
 MARKERS = "so^DvPX*"
-FEW = 8
-"""Points up to which each is drawn large."""
-
-LONGEST_SIDE = 3.0
-"""Up to this ratio of its sides the plane is drawn in its own proportions."""
+FEW = 8  # points up to which each is drawn large
+LONGEST_SIDE = 3.0  # up to this ratio of its sides the plane is drawn in its own proportions
 
 
 def heatmap(
@@ -34,19 +31,7 @@ def heatmap(
     points: Samples,
     key: bool = True,
 ) -> Axes:
-    """Draw a network's outputs over the plane, where classes meet, and points of each class.
-
-    Args:
-        ax: Axis to draw on.
-        surface: The outputs.
-        scale: The ends of the scale of outputs.
-        points: Coordinates, shape (n, 2), and targets, shape (n, output).
-        key: Whether to say what colours and shapes mean: a legend of the classes, and a colour
-            bar unless there are several.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a network's outputs over the plane, where classes meet, and points of each class."""
     extent = surface.plane.extent
     image = coloured(surface, *scale)
     ax.imshow(image, extent=extent, origin="lower", interpolation="nearest", aspect="auto")
@@ -132,16 +117,7 @@ VIEW: dict[str, float] = {"elev": 28, "azim": -60}
 
 
 def relief(ax: Any, surface: Surface, scale: tuple[float, float]) -> Any:
-    """Draw a network's output as a height over the plane, coloured as the heatmap is.
-
-    Args:
-        ax: A three-dimensional axis to draw on.
-        surface: The outputs; of several, the largest is the height.
-        scale: The ends of the scale of outputs; outputs beyond it are cut.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a network's output as a height over the plane, coloured as the heatmap is."""
     low, high = scale
     height = np.clip(surface.height, low, high)
     left, right, bottom, top = surface.plane.extent

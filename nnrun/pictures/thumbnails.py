@@ -36,29 +36,16 @@ from nnrun.plot.style import GRID, INK
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Array, Task
 
-CELLS = 96
-"""Along a side of the plane."""
-
-UNIT_CELLS = 32
-"""Along a side of a unit's heatmap."""
-
-STEPS = 64
-"""Shades of a picture; more would be told apart by its size only."""
-
-WIDTH, HEIGHT = 108, 72
-"""Cells of a graph."""
+CELLS = 96  # along a side of the plane
+UNIT_CELLS = 32  # along a side of a unit's heatmap
+STEPS = 64  # shades of a picture; more would be told apart by its size only
+WIDTH, HEIGHT = 108, 72  # cells of a graph
 
 Marks = npt.NDArray[np.bool_]
 
 
 def surface_png(surface: Surface, scale: tuple[float, float], marked: Array | None = None) -> bytes:
-    """Draw outputs over the plane: shades, a dark line where classes meet, dark dots.
-
-    Args:
-        surface: The outputs.
-        scale: Ends of the scale of outputs.
-        marked: Points to be dotted, shape (n, 2), in the units of x and y; None for none.
-    """
+    """Draw outputs over the plane: shades, a dark line where classes meet, marked points dotted."""
     n_classes = len(surface.outputs)
     numbers, colours = _coarse(shades(surface, *scale), n_classes)
     dark = _meeting(surface)
@@ -80,13 +67,7 @@ def unit_png(values: Array, scale: tuple[float, float]) -> bytes:
 
 
 def response_png(response: Response, limits: tuple[float, float], targets: Array) -> bytes:
-    """Draw outputs along a single input over held-out points.
-
-    Args:
-        response: The outputs, at ``WIDTH`` places.
-        limits: The lowest and the highest output that is shown.
-        targets: Held-out points as places along the input and heights, shape (n, 2).
-    """
+    """Draw outputs along a single input over held-out points."""
     numbers = np.zeros((HEIGHT, WIDTH), np.uint8)
     colours = [_rgb("white"), _rgb(GRID), *(_rgb(colour) for colour in COLORS)]
     x = np.searchsorted(response.x, targets[:, 0]).clip(0, WIDTH - 1)
@@ -178,12 +159,7 @@ def has_look(setting: Setting) -> bool:
 
 
 def look_of(setting: Setting, dotted: bool = False) -> Look:
-    """Return what draws a network's answers as PNG.
-
-    Args:
-        setting: Whose problem has a look.
-        dotted: Whether held-out points of a plane that are misjudged are dotted.
-    """
+    """Return what draws a network's answers as PNG."""
     points = shown_points(setting)
     if is_planar(setting):
         plane = plane_of(setting, CELLS)

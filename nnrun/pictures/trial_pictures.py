@@ -30,24 +30,15 @@ from nnrun.trials.progress import say
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
 
-PLACES = 600
-"""Along a single input."""
-
-HEADLINE = 0.5
-"""Inches for the headline and around the drawing."""
-
-LONGEST_LINE = 16
-"""Characters of a headline that an inch has room for."""
+PLACES = 600  # along a single input
+HEADLINE = 0.5  # inches for the headline and around the drawing
+LONGEST_LINE = 16  # characters of a headline that an inch has room for
 
 Draw = Callable[[Figure], Any]
 
 
 def draw_stills(subject: Subject, folder: Path) -> list[Path]:
     """Write the pictures of a trial.
-
-    Args:
-        subject: The trial.
-        folder: Where to, made if need be.
 
     Returns:
         The files: ``network.png`` and ``curves.png``; for a planar problem also ``surface.png``,
@@ -155,14 +146,6 @@ def animate(
     stopped: Callable[[], bool] = lambda: False,
 ) -> list[Path]:
     """Train a trial again, alone and watched, and draw how it learns.
-
-    Args:
-        setting: What to train.
-        seed: From which seed.
-        folder: Where to.
-        advance: Called with the share of the work that was done since the last call; training
-            counts as half.
-        stopped: Asked often.
 
     Returns:
         The files: ``animation.html``, ``animation.gif`` and the stills; if there is no picture of

@@ -69,8 +69,7 @@ def chosen(found: Findings, settings: Sequence[str] | None) -> Layout:
     return Layout({"": tuple(chosen)}, styles(chosen), labels)
 
 
-MOST_ROWS = 16
-"""Contrasts of a forest plot that a reader takes in."""
+MOST_ROWS = 16  # contrasts of a forest plot that a reader takes in
 
 
 def time_to_target(

@@ -18,8 +18,7 @@ from numpy.typing import ArrayLike
 from nnrun.plot.style import MUTED, ON_DARK, ON_LIGHT
 from nnrun.text import compact, number, share
 
-WIDE = 4.4
-"""Inches of an axis from which on there is room for words beside it."""
+WIDE = 4.4  # inches of an axis from which on there is room for words beside it
 
 
 def samples_axis(ax: Axes, low: float, high: float) -> None:
@@ -36,11 +35,6 @@ def value_range(
     table: pd.DataFrame, metric: str, target: float | None
 ) -> tuple[float, float, bool]:
     """Find limits for the value axis that a diverging setting does not blow up.
-
-    Args:
-        table: Rows of one metric, as `nnrun.statistics.curves.bands` returns them.
-        metric: That metric.
-        target: A level that must be in view, in the metric's units, or None.
 
     Returns:
         Lower limit, upper limit, and whether the axis is logarithmic.
@@ -113,14 +107,7 @@ def title(ax: Axes, text: str) -> None:
 
 
 def write(ax: Axes, text: str, at: tuple[float, float], **how: Any) -> Annotation:
-    """Write words at a place of an axis, or beside it, never read as mathematics.
-
-    Args:
-        ax: Axis to write on.
-        text: As it shall be read, dollar signs included.
-        at: Where, in data unless ``xycoords`` says otherwise.
-        how: Further arguments of ``Axes.annotate``; ``offset`` in points moves the text.
-    """
+    """Write words at a place of an axis, or beside it, never read as mathematics."""
     offset = how.pop("offset", (0, 0))
     look = {"fontsize": 8.0, "va": "center", "annotation_clip": False, **how}
     place: Any = {"xytext": offset, "textcoords": "offset points", "parse_math": False}
@@ -130,14 +117,7 @@ def write(ax: Axes, text: str, at: tuple[float, float], **how: Any) -> Annotatio
 def ratio_limits(
     values: ArrayLike, least: float = 1.25, most: float = 100.0
 ) -> tuple[float, float]:
-    """Find limits of a logarithmic axis of ratios, 1 always in view.
-
-    Args:
-        values: Ratios and bounds of their intervals; those not finite or not positive are passed
-            over.
-        least: The axis reaches at least so far to either side of 1.
-        most: And at most so far.
-    """
+    """Find limits of a logarithmic axis of ratios, 1 always in view."""
     logs = np.asarray(values, dtype=np.float64).ravel()
     logs = np.log(logs[np.isfinite(logs) & (logs > 0)])
     low, high = (float(f(np.append(logs, 0.0))) for f in (np.min, np.max))
@@ -180,12 +160,7 @@ BAR_STEPS = 24  # colours in a key: as a drawing it stays small
 
 
 def scale_of(value: str, numbers: ArrayLike) -> tuple[Normalize, Colormap]:
-    """Find the scale of what a heatmap shows, one for all of its panels.
-
-    Args:
-        value: "success_rate", "rmst" or "speedup".
-        numbers: All that are shown; those not finite are passed over.
-    """
+    """Find the scale of what a heatmap shows, one for all of its panels."""
     if value == "success_rate":
         return Normalize(0, 1), MORE_IS_DARK
     shown = np.asarray(numbers, dtype=np.float64).ravel()
@@ -222,17 +197,7 @@ def ink_on(colour: Sequence[float]) -> str:
 
 
 def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, value: str) -> Axes:
-    """Put the key of a scale beside axes; what it is of, their title says.
-
-    Args:
-        axes: The axis, or all panels, that the key belongs to.
-        norm: The scale.
-        colours: Its colours.
-        value: "success_rate", "rmst" or "speedup": how its numbers are written.
-
-    Returns:
-        The axis of the key.
-    """
+    """Put the key of a scale beside axes; what it is of, their title says."""
     several = [axes] if isinstance(axes, Axes) else list(axes)
     figure = cast(Figure, several[0].get_figure(root=True))
     steps = ListedColormap(colours(np.linspace(0, 1, BAR_STEPS)))

@@ -19,8 +19,7 @@ from nnrun.text import shown
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 PANEL_HEIGHT = 1.9  # the same of one of several panels
-DOTS = 200
-"""Dots an inch of a PNG."""
+DOTS = 200  # dots an inch of a PNG
 
 PLAIN: Any = {"text.parse_math": False, "image.composite_image": False}
 """No text is mathematics, and a picture is kept as it is rather than blown up to its place."""
@@ -33,16 +32,7 @@ _PLACES = re.compile(r' (?:d|x|y|x1|x2|y1|y2|width|height|transform|points)="[^"
 
 
 def paint(draw: Callable[[Axes], Axes], width: float, height: float = PLOT_HEIGHT) -> Figure:
-    """Make a figure around a plot of a given height.
-
-    Args:
-        draw: Draws on the axis that it is given.
-        width: Of the whole figure, inches.
-        height: Of the plot itself, inches.
-
-    Returns:
-        A figure as high as its legend and its rows below the axis need.
-    """
+    """Make a figure around a plot of a given height."""
     with styled():
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = [figure.add_subplot()]
@@ -64,14 +54,6 @@ def paint_panels(
 
     What the panels say alike, they say once: the vertical scale's name above all of them, its
     numbers at the left, the horizontal scale's name at the bottom.
-
-    Args:
-        draw: Draws the panel of a title on the axis that it is given; all panels must come out
-            with the same limits.
-        titles: Of the panels, in order.
-        width: Of the whole figure, inches.
-        height: Of each plot itself, inches.
-        finish: Adds what belongs to all panels, a legend or a colour bar, at the end.
     """
     columns = _columns(len(titles)) if width > _DESK else 1
     rows = -(-len(titles) // columns)
@@ -120,13 +102,7 @@ def pdf(figure: Figure) -> bytes:
 
 
 def write_files(figure: Figure, path: Path, with_pdf: bool = False) -> str:
-    """Write a figure as SVG and PNG, each whole or not at all; return the SVG.
-
-    Args:
-        figure: What to write.
-        path: Of the files, without their ending.
-        with_pdf: Whether to write it as PDF, too; else an older PDF file goes.
-    """
+    """Write a figure as SVG and PNG, each whole or not at all; return the SVG."""
     with styled():
         _freeze(figure)
     text = svg(figure)

@@ -26,14 +26,7 @@ def name_lines(
     line_styles: Mapping[str, LineStyle],
     labels: Mapping[str, str],
 ) -> None:
-    """Name lines at their ends where the names fit without collision, else in a legend.
-
-    Args:
-        ax: Axis that holds the lines.
-        ends: Where each line ends, in data; NaN where it is not seen.
-        line_styles: How each line is drawn.
-        labels: What to call it; empty if something else names the lines. A lone line needs none.
-    """
+    """Name lines at their ends where the names fit without collision, else in a legend."""
     if len(ends) < 2 or not labels:
         return
     names = {s: one_line(labels[s]) for s in ends}

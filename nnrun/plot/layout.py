@@ -51,11 +51,6 @@ def layout(summary: pd.DataFrame, sweep: Mapping[str, Any], facet: str | None = 
     fewest panels, six at most, with eight lines or fewer in each. Without one, a panel shows the
     selection of `nnrun.statistics.summary.shown`.
 
-    Args:
-        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
-        sweep: The content of sweep.json.
-        facet: A factor, by its dotted key or as labels say it, to make a panel of each level.
-
     Raises:
         InputError: If ``facet`` is no factor, or would leave too many lines in a panel.
     """
@@ -71,11 +66,7 @@ def layout(summary: pd.DataFrame, sweep: Mapping[str, Any], facet: str | None = 
 
 
 def one_panel(summary: pd.DataFrame) -> Layout:
-    """Put all settings into one panel, or of more than eight a selection.
-
-    Args:
-        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
-    """
+    """Put all settings into one panel, or of more than eight a selection."""
     chosen, about = shown(summary), summary.set_index("setting")["label"]
     labels = {name: setting_name(about[name]) for name in chosen}
     left_out = int((summary["seeds"] > 0).sum()) - len(chosen)

@@ -85,13 +85,7 @@ def told_apart(texts: Sequence[str], room: int) -> list[str]:
 
 
 def in_lines(texts: Sequence[str], width: int, most: int) -> list[str]:
-    """Break names into a few lines each; cut those that need more, see `told_apart`.
-
-    Args:
-        texts: As they shall be read.
-        width: Letters of a line.
-        most: Lines of a name, at most.
-    """
+    """Break names into a few lines each; cut those that need more, see `told_apart`."""
     for room in range(width * most, width, -max(1, width // 8)):
         found = [wrapped(text, width) for text in told_apart(texts, room)]
         if all(text.count("\n") < most for text in found):
@@ -169,8 +163,7 @@ def _head(text: str, room: int) -> str:
     return text[:taken]
 
 
-LEAST = 8
-"""Letters in a line, however narrow its place is."""
+LEAST = 8  # letters in a line, however narrow its place is
 
 
 def fit_words(figure: Figure) -> bool:
@@ -178,12 +171,6 @@ def fit_words(figure: Figure) -> bool:
 
     A layout makes room for ticks and for what is written beside an axis, not for the length of its
     title and of its scales' names.
-
-    Args:
-        figure: Laid out.
-
-    Returns:
-        Whether one was broken, so that it must be laid out again.
     """
     changed = False
     for text, low, high, upright in _placed(figure):

@@ -18,18 +18,11 @@ from nnrun.text import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 
-ROOMY = 16
-"""Letters up to which a level is written whole in every figure."""
+ROOMY = 16  # letters up to which a level is written whole in every figure
 
 
 def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str, Any]) -> str:
-    """Caption the time-to-target figure.
-
-    Args:
-        trials: Trained trials of all settings.
-        names: Settings that the figure shows.
-        sweep: Provenance, for the target.
-    """
+    """Caption the time-to-target figure."""
     horizon = common_budget(trials)
     curve = (
         "with one budget for all, 1 − Kaplan–Meier, which here equals the empirical distribution"
@@ -49,15 +42,7 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str,
 def curve_caption(
     bands: pd.DataFrame, metric: str, settings: int, budget: float = np.nan, traces: int = 0
 ) -> str:
-    """Caption a figure of learning curves.
-
-    Args:
-        bands: As `nnrun.statistics.curves.bands_table` returns it, for the settings that are drawn.
-        metric: The metric drawn.
-        settings: How many settings were trained.
-        budget: Samples that every trial could see.
-        traces: Most single seeds that are drawn for a setting.
-    """
+    """Caption a figure of learning curves."""
     table = bands[bands["metric"] == metric]
     worst = "an infinite loss" if metric in LOSSES else "accuracy 0"
     unit = "share of test points" if metric == "accuracy" else "mean over the test set"

@@ -32,11 +32,8 @@ from nnrun.statistics.ladder import rungs_used
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
 
-WIDE, NARROW = 7.2, 4.4
-"""Inches: across the page, and half of it or a phone."""
-
-MOST_ROWS = 16
-"""Contrasts that a figure has room for."""
+WIDE, NARROW = 7.2, 4.4  # inches: across the page, and half of it or a phone
+MOST_ROWS = 16  # contrasts that a figure has room for
 
 TITLES = {
     "time_to_target": "Time to target",
@@ -56,8 +53,7 @@ TITLES = {
 ALONE = ("time_to_target", "contrasts", "profile", "coordinates")
 """Figures that get the whole width of the page; the files of the others are narrow, too."""
 
-Paint = Callable[[float], Any]
-"""From a width in inches to a matplotlib figure."""
+Paint = Callable[[float], Any]  # from a width in inches to a matplotlib figure
 
 
 class Picture(NamedTuple):
@@ -91,13 +87,7 @@ class Drawn(NamedTuple):
 
 
 def draw_pictures(findings: Findings, folder: Path, pdf: bool = False) -> Drawn:
-    """Draw every figure that the findings can fill, and write its files.
-
-    Args:
-        findings: What the sweep found.
-        folder: Where an SVG and a PNG file of each go, made if need be.
-        pdf: Whether a PDF file goes there, too.
-    """
+    """Draw every figure that the findings can fill, and write its files."""
     lay = layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
     if not lay.line_styles:
         return Drawn({}, lay)

@@ -12,8 +12,7 @@ from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import judged_on
 from nnrun.text import count, number, ratio, share
 
-RARE = 5
-"""Arrivals, or failures, under which a bootstrap has too little to resample."""
+RARE = 5  # arrivals, or failures, under which a bootstrap has too little to resample
 
 
 def reading_limits(findings: Findings) -> list[str]:

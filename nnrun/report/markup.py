@@ -13,16 +13,7 @@ THEME |= {style.color: f"var(--s{i})" for i, style in enumerate(LINE_STYLES)}
 
 
 def inline(svg: str, prefix: str, title: str) -> Markup:
-    """Make an SVG file part of a page: themed by the page's colours, its ids unique there.
-
-    Args:
-        svg: As `nnrun.plot.canvas.svg` writes it; its text is escaped already.
-        prefix: Put before every id.
-        title: What the figure shows, for those who hear the page.
-
-    Returns:
-        Markup from ``<svg`` to ``</svg>`` with the fixed colours as CSS variables.
-    """
+    """Make an SVG file part of a page: themed by the page's colours, its ids unique there."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
     head, rest = body.split(">", 1)

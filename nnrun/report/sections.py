@@ -70,14 +70,7 @@ PICTURED = {
 def sections(
     findings: Findings, pictures: Mapping[str, Picture], listed: Collection[str], behaviour: Any
 ) -> list[Section]:
-    """List the sections that have something to show.
-
-    Args:
-        findings: What the sweep found.
-        pictures: As `nnrun.report.figures.draw_pictures` returns them.
-        listed: Settings that the page's tables have room for.
-        behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
-    """
+    """List the sections that have something to show."""
     return [
         *_contrasts(findings, pictures, listed),
         *_pictured(pictures),

@@ -26,8 +26,7 @@ from nnrun.templates import mistake
 
 Row = Mapping[str, Any]
 
-FIGURE = re.compile(r"[\w][\w-]*")
-"""What a figure's file may be called, without its ending."""
+FIGURE = re.compile(r"[\w][\w-]*")  # what a figure's file may be called, without its ending
 
 OFFERED = ("setting", "trials", "time_to", "compare", "require", "figure")
 """What a template can call."""

@@ -23,14 +23,9 @@ from jinja2.visitor import NodeTransformer
 from nnrun.templates import LAYOUT
 
 ENDING = ".j2"
-MOST_STEPS = 300_000
-"""Calls, and turns of loops, that a page may take."""
-
-MOST_TEXT = 5_000_000
-"""Letters of all text that a page makes, and items of all its lists."""
-
-MOST_BITS = 4096
-"""Of a whole number."""
+MOST_STEPS = 300_000  # calls, and turns of loops, that a page may take
+MOST_TEXT = 5_000_000  # letters of all text that a page makes, and items of all its lists
+MOST_BITS = 4096  # of a whole number
 
 KEPT_FILTERS = (
     *("abs", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float"),

@@ -190,14 +190,6 @@ def contrasts_of(cell: Cell, trials: pd.DataFrame, repeats: int) -> pd.DataFrame
     """Compare the arms of every sweep with its baseline, all sweeps at once.
 
     Each sweep is a family of its own, as its contrasts are when it is analysed alone.
-
-    Args:
-        cell: Whose sweeps they are.
-        trials: As `nnrun.statistics.calibration.draw`.
-        repeats: Sweeps.
-
-    Returns:
-        As `nnrun.statistics.contrasts.contrasts`, sweep by sweep; ``key`` is the sweep's number.
     """
     asked = [
         Question("setting", str(r), a, f"{r}/0", a, f"{r}/0", [(a, f"{r}/0")])
@@ -246,11 +238,6 @@ def report(
     repeats: int, null: Mapping[str, Cell], power: Mapping[str, Cell]
 ) -> Generator[str, None, int]:
     """Write the lines of the calibration as a Markdown table, cell by cell.
-
-    Args:
-        repeats: Sweeps of each cell.
-        null: Cells in which nothing is to be found, by name.
-        power: Cells in which something is.
 
     Returns:
         The number of cells with more false claims than chance explains, when the lines are out.

@@ -20,11 +20,8 @@ from nnrun.statistics.pairs import (
 )
 from nnrun.statistics.targets import judged_on, not_comparable
 
-ENOUGH = 20
-"""Pairs of seeds that a claim needs."""
-
-LEVEL = 0.05
-"""Share of families of contrasts without any difference in which a claim may be made."""
+ENOUGH = 20  # pairs of seeds that a claim needs
+LEVEL = 0.05  # share of families of contrasts without any difference in which a claim may be made
 
 COLUMNS = (
     *("family", "key", "a", "b", "name_a", "name_b", "blocks", "blocks_left_out", "pairs"),
@@ -73,17 +70,7 @@ def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
 def compared(
     asked: Sequence[Question], on: Clock, why: str = "", apart: float = 0.0
 ) -> pd.DataFrame:
-    """Measure contrasts, before they are judged.
-
-    Args:
-        asked: What is compared.
-        on: All trials.
-        why: Why nothing can be compared at all; empty if it can.
-        apart: How far apart evaluations may lie that count as one, as a share of their samples.
-
-    Returns:
-        A row a contrast, as `contrasts`, without what depends on the others of its family.
-    """
+    """Measure contrasts, before they are judged."""
     found = [pairs(question, on) for question in asked]
     if why:
         found = [one._replace(why=why) for one in found]
@@ -96,15 +83,7 @@ def compared(
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
-    """Correct p within each family, and say what every contrast came to.
-
-    Args:
-        table: As `contrasts` returns it, what is to be judged here left out or not; for instance
-            contrasts of several tables that were all asked for in advance.
-
-    Returns:
-        The same rows, with ``p_holm``, ``p_logrank_holm``, ``verdict`` and ``why``.
-    """
+    """Correct p within each family, and say what every contrast came to."""
     table = table.copy()
     if "verdict" in table:
         table.loc[table["verdict"] == "few", "why"] = ""

@@ -20,8 +20,7 @@ FAILURE = {"train_loss": np.inf, "test_loss": np.inf, "accuracy": 0.0}
 """What a metric counts as from a trial's divergence on."""
 
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
-TRACES = 20
-"""Most trials of a setting whose own curves are kept to be drawn."""
+TRACES = 20  # most trials of a setting whose own curves are kept to be drawn
 
 
 class SettingBands(NamedTuple):
@@ -108,9 +107,6 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
 def bands_table(found: Mapping[str, SettingBands]) -> pd.DataFrame:
     """Lay the bands of settings out as a table.
 
-    Args:
-        found: By setting.
-
     Returns:
         A row a metric, setting and evaluation: ``setting``, ``samples``, ``metric``, ``q25``,
         ``median``, ``q75`` (inf where diverged trials reach so far), ``n`` (trials). A metric that
@@ -143,9 +139,6 @@ def bands_of_curves(curves: pd.DataFrame) -> dict[str, SettingBands]:
     """Summarise the curves of every setting, in order of first appearance.
 
     An evaluation that one seed of a setting lacks counts as its divergence does.
-
-    Args:
-        curves: A row an evaluation, as `nnrun.Results.curves`, in any order.
     """
     return {
         one.setting: setting_bands(one.samples, one.metrics) for one in curves_by_setting(curves)
@@ -158,11 +151,7 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
-    """Cut a table of curves into settings, in order of first appearance.
-
-    Args:
-        curves: A row an evaluation, as `nnrun.Results.curves`, in any order.
-    """
+    """Cut a table of curves into settings, in order of first appearance."""
     setting, settings = pd.factorize(curves["setting"])
     seeds, samples = (curves[key].to_numpy() for key in ("seed", "samples"))
     values = {m: curves[m].to_numpy(dtype=np.float64, na_value=np.nan) for m in METRICS}
@@ -180,11 +169,6 @@ def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
 
 def target_times(curves: pd.DataFrame, accuracies: Sequence[float], hold: int) -> pd.DataFrame:
     """Find when the seeds of each setting reach each of some accuracies, and hold it.
-
-    Args:
-        curves: A row an evaluation, as `nnrun.Results.curves`.
-        accuracies: Shares of held-out points classified right.
-        hold: Evaluations in a row that must stay there.
 
     Returns:
         A row a setting and accuracy: ``setting``, ``accuracy``, ``q25``, ``median``, ``q75``

@@ -15,8 +15,7 @@ from nnrun.statistics.targets import not_comparable
 Floats = NDArray[np.float64]
 
 COLUMNS = ("term", "degrees", "share", "F", "p")
-ROUNDING = 1e-12
-"""A smaller share of the total sum of squares is nothing but rounding."""
+ROUNDING = 1e-12  # A smaller share of the total sum of squares is nothing but rounding
 
 
 class Part(NamedTuple):

@@ -17,9 +17,6 @@ def factors(sweep: Mapping[str, Any]) -> dict[str, list[str]]:
 
     A key that was tuned for each arm tells settings apart but is no factor: it follows from them.
 
-    Args:
-        sweep: The content of sweep.json.
-
     Returns:
         By dotted key its levels, two or more, in the words of the labels and in order of first
         appearance: the baseline's level comes first.
@@ -59,10 +56,6 @@ def blocks(sweep: Mapping[str, Any], key: str) -> list[dict[str, str]]:
 
     Where two settings of a group have the same level, something else tells them apart: such a
     group is no block, and is left out.
-
-    Args:
-        sweep: The content of sweep.json.
-        key: The dotted key of the one factor.
 
     Returns:
         For each block, in order of first appearance, the id of the setting with each level of the

@@ -17,8 +17,7 @@ from nnrun.statistics.targets import holds, judged_on
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-RISING = "accuracy"
-"""The metric that is to rise; losses are to fall."""
+RISING = "accuracy"  # the metric that is to rise; losses are to fall
 
 
 class Rung(NamedTuple):
@@ -110,14 +109,7 @@ class SettingLadder(NamedTuple):
 def setting_ladder(
     curves: SettingCurves, task: str, hold: int, common: CommonGrid | None = None
 ) -> SettingLadder:
-    """Find when each trial of a setting reaches each rung.
-
-    Args:
-        curves: Of its trained trials.
-        task: As in the trials table: a regression has no accuracy.
-        hold: Evaluations in a row.
-        common: Points at which it is judged; None for its own evaluations.
-    """
+    """Find when each trial of a setting reaches each rung."""
     curves = curves if common is None else curves.at(common)
     kept = {m: v for m, v in curves.metrics.items() if m != RISING or task != "regression"}
     return SettingLadder(curves.setting, curves.seeds, ladder_times(curves.samples, kept, hold))
@@ -126,13 +118,7 @@ def setting_ladder(
 def ladder_of_curves(
     curves: pd.DataFrame, trials: pd.DataFrame, sweep: Mapping[str, Any]
 ) -> list[SettingLadder]:
-    """Find the ladder of every setting.
-
-    Args:
-        curves: As `nnrun.Results.curves`.
-        trials: As `nnrun.Results.trials`.
-        sweep: The content of sweep.json.
-    """
+    """Find the ladder of every setting."""
     hold, common = holds(sweep), judged_on(sweep)
     tasks = dict(zip(trials["setting"], trials["task"], strict=True))
     return [
@@ -143,10 +129,6 @@ def ladder_of_curves(
 
 def align(trials: pd.DataFrame, parts: Sequence[SettingLadder]) -> pd.DataFrame:
     """Put the ladders of settings into the rows of a trials table.
-
-    Args:
-        trials: With ``setting`` and ``seed``, which together tell the trials apart.
-        parts: The ladders.
 
     Returns:
         A row a trial with the index of ``trials``, a column a rung; NaN in trials that no part has:
@@ -186,12 +168,10 @@ def _times(grid: Floats, values: Floats, goals: Floats, hold: int) -> Floats:
     return np.append(grid[:n_starts], np.inf)[first]
 
 
-POINTS = 60
-"""Most sample counts at which a profile is given."""
+POINTS = 60  # most sample counts at which a profile is given
 
 COLUMNS = ("setting", "samples", "share", "low", "high")
-MEASURES = ("loss", "data")
-"""Groups of the configuration that decide what a test loss means."""
+MEASURES = ("loss", "data")  # groups of the configuration that decide what a test loss means
 
 
 def profile(
@@ -239,15 +219,6 @@ def rungs_used(
 
     Losses can be compared only where loss and data are configured alike; accuracies wherever all
     have one.
-
-    Args:
-        ladder: As `profile`.
-        trials: As `profile`.
-        sweep: As `profile`.
-        settings: Ids.
-
-    Returns:
-        Columns of ``ladder``, in their order; none if no trial of the settings trained.
     """
     there = (trials["setting"].isin(settings) & (trials["status"] != "failed")).to_numpy()
     if not there.any():

@@ -117,12 +117,7 @@ def questions(sweep: Mapping[str, Any]) -> list[Question]:
 
 
 def clock(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> Clock:
-    """Put all trained trials on the clock of the common budget.
-
-    Args:
-        trials: As `nnrun.Results.trials`.
-        sweep: The content of sweep.json.
-    """
+    """Put all trained trials on the clock of the common budget."""
     column = {setting["id"]: i for i, setting in enumerate(sweep["settings"])}
     ran = trained(trials)
     ran = ran[ran["setting"].isin(column)]
@@ -135,12 +130,7 @@ def clock(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> Clock:
 
 
 def pairs(question: Question, on: Clock) -> Pairs:
-    """Take the trials of two arms that share a seed: one that all blocks have.
-
-    Args:
-        question: What is compared.
-        on: All trials.
-    """
+    """Take the trials of two arms that share a seed: one that all blocks have."""
     held = [block for block in question.blocks if on.has(block[0]) and on.has(block[1])]
     if not held:
         return _nothing(question, on, [], _untrained(question, on))
@@ -190,11 +180,8 @@ def _untrained(question: Question, on: Clock) -> str:
     return f"the {'setting' if on.has(question.b) else 'baseline'} was not trained"
 
 
-DISCORDANT = 8
-"""Pairs that must differ before their spread says how small a ratio could be shown."""
-
-TOGETHER = 64
-"""Contrasts whose resamples are held at once."""
+DISCORDANT = 8  # pairs that must differ before their spread says how small a ratio could be shown
+TOGETHER = 64  # contrasts whose resamples are held at once
 
 MEASURES = (
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
@@ -230,13 +217,7 @@ def sooner_interval(scores: Floats, confidence: float = 0.95) -> tuple[Floats, F
 
     With scores of 0 and 1 it is Wilson's interval. Ties (scores of 1/2) make it narrower, by as
     much as they vary less; it never shrinks to a point, not even where all scores are equal.
-
-    Args:
-        scores: Shape (seed, ...), each between 0 and 1.
-        confidence: Coverage of the interval, between 0 and 1.
-
-    Returns:
-        Lower and upper bounds, shape (...).
+    Scores have shape (seed, ...), bounds (...).
 
     Example:
         >>> low, high = sooner_interval(np.ones(10))
@@ -253,10 +234,6 @@ def sooner_interval(scores: Floats, confidence: float = 0.95) -> tuple[Floats, F
 
 def log_ratio_error(a: Floats, b: Floats) -> Floats:
     """Estimate the standard error of the log ratio, linearised.
-
-    Args:
-        a: As `measure`.
-        b: As `measure`.
 
     Returns:
         Shape (contrast,); NaN with a single seed.

@@ -98,12 +98,6 @@ def fitting(n: int, resamples: int = RESAMPLES) -> int:
 def leave_one_out_means(values: ArrayLike) -> Floats:
     """Take the mean over all seeds but one, for each seed: the means of a jackknife.
 
-    Args:
-        values: Shape (n, ...), finite, the seeds first.
-
-    Returns:
-        Shape (n, ...); of a single seed, its own value.
-
     Example:
         >>> leave_one_out_means([1.0, 2.0, 6.0])
         array([4. , 3.5, 1.5])
@@ -163,7 +157,7 @@ def bca(
 
 
 def percentile(resampled: ArrayLike, n: int, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Bound estimates by the percentiles of their resamples, widened for few seeds.
+    """Bound estimates, shape (k,), by percentiles of their resamples, widened for few seeds.
 
     Of the bootstrap's intervals the one that, for ratios of restricted means of paired seeds, held
     the truth most nearly as often as it says (`nnrun.statistics.calibration`): the corrections of
@@ -173,9 +167,6 @@ def percentile(resampled: ArrayLike, n: int, confidence: float = 0.95) -> tuple[
         resampled: The estimates of the resamples, shape (resamples, k); may be inf.
         n: Seeds that were resampled, at least 2.
         confidence: Coverage of the interval, between 0 and 1.
-
-    Returns:
-        Lower and upper bounds, shape (k,) each.
 
     References:
         T. Hesterberg: What teachers should know about the bootstrap, 2015,

@@ -14,11 +14,8 @@ from nnrun.statistics.targets import targets
 
 Floats = NDArray[np.float64]
 
-HORIZONS = 20
-"""Budgets tried, evenly spaced in their logarithm."""
-
-FEWEST, SIZES = 5, 10
-"""Seeds of the smallest number tried, and about how many numbers."""
+HORIZONS = 20  # budgets tried, evenly spaced in their logarithm
+FEWEST, SIZES = 5, 10  # seeds of the smallest number tried, and about how many numbers
 
 COLUMNS = ("kind", "setting", "metric", "x", "ratio", "low", "high")
 

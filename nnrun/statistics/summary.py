@@ -25,8 +25,7 @@ STATUSES = ("reached", "exhausted", "diverged", "failed")
 SHOWN = 8  # most lines that a reader can tell apart in one panel
 BEST = 4  # of these, how many go to the fastest settings
 
-TOGETHER = 64
-"""Settings whose resamples are held at once."""
+TOGETHER = 64  # settings whose resamples are held at once
 
 
 def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:

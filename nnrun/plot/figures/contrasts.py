@@ -12,8 +12,7 @@ from nnrun.plot.style import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
 from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.text import ratio
 
-NARROW = 3.6
-"""Inches of an axis up to which names stand above their rows instead of beside them."""
+NARROW = 3.6  # inches of an axis up to which names stand above their rows instead of beside them
 
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
 _INTERVAL = 0.2  # inches that an interval takes below its name
@@ -56,13 +55,6 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
 
     A filled marker is a claim: blue and a circle for sooner, orange and a square for later. A
     hollow one shows no difference, a grey one is of too few seeds to say.
-
-    Args:
-        ax: Axis to draw on, as high as `contrasts_height` says.
-        table: Rows of what `nnrun.statistics.contrasts.contrasts` returns, 16 or so at most.
-
-    Returns:
-        The same axis.
     """
     narrow = width(ax) < NARROW
     low, high = ratio_limits(table[["ratio", "ratio_low", "ratio_high"]])

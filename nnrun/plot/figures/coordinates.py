@@ -31,14 +31,9 @@ from nnrun.statistics.factors import factors, levels, names
 
 Floats = NDArray[np.float64]
 
-MOST_NAMED = 40
-"""Names on an axis up to which each is written."""
-
-HIGHEST = 0.16 * MOST_NAMED
-"""Inches of the plot, at most."""
-
-MOST_NUMBERS = 14
-"""Numbers on an axis up to which each is written."""
+MOST_NAMED = 40  # names on an axis up to which each is written
+HIGHEST = 0.16 * MOST_NAMED  # inches of the plot, at most
+MOST_NUMBERS = 14  # numbers on an axis up to which each is written
 
 SPREAD = 8.0
 """Ratio of the largest to the least number of a key from which on its axis is logarithmic."""
@@ -70,15 +65,6 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Ax
     Settings of which no seed ever reached the target are grey and dashed: their restricted mean
     is the budget, whatever they did.
 
-    Args:
-        ax: Axis to draw on.
-        summary: As `nnrun.statistics.summary.summarise` returns it; untrained settings are left
-            out.
-        sweep: The content of sweep.json.
-
-    Returns:
-        The same axis.
-
     Raises:
         InputError: If fewer than two factors vary, or nothing was trained.
     """
@@ -107,13 +93,7 @@ def coordinates_height(sweep: Mapping[str, Any]) -> float:
 
 
 def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordinate:
-    """Place settings along an axis: numbers on a scale that fits them, names evenly.
-
-    Args:
-        name: Of the factor.
-        has: Each setting's level.
-        several: All levels, in order of first appearance.
-    """
+    """Place settings along an axis: numbers on a scale that fits them, names evenly."""
     numbers = numbers_in(several)
     if numbers is None:
         steps = {t: (i + 0.5) / len(several) for i, t in enumerate(several)}

@@ -19,15 +19,7 @@ def effects_height(table: pd.DataFrame) -> float:
 
 
 def effects(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Draw a bar a term, as long as its share of the variance; seed and rest in grey.
-
-    Args:
-        ax: Axis to draw on, as high as `effects_height` says.
-        table: As `nnrun.statistics.effects.effects` returns it.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a bar a term, as long as its share of the variance; seed and rest in grey."""
     shares = table["share"].tolist()
     colours = [VAGUE if term in _UNDECIDED else SOONER for term in table["term"]]
     ax.barh(range(len(shares)), shares, height=0.62, color=colours, linewidth=0)

@@ -85,11 +85,6 @@ class Grid(NamedTuple):
 def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
     """Lay a sweep's settings out over its two factors, the third making panels.
 
-    Args:
-        summary: As `nnrun.statistics.summary.summarise` returns it, the baseline first.
-        sweep: The content of sweep.json.
-        value: "success_rate", "rmst" or "speedup".
-
     Raises:
         InputError: If the value is unknown, if there are not two or three factors, if two
             settings would share a cell, or if most cells would be empty, as of a random search.
@@ -125,17 +120,7 @@ def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
 
 
 def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
-    """Draw a cell for each setting; hatched where none was trained, grey where none compares.
-
-    Args:
-        ax: Axis to draw on.
-        cells: What to draw.
-        panel: The title of one of its panels.
-        key: Whether to put the scale of colours beside the axis.
-
-    Returns:
-        The same axis.
-    """
+    """Draw a cell for each setting; hatched where none was trained, grey where none compares."""
     norm, colours = cells.scale
     table = cells.panels[panel]
     values = table.to_numpy(np.float64)

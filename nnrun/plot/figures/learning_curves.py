@@ -17,8 +17,7 @@ from nnrun.text import METRIC_NAMES
 TRACED = 4
 """Most settings in a panel whose single seeds are drawn too: beyond, they'd hide each other."""
 
-TRACES = 20
-"""Most single seeds drawn for a setting."""
+TRACES = 20  # most single seeds drawn for a setting
 
 
 def learning_curves(
@@ -31,22 +30,7 @@ def learning_curves(
     traces: Mapping[str, SettingBands] | None = None,
     only: Collection[str] | None = None,
 ) -> Axes:
-    """Draw the median and interquartile band of a metric against training samples seen.
-
-    Args:
-        ax: Axis to draw on.
-        bands: As `nnrun.statistics.curves.bands_table` returns it.
-        metric: One of its metrics.
-        line_styles: The settings that have room between the limits, in order, and how each looks.
-        labels: What to call each setting; empty if the lines are named elsewhere.
-        target: The target's value, if this metric has one; drawn as a level.
-        traces: By setting, whose single seeds are drawn as thin lines: at most 20 of each, and
-            none where more than four settings share the axis.
-        only: Of the settings those that are drawn here; all if None.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the median and interquartile band of a metric against training samples seen."""
     table = bands[(bands["metric"] == metric) & bands["setting"].isin(list(line_styles))]
     low, high, log = value_range(table, metric, target)
     ax.set_yscale("log" if log else "linear")

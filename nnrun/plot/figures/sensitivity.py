@@ -28,19 +28,7 @@ def sensitivity(
     labels: Mapping[str, str],
     only: Collection[str] | None = None,
 ) -> Axes:
-    """Draw the ratio of restricted mean times to the baseline under other choices, with bands.
-
-    Args:
-        ax: Axis to draw on.
-        table: As `nnrun.statistics.sensitivity.sensitivity` returns it.
-        kind: "target" (harder to the right, losses and accuracies apart), "budget" or "seeds".
-        line_styles: The settings that have room between the limits, in order, and how each looks.
-        labels: What to call each setting; empty if the lines are named elsewhere.
-        only: Of the settings those that are drawn here; all if None.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the ratio of restricted mean times to the baseline under other choices, with bands."""
     table = table[(table["kind"] == kind) & table["setting"].isin(list(line_styles))]
     places = _X_AXES[kind](ax, table)
     low, high = ratio_limits(table[["ratio", "low", "high"]], most=20.0)

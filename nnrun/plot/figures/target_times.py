@@ -25,18 +25,6 @@ def target_times(
     """Draw the median samples to each accuracy, with the interquartile band over seeds.
 
     A line ends where half of its seeds no longer arrive: there is no finite time beyond.
-
-    Args:
-        ax: Axis to draw on.
-        table: As `nnrun.statistics.curves.target_times` returns it.
-        line_styles: The settings that have room between the limits, in order, and how each looks.
-        labels: What to call each setting; empty if the lines are named elsewhere.
-        horizon: The budget in samples, the upper end of the axis.
-        target: The headline target, drawn as a level.
-        only: Of the settings those that are drawn here; all if None.
-
-    Returns:
-        The same axis.
     """
     table = table[table["setting"].isin(list(line_styles))]
     ax.set_yscale("log")

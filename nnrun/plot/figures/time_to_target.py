@@ -25,19 +25,7 @@ def time_to_target(
     horizon: float,
     only: Collection[str] | None = None,
 ) -> Axes:
-    """Draw the share of trials at the target against samples, with bands and counts at risk.
-
-    Args:
-        ax: Axis to draw on; needs room below for one row a setting.
-        trials: Trained trials, as `nnrun.Results.trials`.
-        line_styles: The settings that have room between the limits, in order, and how each looks.
-        labels: What to call each setting; empty if the lines are named elsewhere.
-        horizon: Samples to which every trial is followed, the common budget.
-        only: Of the settings those that are drawn here; all if None.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the share of trials at the target against samples, with bands and counts at risk."""
     clocks = {
         setting: censored(trials[trials["setting"] == setting], horizon) for setting in line_styles
     }
@@ -67,18 +55,7 @@ def profile(
     labels: Mapping[str, str],
     only: Collection[str] | None = None,
 ) -> Axes:
-    """Draw the share of (seed, target) pairs that are solved against samples, with bands.
-
-    Args:
-        ax: Axis to draw on.
-        table: As `nnrun.statistics.ladder.profile` returns it.
-        line_styles: The settings that have room between the limits, in order, and how each looks.
-        labels: What to call each setting; empty if the lines are named elsewhere.
-        only: Of the settings those that are drawn here; all if None.
-
-    Returns:
-        The same axis.
-    """
+    """Draw the share of (seed, target) pairs that are solved against samples, with bands."""
     table = table[table["setting"].isin(list(line_styles))]
     _shares_axis(ax, float(table["samples"].min()), float(table["samples"].max()))
     parts = dict(iter(table.groupby("setting", sort=False)))
