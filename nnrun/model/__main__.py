@@ -16,8 +16,8 @@ from nnrun.model.load import chosen
 from nnrun.model.model import Model
 from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
-from nnrun.records.networks import SavedNetworks, read_networks
-from nnrun.records.record import RECORD
+from nnrun.records.networks import read_networks
+from nnrun.records.record import RECORD, Record
 from nnrun.text import cell, shown
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     networks = read_networks(options.path)
     if options.modules is not None:
-        custom.admit(options.modules, networks.facts)
+        custom.admit(options.modules, networks.meta)
     model = chosen(networks, options.seed)
     if (path := options.save) is not None:
         ending = path.suffix.lower()
@@ -49,11 +49,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def summary(model: Model, networks: SavedNetworks) -> list[tuple[str, str]]:
+def summary(model: Model, networks: Record) -> list[tuple[str, str]]:
     """Describe a network of a file in rows of a heading and a text."""
     config, features = model.config, model.features
     trained = f"{model.samples:,} samples" if model.samples is not None else "unknown"
     setting = [f"{key.removesuffix('.name')}={config[key]}" for key in SHOWN if key in config]
+    seeds = [str(seed) for seed in networks.seeds.tolist()]
     rows = [
         ("network", f"{model.layout}, {model.n_params:,} parameters"),
         ("task", f"{model.task}: {_meaning(model)}"),
@@ -62,7 +63,10 @@ def summary(model: Model, networks: SavedNetworks) -> list[tuple[str, str]]:
         ("layers", ", ".join(_layers(model))),
         ("outputs", listed(model.outputs)),
         ("trained", f"{trained}, seed {'unknown' if model.seed is None else model.seed}"),
-        ("seeds", listed([str(s) for s in networks.seeds]) if len(networks.seeds) > 1 else ""),
+        (
+            "seeds",
+            listed(seeds) if len(seeds) > 1 else "",
+        ),
         ("setting", " ".join(filter(None, [model.setting, *setting]))),
         ("from", str(networks.path)),
     ]

@@ -14,7 +14,8 @@ from nnrun.network.mlp import Architecture
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
-from nnrun.records.networks import SavedNetworks, read_networks
+from nnrun.records.networks import UNKNOWN, network_at, read_networks
+from nnrun.records.record import Record
 
 SCALING = ("shift", "scale")
 
@@ -83,20 +84,21 @@ def load_network(path: str | Path, seed: int | None = None) -> Model:
     return chosen(read_networks(path), seed)
 
 
-def chosen(networks: SavedNetworks, seed: int | None) -> Model:
-    """Return one of the networks of a file, ready to predict.
+def chosen(record: Record, seed: int | None) -> Model:
+    """Return one of the networks of a record, as of ``read_networks``, ready to predict.
 
     Raises:
         InputError: If there is none of that seed, or the file does not say enough about it.
     """
-    place, facts = networks.at(seed), networks.facts
+    place, facts = network_at(record, seed), record.meta.get("network", {})
+    known = int(record.seeds[place])
     try:
         encoder, mapped = facts["encoder"], facts["features"]
         model = Model(
             inputs=tuple(facts["inputs"]),
             outputs=tuple(facts["outputs"]),
             task=Task(facts["task"]),
-            params=tuple(Dense(*(part[place] for part in layer)) for layer in networks.params),
+            params=tuple(Dense(w[place], b[place, 0]) for w, b in record.trials.params),
             architecture=Architecture(
                 tuple(from_section("activation", section) for section in facts["activations"]),
                 bool(facts["shortcut"]),
@@ -110,10 +112,8 @@ def chosen(networks: SavedNetworks, seed: int | None) -> Model:
             ),
             encoder=None if encoder is None else Encoder.from_plain(encoder),
             boundary=float(facts["boundary"]),
-            seed=networks.seeds[place],
-            setting=facts.get("setting"),
-            config=facts.get("config", {}),
-            samples=facts.get("samples"),
+            seed=None if known == UNKNOWN else known,
+            **{key: record.meta[key] for key in ("setting", "config", "samples")},
         )
         rule = _contradiction(model)
         if not rule:
@@ -124,7 +124,7 @@ def chosen(networks: SavedNetworks, seed: int | None) -> Model:
         rule = f"names what its network cannot be made of: {error.issues[0]}"
     except (TypeError, AttributeError, ValueError) as error:
         rule = f"does not say what its network is: {error}"
-    raise InputError(Issue("path", networks.path, rule, "it can still serve as init=saved"))
+    raise InputError(Issue("path", record.path, rule, "it can still serve as init=saved"))
 
 
 def _contradiction(model: Model) -> str:

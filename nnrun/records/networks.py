@@ -7,7 +7,7 @@ network besides its parameters. This part reads both and makes nothing of the fa
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nnrun.errors import InputError, Issue, listed, shown
-from nnrun.network.mlp import Layer, Params, taken
-from nnrun.records.archive import Array, checked, read_arrays
+from nnrun.network.mlp import Layer
+from nnrun.records.archive import Array, Arrays, checked, read_arrays
 from nnrun.records.plain import (
     NUMBER,
     TEXT,
@@ -28,7 +28,7 @@ from nnrun.records.plain import (
     require_version,
 )
 from nnrun.records.record import RECORD, Record, find_records, read_record
-from nnrun.records.trials import layers_in
+from nnrun.records.trials import Outcomes, Trials
 
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
@@ -69,53 +69,20 @@ FACTS = {
 OF_JSON = {**FACTS, "layers": [{"weights": [list], "bias": list}]}
 
 
-@dataclass(frozen=True, eq=False)
-class SavedNetworks:
-    """The networks of one file: equal but for seed and parameters.
-
-    Attributes:
-        path: Of the file.
-        facts: What they are besides their parameters; empty if the file does not say.
-        seeds: Of each network; (None,) if the file does not say.
-        params: Weights of shape (seed, fan_in, fan_out) and biases of shape (seed, fan_out).
-    """
-
-    path: Path
-    facts: Mapping[str, Any]
-    seeds: tuple[int | None, ...]
-    params: Params
-
-    @property
-    def features(self) -> tuple[str, ...] | None:
-        """Names of the network's inputs, a row of the first weights each; None if unknown."""
-        features = self.facts.get("features")
-        names = features.get("names") if isinstance(features, Mapping) else None
-        return None if names is None else tuple(names)
-
-    def at(self, seed: int | None) -> int:
-        """Return the place of a seed's network, of the first if None.
-
-        Raises:
-            InputError: If there is none, with the seeds that there are.
-        """
-        if seed is None:
-            return 0
-        if seed in self.seeds:
-            return self.seeds.index(seed)
-        known = listed([str(s) for s in self.seeds]) if self.seeds != (None,) else "none is named"
-        raise InputError(Issue("seed", seed, f"is not in {self.path}", f"known: {known}"))
-
-    def taken(self, places: Sequence[int]) -> Params:
-        """Return the parameters of some of the networks."""
-        return taken(self.params, np.array(places, dtype=np.intp))
+UNKNOWN = -1
+"""Stands for a seed that a file does not say."""
 
 
-def read_networks(path: str | Path) -> SavedNetworks:
+def read_networks(path: str | Path) -> Record:
     """Read the networks of a run, of a job of a sweep, or of a file.
 
     Args:
         path: A folder with one record in it, the record itself, or a file of ``Model.save``. A
             JSON file of ``layers`` alone is fine, too.
+
+    Returns:
+        Seeds, ``UNKNOWN`` where the file names none, and parameters; ``meta`` says as much as the
+        file does, and of the network under the key ``network``.
 
     Raises:
         InputError: If there is none, several jobs to choose from, or no network in it.
@@ -147,76 +114,95 @@ def _differences(folder: Path, records: Sequence[Path]) -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, modified: int, size: int) -> SavedNetworks:
+def _read(file: Path, modified: int, size: int) -> Record:
     """Read a file; the arguments tell a changed one from the one read before."""
     with reading("path", file, "network", ANEW):
         read = _of_json if file.suffix.lower() == ".json" else _of_npz
         return _checked(read(file))
 
 
-def networks_of(record: Record) -> SavedNetworks:
-    """Take the networks of a record that was read so far at least."""
-    meta = record.meta
-    if meta["error"]:
-        raise _unreadable(record.path, "has no network: its training failed", "see its log")
-    facts = {**meta.get("network", {}), **{k: meta[k] for k in ("setting", "config", "samples")}}
-    seeds = tuple(record.seeds.tolist())
-    return SavedNetworks(record.path, facts, seeds, _flat(record.trials.params))
-
-
-def _of_npz(file: Path) -> SavedNetworks:
+def _of_npz(file: Path) -> Record:
     arrays = read_arrays(file, {"meta": NETWORKS["meta"]})
     meta = parse_plain(arrays["meta"].tobytes(), FACTS) if arrays else {}
-    if "schema" in meta:
-        record = read_record(file, "networks", "path")
-        require(record.meta.get("network", {}), FACTS, "network")
-        return networks_of(record)
-    arrays = read_arrays(file, NETWORKS)
-    seeds = tuple(None if seed < 0 else seed for seed in arrays["seeds"].tolist())
-    return SavedNetworks(file, meta, seeds, _flat(layers_in(arrays)))
+    if "schema" not in meta:
+        return _made(file, meta, read_arrays(file, NETWORKS))
+    record = read_record(file, "networks", "path")
+    require(record.meta.get("network", {}), FACTS, "network")
+    return record
 
 
-def _of_json(file: Path) -> SavedNetworks:
+def _of_json(file: Path) -> Record:
     facts = read_plain(file, OF_JSON)
-    arrays = {"seeds": np.zeros(1, np.int64)}
+    seed = facts.pop("seed", None)
+    arrays = {"seeds": np.array([UNKNOWN if seed is None else seed])}
     for number, layer in enumerate(facts.pop("layers")):
         for part in Layer._fields:
             try:
                 arrays[f"params/{number}/{part}"] = np.array(layer[part])[None]
             except ValueError:
                 raise Damaged(f"the {part} of layer {number + 1} are ragged") from None
-    params = _flat(layers_in(checked(arrays, NETWORKS)))
-    return SavedNetworks(file, facts, (facts.pop("seed", None),), params)
+    return _made(file, facts, checked(arrays, NETWORKS))
 
 
-def _flat(layers: Params) -> Params:
-    """Return layers whose biases have the shape (seed, fan_out)."""
-    return tuple(Layer(w, b.reshape(len(b), math.prod(b.shape[1:]))) for w, b in layers)
+def _made(file: Path, facts: Mapping[str, Any], arrays: Arrays) -> Record:
+    """Make a record of what a file says that is none."""
+    origin: dict[str, Any] = {"setting": None, "config": {}, "samples": None}
+    meta = {**{key: facts.get(key, usual) for key, usual in origin.items()}, "error": None}
+    arrays["seeds"] = np.maximum(arrays["seeds"], UNKNOWN)
+    nothing = Outcomes(*[np.empty(0)] * 4)  # type: ignore[arg-type]
+    return Record({**meta, "network": facts}, Trials.from_arrays(arrays, "none"), nothing, file)
 
 
-def _checked(networks: SavedNetworks) -> SavedNetworks:
-    """Check version and shapes."""
-    file, facts = networks.path, networks.facts
+def _checked(record: Record) -> Record:
+    """Check version and shapes; biases of any shape become those of a stack."""
+    file, facts, seeds = record.path, record.meta.get("network", {}), record.seeds
+    if record.meta["error"]:
+        raise _unreadable(file, "has no network: its training failed", "see its log")
     require_version(facts.get("version", VERSION), VERSION, facts.get("versions"))
-    if not networks.params or not networks.seeds:
+    params = record.trials.params
+    if not params or not len(seeds):
         raise _unreadable(file, "has no layers in it")
-    if len(set(networks.seeds)) < len(networks.seeds):
+    if len(set(seeds.tolist())) < len(seeds):
         raise Damaged("it has a seed twice")
-    first = networks.params[0].weights
-    if networks.features is not None and len(networks.features) != first.shape[1]:
-        rule = f"names {len(networks.features)} inputs, and its weights have {first.shape[1]} rows"
+    gets = n_inputs = params[0].weights.shape[1]
+    names = feature_names(record)
+    if names is not None and len(names) != n_inputs:
+        rule = f"names {len(names)} inputs, and its weights have {n_inputs} rows"
         raise _unreadable(file, rule)
-    extra = first.shape[1] if networks.facts.get("shortcut") else 0
-    gets = first.shape[1]
-    for number, (weights, bias) in enumerate(networks.params, 1):
-        if weights.ndim != 3 or bias.shape != (len(networks.seeds), weights.shape[-1]):
-            shapes = f"{weights.shape[1:]}, and biases of shape {bias.shape[1:]}"
+    layers = []
+    for number, (weights, bias) in enumerate(params, 1):
+        flat = bias.reshape(len(bias), math.prod(bias.shape[1:]))
+        if weights.ndim != 3 or flat.shape != (len(seeds), weights.shape[-1]):
+            shapes = f"{weights.shape[1:]}, and biases of shape {flat.shape[1:]}"
             raise _unreadable(file, f"has weights of shape {shapes}, in layer {number}")
         if weights.shape[1] != gets:
             rule = f"has {weights.shape[1]} rows of weights in layer {number}, which gets {gets}"
             raise _unreadable(file, f"{rule} values")
-        gets = weights.shape[2] + extra
-    return networks
+        gets = weights.shape[2] + (n_inputs if facts.get("shortcut") else 0)
+        layers.append(Layer(weights, flat[:, None]))
+    return replace(record, trials=replace(record.trials, params=tuple(layers)))
+
+
+def feature_names(record: Record) -> tuple[str, ...] | None:
+    """Name a network's inputs, a row of the first weights each; None if unknown."""
+    features = record.meta.get("network", {}).get("features")
+    names = features.get("names") if isinstance(features, Mapping) else None
+    return None if names is None else tuple(names)
+
+
+def network_at(record: Record, seed: int | None) -> int:
+    """Return the place of a seed's network, of the first if None.
+
+    Raises:
+        InputError: If there is none, with the seeds that there are.
+    """
+    seeds = record.seeds.tolist()
+    if seed is None:
+        return 0
+    if seed in seeds and seed != UNKNOWN:
+        return int(seeds.index(seed))
+    known = listed([str(s) for s in seeds]) if seeds != [UNKNOWN] else "none is named"
+    raise InputError(Issue("seed", seed, f"is not in {record.path}", f"known: {known}"))
 
 
 def _unreadable(file: Path, rule: str, hint: str = "") -> InputError:

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from nnrun.model import Model
 from nnrun.model.load import chosen as chosen_network
-from nnrun.records.networks import networks_of
 from nnrun.records.record import Record
 from nnrun.statistics.survival import samples_to_target, trained
 from nnrun.text import count, number, percent
@@ -107,7 +106,7 @@ def network_of(trial: Representative) -> Model:
     Raises:
         InputError: If the record does not say enough about it.
     """
-    return chosen_network(networks_of(trial.record), trial.seed)
+    return chosen_network(trial.record, trial.seed)
 
 
 def median_case(trials: pd.DataFrame) -> Case | None:

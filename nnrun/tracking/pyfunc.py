@@ -105,7 +105,7 @@ def _load_pyfunc(path: str) -> Network:
     """
     modules = os.environ.get(MODULES)
     if modules:
-        custom.admit(Path(modules), read_networks(path).facts)
+        custom.admit(Path(modules), read_networks(path).meta)
     return Network(load_network(Path(path)))
 
 

@@ -33,7 +33,6 @@ ORDER = [
     {"config"},
     {"training"},
     {"model"},
-    {"sweep"},
     {"trials"},
     {"statistics"},
     {"results"},
@@ -53,7 +52,6 @@ ALLOWED = {
     "pandas": {
         "problem",
         "results",
-        "sweep",
         "statistics",
         "plot",
         "pictures",
