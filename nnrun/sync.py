@@ -55,7 +55,7 @@ def mirror(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str
 def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     # pandas takes half a second, in which the command could have said what is wrong with it
     from nnrun.launch.claim import MARKER
-    from nnrun.pictures.subject import admit_modules, not_imported
+    from nnrun.model.load import admit_modules, not_imported
     from nnrun.tracking.mirror import Runs, say
     from nnrun.tracking.runs import read_tables
 

@@ -24,8 +24,8 @@ def draw_animations(
         The pages, as paths from ``folder``, and whether any could not be drawn; each of those is
         warned of on standard error.
     """
+    from nnrun.model.load import setting_of
     from nnrun.pictures.replay import reason_of
-    from nnrun.pictures.subject import setting_of
     from nnrun.pictures.trial_pictures import PAGE, animate
     from nnrun.trials.progress import meter
 

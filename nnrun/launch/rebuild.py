@@ -26,7 +26,7 @@ from nnrun.layout import (
     together,
     write_text,
 )
-from nnrun.pictures.subject import admit_modules, not_imported
+from nnrun.model.load import admit_modules, not_imported
 from nnrun.records.lock import alone_in
 from nnrun.records.record import RECORD, Record
 from nnrun.records.sweep import SWEEP, read_sweep

@@ -1,23 +1,31 @@
-"""Networks from runs, sweeps and files, and what says what a network is, as plain values."""
+"""Networks and settings from records and files, and what a network is, as plain values."""
 
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnrun import custom
 from nnrun.config.components import from_section, to_section
+from nnrun.config.read import read
 from nnrun.config.settings import Setting
-from nnrun.errors import InputError, Issue
+from nnrun.errors import InputError, Issue, listed
 from nnrun.model.model import Dense, Model
 from nnrun.network.mlp import Architecture
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
+from nnrun.problem.table import Table
 from nnrun.records.networks import UNKNOWN, network_at, read_networks
 from nnrun.records.record import Record
 
 SCALING = ("shift", "scale")
+
+OWN = re.compile(r"<class '([^']+)'>")
+"""How a record names the class of a user's own component."""
 
 
 def network_facts(setting: Setting) -> dict[str, Any]:
@@ -146,3 +154,80 @@ def _contradiction(model: Model) -> str:
     if tuple(mapped.inputs) != encoded:
         wrong.append("other inputs of its features than of its data")
     return f"names {wrong[0]}" if wrong else ""
+
+
+def setting_of(meta: Mapping[str, Any]) -> Setting:
+    """Build the setting of a record anew; files that its data come from are read again.
+
+    Args:
+        meta: As `nnrun.records.record.Record.meta`.
+
+    Raises:
+        InputError: If this version of nnrun reads the configuration otherwise, a file of its data
+            is not the one that was trained on, or it needs a module that was not imported.
+    """
+    config = _configuration(meta)
+    setting = read(config).setting if config else None
+    if setting is None or setting.id != meta["setting"]:
+        rule = "is not what its configuration now makes"
+        hint = "it was trained by another version of nnrun"
+        raise InputError(Issue("setting", meta["setting"], rule, hint))
+    told = meta.get("sources")
+    known = told.get("data") if isinstance(told, Mapping) else None
+    if isinstance(setting.data, Table) and setting.sources["data"] != known:  # it may name any file
+        rule = "is not the file that was trained on, or has changed since"
+        raise InputError(Issue("data.path", setting.data.path, rule))
+    return setting
+
+
+def own_components(metas: Iterable[Mapping[str, Any]]) -> list[str]:
+    """List the users' own components that records were trained with, as MODULE.CLASS."""
+    told = [meta.get("sources") for meta in metas]
+    kinds = {kind for one in told if isinstance(one, Mapping) for kind in one.get("own") or ()}
+    found = (OWN.fullmatch(str(kind)) for kind in kinds)
+    return sorted(match[1] for match in found if match)
+
+
+def admit_modules(modules: Path, metas: Iterable[Mapping[str, Any]]) -> None:
+    """Import the modules that records need from a folder, which the user names: `custom.admit`."""
+    custom.admit(modules, {custom.TARGET: own_components(metas)})
+
+
+def not_imported(metas: Iterable[Mapping[str, Any]]) -> str:
+    """Say in a sentence which components are left out, and how to have them; empty if none are."""
+    names = [name for name in own_components(metas) if name.rpartition(".")[0] not in sys.modules]
+    if not names:
+        return ""
+    return (
+        f"Networks with {listed(names, 5)} are left out: a record may be a stranger's, so its "
+        "modules are not imported. --modules FOLDER, where they are, has them imported."
+    )
+
+
+def _configuration(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Write down the configuration that a record was made by, interpolations resolved.
+
+    Empty if a key of it is a value and a section at once.
+    """
+    config: dict[str, Any] = {"executor": {"name": "local"}}
+    config |= {"report": {"name": meta.get("report") or "off"}}
+    config |= {key: meta.get(key) for key in ("seed", "seeds", "name", "tracking")}
+    for key, value in meta["config"].items():
+        *sections, last = key.split(".")
+        if last == "name" and "." in str(value):  # a user's own component goes by its class
+            last = custom.TARGET
+        place = config
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                return {}
+        place[last] = value
+    # activations have fields, which their labels in a flat configuration only tell of
+    *hidden, output = meta.get("network", {}).get("activations") or [None]
+    network = config.get("network")
+    if output is not None and isinstance(network, dict):
+        network["output"] = output
+        if hidden:
+            several = isinstance(network.get("activation"), list)
+            network["activation"] = hidden if several else hidden[0]
+    return config

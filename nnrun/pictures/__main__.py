@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnrun.commands import exit_code, run
-from nnrun.pictures.subject import admit_modules, from_record
+from nnrun.model.load import admit_modules
+from nnrun.pictures.subject import from_record
 from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.records.record import find_records, read_record
 from nnrun.text import shown
@@ -31,7 +32,7 @@ def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None
     """Draw the trials of a folder's jobs, each into its job's folder or its place under ``out``."""
     records = find_records(folder, "folder")
     if modules is not None:
-        admit_modules(modules, [read_record(path).meta for path in records])
+        admit_modules(modules, [read_record(path, "head").meta for path in records])
     with meter(f"drawing {len(records)} networks", len(records)) as advance:
         written = []
         for record in records:

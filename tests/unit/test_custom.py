@@ -15,12 +15,12 @@ from nnrun.config.settings import Network
 from nnrun.errors import InputError
 from nnrun.model import load_network
 from nnrun.model.__main__ import main as model_command
+from nnrun.model.load import admit_modules, not_imported
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
 from nnrun.network.schedules import Schedule
-from nnrun.pictures.subject import admit_modules, not_imported
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.patterns import Gate
 from nnrun.problem.problem import Problem, Samples, Task

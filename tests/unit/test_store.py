@@ -11,10 +11,10 @@ from nnrun.config.rules import fitted
 from nnrun.config.settings import Executor, Job, Network, Report, Tracking
 from nnrun.errors import InputError, refused
 from nnrun.layout import together, write_atomically, write_text
+from nnrun.model.load import setting_of
 from nnrun.network.activations import LeakyRelu
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import Schedule
-from nnrun.pictures.subject import setting_of
 from nnrun.records.labels import describe
 from nnrun.records.record import RECORD, read_record, read_records, write_record
 from nnrun.results.tabulate import curves_table, trials_table
