@@ -135,7 +135,6 @@ class Normal(OneBias):
 
     Attributes:
         std: Standard deviation of the weights.
-        bias: Every bias.
     """
 
     std: Annotated[float, Gt(0)] = 1.0
@@ -152,7 +151,6 @@ class Constant(OneBias):
 
     Attributes:
         value: Every weight.
-        bias: Every bias.
     """
 
     value: float = 0.0
@@ -169,7 +167,6 @@ class _Scaled(OneBias):
     Attributes:
         distribution: Of the weights.
         gain: Factor on the weights.
-        bias: Every bias.
     """
 
     distribution: Literal["uniform", "normal"] = "uniform"
@@ -240,7 +237,6 @@ class Orthogonal(OneBias):
 
     Attributes:
         gain: Factor on the weights.
-        bias: Every bias.
 
     References:
         Saxe, McClelland & Ganguli, Exact solutions to the nonlinear dynamics of learning in deep

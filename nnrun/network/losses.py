@@ -93,11 +93,7 @@ class Deviation(Loss):
 @LOSSES.register("squared_error")
 @dataclass(frozen=True)
 class SquaredError(Deviation):
-    """Half the squared error, summed over the outputs: ½ Σ (output - target)².
-
-    Attributes:
-        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
-    """
+    """Half the squared error, summed over the outputs: ½ Σ (output - target)²."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return ½ Σ (output - target)²."""
@@ -111,11 +107,7 @@ class SquaredError(Deviation):
 @LOSSES.register("absolute")
 @dataclass(frozen=True)
 class Absolute(Deviation):
-    """The absolute error, summed over the outputs: Σ |output - target|; its slope at 0 is 0.
-
-    Attributes:
-        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
-    """
+    """The absolute error, summed over the outputs: Σ |output - target|; its slope at 0 is 0."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return Σ |output - target|."""
@@ -135,7 +127,6 @@ class Huber(Deviation):
 
     Attributes:
         delta: δ, the error from which the slope no longer grows.
-        targets: ``zero_one``, or ``plus_minus`` to ask -1 and 1 of the outputs for classes.
 
     References:
         Huber, Robust estimation of a location parameter, 1964, doi:10.1214/aoms/1177703732.

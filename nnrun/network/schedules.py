@@ -50,7 +50,8 @@ class Warmed(Schedule):
     first update is not wasted on a factor of 0.
 
     Attributes:
-        warmup: Updates of the warm-up; the course gets what is left of the budget.
+        warmup: Updates over which the learning rate first rises linearly, before the course, which
+            gets what is left of the budget.
     """
 
     warmup: Annotated[int, Ge(0), Le(MOST)] = 0
@@ -82,11 +83,7 @@ class Warmed(Schedule):
 @SCHEDULES.register("constant")
 @dataclass(frozen=True)
 class Constant(Warmed):
-    """The learning rate as it was given.
-
-    Attributes:
-        warmup: Updates over which the learning rate first rises linearly.
-    """
+    """The learning rate as it was given."""
 
     def course(self, steps: Steps, n_steps: int) -> Array:
         """Return ones."""
@@ -100,7 +97,6 @@ class InverseTime(Warmed):
 
     Attributes:
         decay: Share of the first learning rate by which its divisor grows an update.
-        warmup: Updates over which the learning rate first rises linearly.
     """
 
     decay: Annotated[float, Ge(0)] = 0.001
@@ -118,7 +114,6 @@ class Step(Warmed):
     Attributes:
         every: Updates from one drop to the next.
         gamma: Factor of a drop.
-        warmup: Updates over which the learning rate first rises linearly.
     """
 
     every: Annotated[int, Ge(1), Le(MOST)] = 10_000
@@ -136,7 +131,6 @@ class Exponential(Warmed):
 
     Attributes:
         gamma: Factor of an update; 0.9999 halves the learning rate in 6931 updates.
-        warmup: Updates over which the learning rate first rises linearly.
     """
 
     gamma: Annotated[float, Gt(0), Le(1)] = 0.9999
@@ -154,7 +148,6 @@ class Polynomial(Warmed):
     Attributes:
         power: 1 falls linearly; above, fast first; below, fast last.
         end: Where the fall ends, as a multiple of the learning rate.
-        warmup: Updates over which the learning rate first rises linearly.
     """
 
     power: Annotated[float, Gt(0)] = 1.0
@@ -179,7 +172,6 @@ class Triangular(Warmed):
     Attributes:
         peak: The maximum, as a multiple of the learning rate; 3 or 4 in the paper's rule of thumb.
         period: Updates of a whole cycle, up and down.
-        warmup: Updates over which the learning rate first rises linearly.
 
     References:
         Smith, Cyclical Learning Rates for Training Neural Networks, 2015, arXiv:1506.01186.
@@ -204,7 +196,6 @@ class Cosine(Warmed):
             again; None for one fall over the whole budget.
         growth: Each period's length as a multiple of the one before.
         minimum: Where a fall ends, as a multiple of the learning rate.
-        warmup: Updates over which the learning rate first rises linearly.
 
     References:
         Loshchilov & Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2016,
@@ -250,7 +241,6 @@ class OneCycle(Warmed):
         rise: Share of the budget's updates in which the peak is reached.
         end: Where the fall ends, as a multiple of the learning rate.
         anneal: How it rises and falls.
-        warmup: Updates over which the learning rate first rises linearly, before the cycle.
 
     References:
         Smith & Topin, Super-Convergence: Very Fast Training of Neural Networks Using Large

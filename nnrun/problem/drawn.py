@@ -163,18 +163,18 @@ class Drawn(Data, ABC):
 
     def draw(self, rng: np.random.Generator, n: int) -> Samples:
         """Draw n training samples, with balance and noise."""
+        if not self.label_noise:
+            return self._moved(rng, n)
         state = state_of(rng)
         inputs, targets = self._moved(rng, n)
-        if self.label_noise:
-            targets = self.mistaken(targets, beside(state, LABELS))
-        return Samples(inputs, targets)
+        return Samples(inputs, self.mistaken(targets, beside(state, LABELS)))
 
     def _moved(self, rng: np.random.Generator, n: int) -> Samples:
         """Draw n samples with balance and coordinate noise."""
-        state = state_of(rng)
-        drawn = self.sample(rng, n) if self.balance is None else self._balanced(rng, n)
+        sample = self.sample if self.balance is None else self._balanced
         if not self.noise:
-            return drawn
+            return sample(rng, n)
+        state, drawn = state_of(rng), sample(rng, n)
         steps = beside(state, MOVES).standard_normal(drawn.inputs.shape)
         return Samples(drawn.inputs + self.noise * steps, drawn.targets)
 

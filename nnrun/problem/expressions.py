@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -72,10 +73,8 @@ class Factors:
         columns = [values[:, i] for i, power in enumerate(self.powers) for _ in range(power)]
         for wave, power in self.waves:
             columns += [WAVES[wave.function](wave.argument.evaluate(values))] * power
-        product = np.ones(len(values))
-        for column in columns:
-            product *= column
-        return product * self.scale
+        product = reduce(np.multiply, columns) if columns else np.ones(len(values))
+        return product if self.scale == 1 else product * self.scale
 
 
 @dataclass(frozen=True)

@@ -157,10 +157,6 @@ class Adamw(Adam):
     All parameters decay, biases as well as weights, as in the paper and in PyTorch.
 
     Attributes:
-        beta1: Decay of the mean gradient, a step.
-        beta2: Decay of the mean squared gradient, a step.
-        epsilon: Added to the root of the second moment.
-        bias_correction: Whether the moments are corrected for their start at zero.
         weight_decay: Share λ of a parameter that it loses a step, times the learning rate.
 
     References:

@@ -169,9 +169,6 @@ class Nesterov(Momentum):
     PyTorch's form: the gradient is taken at the parameters as they are, and the step is the one
     that momentum would take next if that gradient stayed.
 
-    Attributes:
-        momentum: The share μ of the step before that goes on.
-
     References:
         Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep
         learning, 2013, proceedings.mlr.press/v28/sutskever13.
