@@ -15,7 +15,7 @@ from nnrun.problem.table import Table
 from nnrun.trials.cache import Cache, entries, setup
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
-from tests.unit.test_store import job
+from tests.unit.test_record import job
 
 
 def launch(cache, *jobs):

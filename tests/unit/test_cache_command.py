@@ -8,7 +8,7 @@ from nnrun import cache as command
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
-from tests.unit.test_store import job
+from tests.unit.test_record import job
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
 from nnrun.launch.claim import MARKER, Claim, identity_of
 from tests.conftest import make_setting
-from tests.unit.test_store import job
+from tests.unit.test_record import job
 
 HOLD = """
 import sys, time

@@ -29,7 +29,7 @@ from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting
 from tests.records import a_record, changed, told
 from tests.unit.test_cache import blocks, launch, trained
-from tests.unit.test_store import job, records
+from tests.unit.test_record import job, records
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from nnrun.records.lock import FolderLock
 from nnrun.records.record import write_record
 from nnrun.trials.provenance import provenance
 from tests.conftest import make_setting
-from tests.unit.test_store import job, records
+from tests.unit.test_record import job, records
 
 JOBS = [job(make_setting(lr=lr), seeds=2) for lr in (0.1, 0.2)]
 

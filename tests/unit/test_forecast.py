@@ -9,7 +9,7 @@ from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import forecast, wanted
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
-from tests.unit.test_store import job
+from tests.unit.test_record import job
 
 
 def test_settings_and_seeds_are_counted_once():
