@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from nnrun.model import Model
-from nnrun.model.load import chosen as chosen_network
 from nnrun.records.record import Record
 from nnrun.statistics.survival import samples_to_target, trained
 from nnrun.text import count, number, percent
@@ -40,20 +38,6 @@ class Case(NamedTuple):
     final: str
 
 
-class Representative(NamedTuple):
-    """A trial among the records of its setting.
-
-    Attributes:
-        record: That it is in.
-        place: Its index there.
-        seed: Of the trial.
-    """
-
-    record: Record
-    place: int
-    seed: int
-
-
 def typical(seeds: ArrayLike, times: ArrayLike, losses: ArrayLike, which: Which = "median") -> int:
     """Choose the trial that stands for others.
 
@@ -74,39 +58,30 @@ def typical(seeds: ArrayLike, times: ArrayLike, losses: ArrayLike, which: Which 
     return int(order[0 if which == "best" else (len(order) - 1) // 2])
 
 
-def representative(records: Sequence[Record], which: Which = "median") -> Representative | None:
-    """Choose the trial that stands for a setting: the one that the report draws, if the median.
+def representative(records: Sequence[Record], which: Which = "median") -> tuple[Record, int] | None:
+    """Choose the trial that stands for a setting: if the median, the one that the report draws.
 
     Args:
         records: Of one setting. Of a seed in several records the first counts that was trained.
         which: ``median``, or ``best``.
 
     Returns:
-        The trial; None if none was trained, or the network of the chosen one is not finite.
+        Its record and seed; None if none was trained, or the chosen one's network is not finite.
     """
-    trials: dict[int, Representative] = {}
+    trials: dict[int, tuple[Record, int]] = {}
     for record in records:
-        for place in np.flatnonzero(record.trained):
-            seed = int(record.seeds[place])
-            trials.setdefault(seed, Representative(record, int(place), seed))
+        for place in np.flatnonzero(record.trained).tolist():
+            trials.setdefault(int(record.seeds[place]), (record, place))
     if not trials:
         return None
-    found = list(trials.values())
-    times = [record.outcomes.samples_to_target[place] for record, place, _ in found]
-    losses = [record.trials.curves.test_loss[place, -1] for record, place, _ in found]
-    chosen = found[typical(list(trials), times, losses, which)]
-    layers = chosen.record.trials.params
-    finite = all(np.isfinite(part[chosen.place]).all() for layer in layers for part in layer)
-    return chosen if finite else None
-
-
-def network_of(trial: Representative) -> Model:
-    """Make the network of a trial, as ``nnrun.load_network`` reads it from the record's file.
-
-    Raises:
-        InputError: If the record does not say enough about it.
-    """
-    return chosen_network(trial.record, trial.seed)
+    seeds, found = list(trials), list(trials.values())
+    times = [record.outcomes.samples_to_target[place] for record, place in found]
+    losses = [record.trials.curves.test_loss[place, -1] for record, place in found]
+    chosen = typical(seeds, times, losses, which)
+    record, place = found[chosen]
+    layers = record.trials.params
+    finite = all(np.isfinite(part[place]).all() for layer in layers for part in layer)
+    return (record, seeds[chosen]) if layers and finite else None
 
 
 def median_case(trials: pd.DataFrame) -> Case | None:

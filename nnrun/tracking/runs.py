@@ -22,13 +22,14 @@ from nnrun.config.components import nested
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, shown
 from nnrun.layout import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
+from nnrun.model.load import chosen
 from nnrun.plot.style import LINE_STYLES
 from nnrun.records.plain import is_itself
 from nnrun.records.record import Record, join_records
 from nnrun.records.sweep import SWEEP
 from nnrun.results.results import load
 from nnrun.results.tabulate import TrialRows, curves_of, judged, judged_at, trial_rows
-from nnrun.results.typical import network_of, representative
+from nnrun.results.typical import representative
 from nnrun.statistics.curves import METRICS, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
@@ -335,11 +336,11 @@ def _network(records: Sequence[Record], tracking: Tracking) -> Any:
     """Make the network that stands for the setting; None if none is wanted, or can be had."""
     if tracking.models == "off":
         return None
-    chosen = representative(records, tracking.models)
-    if chosen is None or not chosen.record.trials.params:
+    found = representative(records, tracking.models)
+    if found is None:
         return None
     try:
-        return network_of(chosen)
+        return chosen(*found)
     except InputError:  # a component of the user's own that is not there any more
         return None
 

@@ -7,10 +7,11 @@ import pytest
 
 from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.model import load_network
+from nnrun.model.load import chosen
 from nnrun.network.mlp import Layer
 from nnrun.records.record import Record, join_records, write_record
 from nnrun.results.tabulate import assemble, trial_rows
-from nnrun.results.typical import median_case, network_of, representative
+from nnrun.results.typical import median_case, representative
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
@@ -33,8 +34,8 @@ def record(times, losses, seeds=None, weights=None) -> Record:
 def seed_of(records, which="median"):
     found = representative(records, which)
     assert found is not None
-    assert found.record.seeds[found.place] == found.seed
-    return found.seed
+    assert found[1] in found[0].seeds
+    return found[1]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,8 @@ def test_its_network_is_the_one_in_the_file(tmp_path):
     for which in ("median", "best"):
         found = representative([trained], which)
         assert found is not None
-        mine = network_of(found)
-        read = load_network(write_record(trained, tmp_path), seed=found.seed)
+        mine = chosen(*found)
+        read = load_network(write_record(trained, tmp_path), seed=found[1])
         assert mine.predict(X).tobytes() == read.predict(X).tobytes()
         assert mine.config == read.config
         told = ("seed", "setting", "samples", "inputs", "outputs", "task", "boundary")
