@@ -126,7 +126,7 @@ def _require_own_folders(
         return
     folders: Counter[str] = Counter()
     for number, overrides in enumerate(batch, start=first):
-        folders[str(composer.config(overrides, number).hydra.sweep.subdir)] += 1
+        folders[str(composer.job(overrides, number).get("sweep.subdir"))] += 1
     for shared in [folder for folder, jobs in folders.items() if jobs > 1]:
         rule = "gives several jobs one folder"
         raise InputError(Issue("hydra.sweep.subdir", shared, rule, "use ${hydra.job.num} in it"))

@@ -1,10 +1,9 @@
 """One job of a sweep: its folder, ``.hydra/``, log and callbacks, as Hydra's ``run_job`` does it.
 
 Hydra copies the configuration four times and writes all of its YAML anew for each job. Here a job
-has the copy that was composed for it, and only what differs from other jobs is written anew.
+is composed in plain values, and only what differs from other jobs is written anew.
 """
 
-import logging
 import logging.config
 import os
 import pickle
@@ -15,23 +14,15 @@ from typing import Any
 
 import hydra.core.utils as hydra_utils
 import yaml
-from hydra import version
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import (
-    JobReturn,
-    JobRuntime,
-    JobStatus,
-    configure_log,
-    env_override,
-    filter_overrides,
-    setup_globals,
-)
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
-from omegaconf._utils import get_omega_conf_dumper
+from omegaconf import OmegaConf, open_dict, read_write
+from omegaconf._utils import OmegaConfDumper
 
-from nnrun.hydra_ext.compose import Composer, NotPlainError, resolved
-from nnrun.hydra_ext.template import Trees
+from nnrun.hydra_ext.callback import Check
+from nnrun.hydra_ext.compose import Composed, Composer
+from nnrun.hydra_ext.template import to_plain, without_hydra
 from nnrun.text import masked_values
 
 try:
@@ -39,68 +30,23 @@ try:
 except ImportError:  # the first releases of Hydra 1.3 take the standard library's
     configure_logging = logging.config.dictConfig
 
-DIR_KEY, SUBDIR_KEY = "hydra.sweep.dir", "hydra.sweep.subdir"
-
-log = logging.getLogger(__name__)
-
-
-class ComposedReturn(JobReturn):
-    """A job's outcome that composes ``cfg`` and ``hydra_cfg`` anew whenever they are asked for.
-
-    A sweep of thousands keeps them all, and a configuration takes half a megabyte. What the task
-    itself changes in its configuration is not seen here.
-
-    Attributes:
-        output_dir: The job's folder, as an absolute path.
-    """
-
-    def __init__(self, composer: Composer, overrides: Sequence[str], number: int) -> None:
-        self._composer = composer
-        self._composed_of = tuple(overrides), number
-        self.output_dir = ""
-        super().__init__()
-
-    @property
-    def cfg(self) -> DictConfig:
-        """The task's configuration."""
-        return self._composer.task(self._composed_of[0])
-
-    @cfg.setter
-    def cfg(self, value: DictConfig | None) -> None:
-        """Ignore the dataclass's default."""
-
-    @property
-    def hydra_cfg(self) -> DictConfig:
-        """Hydra's own configuration, under ``hydra``."""
-        trees = self._composer.trees(*self._composed_of)
-        _place(trees.config, self.output_dir)
-        return trees.hydra
-
-    @hydra_cfg.setter
-    def hydra_cfg(self, value: DictConfig | None) -> None:
-        """Ignore the dataclass's default."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as Hydra's own class, with everything in it."""
-        parts = (self.overrides, self.cfg, self.hydra_cfg, self.working_dir, self.task_name)
-        return JobReturn, (*parts, self.status, self._return_value)
-
 
 def run_job(
     context: HydraContext,
     composer: Composer,
     overrides: Sequence[str],
     number: int,
-    task: Callable[[DictConfig], Any],
+    task: Callable[[Path], Any],
 ) -> JobReturn:
     """Run one job of a sweep in a folder of its own.
 
     Args:
-        context: Hydra's, for its callbacks.
+        context: Hydra's. Where it has callbacks of others, they are shown what Hydra's launchers
+            show them; else the outcome has no configurations, half a megabyte a job.
         composer: Of the sweep.
         overrides: The job's, as the sweeper wrote them.
         number: The job's number in the sweep.
-        task: Gets the configuration without the ``hydra`` node.
+        task: Gets the job's folder, relative to the working directory.
 
     Returns:
         What ``task`` returned, or the exception that it raised.
@@ -109,206 +55,126 @@ def run_job(
         HydraException: If the overrides cannot be composed.
         OSError: If the folder cannot be written.
     """
-    trees = composer.trees(overrides, number)
-    if trees.config.hydra.job.chdir is None and not version.base_at_least("1.2"):
-        # the change of directory that such an app expects is deprecated: Hydra says how
-        return hydra_utils.run_job(task, trees.config, DIR_KEY, SUBDIR_KEY, context)
+    job, cwd = composer.job(overrides, number), Path.cwd()
+    folder = os.path.join(*map(job.get, ("sweep.dir", "sweep.subdir")))  # noqa: PTH118  (as Hydra)
+    output_dir = os.path.abspath(folder)  # noqa: PTH100
+    job.hydra["runtime"] = {**job.hydra["runtime"], "output_dir": output_dir}
+    chdir, outcome = job.get("job.chdir"), JobReturn()
     singleton = HydraConfig.instance()
-    before, cwd = singleton.cfg, Path.cwd()
-    singleton.cfg = trees.hydra  # type: ignore[assignment]
+    before = singleton.cfg
     try:
-        outcome = ComposedReturn(composer, overrides, number)
-        _prepare(trees, outcome)
-        _write_hydra_folder(trees, composer.unresolved(overrides))
-        _perform(context, trees.config, composer.task(overrides), task, outcome)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if chdir:
+            os.chdir(folder)
+        outcome.working_dir = folder if chdir else str(cwd)
+        outcome.overrides = list(job.hydra["overrides"]["task"])
+        _begin_log(job)
+        _write_hydra_folder(job)
+        watched = any(type(callback) is not Check for callback in context.callbacks.callbacks)
+        with env_override(job.get("job.env_set") or {}):
+            if watched:
+                _show(job, outcome)
+                context.callbacks.on_job_start(config=job.config, task_function=task)
+            try:
+                outcome.return_value = task(Path(os.path.relpath(output_dir, cwd)))
+                outcome.status = JobStatus.COMPLETED
+            except Exception as error:
+                outcome.return_value = error
+                outcome.status = JobStatus.FAILED
+        outcome.task_name = JobRuntime.instance().get("name")
+        hydra_utils._flush_loggers()
+        if watched:
+            context.callbacks.on_job_end(config=job.config, job_return=outcome)
         return outcome
     finally:
         singleton.cfg = before
-        if trees.config.hydra.job.chdir:
+        if chdir:
             os.chdir(cwd)
 
 
-def run_generic(
-    context: HydraContext,
-    master: DictConfig,
-    task_function: Callable[[DictConfig], Any],
-    job_overrides: Sequence[Sequence[str]],
-    initial_job_idx: int,
-) -> list[JobReturn]:
-    """Run the jobs of an app that is not nnrun's one after the other, as the basic launcher does.
-
-    Args:
-        context: Hydra's.
-        master: The composed configuration of the sweep.
-        task_function: The app.
-        job_overrides: The overrides of each job.
-        initial_job_idx: Number of the first job.
-
-    Returns:
-        What became of each job.
-    """
-    setup_globals()
-    configure_log(master.hydra.hydra_logging, master.hydra.verbose)
-    Path(str(master.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-    log.info("Launching %d jobs locally", len(job_overrides))
-    composer = Composer(context.config_loader, master)
-    returns: list[JobReturn] = []
-    for number, overrides in enumerate(job_overrides, start=initial_job_idx):
-        log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
-        returns.append(run_job(context, composer, overrides, number, task_function))
-        configure_log(master.hydra.hydra_logging, master.hydra.verbose)
-    return returns
-
-
-def _prepare(trees: Trees, outcome: ComposedReturn) -> None:
-    """Make the job's folder, go there if asked to, begin its log, and write ``.hydra/``."""
-    config = trees.config
-    parts = (_selected(trees, key) for key in (DIR_KEY, SUBDIR_KEY))
-    folder = os.path.join(*parts)  # noqa: PTH118  (these two leave the text as Hydra does)
-    outcome.output_dir = os.path.abspath(folder)  # noqa: PTH100
-    _place(config, outcome.output_dir)
-    outcome.overrides = list(trees.plain["overrides"]["task"])
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    outcome.working_dir = str(Path.cwd())
-    if config.hydra.job.chdir:
-        os.chdir(folder)
-        outcome.working_dir = folder
-    _configure_log(trees)
-
-
-def _selected(trees: Trees, key: str) -> str:
-    """Return what ``OmegaConf.select`` finds, as text."""
-    _, group, name = key.split(".")
-    try:
-        return str(resolved(trees.plain[group][name], trees.config))
-    except NotPlainError:
-        return str(OmegaConf.select(trees.config, key))
-
-
-def _configure_log(trees: Trees) -> None:
+def _begin_log(job: Composed) -> None:
     """Begin the job's log as ``configure_log`` does."""
-    node, plain = trees.config.hydra, trees.plain
-    try:
-        if plain["job_logging"]["root"] is None or plain["verbose"] is not False:
-            raise NotPlainError
-        configure_logging(resolved(plain["job_logging"], trees.config))
-    except (NotPlainError, KeyError, TypeError):
-        configure_log(node.job_logging, node.verbose)
+    wanted = job.get("job_logging")
+    if isinstance(wanted, dict) and wanted.get("root") and job.hydra["verbose"] is False:
+        configure_logging(wanted)
+    else:
+        configure_log(job.config.hydra.job_logging, job.config.hydra.verbose)
 
 
-def _perform(
-    context: HydraContext,
-    config: DictConfig,
-    task_config: DictConfig,
-    task: Callable[[DictConfig], Any],
-    outcome: ComposedReturn,
-) -> None:
-    """Run the task between the callbacks; its exception is its outcome."""
-    with env_override(config.hydra.job.env_set):
-        context.callbacks.on_job_start(config=config, task_function=task)
-        try:
-            outcome.return_value = task(task_config)
-            outcome.status = JobStatus.COMPLETED
-        except Exception as error:
-            outcome.return_value = error
-            outcome.status = JobStatus.FAILED
-    outcome.task_name = JobRuntime.instance().get("name")
-    hydra_utils._flush_loggers()
-    context.callbacks.on_job_end(config=config, job_return=outcome)
+def _show(job: Composed, outcome: JobReturn) -> None:
+    """Let callbacks see the job's configuration, as they find it in Hydra's launchers."""
+    config = job.config
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.runtime.output_dir = job.hydra["runtime"]["output_dir"]
+    HydraConfig.instance().set_config(config)
+    outcome.cfg, outcome.hydra_cfg = without_hydra(config), OmegaConf.masked_copy(config, "hydra")
 
 
-def _place(config: DictConfig, output_dir: str) -> None:
-    """Write the job's folder into its configuration and close the ``hydra`` node."""
-    config.hydra.runtime.output_dir = output_dir
-    OmegaConf.set_readonly(config.hydra, True)
-
-
-def _write_hydra_folder(trees: Trees, task_plain: dict[str, Any]) -> None:
+def _write_hydra_folder(job: Composed) -> None:
     """Write ``config.yaml``, ``hydra.yaml`` and ``overrides.yaml``."""
-    node = trees.config.hydra
-    if node.output_subdir is None:
+    subdir = job.get("output_subdir")
+    if subdir is None:
         return
-    plain, output_dir = trees.plain, node.runtime.output_dir
-    runtime = {**plain["runtime"], "output_dir": output_dir}
-    texts = {
-        "config.yaml": mapping_text(masked_values(task_plain)),
-        "hydra.yaml": mapping_text(masked_values({"hydra": {**plain, "runtime": runtime}})),
-        "overrides.yaml": list_text(masked_values(plain["overrides"]["task"])),
-    }
-    folder = Path(output_dir) / node.output_subdir
+    folder = Path(job.hydra["runtime"]["output_dir"]) / subdir
     folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "config.yaml": yaml_text(job.task),
+        "hydra.yaml": yaml_text(job.hydra, "hydra"),
+        "overrides.yaml": _dumped(masked_values(job.hydra["overrides"]["task"])),
+    }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-DEEPEST = 2
-"""Below this depth an entry is written as a whole."""
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes YAML as OmegaConf does, in C where PyYAML has that."""
 
 
-def mapping_text(plain: Mapping[Any, Any], depth: int = 0) -> str:
-    r"""Write a mapping as ``OmegaConf.to_yaml`` does, byte by byte.
+_Dumper.add_representer(str, OmegaConfDumper.str_representer)
+
+
+def yaml_text(plain: Mapping[str, Any], inside: str = "") -> str:
+    r"""Write a mapping as ``OmegaConf.to_yaml`` does, but for its secrets.
+
+    Entries that were written before are not written again: most are equal in all jobs of a sweep.
 
     Args:
         plain: Plain containers, without enums; no container occurs twice in it.
-        depth: How many mappings it stands in.
-
-    Returns:
-        Its text; empty only if the mapping is empty and stands in another.
+        inside: The key of a mapping that it stands in; none if empty.
 
     Example:
-        >>> mapping_text({"lr": 0.1, "network": {"hidden": [2, 1]}})
+        >>> yaml_text({"lr": 0.1, "network": {"hidden": [2, 1]}})
         'lr: 0.1\nnetwork:\n  hidden:\n  - 2\n  - 1\n'
     """
-    if not plain and depth == 0:
-        return "{}\n"
-    return "".join(_entry_text(key, value, depth) for key, value in plain.items())
+    if not plain:
+        return _dumped({inside: {}} if inside else {})
+    # by pickle, which tells 1 from 1.0, True and -0.0 from 0.0
+    entries = (_entry_text(pickle.dumps((inside, key, one))) for key, one in plain.items())
+    return f"{inside}:\n" * bool(inside) + "".join(entries)
 
 
-def list_text(plain: list[str]) -> str:
-    """Write a list of strings as ``OmegaConf.to_yaml`` does."""
-    return _dump(plain)
+@lru_cache(maxsize=4096)
+def _entry_text(pickled: bytes) -> str:
+    inside, key, value = pickle.loads(pickled)
+    entry = masked_values({key: value})
+    return _dumped({inside: entry}).partition("\n")[2] if inside else _dumped(entry)
+
+
+def _dumped(plain: Any) -> str:
+    text: str = yaml.dump(
+        plain, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_Dumper
+    )
+    return text
 
 
 def write_masked(config: Any, path: Path) -> None:
     """Write a configuration as ``OmegaConf.save`` does, but for its secrets."""
-    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
-    OmegaConf.save(OmegaConf.create(masked_values(plain)), path)
+    path.write_text(yaml_text(to_plain(config, enum_to_str=True)), encoding="utf-8")
 
 
 def mask_file(path: Path) -> None:
     """Write a YAML file of Hydra's anew if it holds a secret; one that is not there stays so."""
     if path.is_file():
-        config = OmegaConf.load(path)
-        plain = OmegaConf.to_container(config, resolve=False)
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         if masked_values(plain) != plain:
-            write_masked(config, path)
-
-
-def _entry_text(key: Any, value: Any, depth: int) -> str:
-    if depth < DEEPEST and isinstance(value, dict) and value:
-        with_x = _known_text(pickle.dumps((key, "x")), depth)
-        # a key too long for one line stands after a question mark, and its value with it
-        if not with_x.lstrip().startswith("?"):
-            return with_x.removesuffix(" x\n") + "\n" + mapping_text(value, depth + 1)
-    return _known_text(pickle.dumps((key, value)), depth)
-
-
-@lru_cache(maxsize=4096)
-def _known_text(pickled: bytes, depth: int) -> str:
-    """Return the text of an entry; by pickle, which tells 1 from 1.0, True and -0.0 from 0.0."""
-    key, value = pickle.loads(pickled)
-    nested: Any = {key: value}
-    for _ in range(depth):
-        nested = {"in": nested}
-    return _dump(nested).split("\n", depth)[depth]
-
-
-def _dump(plain: Any) -> str:
-    text: str = yaml.dump(
-        plain,
-        default_flow_style=False,
-        allow_unicode=True,
-        sort_keys=False,
-        Dumper=get_omega_conf_dumper(),
-    )
-    return text
+            path.write_text(_dumped(masked_values(plain)), encoding="utf-8")

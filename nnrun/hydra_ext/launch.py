@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
@@ -22,7 +21,6 @@ from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.jobs import mask_file, run_job, write_masked
 from nnrun.hydra_ext.planning import Tuning
-from nnrun.hydra_ext.single import output_folder
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
@@ -182,13 +180,14 @@ class Sweep:
             for i, (overrides, job) in enumerate(zip(batch, jobs, strict=True))
         ]
 
+        cwd = Path.cwd()
+
         def publish(index: int, record: Record) -> None:
             number, overrides, _ = plan[index]
 
-            def task(_: DictConfig) -> float:
-                hydra = HydraConfig.get()
-                with chdir(hydra.runtime.cwd):
-                    return self.launch.write(record, number, overrides, output_folder(hydra))
+            def task(folder: Path) -> float:
+                with chdir(cwd):
+                    return self.launch.write(record, number, overrides, folder)
 
             done = run_job(self.context, self.composer, batch[index], number, task)
             error = done._return_value

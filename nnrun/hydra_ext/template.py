@@ -4,32 +4,16 @@ import copy
 import pickle
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import ConfigCompositionException
-from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf, open_dict, read_write
+from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 """A reference to a variable of the environment, and to nothing else."""
-
-
-class Trees(NamedTuple):
-    """One job's configuration, as Hydra hands it around.
-
-    Attributes:
-        config: The whole of it.
-        hydra: The same ``hydra`` node alone; its interpolations see ``config``. This is what
-            ``HydraConfig`` holds.
-        plain: The ``hydra`` node in plain containers, interpolations as written and enums as
-            names. Most of it is shared between jobs: to be read only.
-    """
-
-    config: DictConfig
-    hydra: DictConfig
-    plain: dict[str, Any]
 
 
 class Template:
@@ -37,33 +21,36 @@ class Template:
 
     Args:
         config: As ``load_sweep_config`` returns it.
+
+    Attributes:
+        hydra: The ``hydra`` node in plain containers, interpolations as written and enums as
+            names; shared between jobs: to be read only.
     """
 
     def __init__(self, config: DictConfig) -> None:
         OmegaConf.clear_cache(config)
-        self._hydra = _plain(config.hydra, enum_to_str=True)
-        self._whole = _Copies((config, _hydra_alone(config)))
-        task = _without_hydra(config)
-        self._task = _Copies(task)
-        written = _plain(task, enum_to_str=False)
+        self.hydra = to_plain(config.hydra, enum_to_str=True)
+        self._whole = _Copies(config)
+        task = without_hydra(config)
+        written = to_plain(task)
         resolved = _of_environment(task, written)
         self._literal = None if resolved is None else (_Copies(written), _Copies(resolved))
         self._free = frozenset(_free_keys(task))
 
-    def trees(self, values: Sequence[Override]) -> Trees:
-        """Return a copy with values; it shares nothing with any other but ``plain``."""
-        config, hydra = self._whole.another()
-        self._apply(values, config)
-        return Trees(config, hydra, self._hydra)
-
-    def task(self, values: Sequence[Override]) -> DictConfig:
-        """Return a copy with values and without the ``hydra`` node."""
-        task: DictConfig = self._task.another()
-        self._apply(values, task)
-        return task
+    def whole(self, values: Sequence[Override]) -> DictConfig:
+        """Return a copy with values; it shares nothing with any other."""
+        config: DictConfig = self._whole.another()
+        try:
+            for override in values:
+                if not (self._replaces(override) and _set(override, config)):
+                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
+        except OmegaConfBaseException as error:
+            # as load_configuration does
+            raise ConfigCompositionException().with_traceback(error.__traceback__) from error
+        return config
 
     def literal(self, values: Sequence[Override], resolve: bool) -> dict[str, Any] | None:
-        """Return what ``task`` returns in plain containers; None where that is not plain to see.
+        """Return a copy without ``hydra`` in plain containers; None where that is not plain to see.
 
         It is where only the environment is referred to, and each value replaces one that has no
         declared type.
@@ -82,15 +69,6 @@ class Template:
                 place = place[parent]
             place[last] = override.value()
         return plain
-
-    def _apply(self, values: Sequence[Override], config: DictConfig) -> None:
-        try:
-            for override in values:
-                if not (self._replaces(override) and _set(override, config)):
-                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
-        except OmegaConfBaseException as error:
-            # as load_configuration does
-            raise ConfigCompositionException().with_traceback(error.__traceback__) from error
 
     def _replaces(self, override: Override) -> bool:
         return (
@@ -111,12 +89,23 @@ class _Copies:
             self._pickle = pickle.dumps(original, protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, AttributeError, TypeError):
             self._pickle = b""
-        else:
-            self._original = None
 
     def another(self) -> Any:
-        """Return a copy."""
         return pickle.loads(self._pickle) if self._pickle else copy.deepcopy(self._original)
+
+
+def to_plain(
+    config: DictConfig, enum_to_str: bool = False, resolve: bool = False
+) -> dict[str, Any]:
+    """Return a configuration in plain containers."""
+    plain = OmegaConf.to_container(config, resolve=resolve, enum_to_str=enum_to_str)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """Return a copy of a composed configuration as its task gets it."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def _set(override: Override, config: DictConfig) -> bool:
@@ -128,35 +117,14 @@ def _set(override: Override, config: DictConfig) -> bool:
     return True
 
 
-def _plain(config: DictConfig, enum_to_str: bool, resolve: bool = False) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=resolve, enum_to_str=enum_to_str)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
-
-
 def _of_environment(task: DictConfig, written: dict[str, Any]) -> dict[str, Any] | None:
     """Resolve a configuration in which nothing refers to anything but the environment."""
     if not _is_literal(written, ENVIRONMENT):
         return None
     try:
-        return _plain(task, enum_to_str=False, resolve=True)
+        return to_plain(task, resolve=True)
     except OmegaConfBaseException:  # a variable is missing: the job's own composition says it
         return None
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    task = copy.deepcopy(config)
-    with read_write(task), open_dict(task):
-        del task["hydra"]
-    return task
-
-
-def _hydra_alone(config: DictConfig) -> DictConfig:
-    """Return a configuration whose only node is the very ``hydra`` node of another."""
-    copied = OmegaConf.masked_copy(config, "hydra")
-    alone: DictConfig = copy.deepcopy(copied, {id(copied.hydra): config.hydra})
-    config.hydra._set_parent(config)
-    return alone
 
 
 def _free_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
@@ -176,12 +144,7 @@ def _free_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
 
 
 def _is_literal(plain: Any, known: re.Pattern[str] | None = None) -> bool:
-    """Say whether a value means what it says: nothing interpolates or has a type of its own.
-
-    Args:
-        plain: The value, in plain containers.
-        known: What interpolations may look like nevertheless.
-    """
+    """Say whether plain values interpolate nothing but what may look like ``known``."""
     if isinstance(plain, dict):
         return all(_is_literal(value, known) for value in plain.values())
     if isinstance(plain, list):

@@ -128,7 +128,7 @@ def outcome(compose: Any) -> Any:
 
 def compare(app: App, overrides: list[str], number: int) -> None:
     theirs = outcome(lambda: by_hydra(app, overrides, number))
-    ours = outcome(lambda: app.composer.config(overrides, number))
+    ours = outcome(lambda: app.composer.job(overrides, number).config)
     if isinstance(theirs, tuple):
         assert ours == theirs
         assert outcome(lambda: app.composer.values(overrides)) == theirs
@@ -141,10 +141,14 @@ def compare(app: App, overrides: list[str], number: int) -> None:
     OmegaConf.copy_cache(from_config=app.master, to_config=own)
     values = outcome(lambda: OmegaConf.to_container(own, resolve=True))
     assert repr(outcome(lambda: app.composer.values(overrides))) == repr(values)
-    assert repr(app.composer.unresolved(overrides)) == repr(OmegaConf.to_container(own))
-    task = app.composer.task(overrides)
-    assert OmegaConf.to_yaml(task) == OmegaConf.to_yaml(own)
-    assert task._get_flag("struct") is True
+    job = app.composer.job(overrides, number)
+    assert repr(job.task) == repr(OmegaConf.to_container(own))
+    hydra = OmegaConf.to_container(theirs.hydra, enum_to_str=True)
+    assert repr(job.hydra) == repr(hydra)
+    for key in ("sweep.subdir", "job.env_set", "output_subdir"):
+        node = OmegaConf.select(theirs, f"hydra.{key}")
+        wanted = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+        assert job.get(key) == wanted
 
 
 @settings(
@@ -167,7 +171,7 @@ def test_each_kind_of_override_alone_and_with_others(app, override):
 
 def test_what_a_job_gets_is_its_own(app):
     overrides = ["network.hidden=[4,4]", "+extra={a:[1]}"]
-    config, values = app.composer.config(overrides, 1), app.composer.values(overrides)
+    config, values = app.composer.job(overrides, 1).config, app.composer.values(overrides)
     config.network.hidden.append(9)
     config.extra.a.append(2)
     config.hydra.job.name = "changed"
@@ -180,8 +184,8 @@ def test_what_a_job_gets_is_its_own(app):
 
 def test_jobs_resolve_the_sweeps_folder_to_the_same_one(app):
     folder = app.master.hydra.sweep.dir
-    assert app.composer.config(["lr=0.1"], 0).hydra.sweep.dir == folder
-    assert app.composer.config(["data=gate"], 1).hydra.sweep.dir == folder
+    assert app.composer.job(["lr=0.1"], 0).config.hydra.sweep.dir == folder
+    assert app.composer.job(["data=gate"], 1).config.hydra.sweep.dir == folder
 
 
 def test_groups_are_composed_once_for_all_their_values(app, monkeypatch):
@@ -194,7 +198,7 @@ def test_groups_are_composed_once_for_all_their_values(app, monkeypatch):
     for i in range(30):
         overrides = [f"lr={i}", f"data={'xor' if i % 2 else 'gate'}", "network.hidden=[3]"]
         assert composer.values(overrides)["lr"] == i
-        assert composer.config(overrides, i).lr == i
+        assert composer.job(overrides, i).config.lr == i
     assert composed == [["data=gate"], ["data=xor"]]
 
 
@@ -280,9 +284,9 @@ def test_numbers_are_read_as_hydras_grammar_reads_them(key, number):
         (theirs,) = OverridesParser.create().parse_overrides([line])
     except HydraException:
         with pytest.raises(HydraException):
-            compose._parsed(line)
+            compose.parsed(line)
         return
-    ours = compose._parsed(line)
+    ours = compose.parsed(line)
     assert ours == theirs
     assert repr(ours.value()) == repr(theirs.value())
 

@@ -31,7 +31,6 @@ class NnrunLauncher(Launcher):
 
     config: DictConfig
     hydra_context: HydraContext
-    task_function: TaskFunction
 
     def __init__(self) -> None:
         # one over all batches, so that the tables grow with each
@@ -43,30 +42,13 @@ class NnrunLauncher(Launcher):
         """Keep what Hydra hands over."""
         self.config = config
         self.hydra_context = hydra_context
-        self.task_function = task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run a batch of another's sweeper; ours runs its sweep by ``hydra_ext.sweep``."""
-        if not is_nnrun(self.task_function):
-            from nnrun.hydra_ext.jobs import run_generic
-
-            return run_generic(
-                self.hydra_context,
-                self.config,
-                self.task_function,
-                job_overrides,
-                initial_job_idx,
-            )
+        """Run a batch of another's sweeper; ours runs its sweep by ``hydra_ext.launch``."""
         from nnrun.hydra_ext.launch import Batches
 
         if self._batches is None:
             self._batches = Batches(self.hydra_context, self.config)
         return self._batches.run(job_overrides, initial_job_idx)
-
-
-def is_nnrun(task_function: TaskFunction) -> bool:
-    """Say whether the app is nnrun itself, started as a module or by its script."""
-    spec = getattr(task_function, "__globals__", {}).get("__spec__")
-    return spec is not None and spec.name == "nnrun.__main__"
