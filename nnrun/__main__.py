@@ -57,8 +57,6 @@ def _main() -> int:
         code = _complain(error)
     finally:
         os.environ[FULL_ERROR] = "1" if tracebacks_wanted else "0"
-    if code == BAD_INPUT:
-        folders.take_back()
     return code
 
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.errors import InputError, Issue
-from nnrun.hydra_ext import folders
+from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 
 class Check(Callback):
-    """Checks a single run's configuration; remembers the sweep of a launcher that is not ours.
-
-    Attributes:
-        foreign_sweep: Such a sweep; its tables and report are made when Hydra is done with it.
-    """
-
-    foreign_sweep: "ForeignSweep | None" = None
+    """Checks configurations before folders are made; finishes what ours neither makes nor runs."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """End the process with code 2 where the configuration breaks a rule.
@@ -49,14 +43,12 @@ class Check(Callback):
             _require_no_params(config)
             read(values, importing=True)
             require_usable(config)
-            folder = Path(str(config.hydra.run.dir))
-            require_unused(folder)
-            folders.will_make(folder)
+            require_unused(settle(config, "hydra.run.dir"))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Remember the sweep if its launcher is not ours.
+        """Check what is Hydra's, and see to a sweep whose sweeper is not ours.
 
-        Where its sweeper is not ours either, nobody else could refuse what is for ours alone.
+        Nobody else could refuse what is for ours alone.
         """
         from nnrun.hydra_ext.check import require_usable
 
@@ -68,25 +60,25 @@ class Check(Callback):
                 _require_one_study(config)
                 if config.hydra.sweeper._target_ == BASIC_SWEEPER:
                     _require_grid(config)
-        targets = config.hydra.sweeper._target_, config.hydra.launcher._target_
-        if targets == (OWN_SWEEPER, OWN_LAUNCHER):
+        if config.hydra.sweeper._target_ == OWN_SWEEPER:
             return
         with suppress(OmegaConfBaseException):  # Hydra meets it next
-            folder = Path(str(config.hydra.sweep.dir))
-            folders.will_make(folder)  # Hydra's sweeper makes it without asking
-            if config.hydra.launcher._target_ == OWN_LAUNCHER:
-                return
-            Check.foreign_sweep = _foreign_sweep(folder, list(config.hydra.overrides.task))
+            folder = settle(config, "hydra.sweep.dir")
+            if config.hydra.launcher._target_ != OWN_LAUNCHER:
+                with _refusing():
+                    foreign_sweep(folder, list(config.hydra.overrides.task))
 
 
-def _foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
-    """Return a sweep of a launcher that is not ours; it is finished when Hydra is done."""
-    from nnrun.hydra_ext.callback import finish_later
+def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
+    """Take the folder of a sweep whose launcher is not ours; it is finished when Hydra is done.
+
+    Raises:
+        InputError: If the folder is that of another run or sweep.
+    """
     from nnrun.launch.claim import take_unused
     from nnrun.launch.finish import ForeignSweep, states
 
-    with _refusing():
-        lock = take_unused(folder)
+    lock = take_unused(folder)
     sweep = ForeignSweep(folder, overrides, states(folder), lock)
     finish_later(lambda: _finish(sweep))
     return sweep
@@ -101,7 +93,7 @@ def _finish(sweep: "ForeignSweep") -> int:
         mask_file(sweep.folder / "multirun.yaml")
         if sweep.begun():
             return finish_foreign_sweep(sweep)
-        folders.forget(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
+        take_back(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
         return 0
     finally:
         sweep.lock.release()

@@ -1,25 +1,22 @@
-"""Where plugins and a user's modules are found, and where a sweep writes."""
+"""Where plugins and a user's modules are found, and where a run or sweep writes."""
 
 import errno
-import shutil
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from datetime import datetime
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from nnrun.layout import PACKAGE, new_folder
 
-REFUSED = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EEXIST,
-)
+RESOLVER = "nnrun_folder"
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 """How the system says that a folder cannot be made or written."""
+
+HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")
+"""What Hydra writes of a job's configuration."""
 
 
 def add_plugins() -> None:
@@ -41,62 +38,49 @@ def add_own_modules(config_dir: str | None) -> None:
 
 
 def register_resolver() -> None:
-    """Let the configuration say ``${nnrun_folder:outputs/sweeps}``."""
-    OmegaConf.register_new_resolver("nnrun_folder", fresh_folder, use_cache=True, replace=True)
+    """Let the configuration say ``${nnrun_folder:outputs/sweeps}``: a folder named by the time.
 
-
-def go_on_with(identity: str) -> None:
-    """Let ``nnrun_folder`` return the folder of an unfinished sweep with the same jobs, if any."""
-    fresh_folder.cache_clear()
-    _identities[:] = [identity]
-
-
-_identities: list[str] = []
-
-
-@cache
-def fresh_folder(parent: str) -> str:
-    """Return a folder named by date and time, that no other process has; the same at every call.
-
-    Where the jobs are known and a sweep of just these jobs was not finished, it is that sweep's.
+    Nothing is made when that is resolved, and all jobs of a sweep get what its own configuration
+    got first.
     """
-    if _identities:
-        from nnrun.launch.claim import Claim
 
-        claim = Claim.unfinished(Path(parent), _identities[0])
-        if claim is not None:
-            return str(claim.folder)
-    will_make(Path(parent))
-    folder = new_folder(Path(parent))
-    _own.append(folder)
-    return str(folder)
+    def dated(parent: str) -> str:
+        return str(Path(parent) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+
+    OmegaConf.register_new_resolver(RESOLVER, dated, use_cache=True, replace=True)
 
 
-HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")
-"""What Hydra writes of a job's configuration."""
+def settle(config: DictConfig, key: str, choose: Callable[[Path], Path] = new_folder) -> Path:
+    """Choose the folder of a run or sweep, where its configuration leaves that to the time.
 
-_own: list[Path] = []
-"""Folders that this process made and no other has."""
+    Args:
+        config: All of it; from now on it has the chosen folder.
+        key: Of the folder.
+        choose: Makes or finds a folder in the one that it is given, for this process alone.
+    """
+    folder = Path(str(OmegaConf.select(config, key)))
+    dated = OmegaConf.get_cache(config)[RESOLVER]
+    for arguments, named in list(dated.items()):
+        if Path(named) in (folder, *folder.parents):
+            dated[arguments] = str(choose(Path(named).parent))
+    return Path(str(OmegaConf.select(config, key)))
 
-_missing: list[Path] = []
-"""Folders that were not there before this process made them; others may use them since."""
 
+def take_back(folder: Path, *names: str) -> None:
+    """Take back what Hydra put into a folder where nothing was trained.
 
-def will_make(folder: Path) -> None:
-    """Remember which of a folder and its parents are not there yet, for ``take_back``."""
-    path = folder.absolute()
-    _missing.extend(place for place in (path, *path.parents) if not place.exists())
-
-
-def forget(folder: Path, *names: str) -> None:
-    """Take back what Hydra put into a folder where nothing was trained, and the folder if empty.
+    The folder goes, too, if nothing else is in it, and so do those above that it leaves empty.
 
     Args:
         folder: Of a run or sweep.
         names: Of files, and of the folder that holds Hydra's own.
     """
     clear(folder, *names)
-    take_back()
+    with suppress(OSError):  # the first that holds anything else
+        for place in folder.parents:
+            if place.resolve() in (Path.cwd(), *Path.cwd().parents):
+                return
+            place.rmdir()
 
 
 def clear(folder: Path, *names: str) -> None:
@@ -109,20 +93,6 @@ def clear(folder: Path, *names: str) -> None:
         else:
             path.unlink(missing_ok=True)
     _remove_if_empty(folder)
-
-
-def take_back() -> None:
-    """Remove what was made before the input turned out to be bad.
-
-    What was trained stays: a sweeper that learns may ask for a bad job after many good ones.
-    """
-    from nnrun.records.record import RECORD
-
-    for folder in _own:
-        if next(folder.rglob(RECORD), None) is None:
-            shutil.rmtree(folder, ignore_errors=True)
-    for folder in sorted(_missing, key=lambda place: -len(place.parts)):
-        _remove_if_empty(folder)
 
 
 def _remove_if_empty(folder: Path) -> None:

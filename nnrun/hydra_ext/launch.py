@@ -15,10 +15,10 @@ from omegaconf import DictConfig
 from nnrun.config.read import require_no_grid
 from nnrun.config.settings import Job
 from nnrun.errors import TrainingFailed
-from nnrun.hydra_ext import folders
-from nnrun.hydra_ext.callback import Check, finish_later
+from nnrun.hydra_ext.callback import finish_later, foreign_sweep
 from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.hydra_ext.jobs import mask_file, run_job, write_masked
 from nnrun.hydra_ext.planning import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
@@ -28,6 +28,7 @@ from nnrun.launch.claim import Claim, identity_of, take_unused
 from nnrun.launch.clock import Clock
 from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
+from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.tracking.mirror import Runs
 from nnrun.trials.provenance import provenance
@@ -63,11 +64,7 @@ def run_sweep(
     if jobs[0].plan_only:
         show_plan(jobs)
         return
-    identity = identity_of(jobs)
-    folders.go_on_with(identity)
-    folder = Path(str(master.hydra.sweep.dir))
-    folders.will_make(folder)
-    claim = Claim.take(folder, identity)
+    folder, claim = _claimed(master, identity_of(jobs))
     with interrupts_held() as interrupt:
         launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock, jobs)
         with launch.closing():
@@ -85,6 +82,21 @@ def run_sweep(
             code = launch.finish()
     if code:
         raise SystemExit(code)
+
+
+def _claimed(master: DictConfig, identity: str) -> tuple[Path, Claim]:
+    """Choose a sweep's folder, that of an unfinished one with the same jobs if any, and take it."""
+    unfinished: list[Claim] = []
+
+    def choose(parent: Path) -> Path:
+        if claim := Claim.unfinished(parent, identity):
+            unfinished.append(claim)
+            return claim.folder
+        return new_folder(parent)
+
+    folder = settle(master, "hydra.sweep.dir", choose)
+    mine = [claim for claim in unfinished if claim.folder == folder]
+    return folder, mine[0] if mine else Claim.take(folder, identity)
 
 
 class Batches:
@@ -131,7 +143,7 @@ class Batches:
     def _finish(self) -> int:
         try:
             if not self._launch.plan:  # its input was bad: nothing was begun
-                folders.forget(self._launch.folder, "multirun.yaml")
+                take_back(self._launch.folder, "multirun.yaml")
                 return 0
             with interrupts_held(), self._launch.closing():
                 return self._launch.finish()
@@ -240,9 +252,8 @@ def run_elsewhere(
         return []
     if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
-    folder = Path(str(master.hydra.sweep.dir))
-    sweep = Check.foreign_sweep
-    assert sweep is not None
+    folder = settle(master, "hydra.sweep.dir")
+    sweep = foreign_sweep(folder, list(master.hydra.overrides.task))
     asked = jobs[0].tracking
     sweep.runs = Runs.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
     if sweep.runs is not None:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.hydra_ext.check import read_config
-from nnrun.hydra_ext.folders import HYDRAS, clear, forget
+from nnrun.hydra_ext.folders import HYDRAS, clear, take_back
 from nnrun.hydra_ext.jobs import mask_file
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
@@ -103,7 +103,7 @@ def _forgotten_if_bad(hydra: Any, *more: str) -> Iterator[None]:
 
 def _forget(hydra: Any, *more: str) -> None:
     subdir = [hydra.output_subdir] if hydra.output_subdir else []
-    take = forget if hydra.mode != RunMode.MULTIRUN else clear
+    take = take_back if hydra.mode != RunMode.MULTIRUN else clear
     take(output_folder(hydra), *subdir, f"{hydra.job.name}.log", *more)
 
 

@@ -12,9 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from nnrun.config.read import SWEEP, Known, read, require_one_sweep
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, listed
-from nnrun.hydra_ext.callback import OWN_LAUNCHER
 from nnrun.hydra_ext.check import BadJobs, check_jobs
 from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.folders import RESOLVER
 from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
@@ -150,13 +150,9 @@ def _require_other_seeds(jobs: Sequence[Job], tuning: Tuning) -> None:
 
 
 def _require_free_folder(master: DictConfig) -> None:
-    """Check a folder that was named before anything is trained, as far as that can be known.
-
-    That of a launcher that is not ours was taken, and so checked, when Hydra began.
-    """
+    """Check a folder that was named before anything is trained, as far as that can be known."""
     raw: Any = OmegaConf.to_container(master.hydra.sweep, resolve=False)
-    ours = master.hydra.launcher._target_ == OWN_LAUNCHER
-    if ours and "nnrun_folder" not in str(raw["dir"]):  # that is a new one
+    if RESOLVER not in str(raw["dir"]):  # that is a new one
         folder = Path(str(master.hydra.sweep.dir))
         if not (folder / MARKER).exists():
             require_unused(folder)

@@ -33,9 +33,6 @@ MOVE_AWAY = "choose another, or move it away"
 KEY = "output folder"
 """What errors call the folder."""
 
-_taken: "dict[Path, Claim]" = {}
-"""What this process holds: looking for a folder takes it, and taking it again is no conflict."""
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -61,8 +58,6 @@ class Claim:
         Raises:
             InputError: If it holds results, or is another's.
         """
-        if folder in _taken:
-            return _taken[folder]
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
         if not lock.acquire():
@@ -112,7 +107,6 @@ class Claim:
             return
         if finished:
             (self.folder / MARKER).unlink(missing_ok=True)
-        _taken.pop(self.folder, None)
         self._lock.release()
 
     @classmethod
@@ -122,8 +116,7 @@ class Claim:
         assert marked is not None
         if continued:
             _remove_rests(folder)
-        claim = _taken[folder] = cls(folder, *marked, continued, lock)
-        return claim
+        return cls(folder, *marked, continued, lock)
 
 
 def take_unused(folder: Path) -> FolderLock:
