@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from nnrun import text as words
-from nnrun.synonyms import SYNONYMS
 from nnrun.text import HIDDEN
 from nnrun.text import masked as masked  # where it is looked for
 
@@ -197,3 +196,96 @@ def unmasked(text: str, known: Iterable[str | None]) -> str:
         hint = "name the store by --uri or MLFLOW_TRACKING_URI"
         raise InputError(Issue("store", text, "its password is not kept on disk", hint))
     return found
+
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    name: tuple(meant)
+    for meant, names in (
+        # keys
+        (["lr"], "learningrate learningrateinit eta eta0 stepsize rate baselr"),
+        (["batch_size"], "batch bs minibatch minibatchsize"),
+        (
+            ["budget"],
+            "epoch epochs nepochs numepochs maxepochs maxiter iterations niter steps nsteps "
+            "maxsteps trainsteps samples nsamples numsamples maxsamples updates",
+        ),
+        (["evals"], "evaluations evalevery nevals evalpoints"),
+        (["seed"], "randomstate randomseed rng rngseed manualseed"),
+        (
+            ["seeds"],
+            "nseeds numseeds repeats repetitions replicates reps trials ntrials runs nruns",
+        ),
+        (
+            ["network.hidden"],
+            "layers hiddenlayers hiddensizes hiddenlayersizes hiddenunits hiddensize hiddendim "
+            "units neurons layersizes width widths architecture topology",
+        ),
+        (["network.activation"], "activationfunction nonlinearity act activationfn"),
+        (["network.output"], "outputactivation outactivation"),
+        (["network"], "model net mlp"),
+        (["penalties.l2", "l2"], "alpha l2reg l2penalty ridge"),
+        (["penalties.l1", "l1"], "l1reg l1penalty lasso"),
+        (["penalties.weight_decay", "weight_decay"], "wd weightdecay decoupledweightdecay"),
+        (["optimizer"], "solver optim optimiser updater"),
+        (["optimizer.beta1", "beta1"], "betas beta"),
+        (["optimizer.epsilon", "epsilon"], "eps adamepsilon"),
+        (["loss"], "criterion lossfunction lossfn objective cost"),
+        (["schedule"], "scheduler lrscheduler lrschedule learningrateschedule decay annealing"),
+        (["schedule.warmup", "warmup"], "warmupsteps nwarmup"),
+        (["data"], "dataset problem generator"),
+        (["data.task", "data"], "task"),
+        (["data.path", "path"], "file csv filename datapath trainfile"),
+        (["data.label", "label"], "labels labelcolumn targetcolumn y"),
+        (["data.n_train", "n_train"], "trainsize numtrain poolsize"),
+        (["data.test_share", "test_share", "data.n_test"], "testsize testfraction validationsplit"),
+        (["features"], "inputs featureset featuremap"),
+        (["features.standardise"], "standardize normalize normalise scale standardscaler"),
+        (["init"], "initializer initialiser initialization initialisation weightinit weights"),
+        (["clip.norm"], "gradclip gradientclip clipnorm maxnorm maxgradnorm gradientclipval"),
+        (["clip.value"], "clipvalue gradientclipvalue"),
+        (["target.value"], "tol tolerance threshold targetaccuracy goal"),
+        (["target.hold"], "patience"),
+        (["executor.workers"], "threads nthreads jobs njobs numworkers cores cpus processes"),
+        (["experiments"], "experiment study studies exp"),
+        (["name"], "experimentname runname project"),
+        (["tracking"], "mlflow logger wandb tensorboard"),
+        (["tracking.uri"], "trackinguri mlflowuri mlflowtrackinguri"),
+        (["engine"], "device gpu cuda backend"),
+        (["plan_only"], "dryrun plan"),
+        (["continue_from"], "resume resumefrom checkpoint ckpt ckptpath warmstart"),
+        (["animate"], "animation gif video movie"),
+        (["hydra.run.dir"], "outputdir outdir logdir savedir output outputs"),
+        # options
+        (["squared_error"], "mse meansquarederror squaredloss l2loss quadratic rmse squared"),
+        (["absolute"], "mae l1loss meanabsoluteerror absoluteerror"),
+        (["huber"], "smoothl1"),
+        (["hinge"], "svm maxmargin"),
+        (["sigmoid", "binary_crossentropy", "perceptron"], "logistic"),
+        (["binary_crossentropy"], "bce logloss crossentropy bcewithlogits sigmoidcrossentropy"),
+        (["categorical_crossentropy"], "ce nll softmaxcrossentropy sparsecategoricalcrossentropy"),
+        (["sgd"], "gd gradientdescent vanilla backprop"),
+        (["nesterov"], "nag"),
+        (["glorot"], "xavier xavieruniform xaviernormal"),
+        (["he"], "kaiming msra kaimingnormal kaiminguniform"),
+        (["constant"], "zeros zero ones"),
+        (["normal", "gauss"], "gaussian randn randomnormal"),
+        (["uniform"], "rand randomuniform"),
+        (["silu"], "swish"),
+        (["linear", "raw"], "identity"),
+        (["polynomial"], "linear poly"),
+        (["cosine"], "cosineannealing cosinedecay sgdr"),
+        (["triangular"], "cyclic clr"),
+        (["gauss", "multi_gaussian"], "blobs makeblobs"),
+        (["moons"], "twomoons makemoons"),
+        (["circle"], "circles makecircles concentric"),
+        (["table"], "tabular dataframe"),
+        (["digits"], "mnist"),
+        (["seed"], "default"),
+        (["accuracy"], "acc valacc valaccuracy testacc testaccuracy"),
+        (["test_loss"], "loss valloss validationloss evalloss"),
+        (["off"], "none null false no disabled"),
+        (["mlflow", "html"], "true yes on enabled"),
+    )
+    for name in names.split()
+}
+"""What may be meant, the first that is known first, by lower-case words without ``_`` and ``-``."""

@@ -145,15 +145,7 @@ def _entry(
 
 
 def lacking(group: str, option: str, key: str, value: Any, having: Sequence[str]) -> Issue:
-    """Say that the option chosen of a group has no such key.
-
-    Args:
-        group: Of the option.
-        option: That was chosen.
-        key: Without its group.
-        value: That it was given; None to leave it unsaid.
-        having: The options of the group that have it, at least one.
-    """
+    """Say that the option chosen of a group has no such key."""
     verb = "has" if len(having) == 1 else "have"
     rule, hint = f"{group}={option} has no {key}", f"{listing(having, 8)} {verb}"
     return Issue(f"{group}.{key}", value, rule, hint)
@@ -208,17 +200,7 @@ def _can_be_kept(value: Any) -> bool:
 def activations(
     key: str, value: Any, issues: list[Issue], importing: bool = False
 ) -> Chosen | tuple[Chosen, ...] | None:
-    """Read which activations a network is to have.
-
-    Args:
-        key: Where the value stands.
-        value: A name, a dotted name of a user's own, a section as for ``make``, or several.
-        issues: Broken rules are appended here.
-        importing: As for ``make``.
-
-    Returns:
-        What was asked for; None if a rule is broken.
-    """
+    """Read which activations a network is to have."""
     if isinstance(value, tuple) and key == "network.output":
         rule = "must be one activation"
         issues.append(Issue(key, value, rule, "for instance network.output=tanh"))

@@ -12,9 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, ValueType
 from hydra.errors import HydraException
 
-from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.errors import SYNONYMS, InputError, Issue, did_you_mean, listed, shown
 from nnrun.records.sweep import SWEEP
-from nnrun.synonyms import SYNONYMS
 
 SHELLS = ("bash", "fish", "zsh")
 UNKNOWN = "unrecognized arguments: "
@@ -24,12 +23,6 @@ def read_flags(arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     """Read the command line, wherever its flags stand.
 
     Hydra's parser wants all overrides in one piece, and answers others with its usage.
-
-    Args:
-        arguments: As given, without the program.
-
-    Returns:
-        The flags, and the same arguments in an order that Hydra takes.
 
     Raises:
         InputError: If a flag is not known, or lacks its value.
@@ -114,9 +107,6 @@ CALL = re.compile(r"\b(?:choice|range|interval|tag|glob|sort|shuffle|int|float|s
 def quoted(arguments: Sequence[str]) -> list[str]:
     """Quote the values that Hydra cannot read and that can only be meant as text.
 
-    Args:
-        arguments: As given; those that are no overrides stay as they are.
-
     Example:
         >>> quoted(["data.path=größe.csv", "lr=0.1", "data.path=~/d.csv"])
         ['data.path="größe.csv"', 'lr=0.1', 'data.path="~/d.csv"']
@@ -195,12 +185,7 @@ TABLES = (".csv", ".tsv", ".parquet", ".pq", ".txt", ".gz")
 
 
 def option_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]:
-    """Yield the rules that the value of a group breaks, before Hydra looks for its file.
-
-    Args:
-        override: Of a group; not a deletion.
-        options: The group's.
-    """
+    """Yield the rules that the value of a group breaks, before Hydra looks for its file."""
     group, value = override.key_or_group, override.value()
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
         yield from glob_issues(override, options)
@@ -216,12 +201,7 @@ def option_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]
 
 
 def glob_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]:
-    """Yield the rule that a pattern breaks, if it stands for nothing.
-
-    Args:
-        override: Its value is a pattern.
-        options: Those of its group; none if its key is no group.
-    """
+    """Yield the rule that a pattern breaks, if it stands for nothing."""
     pattern: Any = override.value()
     if pattern.filter(list(options)):
         return

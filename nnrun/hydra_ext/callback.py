@@ -19,8 +19,8 @@ from nnrun.layout import STUDIES
 if TYPE_CHECKING:
     from nnrun.launch.finish import ForeignSweep
 
-OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.launcher.NnrunLauncher"
-OWN_SWEEPER = "hydra_plugins.nnrun_hydra.sweeper.NnrunSweeper"
+OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.NnrunLauncher"
+OWN_SWEEPER = "hydra_plugins.nnrun_hydra.NnrunSweeper"
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 

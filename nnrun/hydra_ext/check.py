@@ -88,12 +88,6 @@ def check_jobs(
 ) -> list[Job]:
     """Compose and check every job of a batch.
 
-    Args:
-        composer: Of the sweep.
-        master: The composed configuration of the sweep.
-        batch: The overrides of each job.
-        first: Number of the first job.
-
     Raises:
         BadJobs: With every job that breaks a rule.
         InputError: If the jobs cannot share a sweep.

@@ -56,14 +56,7 @@ def in_our_words(error: Exception) -> InputError:
 def wrong_keys(
     error: Exception, values: Sequence[Override], bare: DictConfig, loader: ConfigLoader
 ) -> InputError:
-    """Turn an error of Hydra into ours where it is about keys that are not there: name them all.
-
-    Args:
-        error: What was raised.
-        values: The overrides besides those that choose options.
-        bare: What was composed without these; they are applied to it.
-        loader: Composed it.
-    """
+    """Turn an error of Hydra into ours where it is about keys that are not there: name them all."""
     if not isinstance(error, ConfigCompositionException):
         return in_our_words(error)
     chosen = bare.hydra.runtime.choices

@@ -48,11 +48,7 @@ class Composed:
         return self._make(self.hydra)
 
     def get(self, key: str) -> Any:
-        """Return what stands under ``hydra``, its references followed; None if nothing does.
-
-        Args:
-            key: Dotted, without ``hydra``.
-        """
+        """Return what stands under ``hydra``, its references followed; None if nothing does."""
         plain: Any = self.hydra
         for name in key.split("."):
             plain = plain.get(name) if isinstance(plain, dict) else None
@@ -69,11 +65,6 @@ class Composer:
     What it returns equals what ``load_sweep_config`` composes, in any order of jobs, and shares
     nothing between jobs. Environment variables (``hydra.job.env_copy``) and the working directory
     are read when a choice of groups is first met.
-
-    Args:
-        loader: Hydra's, which knows where the configuration files are.
-        master: The composed configuration of the sweep.
-        most_templates: How many choices of groups to remember.
     """
 
     def __init__(
@@ -88,12 +79,6 @@ class Composer:
     def values(self, overrides: Sequence[str]) -> dict[str, Any]:
         """Compose a job's configuration without the ``hydra`` node.
 
-        Args:
-            overrides: The job's, as the sweeper wrote them.
-
-        Returns:
-            The values in plain containers of their own, interpolations resolved.
-
         Raises:
             HydraException: Whatever ``load_sweep_config`` would raise.
             OmegaConfBaseException: If an interpolation leads nowhere.
@@ -102,10 +87,6 @@ class Composer:
 
     def job(self, overrides: Sequence[str], number: int) -> Composed:
         """Compose a job's whole configuration and number it, as a launcher does.
-
-        Args:
-            overrides: The job's, as the sweeper wrote them.
-            number: The job's number in the sweep.
 
         Raises:
             HydraException: Whatever ``load_sweep_config`` would raise.
@@ -253,11 +234,6 @@ def followed(plain: Any, values: Mapping[str, Any], known: Mapping[str, Any]) ->
     """Follow the references in plain containers, as OmegaConf does.
 
     Its own parser takes a quarter of a millisecond a string, each time anew.
-
-    Args:
-        plain: Plain containers, interpolations as written.
-        values: What they refer to, likewise.
-        known: What resolvers have returned, by their names and arguments.
 
     Raises:
         NotPlainError: If a string is one for OmegaConf's grammar.

@@ -70,10 +70,6 @@ def take_back(folder: Path, *names: str) -> None:
     """Take back what Hydra put into a folder where nothing was trained.
 
     The folder goes, too, if nothing else is in it, and so do those above that it leaves empty.
-
-    Args:
-        folder: Of a run or sweep.
-        names: Of files, and of the folder that holds Hydra's own.
     """
     clear(folder, *names)
     with suppress(OSError):  # the first that holds anything else

@@ -68,13 +68,6 @@ def plan_grid(overrides: Sequence[Override], options: Mapping[str, Any]) -> list
     own values alone. Equal jobs that were drawn are kept once; equal jobs that were written out
     are all kept.
 
-    Args:
-        overrides: The sweep's arguments, parsed; those of the node ``sweep`` are left out.
-        options: The node ``sweep``, in plain containers; of it ``zip``, ``random`` and ``seed``.
-
-    Returns:
-        The overrides of each job, in the order of the arguments.
-
     Raises:
         InputError: With every rule that arguments and options break.
     """
@@ -122,13 +115,7 @@ def _read_options(options: Mapping[str, Any]) -> tuple[Options, list[Issue]]:
 def _axes(
     overrides: Sequence[Override], issues: list[Issue], most: int = MOST_JOBS
 ) -> dict[str, Axis]:
-    """Return an axis for each key; a later override of the same key takes the earlier's place.
-
-    Args:
-        overrides: The sweep's arguments, parsed.
-        issues: Broken rules are appended here.
-        most: Values that a range may have.
-    """
+    """Return an axis for each key; a later override of the same key takes the earlier's place."""
     axes: dict[str, Axis] = {}
     for override in overrides:
         key, value = override.get_key_element(), override.value()

@@ -138,10 +138,6 @@ def yaml_text(plain: Mapping[str, Any], inside: str = "") -> str:
 
     Entries that were written before are not written again: most are equal in all jobs of a sweep.
 
-    Args:
-        plain: Plain containers, without enums; no container occurs twice in it.
-        inside: The key of a mapping that it stands in; none if empty.
-
     Example:
         >>> yaml_text({"lr": 0.1, "network": {"hidden": [2, 1]}})
         'lr: 0.1\nnetwork:\n  hidden:\n  - 2\n  - 1\n'

@@ -43,13 +43,6 @@ def run_sweep(
 ) -> None:
     """Run a sweep whose jobs are all known: check, tune, find its folder, train, finish.
 
-    Args:
-        context: Hydra's.
-        master: The composed configuration of the sweep.
-        batches: The overrides of each job; a batch is trained together.
-        tuning: What is chosen for each job first.
-        notes: What is said of the jobs before they are trained.
-
     Raises:
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
         SystemExit: If the sweep was interrupted, or a job failed; it is finished first.
@@ -103,10 +96,6 @@ class Batches:
     """The batches that another's sweeper hands to our launcher, as one sweep.
 
     Tables and report are made when Hydra is done.
-
-    Args:
-        context: Hydra's.
-        master: The composed configuration of the sweep.
     """
 
     def __init__(self, context: HydraContext, master: DictConfig) -> None:
@@ -178,12 +167,6 @@ class Sweep:
 
         A job's folder is made when the job is done, around the writing of the record, so that
         callbacks, logging and ``.hydra/`` are as any launcher leaves them.
-
-        Args:
-            jobs: As checked.
-            batch: The overrides of each.
-            first: Number of the first job.
-            returned: Is handed the index of each job and what Hydra's callbacks saw of it.
         """
         setup_globals()
         self._log_to_terminal()
@@ -225,17 +208,6 @@ def run_elsewhere(
     notes: Sequence[str] = (),
 ) -> list[Any]:
     """Check all jobs, then hand them to a launcher, as Hydra's basic sweeper does.
-
-    Args:
-        launcher: Runs the jobs.
-        context: Hydra's.
-        master: The composed configuration of the sweep.
-        batches: The overrides of each job.
-        tuning: What is chosen for each job first, by this process.
-        notes: What is said of the jobs before they are trained.
-
-    Returns:
-        What the launcher returned of each batch.
 
     Raises:
         InputError: If the input is bad; nothing was trained, and nothing is left behind.

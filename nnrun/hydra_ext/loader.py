@@ -199,12 +199,7 @@ def raised_by_hydra(error: BaseException) -> bool:
 
 
 def refusal(error: BaseException, arguments: Sequence[str]) -> InputError:
-    """Say in one line what Hydra could not use.
-
-    Args:
-        error: As Hydra raised it.
-        arguments: The command line, without the program.
-    """
+    """Say in one line what Hydra could not use."""
     reason = _reason(error)
     given = [
         text for text in arguments if text.lstrip("+~").startswith("hydra") and text not in ADDED

@@ -73,11 +73,6 @@ class Plan:
 def plan_sweep(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Plan:
     """List the jobs of a sweep.
 
-    Args:
-        loader: Hydra's.
-        master: The composed configuration of the sweep.
-        arguments: As given on the command line.
-
     Raises:
         InputError: With the rules that arguments and studies break.
     """
@@ -200,10 +195,6 @@ NOT_TUNED = ("seed", "seeds", SWEEP, "hydra")
 
 def read_tuning(overrides: Sequence[Override], options: Mapping[str, Any]) -> Tuning | None:
     """Read what is to be tuned; None if nothing is.
-
-    Args:
-        overrides: The sweep's arguments, parsed.
-        options: The node ``sweep``, in plain containers.
 
     Raises:
         InputError: With every rule that the node breaks.

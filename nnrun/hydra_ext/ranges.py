@@ -16,12 +16,7 @@ MOST_VALUES = 1_000_000
 
 
 def range_problem(override: Override, most: int = MOST_VALUES) -> Issue | None:
-    """Return the rule that an override's range breaks, if it is a range and breaks one.
-
-    Args:
-        override: Any.
-        most: Values that a range may have.
-    """
+    """Return the rule that an override's range breaks, if it is a range and breaks one."""
     sweep, key = override.value(), override.get_key_element()
     if not isinstance(sweep, RangeSweep):
         return None
@@ -95,12 +90,7 @@ EXAMPLE = f"for instance 'lr=tag({LOG},interval(1e-3,1))'"
 
 
 def interval_problems(key: str, interval: IntervalSweep) -> Iterator[Issue]:
-    """Yield the rules that an interval breaks.
-
-    Args:
-        key: What it is the interval of.
-        interval: As Hydra's grammar reads it.
-    """
+    """Yield the rules that an interval breaks."""
     low, high, whole = _interval_ends(interval)
     written = f"interval({low!r},{high!r})"
     for tag in sorted(interval.tags - {LOG}):
@@ -127,14 +117,6 @@ def numbers(interval: IntervalSweep, n_draws: int, rng: np.random.Generator) -> 
 
     Of whole numbers, both ends are drawn too; log-uniformly, the share of k is that of the real
     numbers from k to k + 1.
-
-    Args:
-        interval: Without problems.
-        n_draws: How many to draw.
-        rng: Where the randomness comes from.
-
-    Returns:
-        Python floats, or ints from ``int(interval(a,b))``.
     """
     low, high, whole = _interval_ends(interval)
     if LOG in interval.tags:

@@ -32,13 +32,6 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     A single run is finished here: tables, report, MLflow. A job of a sweep under a launcher that
     is not ours only leaves its record; the sweep is finished when all its jobs are done.
 
-    Args:
-        config: The job's configuration.
-        hydra: Hydra's own configuration of the job.
-
-    Returns:
-        Mean samples until the target.
-
     Raises:
         SystemExit: If interrupted, or if a single run failed; that is finished first.
         TrainingFailed: If a sweep's job failed.

@@ -19,9 +19,6 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 class Template:
     """What the jobs with the same group choices share: Hydra's composition without values.
 
-    Args:
-        config: As ``load_sweep_config`` returns it.
-
     Attributes:
         hydra: The ``hydra`` node in plain containers, interpolations as written and enums as
             names; shared between jobs: to be read only.
@@ -54,10 +51,6 @@ class Template:
 
         It is where only the environment is referred to, and each value replaces one that has no
         declared type.
-
-        Args:
-            values: The job's.
-            resolve: Whether what refers to the environment is looked up.
         """
         if self._literal is None or not all(self._replaces(value) for value in values):
             return None

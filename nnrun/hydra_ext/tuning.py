@@ -42,17 +42,6 @@ def tuned_batches(
 ) -> tuple[list[Jobs], Tuned | None]:
     """Choose the tuned values of each job, before any job of the grid is trained.
 
-    Args:
-        composer: Of the sweep.
-        master: The composed configuration of the sweep.
-        batches: The overrides of each job of the grid.
-        tuning: What is tuned.
-        clock: Counts the stage.
-
-    Returns:
-        The batches, each job with the chosen values at its end, and what was found; where only a
-        plan is wanted and the trials are not there yet, the first values and None.
-
     Raises:
         InputError: If any job cannot be trained with some choice; nothing was trained.
         SystemExit: If interrupted.

@@ -94,12 +94,6 @@ def tune(
 
     The choice with the lowest restricted mean wins; among equals that with the lower final test
     loss, then the one that was given first. One whose training raised is not chosen.
-
-    Args:
-        arms: The jobs of the grid; all that is trained shares an executor and the tuning seeds.
-        todo: What their jobs ask for together, as from ``wanted``.
-        cache: Where earlier trials are found and new ones kept.
-        check: Called often while training; what it raises ends it.
     """
     jobs = [job for arm in arms for job in arm.jobs]
     found: dict[int, Score | str] = {}

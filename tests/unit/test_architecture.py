@@ -22,7 +22,6 @@ ORDER = [
         "interrupt",
         "layout",
         "registry",
-        "synonyms",
         "templates",
         "text",
     },
