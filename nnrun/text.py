@@ -175,6 +175,11 @@ def seeds_range(sizes: Collection[int]) -> str:
     return seeds(low) if low == high else f"{low:,} to {seeds(high)}"
 
 
+def sign(metric: str) -> str:
+    """Return on which side of its target a metric is converged: accuracy above, losses below."""
+    return "≥" if metric == "accuracy" else "≤"
+
+
 def setting_name(label: Any) -> str:
     """Name a setting by its label; a single run varies nothing and has none."""
     return str(label) if str(label or "").strip() else "This setting"

@@ -13,7 +13,7 @@ from rich.table import Table
 from nnrun.layout import REPORT
 from nnrun.records.sweep import SWEEP
 from nnrun.results.results import Findings
-from nnrun.text import shown, things
+from nnrun.text import shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command
 
@@ -42,11 +42,10 @@ def announce(
     budgets = [want.setting.budget for want in wants]
     least, most = min(budgets), max(budgets)
     target = wants[0].setting.target
-    sign = "≥" if target.metric == "accuracy" else "≤"
     lines = [
         f"{doing}{things(len(wants), 'setting')}{seeds} = {things(expected.trials, 'trial')} of "
         f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
-        f"target: {target.metric.replace('_', ' ')} {sign} {target.value:g}."
+        f"target: {target.metric.replace('_', ' ')} {sign(target.metric)} {target.value:g}."
     ]
     n_jobs = sum(len(want.jobs) for want in wants)
     if n_jobs > len(wants) and not doing:

@@ -5,16 +5,15 @@ from typing import Any
 
 from nnrun.config.evaluations import CommonGrid
 from nnrun.config.settings import Target
-from nnrun.text import METRIC_NAMES, things
+from nnrun.text import METRIC_NAMES, sign, things
 
 
 def target_text(target: Any) -> str:
     """Say what counts as converged, for instance ``accuracy ≥ 0.95``."""
     if not is_target(target):
         return "its target"
-    sign = "≥" if target["metric"] == "accuracy" else "≤"
     name = METRIC_NAMES.get(str(target["metric"]), str(target["metric"]))
-    return f"{name} {sign} {target['value']:g}"
+    return f"{name} {sign(str(target['metric']))} {target['value']:g}"
 
 
 def is_target(target: Any) -> bool:
