@@ -239,16 +239,6 @@ def _normal_quantiles(share: Floats) -> Floats:
     return np.array([_NORMAL.inv_cdf(x) for x in share.ravel()]).reshape(share.shape)
 
 
-def chi_square_tail(statistic: float) -> float:
-    """Compute the probability that chi-square with one degree of freedom is at least this.
-
-    Example:
-        >>> round(chi_square_tail(3.841459), 6)
-        0.05
-    """
-    return math.erfc(math.sqrt(statistic / 2)) if not math.isnan(statistic) else math.nan
-
-
 def t_quantile(share: float, degrees: int) -> float:
     """Find the value below which Student's t lies with a probability.
 

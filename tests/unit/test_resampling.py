@@ -10,7 +10,6 @@ from nnrun.statistics.resampling import (
     MOST_WEIGHTS,
     RESAMPLES,
     bca,
-    chi_square_tail,
     leave_one_out_means,
     resampled_means,
     seed_weights,
@@ -145,11 +144,6 @@ def test_t_quantile_agrees_with_scipy(share, degrees):
 def test_t_quantile_refuses_what_it_cannot_find():
     with pytest.raises(ValueError, match=r"share 1, degrees 3: need 0\.5 <= share < 1"):
         t_quantile(1, 3)
-
-
-def test_chi_square_tail_agrees_with_scipy():
-    for x in (0.0, 0.3, 3.84, 40.0):
-        assert chi_square_tail(x) == pytest.approx(stats.chi2.sf(x, 1), rel=1e-9)
 
 
 def test_means_of_many_seeds_are_those_of_their_weights_piece_by_piece(monkeypatch):
