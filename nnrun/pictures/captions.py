@@ -9,7 +9,7 @@ from nnrun.config.settings import Setting
 from nnrun.pictures.surface import is_planar
 from nnrun.problem.problem import Task
 from nnrun.statistics.survival import trained
-from nnrun.text import count
+from nnrun.text import count, things
 
 if TYPE_CHECKING:
     from nnrun.pictures.behaviour import Failure, Shown
@@ -26,7 +26,7 @@ def frames_caption(rows: Sequence["Shown"], moments: Sequence[int]) -> str:
     if not seen:
         return ""
     filmed = [row for row in seen if row.frames]
-    text = f"{WHICH}. {_trials(len(seen))}. "
+    text = f"{WHICH}. {things(len(seen), 'trial')}. "
     if filmed:
         text += (
             f"They were trained again with the same seeds and looked at after the same numbers of "
@@ -42,9 +42,9 @@ def networks_caption(rows: Sequence["Shown"]) -> str:
     if not drawn:
         return ""
     return (
-        f"{WHICH}. {_trials(len(drawn))}, at the end of training. The width of a link is the size "
-        "of its weight, each network on its own scale; blue is positive, orange negative. Numbers "
-        "in the units are their biases."
+        f"{WHICH}. {things(len(drawn), 'trial')}, at the end of training. The width of a link is "
+        "the size of its weight, each network on its own scale; blue is positive, orange "
+        "negative. Numbers in the units are their biases."
     )
 
 
@@ -55,8 +55,8 @@ def units_caption(rows: Sequence["Shown"]) -> str:
         return ""
     return (
         f"What every unit answers over the plane of x and y, at the end of training, for the same "
-        f"{_trials(len(drawn))}. Orange is the lower end of the scale written at each unit, blue "
-        "the upper end, without unit of measure."
+        f"{things(len(drawn), 'trial')}. Orange is the lower end of the scale written at each "
+        "unit, blue the upper end, without unit of measure."
     )
 
 
@@ -101,7 +101,3 @@ def colours(settings: Sequence[Setting]) -> str:
         else:
             parts.append("Orange: low output; blue: high output, on the scale of the targets.")
     return " ".join(dict.fromkeys(parts))
-
-
-def _trials(n: int) -> str:
-    return f"{n} trial" if n == 1 else f"{n} trials"

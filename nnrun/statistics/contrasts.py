@@ -19,6 +19,7 @@ from nnrun.statistics.pairs import (
     questions,
 )
 from nnrun.statistics.targets import judged_on, not_comparable
+from nnrun.text import seeds
 
 ENOUGH = 20  # pairs of seeds that a claim needs
 LEVEL = 0.05  # share of families of contrasts without any difference in which a claim may be made
@@ -92,10 +93,16 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     for name in ("p", "p_logrank"):
         corrected = table[name].where(able).groupby(table["family"], sort=False).transform(holm)
         table[f"{name}_holm"] = corrected.astype(np.float64)
-    table["verdict"] = _verdicts(table)
+    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
+    claim = apart & (table["p_holm"] < LEVEL)
+    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
+    names = ["incomparable", "few", "none", "sooner"]
+    table["verdict"] = list(np.select(cases, names, "later"))
     table["detectable"] = _detectable(table)
     few = table["verdict"] == "few"
-    table.loc[few, "why"] = [_few(n) for n in table.loc[few, "pairs"]]
+    table.loc[few, "why"] = [
+        f"{seeds(n)} in common, and a verdict takes {ENOUGH}" for n in table.loc[few, "pairs"]
+    ]
     return table[list(COLUMNS)]
 
 
@@ -173,15 +180,3 @@ def _detectable(table: pd.DataFrame) -> list[float]:
         detectable(error, pairs, discordant, level, lost) * (1 + apart) if one else np.nan
         for error, pairs, discordant, apart, level, lost, one in several
     ]
-
-
-def _verdicts(table: pd.DataFrame) -> list[str]:
-    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
-    claim = apart & (table["p_holm"] < LEVEL)
-    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
-    return list(np.select(cases, ["incomparable", "few", "none", "sooner"], "later"))
-
-
-def _few(pairs: int) -> str:
-    has = "1 seed" if pairs == 1 else f"{pairs} seeds"
-    return f"{has} in common, and a verdict takes {ENOUGH}"

@@ -70,7 +70,8 @@ def blocks(sweep: Mapping[str, Any], key: str) -> list[dict[str, str]]:
     groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for rest, level, setting in zip(others, table[key], table.index, strict=True):
         groups.setdefault(rest, []).append((level, setting))
-    found = (dict(sorted(g, key=lambda pair: order[pair[0]])) for g in _unambiguous(groups))
+    alone = [g for g in groups.values() if len({level for level, _ in g}) == len(g)]
+    found = (dict(sorted(g, key=lambda pair: order[pair[0]])) for g in alone)
     return [block for block in found if len(block) > 1]
 
 
@@ -80,13 +81,6 @@ def is_full_grid(sweep: Mapping[str, Any]) -> bool:
     combinations = math.prod(len(texts) for texts in several.values())
     table = levels(sweep)
     return bool(several) and len(table) == combinations and not table.duplicated().any()
-
-
-def _unambiguous(
-    groups: Mapping[tuple[str, ...], list[tuple[str, str]]],
-) -> list[list[tuple[str, str]]]:
-    """Keep the groups in which each level belongs to one setting."""
-    return [g for g in groups.values() if len({level for level, _ in g}) == len(g)]
 
 
 def _telling(sweep: Mapping[str, Any]) -> list[str]:

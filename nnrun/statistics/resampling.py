@@ -188,18 +188,14 @@ def _tail(n: int, confidence: float, expanded: bool) -> float:
 
 def _bias(point: Floats, ordered: Floats) -> Floats:
     """The normal quantile of the share of resamples below the estimate, ties counted half."""
-    near = _rounding(point, ordered)
+    known = np.where(np.isfinite(point), point, 0.0)
+    low, high = (np.where(np.isfinite(end), end, known) for end in (ordered[0], ordered[-1]))
+    near = 1e-9 * np.abs(high - low)  # a matrix product rounds as its shape has it
     below, above = (ordered < point - near).sum(axis=0), (ordered > point + near).sum(axis=0)
     share = 0.5 + (below - above) / (2 * len(ordered))
     edge = 0.5 / len(ordered)
-    return _normal_quantiles(np.clip(share, edge, 1 - edge))
-
-
-def _rounding(point: Floats, ordered: Floats) -> Floats:
-    """How far equal values may be apart: a matrix product rounds as its shape has it."""
-    known = np.where(np.isfinite(point), point, 0.0)
-    low, high = (np.where(np.isfinite(end), end, known) for end in (ordered[0], ordered[-1]))
-    return 1e-9 * np.abs(high - low)
+    share = np.clip(share, edge, 1 - edge)
+    return np.array([_NORMAL.inv_cdf(x) for x in share.ravel()]).reshape(share.shape)
 
 
 def _acceleration(left_out: Floats) -> Floats:
@@ -233,10 +229,6 @@ def _at(ordered: Floats, share: Floats) -> Floats:
     high = ordered[np.minimum(below + 1, len(ordered) - 1), column]
     step = np.subtract(high, low, out=np.zeros_like(low), where=(weight > 0) & (high != low))
     return low + np.where(step != 0, weight, 0.0) * step
-
-
-def _normal_quantiles(share: Floats) -> Floats:
-    return np.array([_NORMAL.inv_cdf(x) for x in share.ravel()]).reshape(share.shape)
 
 
 def t_quantile(share: float, degrees: int) -> float:

@@ -12,7 +12,7 @@ from nnrun.statistics.resampling import bca, leave_one_out_means, resampled_mean
 from nnrun.statistics.survival import (
     censored,
     common_budget,
-    running_time_of,
+    expected_running_time,
     samples_to_target,
     wilson_interval,
 )
@@ -178,20 +178,12 @@ def _bounded_means(values: Floats) -> Floats:
     if seeds > 1:
         drawn = resampled_means(values.reshape(seeds, -1)).reshape(-1, settings, 2)
     out = []
-    for mean in (_restricted, _running):
+    for mean in (lambda m: m[..., 0], lambda m: expected_running_time(m[..., 0], m[..., 1])):
         low = high = np.full(settings, np.nan)
         if drawn is not None:
             low, high = bca(mean(means), mean(drawn), mean(left_out), expanded=True)
         out += [mean(means), low, high]
     return np.array(out)
-
-
-def _restricted(means: Floats) -> Floats:
-    return means[..., 0]
-
-
-def _running(means: Floats) -> Floats:
-    return running_time_of(means[..., 0], means[..., 1])
 
 
 def _final(ran: pd.DataFrame, metric: str) -> Floats:

@@ -78,6 +78,4 @@ def one_target(sweep: Mapping[str, Any]) -> bool:
 def shared_target(sweep: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Find the target that all settings share; None if they do not, or have none."""
     found = list(targets(sweep).values())
-    if not found or any(target != found[0] for target in found):
-        return None
-    return found[0] if is_target(found[0]) else None
+    return found[0] if found and one_target(sweep) and is_target(found[0]) else None

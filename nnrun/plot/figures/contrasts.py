@@ -64,7 +64,9 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     places = _places(table, narrow)
     for place in places:
         if place.row is None:
-            _heading(ax, place, narrow)
+            look: dict[str, Any] = {"color": MUTED, "ha": "left", "va": "top"}
+            look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
+            write(ax, place.text, (0, place.top), **look)
         else:
             _contrast(ax, place, narrow)
     ax.set_ylim(places[-1].top + places[-1].height, 0.0)
@@ -97,11 +99,6 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
         yield f"against {one_line(str(first.name_b))}{how}", None
         for row in group.itertuples():
             yield "", row
-
-
-def _heading(ax: Axes, place: _Place, narrow: bool) -> None:
-    look: dict[str, Any] = {"color": MUTED, "ha": "left", "va": "top", "offset": (_left(narrow), 0)}
-    write(ax, place.text, (0, place.top), xycoords=("axes fraction", "data"), **look)
 
 
 def _left(narrow: bool) -> float:

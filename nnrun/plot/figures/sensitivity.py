@@ -75,32 +75,23 @@ def _target_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     behind = {value: last + _GAP + i * _STEP for i, value in enumerate(steps)}
     rows = zip(x.tolist(), hardness.tolist(), rising.tolist(), strict=True)
     places = np.array([behind[value] if up else hard for value, hard, up in rows])
-    losses = _loss_ticks(x[~rising], 6 if width(ax) > 3.6 else 4)
+    loss = x[~rising]
+    most = 6 if width(ax) > 3.6 else 4
+    losses = log_ticks(float(loss.min()), float(loss.max()), most) if loss.size else []
     at = [-float(np.log10(value)) for value in losses] + list(behind.values())
-    texts = [f"{value:g}" for value in losses] + [_accuracy(value) for value in steps]
+    texts = [f"{value:g}" for value in losses] + [
+        "1" if value == 1 else f"{value:g}".removeprefix("0") for value in steps
+    ]
     ticks(ax.xaxis, at, dict(zip(at, texts, strict=True)).__getitem__)
     edges = (float(places.min()), float(places.max())) if len(places) else (0.0, 1.0)
     ax.set_xlim(edges[0], edges[1] if edges[1] > edges[0] else edges[0] + 0.1)
-    between = " | " if width(ax) > 4 else "\n| "
-    ax.set_xlabel(between.join(_groups(bool((~rising).any()), bool(steps))))
+    groups = ["target: test loss at most (log scale, harder to the right)"] if loss.size else []
+    groups += [f"{'' if loss.size else 'target: '}accuracy at least"] if steps else []
+    ax.set_xlabel((" | " if width(ax) > 4 else "\n| ").join(groups))
     ax.grid(visible=False, axis="x")
-    if steps and (~rising).any():
+    if steps and loss.size:
         ax.axvline(last + _GAP / 2, color=MUTED, linewidth=0.6)
     return places
-
-
-def _groups(losses: bool, accuracies: bool) -> list[str]:
-    names = ["target: test loss at most (log scale, harder to the right)"] if losses else []
-    return names + ([f"{'' if losses else 'target: '}accuracy at least"] if accuracies else [])
-
-
-def _loss_ticks(values: Floats, most: int) -> list[float]:
-    return log_ticks(float(values.min()), float(values.max()), most) if values.size else []
-
-
-def _accuracy(value: float) -> str:
-    """Write .95 as figures do, short enough to stand beside .99."""
-    return "1" if value == 1 else f"{value:g}".removeprefix("0")
 
 
 def _budget_axis(ax: Axes, table: pd.DataFrame) -> Floats:
