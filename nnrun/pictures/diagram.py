@@ -140,6 +140,12 @@ def diagram(
     return ax
 
 
+def network(ax: Axes, setting: Setting, params: Params) -> Axes:
+    """Draw a trial's network, with the weights and biases that it has."""
+    thresholds = biases(params) if setting.network.bias else None
+    return diagram(ax, wiring_of(setting), weights(params), thresholds)
+
+
 def largest_of(weights: Array, biases: Array | None) -> tuple[float, float]:
     """Return the largest size of a finite weight and of a finite bias; 1 where there is none."""
     most = [np.abs(v[np.isfinite(v)]).max(initial=0.0) for v in (weights, biases) if v is not None]

@@ -15,7 +15,14 @@ from nnrun.network.mlp import Params, map_params, taken
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Subject
-from nnrun.pictures.surface import Surface, is_planar, limits, plane_of, shown_points, surface_of
+from nnrun.pictures.surface import (
+    Surface,
+    is_planar,
+    plane_of,
+    scale_of_outputs,
+    shown_points,
+    surface_of,
+)
 from nnrun.problem.problem import Array, Samples
 from nnrun.text import count, number, percent
 from nnrun.training.stack import Stack, Trial
@@ -187,7 +194,7 @@ def scene_of(film: Film) -> Scene:
     if is_planar(setting):
         plane, points = plane_of(setting, CELLS), shown_points(setting)
         surfaces = [surface_of(plane, params, setting) for params in film.params]
-        scale = limits(surfaces[0].task, surfaces[0].boundary, points.targets)
+        scale = scale_of_outputs(setting)
     elif has_one_input(setting):
         points = shown_points(setting)
         responses = [response_of(setting, params, PLACES) for params in film.params]

@@ -90,6 +90,12 @@ def scale_of(values: Array, kind: str) -> tuple[float, float]:
     return (low, high) if low < high else (low - around, high + around)
 
 
+def ends(scale: tuple[float, float]) -> str:
+    """Write the ends of a unit's scale: ``−1 to 1``."""
+    low, high = (f"{end:.2g}".replace("-", "−") for end in scale)
+    return f"{low} to {high}"
+
+
 def size_of(layers: Sequence[Row]) -> tuple[float, float]:
     """Return the width and height in inches that suit a drawing of layers."""
     across = min(max(len(layer.names) for layer in layers), ACROSS)
@@ -131,12 +137,9 @@ def _unit(
     image[~np.isfinite(values)] = to_rgba(GRID)
     ax.imshow(image, extent=extent, origin="lower", interpolation="nearest")
     middle = left + SIDE / 2
-    low, high = (f"{end:.2g}".replace("-", "−") for end in scale)
     look: dict[str, Any] = {"ha": "center", "parse_math": False}
     ax.text(middle, top + 0.03, name, va="bottom", fontsize=7.5, color=INK, **look)
-    ax.text(
-        middle, top - SIDE - 0.03, f"{low} to {high}", va="top", fontsize=6, color=MUTED, **look
-    )
+    ax.text(middle, top - SIDE - 0.03, ends(scale), va="top", fontsize=6, color=MUTED, **look)
 
 
 def _row(title: str, kind: str, values: Array, names: Sequence[str]) -> Row:

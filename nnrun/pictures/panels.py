@@ -12,7 +12,7 @@ from PIL import Image
 
 from nnrun.network.mlp import Params
 from nnrun.pictures.behaviour import Behaviour, Failure, Shown
-from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
+from nnrun.pictures.diagram import network
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import (
@@ -20,9 +20,8 @@ from nnrun.pictures.surface import (
     boundaries,
     coloured,
     is_planar,
-    limits,
     plane_of,
-    shown_points,
+    scale_of_outputs,
     surface_of,
 )
 from nnrun.pictures.surface_plots import note
@@ -90,7 +89,7 @@ def networks(shown: Behaviour) -> Figure | None:
         )
         for place, (row, layers) in enumerate(zip(rows, units, strict=True)):
             ax = figure.add_subplot(grid[place, 0])
-            _wired(ax, row.subject)
+            network(ax, row.subject.setting, row.subject.params)
             title = wrapped(f"{one_line(row.name)} · seed {row.seed}", TITLE)
             ax.set_title(title, loc="left", fontsize=9, color=INK, parse_math=False)
             if layers:
@@ -124,7 +123,7 @@ def _cell_of(row: Shown) -> Callable[[Axes, int, tuple[float, float]], None]:
     if not is_planar(row.subject.setting) or row.film is None:
         return lambda ax, frame, at: _show(ax, _pixels(row.frames[frame].png), at)
     film, setting = row.film, row.subject.setting
-    plane, scale = _plane_and_scale(row.subject)
+    plane, scale = plane_of(setting, CELLS), scale_of_outputs(setting)
     place = {film.samples(i): i for i in range(len(film.params))}
 
     def draw(ax: Axes, frame: int, at: tuple[float, float]) -> None:
@@ -151,22 +150,10 @@ def _placed(line: Array, plane: Plane, at: tuple[float, float]) -> Array:
     return np.asarray(share * SIDE + [at[0], at[1] - SIDE])
 
 
-def _plane_and_scale(subject: Subject) -> tuple[Plane, tuple[float, float]]:
-    setting = subject.setting
-    targets = shown_points(setting).targets
-    scale = limits(setting.problem.task, setting.loss.boundary, targets)
-    return plane_of(setting, CELLS), scale
-
-
 def _units(subject: Subject) -> Sequence[Any]:
     if not is_planar(subject.setting):
         return []
     return rows_of(plane_of(subject.setting, UNIT_CELLS), subject.params, subject.setting)
-
-
-def _wired(ax: Axes, subject: Subject) -> None:
-    thresholds = biases(subject.params) if subject.setting.network.bias else None
-    diagram(ax, wiring_of(subject.setting), weights(subject.params), thresholds)
 
 
 def _failed(ax: Axes, failure: Failure) -> None:
@@ -174,7 +161,7 @@ def _failed(ax: Axes, failure: Failure) -> None:
     subject = failure.subject
     assert subject is not None
     if is_planar(subject.setting):
-        plane, scale = _plane_and_scale(subject)
+        plane, scale = plane_of(subject.setting, CELLS), scale_of_outputs(subject.setting)
         surface = surface_of(plane, subject.params, subject.setting)
         _show(ax, coloured(surface, *scale)[::-1], (0.0, SIDE))
         lines = [_placed(line, plane, (0.0, SIDE)) for line in boundaries(surface)]

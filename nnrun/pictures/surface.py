@@ -181,6 +181,11 @@ def limits(task: Task, boundary: float, targets: Array) -> tuple[float, float]:
     return boundary - half, boundary + half
 
 
+def scale_of_outputs(setting: Setting) -> tuple[float, float]:
+    """Choose the ends of the scale of a setting's outputs, see `limits`."""
+    return limits(setting.problem.task, setting.loss.boundary, shown_points(setting).targets)
+
+
 def shades(surface: Surface, low: float, high: float) -> Bytes:
     """Turn a surface into numbers of a palette's colours.
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, forward
-from nnrun.pictures.diagram import biases, diagram, refusal, weights, wiring_of
+from nnrun.pictures.diagram import network, refusal, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, heights, response_of, window
-from nnrun.pictures.neurons import rows_of
+from nnrun.pictures.neurons import ends, rows_of
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import (
     UNKNOWN,
@@ -23,9 +23,9 @@ from nnrun.pictures.surface import (
     Plane,
     Surface,
     is_planar,
-    limits,
     palette,
     plane_of,
+    scale_of_outputs,
     shades,
     shown_points,
     surface_of,
@@ -160,10 +160,9 @@ def has_look(setting: Setting) -> bool:
 
 def look_of(setting: Setting, dotted: bool = False) -> Look:
     """Return what draws a network's answers as PNG."""
-    points = shown_points(setting)
     if is_planar(setting):
         plane = plane_of(setting, CELLS)
-        scale = limits(setting.problem.task, setting.loss.boundary, points.targets)
+        scale = scale_of_outputs(setting)
         return lambda params: surface_png(
             surface_of(plane, params, setting),
             scale,
@@ -196,7 +195,7 @@ def unit_rows(subject: Subject) -> list[tuple[str, list[Unit], int]]:
     found = []
     for row in rows_of(plane, subject.params, subject.setting):
         drawn = [
-            Unit(name, _ends(scale), unit_png(values, scale))
+            Unit(name, ends(scale), unit_png(values, scale))
             for name, values, scale in zip(row.names, row.values, row.scales, strict=True)
         ]
         found.append((row.title.replace("\n", " · "), drawn, row.more))
@@ -205,14 +204,12 @@ def unit_rows(subject: Subject) -> list[tuple[str, list[Unit], int]]:
 
 def diagram_svg(subject: Subject) -> str:
     """Draw the network with its weights as SVG; empty if it is too large to be read."""
-    wiring = wiring_of(subject.setting)
-    if refusal(wiring):
+    if refusal(wiring_of(subject.setting)):
         return ""
     with canvas.styled():
         wide = max(1.2 * (len(subject.setting.sizes) + 1) + 1.5, 4.4)
         figure = Figure(figsize=(wide, 3.4), layout="constrained")
-        thresholds = biases(subject.params) if subject.setting.network.bias else None
-        diagram(figure.add_subplot(), wiring, weights(subject.params), thresholds)
+        network(figure.add_subplot(), subject.setting, subject.params)
     return canvas.svg(figure)
 
 
@@ -220,8 +217,3 @@ def _response(setting: Setting, params: Params) -> bytes:
     points, response = shown_points(setting), response_of(setting, params, WIDTH)
     places = np.column_stack([points.inputs[:, 0], heights(response, points)])
     return response_png(response, window(response, points.targets), places)
-
-
-def _ends(scale: tuple[float, float]) -> str:
-    low, high = (f"{end:.2g}".replace("-", "−") for end in scale)
-    return f"{low} to {high}"

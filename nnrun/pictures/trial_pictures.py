@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 
 from nnrun.config.settings import Setting
 from nnrun.layout import write_atomically, write_text
-from nnrun.pictures.diagram import biases, diagram, weights, wiring_of
+from nnrun.pictures.diagram import network
 from nnrun.pictures.film import scene_of, shoot
 from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import gif
 from nnrun.pictures.history import accuracy, losses
-from nnrun.pictures.neurons import Row, neurons, rows_of, size_of
+from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
 from nnrun.pictures.subject import Subject
-from nnrun.pictures.surface import is_planar, limits, plane_of, shown_points, surface_of
+from nnrun.pictures.surface import is_planar, plane_of, scale_of_outputs, shown_points, surface_of
 from nnrun.pictures.surface_plots import heatmap, relief
 from nnrun.plot import canvas
 from nnrun.plot.style import INK
@@ -74,7 +74,11 @@ def _drawings(subject: Subject) -> Iterator[tuple[str, tuple[float, float], Draw
         yield "surface3d", (5.6, 4.8), partial(_relief, subject)
         layers = rows_of(plane_of(subject.setting, SMALL), subject.params, subject.setting)
         width, height = size_of(layers)
-        yield "neurons", (width + 0.1, height + HEADLINE), partial(_neurons, layers)
+        yield (
+            "neurons",
+            (width + 0.1, height + HEADLINE),
+            lambda figure: neurons(figure.add_subplot(), layers),
+        )
     elif has_one_input(subject.setting):
         yield "fit", (5.6, 4.2), partial(_fit, subject)
     wide = 1.5 * (len(subject.setting.sizes) + 1) + 1.5
@@ -97,15 +101,13 @@ def _painted(size: tuple[float, float], headline: str, draw: Draw) -> bytes:
 def _surface(subject: Subject, figure: Figure) -> None:
     setting, points = subject.setting, shown_points(subject.setting)
     surface = surface_of(plane_of(setting, FINE), subject.params, setting)
-    scale = limits(surface.task, surface.boundary, points.targets)
-    heatmap(figure.add_subplot(), surface, scale, points)
+    heatmap(figure.add_subplot(), surface, scale_of_outputs(setting), points)
 
 
 def _relief(subject: Subject, figure: Figure) -> None:
-    setting, points = subject.setting, shown_points(subject.setting)
+    setting = subject.setting
     surface = surface_of(plane_of(setting, COARSE), subject.params, setting)
-    scale = limits(surface.task, surface.boundary, points.targets)
-    relief(figure.add_subplot(projection="3d"), surface, scale)
+    relief(figure.add_subplot(projection="3d"), surface, scale_of_outputs(setting))
 
 
 def _fit(subject: Subject, figure: Figure) -> None:
@@ -114,14 +116,8 @@ def _fit(subject: Subject, figure: Figure) -> None:
     graph(figure.add_subplot(), response, window(response, points.targets), points)
 
 
-def _neurons(layers: list[Row], figure: Figure) -> None:
-    neurons(figure.add_subplot(), layers)
-
-
 def _network(subject: Subject, figure: Figure) -> None:
-    setting, params = subject.setting, subject.params
-    thresholds = biases(params) if setting.network.bias else None
-    diagram(figure.add_subplot(), wiring_of(setting), weights(params), thresholds)
+    network(figure.add_subplot(), subject.setting, subject.params)
 
 
 def _curves(subject: Subject, figure: Figure) -> None:
