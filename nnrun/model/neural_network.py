@@ -23,7 +23,7 @@ from nnrun.problem import feature_sets  # noqa: F401  (it fills a registry)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import Data, Problem, Samples, Task
 from nnrun.text import things
-from nnrun.training.engine import Batches, Start, first_params
+from nnrun.training.engine import Batches, first_params
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine
 
@@ -216,7 +216,7 @@ class NeuralNetwork:
         return self._engine.params(self._state)
 
     def _start(self, params: Params) -> None:
-        self._state = self._engine.begin(self._stack, Start(params, (), 0, ()))
+        self._state = self._engine.begin(self._stack, params)
 
     def _setting(self) -> Setting:
         """Return the setting, which stands for one step, however many follow."""

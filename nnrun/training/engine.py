@@ -9,7 +9,6 @@ from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, joined
 from nnrun.problem.problem import Samples
-from nnrun.records.trials import join
 from nnrun.training.stack import Stack
 
 
@@ -58,8 +57,17 @@ class Engine(Protocol):
         """Say whether the engine has every component of the stack's settings."""
         ...
 
-    def begin(self, stack: Stack, start: "Start") -> Any:
-        """Return the state before the first step, or before the next where training goes on."""
+    def begin(
+        self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
+    ) -> Any:
+        """Return the state before the next step.
+
+        Args:
+            stack: The trials.
+            params: Parameters of every trial.
+            memory: The optimizer's state, as ``memory`` gave it, where training goes on.
+            seen: Samples seen before.
+        """
         ...
 
     def memory(self, state: Any) -> tuple[Array, ...]:
@@ -112,32 +120,6 @@ def require_columns(batches: Batches, n_inputs: int, n_outputs: int) -> None:
     got = batches.inputs.shape, batches.targets.shape
     if got != shape:
         raise ValueError(f"samples of shapes {got[0]} and {got[1]}, not {shape[0]} and {shape[1]}")
-
-
-class Start(NamedTuple):
-    """From where the trials of a stack start.
-
-    Attributes:
-        params: Parameters of every trial.
-        memory: The optimizer's state, as ``Engine.memory`` gave it; empty at the very start.
-        seen: Samples seen before.
-        past: The metrics of ``Curves`` until then, shape (trial, n_evals).
-    """
-
-    params: Params
-    memory: tuple[Array, ...]
-    seen: int
-    past: tuple[Array, ...]
-
-
-def start_of(stack: Stack) -> Start:
-    """Say from where a stack starts: its seeds, or the runs that its settings continue."""
-    if stack.setting.saved is None:
-        none = np.empty((len(stack.trials), 0))
-        return Start(first_params(stack), (), 0, (none, none, none))
-    saved = [(trial.setting.saved, trial.seed) for trial in stack.trials]
-    past = join([record.trials.take([seed]) for record, seed in saved if record is not None])
-    return Start(past.params, past.memory, past.seen, past.curves[1:])
 
 
 def first_params(stack: Stack) -> Params:

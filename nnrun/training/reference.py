@@ -8,7 +8,7 @@ from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, backward, forward, taken
 from nnrun.network.optimizers.base import flattened, restored
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
+from nnrun.training.engine import Batches, Scores, rate_factors, require_columns
 from nnrun.training.stack import Stack
 
 EVALUATION_FLOATS = 2**22
@@ -34,7 +34,9 @@ class Reference:
         """Say yes: every component has a NumPy form."""
         return True
 
-    def begin(self, stack: Stack, start: Start) -> State:
+    def begin(
+        self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
+    ) -> State:
         """Start the optimizer, or restore what it remembered."""
         self._setting = setting = stack.setting
         self._net = setting.architecture
@@ -44,10 +46,10 @@ class Reference:
         self._penalties = None if stack.penalties.none else stack.penalties
         self._clip = None if setting.clip.none else setting.clip
         self._columns = len(setting.problem.inputs), len(setting.problem.outputs)
-        memory = self._optimizer.init(start.params)
-        if start.seen:
-            memory = restored(memory, start.memory)
-        return State(start.params, memory, start.seen // setting.batch_size)
+        state = self._optimizer.init(params)
+        if seen:
+            state = restored(state, memory)
+        return State(params, state, seen // setting.batch_size)
 
     def memory(self, state: State) -> tuple[Array, ...]:
         """Return the arrays and numbers of the optimizer's state, in order."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nnrun.network.mlp import Params
-from nnrun.records.trials import Curves, Trials
-from nnrun.training.engine import Engine, start_of
+from nnrun.records.trials import Curves, Trials, join
+from nnrun.training.engine import Engine, first_params
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
@@ -62,13 +62,19 @@ def train(
     columns += sum(network.hidden) if network.dropout else 0
     chunk = chunk_samples(columns, shard.setting.batch_size)
     shape = (len(shard.trials), len(grid))
-    start = start_of(shard)
-    n_past, seen = start.past[0].shape[1], start.seen
     train_loss, test_loss, accuracy = (np.empty(shape) for _ in range(3))
-    for metric, past in zip((train_loss, test_loss, accuracy), start.past, strict=True):
-        metric[:, :n_past] = past
-    state = engine.begin(shard, start)
-    streams.skip(seen)
+    if shard.setting.saved is None:
+        n_past = seen = 0
+        state = engine.begin(shard, first_params(shard))
+    else:
+        saved = [(trial.setting.saved, trial.seed) for trial in shard.trials]
+        past = join([record.trials.take([seed]) for record, seed in saved if record is not None])
+        n_past, seen = len(past.curves.samples), past.seen
+        for metric, before in zip((train_loss, test_loss, accuracy), past.curves[1:], strict=True):
+            metric[:, :n_past] = before
+        state = engine.begin(shard, past.params, past.memory, seen)
+        streams.skip(seen)
+    first = seen
     if watch is not None:
         watch(seen, engine.params(state))
     evaluate_seconds, started = 0.0, perf_counter()
@@ -92,7 +98,7 @@ def train(
     curves = end_at_divergence(Curves(grid, train_loss, test_loss, accuracy))
     seconds = perf_counter() - started - evaluate_seconds
     memory = engine.memory(state) if shard.setting.keep_state else ()
-    cost = np.full(shape[0], 1e9 * seconds / (shape[0] * (int(grid[-1]) - start.seen)))
+    cost = np.full(shape[0], 1e9 * seconds / (shape[0] * (int(grid[-1]) - first)))
     seeds = np.array(shard.seeds, dtype=np.int64)
     trials = Trials(seeds, curves, engine.params(state), cost, engine.name, memory)
     return Trained(trials, seconds, evaluate_seconds)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnrun.config.settings import Setting
-from nnrun.training.engine import Batches, first_params, start_of
+from nnrun.training.engine import Batches, first_params
 from nnrun.training.stack import Stack, Trial, shards
 from nnrun.training.streams import StackedStreams
 from nnrun.training.trainer import choose_engine
@@ -48,7 +48,7 @@ def nnrun(work: Work, engine: str) -> Task:
     width = choose_engine(stack).width
     pieces = list(shards(stack, choose_engine(stack).name, width, THREADS))
     engines = [choose_engine(piece) for piece in pieces]
-    states = [e.begin(piece, start_of(piece)) for e, piece in zip(engines, pieces, strict=True)]
+    states = [e.begin(piece, first_params(piece)) for e, piece in zip(engines, pieces, strict=True)]
     batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in pieces]
     pool = ThreadPoolExecutor(THREADS)
 

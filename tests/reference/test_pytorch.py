@@ -16,7 +16,7 @@ from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.training.engine import Batches, start_of
+from nnrun.training.engine import Batches, first_params
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
@@ -126,7 +126,7 @@ def test_hundred_steps_agree(row, rng):
     object.__setattr__(setting, "problem", problem)
     engine = Reference()
     stack = Stack(tuple(Trial(setting, seed) for seed in range(TRIALS)))
-    state = engine.begin(stack, start_of(stack))
+    state = engine.begin(stack, first_params(stack))
     first = engine.params(state)
     state, _ = engine.train(state, Batches(inputs, targets, np.arange(TRIALS)))
     expected = train_in_torch(first, inputs, targets, row, setting.lr)

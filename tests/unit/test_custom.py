@@ -25,7 +25,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.patterns import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.tracking.pyfunc import _load_pyfunc
-from nnrun.training.engine import rate_factors, start_of
+from nnrun.training.engine import first_params, rate_factors
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.streams import StackedStreams
 from nnrun.training.trainer import choose_engine
@@ -93,7 +93,7 @@ def test_samples_with_other_columns_than_names_are_refused_by_every_engine(engin
     setting = make_setting(engine=engine)
     stack = Stack((Trial(setting, 0),))
     chosen = choose_engine(stack)
-    state = chosen.begin(stack, start_of(stack))
+    state = chosen.begin(stack, first_params(stack))
     batches = StackedStreams(setting.problem, [0]).take(8)
     for part in ("inputs", "targets"):
         wide = np.concatenate([getattr(batches, part)] * 2, axis=2)

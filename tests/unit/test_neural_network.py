@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import InputError, NeuralNetwork
-from nnrun.training.engine import Batches, start_of
+from nnrun.training.engine import Batches, first_params
 from nnrun.training.reference import Reference
 from nnrun.training.stack import Stack, Trial
 from tests.reference.test_exact_trace import MAX_ERROR
@@ -104,7 +104,7 @@ def test_it_trains_as_the_reference_engine_does(backprop, hidden, rng):
     setting = replace(network._stack.setting, backprop=backprop, engine="reference")
     stack, engine = Stack((Trial(setting, 4),)), Reference()
     inputs, targets = rng.random((300, 3)), rng.random((300, 2))
-    state = engine.begin(stack, start_of(stack))
+    state = engine.begin(stack, first_params(stack))
     batches = Batches(inputs[None], targets[None], np.zeros(1, dtype=np.intp))
     expected = engine.params(engine.train(state, batches)[0])
     network.learn(inputs, targets)

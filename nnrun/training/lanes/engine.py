@@ -11,7 +11,7 @@ from nnrun.config.settings import Setting
 from nnrun.network.activations import ACTIVATIONS, Array
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task
-from nnrun.training.engine import Batches, Scores, Start, rate_factors, require_columns
+from nnrun.training.engine import Batches, Scores, rate_factors, require_columns
 from nnrun.training.lanes import activations, compiled, losses, optimizers
 from nnrun.training.lanes.kernel import Option, work_rows
 from nnrun.training.lanes.vector import LANES
@@ -64,7 +64,9 @@ class LanesEngine:
             and type(s.optimizer) in optimizers.CODES
         )
 
-    def begin(self, stack: Stack, start: Start) -> State:
+    def begin(
+        self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
+    ) -> State:
         """Lay the trials out in lanes."""
         self._setting = s = stack.setting
         self._n_trials = len(stack.trials)
@@ -75,25 +77,25 @@ class LanesEngine:
         self._loss, self._fields = losses.CODES[type(s.loss)], losses.loss_fields(s.loss)
         self._optimizer = optimizers.CODES[type(s.optimizer)]
         self._kernel = _kernel(stack)
-        rows = _flat(start.params)
+        rows = _flat(params)
         rates = stack.learning_rate[:, 0, 0]
         penalty = _penalty(stack)
         rule = stack.optimizer
         hyper = _columns(rule, optimizers.hyper_names(rule), self._n_trials)
         n_slots, n_powers = rule.slots * rows.shape[1], rule.powers
         self._work = np.empty(work_rows(tuple(self._sizes), rows.shape[1]) * LANES)
-        if start.seen:
-            _require_memory(n_slots + n_powers, start.memory)
+        if seen:
+            _require_memory(n_slots + n_powers, memory)
         blocks = []
         for first in range(0, self._n_trials, LANES):
             trials = np.minimum(np.arange(first, first + LANES), self._n_trials - 1)
             parts = [part[:, trials].ravel() for part in (rows.T, penalty, hyper)]
-            if start.seen:
-                parts.append(start.memory[0][trials].T.ravel())
+            if seen:
+                parts.append(memory[0][trials].T.ravel())
             else:
                 parts.append(np.repeat([0.0, 1.0], [n_slots * LANES, n_powers * LANES]))
             blocks.append(Block(trials, rates[trials], *parts))
-        return State(blocks, start.seen // s.batch_size)
+        return State(blocks, seen // s.batch_size)
 
     def memory(self, state: State) -> tuple[Array, ...]:
         """Return the rows of the optimizer's state, shape (trial, row)."""
