@@ -14,8 +14,8 @@ from nnrun.errors import InputError, Issue, listed
 from nnrun.layout import write_text
 from nnrun.model.load import chosen
 from nnrun.model.model import Model
-from nnrun.problem.files import read_file
 from nnrun.problem.problem import Task
+from nnrun.problem.table_file import read_file
 from nnrun.records.networks import read_networks
 from nnrun.records.record import RECORD, Record
 from nnrun.text import cell, shown

@@ -27,8 +27,8 @@ from nnrun.problem.cells import (
 from nnrun.problem.column_checks import Flaw, Inspector
 from nnrun.problem.encoder import Encoder
 from nnrun.problem.encoding import Goal, Split, encode
-from nnrun.problem.files import FEWEST_ROWS, FOUND, UNNAMED, TableFile, read_file
 from nnrun.problem.problem import DATA, Problem
+from nnrun.problem.table_file import FEWEST_ROWS, FOUND, UNNAMED, TableFile, read_file
 from nnrun.text import things
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Table(Split):
     """A table with a row a sample and named columns; the other keys are those of ``Split``.
 
     Attributes:
-        path: A .csv, .tsv, .parquet or .pq file; ``files.read_file`` says what it may be like.
+        path: A .csv, .tsv, .parquet or .pq file; ``read_file`` says what it may be like.
         label: The column to be learned.
         task: What to make of it; ``auto`` takes text, true or false, and up to 20 distinct
             whole numbers for classes, anything else for a quantity.

@@ -17,7 +17,7 @@ LOAD = """
 import sys, numpy, nnrun
 model = nnrun.load_network(sys.argv[1], seed=int(sys.argv[2]))
 if sys.argv[3].endswith(".csv"):
-    from nnrun.problem.files import read_file
+    from nnrun.problem.table_file import read_file
     X = read_file(sys.argv[3]).frame
 else:
     X = numpy.load(sys.argv[3])

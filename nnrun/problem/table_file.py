@@ -1,4 +1,4 @@
-"""Tables in files: names and cells as they stand there, in columns that are not yet understood."""
+"""A table as it stands in a file: names and cells, in columns that are not yet understood."""
 
 import codecs
 import csv
