@@ -20,7 +20,7 @@ from nnrun.interrupt import heed_from_the_start
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
-    from nnrun.launch.rebuild import make_report
+    from nnrun.launch.finish import make_report
     from nnrun.model import Model, NeuralNetwork, load_network
     from nnrun.reading import load
     from nnrun.results.results import Results
@@ -48,7 +48,7 @@ _HOMES = {
     "Results": "nnrun.results.results",
     "load": "nnrun.reading",
     "load_network": "nnrun.model",
-    "make_report": "nnrun.launch.rebuild",
+    "make_report": "nnrun.launch.finish",
 }
 
 

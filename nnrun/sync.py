@@ -16,10 +16,10 @@ from nnrun.commands import exit_code, run
 from nnrun.config.schema import build, plain
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, masked, refused, unmasked
-from nnrun.layout import OUTPUTS, STORE, own_store, same_store, write_text
+from nnrun.layout import OUTPUTS, STORE, own_store, same_store
 from nnrun.records.lock import alone_in, being_written
 from nnrun.records.record import Record, read_record, records_below
-from nnrun.records.sweep import SWEEP, read_sweep
+from nnrun.records.sweep import SWEEP, Sweep, read_sweep
 from nnrun.text import shown, things
 from nnrun.tracking.address import require_files_beside
 
@@ -59,8 +59,8 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     from nnrun.tracking.mirror import Runs, say
     from nnrun.tracking.runs import read_tables
 
-    facts = read_sweep(folder) or {}
-    if (folder / MARKER).exists() or facts.get("status") == "running":
+    facts = read_sweep(folder) or Sweep("missing")
+    if (folder / MARKER).exists() or facts.status == "running":
         rule = "is not finished"
         raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
     heads = [read_record(path, "head") for path in records_below(folder)]
@@ -77,10 +77,10 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
         say(f"note: {left_out}")
     for head in heads:  # a damaged one is told before anything is sent
         read_record(head.path)
-    told = facts.get("tracking") or {}
+    told = facts.tracking or {}
     tracking = _tracking(metas[0], uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)
-    tracking = _addressed(tracking, uri, folder, facts["name"])
+    tracking = _addressed(tracking, uri, folder, facts.name or "")
     if (metas[0].get("tracking") or {}).get("artifacts"):
         say(
             "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
@@ -88,7 +88,13 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
         )
     identity = told.get("id") or uuid4().hex
     runs = Runs.open(
-        tracking, facts["name"], folder.name, facts, identity, go_on=True, beside_training=False
+        tracking,
+        facts.name or "",
+        folder.name,
+        vars(facts),
+        identity,
+        go_on=True,
+        beside_training=False,
     )
     assert runs is not None
     if not uri:
@@ -103,10 +109,10 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     return runs.facts
 
 
-def _records_of(facts: Mapping[str, Any], heads: Sequence[Record]) -> dict[str, list[Path]]:
+def _records_of(facts: Sweep, heads: Sequence[Record]) -> dict[str, list[Path]]:
     """Collect the records of each setting of a sweep, whose report may have another target."""
-    ids = {about["id"]: about["id"] for about in facts["settings"]}
-    alike = {_without_target(about["config"]): about["id"] for about in facts["settings"]}
+    ids = {about.id: about.id for about in facts.settings}
+    alike = {_without_target(about.config): about.id for about in facts.settings}
     paths: dict[str, list[Path]] = {}
     for head in heads:
         setting = ids.get(head.setting) or alike.get(_without_target(head.meta["config"]))
@@ -146,12 +152,12 @@ def _addressed(tracking: Tracking, uri: str, folder: Path, name: str) -> Trackin
     return replace(tracking, uri=own)
 
 
-def _note(folder: Path, facts: Mapping[str, Any], found: dict[str, Any]) -> None:
+def _note(folder: Path, facts: Sweep, found: dict[str, Any]) -> None:
     """Write down where the runs are: still where they were, if another store has taken none."""
-    told = facts.get("tracking") or {}
+    told = facts.tracking or {}
     if told.get("settings") and not found["settings"] and found["uri"] != told["uri"]:
         return
-    write_text(folder / SWEEP, json.dumps({**facts, "tracking": found}, indent=1) + "\n")
+    replace(facts, tracking=found).write(folder)
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
@@ -167,9 +173,9 @@ def _is_pending(folder: Path) -> bool:
     from nnrun.tracking.runs import digest
 
     with suppress(InputError, OSError):  # of another version, or damaged: whoever names it is told
-        facts = read_sweep(folder) or {}
-        told = facts.get("tracking")
-        if not told or facts.get("status") in ("running", "interrupted"):
+        facts = read_sweep(folder)
+        told = facts and facts.tracking
+        if not facts or not told or facts.status in ("running", "interrupted"):
             return False
         if told.get("error") or told.get("not_logged") or not told.get("sweep"):
             return True

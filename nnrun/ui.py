@@ -98,10 +98,10 @@ def _newest_first() -> Iterator[Path]:
     dated = []
     for path in (path for kind in KINDS[:2] for path in Path(OUTPUTS, kind).glob(f"*/{SWEEP}")):
         with suppress(InputError, ValueError):
-            facts = read_sweep(path.parent) or {}
-            started = datetime.fromisoformat(facts.get("started") or "")
+            sweep = read_sweep(path.parent)
             # a sweep that still runs, or was not tracked, has no page
-            if (facts.get("tracking") or {}).get("uri"):
+            if sweep is not None and (sweep.tracking or {}).get("uri"):
+                started = datetime.fromisoformat(sweep.started or "")
                 zoned = started if started.tzinfo else started.replace(tzinfo=UTC)
                 dated.append((zoned, path.parent))
     yield from (folder for _, folder in sorted(dated, reverse=True))
@@ -109,14 +109,14 @@ def _newest_first() -> Iterator[Path]:
 
 def _tracking(folder: Path, named: bool) -> Mapping[str, Any] | None:
     """Read where a sweep's runs are; one that was named must say it."""
-    facts = read_sweep(folder)
-    tracking: Mapping[str, Any] = (facts or {}).get("tracking") or {}
-    if tracking.get("uri"):
+    sweep = read_sweep(folder)
+    tracking = None if sweep is None else sweep.tracking
+    if tracking and tracking.get("uri"):
         return tracking
     if not named:
         return None
     rule, hint = "is not the folder of a sweep or run", f"for instance {A_SWEEP}"
-    if facts is not None:
+    if sweep is not None:
         rule, hint = "has no runs in MLflow", "it was run with tracking=off, or is not finished"
     raise InputError(Issue("path", folder, rule, hint))
 

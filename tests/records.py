@@ -1,13 +1,15 @@
 """Made-up records for the tests of what is made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
+from nnrun.records.sweep import Sweep
 from nnrun.records.trials import Curves, Outcomes, Trials
 
 GRID = np.array([10, 100, 1000])
@@ -64,9 +66,9 @@ def changed(record: Record, **changes: Any) -> Record:
     return replace(record, trials=replace(record.trials, **changes))
 
 
-def told(facts: dict[str, Any]) -> dict[str, Any]:
-    """What sweep.json says at least of a finished sweep, and these facts of its settings."""
-    return {"schema": 1, "status": "complete", "jobs": [], "target": {}, **facts}
+def told(sweep: Sweep) -> dict[str, Any]:
+    """What sweep.json says at least of a finished sweep."""
+    return {**sweep.to_facts(), "target": {}}
 
 
 def on_disk(record: Record) -> Path:
@@ -74,3 +76,8 @@ def on_disk(record: Record) -> Path:
     folder = Path(f"records/{record.setting}-{len(record.seeds)}")
     folder.mkdir(parents=True, exist_ok=True)
     return write_record(record, folder)
+
+
+def described(configs: Mapping[str, Mapping[str, Any]]) -> Sweep:
+    """A sweep of some flat configurations, by the ids of their settings."""
+    return Sweep("complete", **describe(configs))

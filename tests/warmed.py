@@ -43,7 +43,6 @@ WARM = (
     "nnrun.results.results",
     "nnrun.report.page",
     "nnrun.report.write",
-    "nnrun.launch.rebuild",
     "nnrun.report.study",
     "nnrun.plot.api",
     "nnrun.pictures.trial_pictures",

@@ -39,10 +39,13 @@ class CommonGrid(NamedTuple):
         return {"samples": self.samples.tolist(), "apart": self.apart}
 
     @classmethod
-    def from_facts(cls, sweep: Mapping[str, Any]) -> Self | None:
-        """Take it from the content of sweep.json; None where each setting is judged on its own."""
-        found = sweep.get("common_grid")
-        return found and cls(np.array(found["samples"], dtype=np.int64), float(found["apart"]))
+    def from_facts(cls, found: Mapping[str, Any] | None) -> Self | None:
+        """Take it from plain values; None where each setting is judged on its own."""
+        return (
+            None
+            if found is None
+            else cls(np.array(found["samples"], dtype=np.int64), float(found["apart"]))
+        )
 
 
 def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:

@@ -17,7 +17,7 @@ from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
 
 if TYPE_CHECKING:
-    from nnrun.launch.finish import ForeignSweep
+    from nnrun.launch.foreign import ForeignSweep
 
 OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.NnrunLauncher"
 OWN_SWEEPER = "hydra_plugins.nnrun_hydra.NnrunSweeper"
@@ -76,7 +76,7 @@ def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
         InputError: If the folder is that of another run or sweep.
     """
     from nnrun.launch.claim import take_unused
-    from nnrun.launch.finish import ForeignSweep, states
+    from nnrun.launch.foreign import ForeignSweep, states
 
     lock = take_unused(folder)
     sweep = ForeignSweep(folder, overrides, states(folder), lock)
@@ -87,7 +87,7 @@ def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
 def _finish(sweep: "ForeignSweep") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
     from nnrun.hydra_ext.jobs import mask_file
-    from nnrun.launch.finish import finish_foreign_sweep
+    from nnrun.launch.foreign import finish_foreign_sweep
 
     try:
         mask_file(sweep.folder / "multirun.yaml")

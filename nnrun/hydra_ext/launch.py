@@ -26,10 +26,10 @@ from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, identity_of, take_unused
 from nnrun.launch.clock import Clock
-from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
+from nnrun.records.sweep import SweepJob
 from nnrun.tracking.mirror import Runs
 from nnrun.trials.provenance import provenance
 
@@ -171,14 +171,14 @@ class Sweep:
         setup_globals()
         self._log_to_terminal()
         plan = [
-            Planned(first + i, list(filter_overrides(overrides)), job.setting.id)
+            SweepJob(first + i, list(filter_overrides(overrides)), job.setting.id)
             for i, (overrides, job) in enumerate(zip(batch, jobs, strict=True))
         ]
 
         cwd = Path.cwd()
 
         def publish(index: int, record: Record) -> None:
-            number, overrides, _ = plan[index]
+            number, overrides = plan[index].number, plan[index].overrides
 
             def task(folder: Path) -> float:
                 with chdir(cwd):
@@ -232,7 +232,7 @@ def run_elsewhere(
         # such a launcher may fork: not in the middle of an import
         sweep.runs.await_opening()
     sweep.plan += [
-        Planned(number, list(own), job.setting.id)
+        SweepJob(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
     ]
     sweep.asked |= {

@@ -17,11 +17,10 @@ from nnrun.hydra_ext.jobs import mask_file
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import KEY
-from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.records.lock import alone_in
 from nnrun.records.record import Record
-from nnrun.records.sweep import SWEEP
+from nnrun.records.sweep import SWEEP, SweepJob
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import run_jobs
 
@@ -133,7 +132,7 @@ def _run_whole(
         return
     launch.begin(job.name)
     with _forgotten_if_bad(hydra, SWEEP):
-        train_and_publish([job], [Planned(0, launch.overrides, job.setting.id)], launch, publish)
+        train_and_publish([job], [SweepJob(0, launch.overrides, job.setting.id)], launch, publish)
     with launch.closing():
         code = launch.finish()
     if code:

@@ -4,17 +4,55 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnrun.config.schema import build
 from nnrun.config.settings import Target
 from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.launch.sources import Source
 from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
-from nnrun.text import setting_name
+from nnrun.records.sweep import Sweep
+from nnrun.statistics.targets import target_text
+from nnrun.text import setting_name, things
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True)
+class Choices:
+    """What is asked of a report besides its records.
+
+    Attributes:
+        target: What counts as converged instead of what was declared, as METRIC:VALUE[:HOLD].
+        baseline: Words that select the setting that the others are compared with.
+        facet: The key whose values get panels of their own.
+        keys: The keys that settings are named by.
+        study: The template of a study's page: a file, or the name of one in experiments/. None for
+            the one that the records name, if it is in nnrun's experiments/.
+        pdf: Whether each figure is written as PDF, too.
+    """
+
+    target: str | None = None
+    baseline: str | None = None
+    facet: str | None = None
+    keys: Sequence[str] = ()
+    study: str | None = None
+    pdf: bool = False
+
+
+AS_DECLARED = Choices()
+"""Nothing is asked for besides what the jobs said."""
+
+
+def chosen(sweep: Sweep, choices: Choices) -> Sweep:
+    """Do what is asked of names, baseline and facets."""
+    if choices.keys:
+        sweep = name_by(sweep, choices.keys)
+    if choices.baseline is not None:
+        sweep = with_baseline(sweep, choices.baseline)
+    if choices.facet is not None:
+        sweep = replace(sweep, facet=find_key("facet", choices.facet, sweep.telling))
+    return sweep
 
 
 def read_target(text: str) -> dict[str, Any]:
@@ -85,14 +123,14 @@ def find_key(what: str, word: str, keys: Sequence[str]) -> str:
     raise InputError(Issue(what, word, rule, did_you_mean(word, [*key_names(keys)])))
 
 
-def name_by(facts: Facts, words: Sequence[str]) -> Facts:
+def name_by(sweep: Sweep, words: Sequence[str]) -> Sweep:
     """Name the settings by some keys only.
 
     Raises:
         InputError: If a word is no key, or if two settings would have one name.
     """
-    keys = list(dict.fromkeys(find_key("keys", word, facts["varying"]) for word in words))
-    configs = [setting["config"] for setting in facts["settings"]]
+    keys = list(dict.fromkeys(find_key("keys", word, sweep.varying) for word in words))
+    configs = [setting.config for setting in sweep.settings]
     for short in (True, False):
         labels = [label(config, keys, short) for config in configs]
         if len(set(labels)) == len(labels):
@@ -100,38 +138,38 @@ def name_by(facts: Facts, words: Sequence[str]) -> Facts:
     first: dict[str, int] = {}
     for i, name in enumerate(labels):
         if first.setdefault(name, i) != i:
-            ids = [facts["settings"][k]["id"] for k in (first[name], i)]
-            both = " and ".join(facts["settings"][k]["label"] for k in (first[name], i))
+            ids = [sweep.settings[k].id for k in (first[name], i)]
+            both = " and ".join(sweep.settings[k].label for k in (first[name], i))
             rule = f"does not tell {' and '.join(ids)} apart, both '{name}'"
             raise InputError(Issue("keys", ",".join(words), rule, f"they are {both}"))
-    settings = [{**s, "label": n} for s, n in zip(facts["settings"], labels, strict=True)]
-    return {**facts, "settings": settings, "telling": keys}
+    settings = [replace(s, label=n) for s, n in zip(sweep.settings, labels, strict=True)]
+    return replace(sweep, settings=settings, telling=keys)
 
 
-def with_baseline(facts: Facts, words: str) -> Facts:
+def with_baseline(sweep: Sweep, words: str) -> Sweep:
     """Move the setting that some words select to the front.
 
     Args:
-        facts: Of the sweep.
+        sweep: Whose settings they are.
         words: Its id, its label, or keys and values that it alone has.
 
     Raises:
         InputError: If they select none, or several.
     """
-    settings = facts["settings"]
-    exact = [s for s in settings if words.strip() in (s["id"], s["label"])]
-    found = exact or [s for s in settings if _has(facts, s["config"], words)]
+    settings = sweep.settings
+    exact = [s for s in settings if words.strip() in (s.id, s.label)]
+    found = exact or [s for s in settings if _has(sweep, s.config, words)]
     if len(found) != 1:
         rule = f"selects {len(found)} settings, and must select one" if found else "selects none"
-        names = [f"'{setting_name(s['label'])}' ({s['id']})" for s in found or settings]
+        names = [f"'{setting_name(s.label)}' ({s.id})" for s in found or settings]
         raise InputError(Issue("baseline", words, rule, f"candidates: {listed(names)}"))
     chosen = found[0]
-    target = {key: chosen["config"].get(f"target.{key}") for key in ("metric", "value", "hold")}
+    target = {key: chosen.config.get(f"target.{key}") for key in ("metric", "value", "hold")}
     others = [s for s in settings if s is not chosen]
-    return {**facts, "settings": [chosen, *others], "target": target}
+    return replace(sweep, settings=[chosen, *others], target=target)
 
 
-def _has(facts: Facts, config: Mapping[str, Any], words: str) -> bool:
+def _has(sweep: Sweep, config: Mapping[str, Any], words: str) -> bool:
     """Say whether a setting has all of the values in some words, such as ``lr=0.1 hidden=[2, 1]``.
 
     Raises:
@@ -141,9 +179,9 @@ def _has(facts: Facts, config: Mapping[str, Any], words: str) -> bool:
         word, equals, value = pair.partition("=")
         if not (equals and word):
             rule = "must be a setting's id, its label, or words such as lr=0.1"
-            names = [s["label"] for s in facts["settings"]]
+            names = [s.label for s in sweep.settings]
             raise InputError(Issue("baseline", words, rule, f"candidates: {listed(names)}"))
-        key = word if word in facts["constant"] else find_key("baseline", word, facts["varying"])
+        key = word if word in (sweep.constant or {}) else find_key("baseline", word, sweep.varying)
         if key not in config or not _is(config, key, value):
             return False
     return True
@@ -172,3 +210,29 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
+
+
+def judged_otherwise(sources: Sequence[Source], wanted: Mapping[str, Any]) -> list[str]:
+    """Say that the target was given after training, where it is not the declared one."""
+    declared = {
+        tuple(head.meta["config"].get(f"target.{key}") for key in ("metric", "value", "hold"))
+        for source in sources
+        for head in source.heads
+    }
+    others = [
+        _held(metric, value, hold)
+        for metric, value, hold in sorted(declared, key=str)
+        if {"metric": metric, "value": value, "hold": hold} != {"hold": hold, **wanted}
+    ]
+    if not others:
+        return []
+    given = _held(wanted["metric"], wanted["value"], wanted.get("hold"))
+    return [
+        f"Judged against {given} instead of the declared {' or '.join(others)}: this target was "
+        "chosen after training."
+    ]
+
+
+def _held(metric: str, value: float, hold: int | None) -> str:
+    text = target_text({"metric": metric, "value": value})
+    return text if hold is None else f"{text} (held for {things(hold, 'evaluation')})"

@@ -155,8 +155,9 @@ def require_unused(folder: Path) -> None:
 def _require_no_results(folder: Path) -> None:
     begun = False
     with suppress(InputError):
-        status = (read_sweep(folder) or {}).get("status")
-        begun = status in ("running", "interrupted") and not (folder / MARKER).exists()
+        sweep = read_sweep(folder)
+        unfinished = sweep is not None and sweep.status in ("running", "interrupted")
+        begun = unfinished and not (folder / MARKER).exists()
     used = (folder / SWEEP).exists() or (folder / RECORD).exists()
     if used and not begun:
         rule = "holds the results of another run or sweep"

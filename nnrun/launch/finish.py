@@ -1,339 +1,486 @@
-"""From the records on disk to tables, report and sweep.json."""
+"""The one way from records to tables, report, index, sweep.json and MLflow."""
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
-from uuid import uuid4
 
-from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, masked, refused, unmasked
-from nnrun.interrupt import Ended, Interrupt, interrupts_held
+import pandas as pd
+from markupsafe import Markup, escape
+
+from nnrun.config.settings import Report
+from nnrun.errors import InputError, Issue, refused
+from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.animations import draw_animations
+from nnrun.launch.choices import (
+    AS_DECLARED,
+    Choices,
+    chosen,
+    judged_otherwise,
+    read_target,
+    retargeted,
+)
 from nnrun.launch.clock import Clock
-from nnrun.launch.sweeps import page_facts, sweep_facts
-from nnrun.layout import INDEX, KINDS, OUTPUTS, STORE, study_template, together, write_text
-from nnrun.records.lock import FolderLock
-from nnrun.records.record import RECORD, Record, read_records
-from nnrun.records.sweep import SWEEP
+from nnrun.launch.sources import Joiner, Source, read_sources
+from nnrun.launch.sweeps import (
+    as_told,
+    differences,
+    merged,
+    sweep_of_source,
+)
+from nnrun.layout import (
+    FIGURES,
+    INDEX,
+    KINDS,
+    MARKDOWN,
+    OUTPUTS,
+    REPORT,
+    new_folder,
+    shipped_template,
+    study_template,
+    together,
+)
+from nnrun.model.load import admit_modules, not_imported
+from nnrun.records.lock import alone_in
+from nnrun.records.record import RECORD, Record
+from nnrun.records.sweep import Sweep, read_sweep
 from nnrun.report.index import write_index
 from nnrun.report.verdict import verdict
 from nnrun.results.results import Findings
 from nnrun.results.tabulate import (
-    by_setting,
-    common_facts,
     records_of,
     tabulate,
 )
 from nnrun.tracking.mirror import Runs
 from nnrun.trials.progress import waiting
-from nnrun.trials.run import Tally
 
 SOON = 1.2
 """Seconds after a signal until which MLflow is waited for."""
 
-Trials = tuple[int, str, int, int]
-"""Number of a job, id of its setting, first seed and number of seeds."""
-
-State = tuple[int, int]
-"""When a file was written, and its number in its file system."""
+REPORTS = Path(OUTPUTS) / "reports"
+ROWS = 40
+"""Most settings that a notebook lists."""
 
 
-class Planned(NamedTuple):
-    """A job that was asked for.
+@dataclass(frozen=True)
+class Launched:
+    """What a launch hands over with its records: it holds the folder's lock.
 
     Attributes:
-        number: In the sweep.
-        overrides: Its own.
-        setting: Id of its setting.
+        clock: Counts the stages.
+        runs: Its MLflow runs; None if tracking is off.
+        interrupt: Whether an end is asked for: after one only what is quick is made.
     """
 
-    number: int
-    overrides: list[str]
-    setting: str
+    clock: Clock
+    runs: Runs | None
+    interrupt: Interrupt
 
 
-class Ending(NamedTuple):
-    """What a launch leaves to be finished.
-
-    Attributes:
-        folder: Of the sweep or run.
-        overrides: As given on the command line.
-        plan: The jobs that were asked for; those without a record are listed as missing.
-        records: The records that were written.
-        more: What else its sweep.json says.
-    """
-
-    folder: Path
-    overrides: Sequence[str]
-    plan: Sequence[Planned]
-    records: Sequence[Path]
-    more: Mapping[str, Any] = MappingProxyType({})
-
-
-class Finished(NamedTuple):
-    """A launch that is over.
+@dataclass(frozen=True)
+class Finished:
+    """What was made of records.
 
     Attributes:
-        facts: The content of its sweep.json.
-        findings: Of its records; None if there is no record.
+        folder: Where it is.
+        sweep: The content of its sweep.json.
+        findings: All that the page is made of; None if there is no record.
+        notes: What could not be read, or put together, in sentences.
+        unfilled: Why the study's page was left out; empty if it was not.
         undrawn: Whether a setting could not be animated, or a study's page not be filled.
         whole: Whether all was drawn that was asked for, before an end was.
     """
 
-    facts: Mapping[str, Any]
+    folder: Path
+    sweep: Sweep
     findings: Findings | None
+    notes: Sequence[str] = ()
+    unfilled: str = ""
     undrawn: bool = False
     whole: bool = True
 
     @property
     def failed(self) -> bool:
         """Whether a job failed, or what was to be drawn could not be."""
-        return self.undrawn or any(job["status"] == "failed" for job in self.facts["jobs"])
+        return self.undrawn or any(job.status == "failed" for job in self.sweep.jobs)
 
-    def show(self, folder: Path) -> None:
+    @property
+    def path(self) -> Path:
+        """Of report.html."""
+        return self.folder / REPORT
+
+    @property
+    def verdict(self) -> list[str]:
+        """What was found, in sentences, the answer first."""
+        return list(self.sweep.verdict)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """A row a setting, as `nnrun.statistics.summary.summarise` returns it."""
+        return self._found.summary
+
+    @property
+    def contrasts(self) -> pd.DataFrame:
+        """A row a contrast, as `nnrun.statistics.contrasts.contrasts` returns it."""
+        return self._found.contrasts
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial, as `nnrun.Results.trials`."""
+        return self._found.trials
+
+    @property
+    def markdown(self) -> str:
+        """The report as Markdown, for instance for a pull request."""
+        return (self.folder / MARKDOWN).read_text(encoding="utf-8")
+
+    @property
+    def _found(self) -> Findings:
+        assert self.findings is not None
+        return self.findings
+
+    def show(self) -> None:
         """Say on the terminal what was found, and where it is."""
         if self.findings is not None:
-            terminal.show_results(self.findings, self.facts, folder)
+            terminal.show_results(self.findings, self.sweep, self.folder)
+
+    def _repr_html_(self) -> str:
+        """Show verdict and summary in a notebook."""
+        told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
+        table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
+        return f"<ul>{told}</ul>{table}<p>{escape(str(self.path))}</p>"
+
+
+def make_report(
+    *paths: str | Path,
+    target: str | None = None,
+    baseline: str | None = None,
+    facet: str | None = None,
+    keys: str | Sequence[str] = (),
+    study: str | Path | None = None,
+    out: str | Path | None = None,
+    pdf: bool = False,
+) -> Finished:
+    """Write tables and report anew from the records of a sweep, or of several as one.
+
+    Args:
+        *paths: Folders of sweeps, of runs, or of many of these.
+        target: What counts as converged instead of what was declared: METRIC:VALUE[:HOLD].
+        baseline: The setting that the others are compared with: its id, its label, or keys and
+            values that it alone has.
+        facet: The key whose values get panels of their own.
+        keys: The keys that settings are named by, as a list or joined by commas.
+        study: The template of a study's page; None for one of nnrun's own that the records
+            name, if any.
+        out: Where it goes; None for the sweep's folder, and for several sweeps for a new one
+            under outputs/reports.
+        pdf: Whether each figure is written as PDF, too, beside SVG and PNG.
+
+    Returns:
+        The report: its ``path``, ``verdict``, ``summary``, ``contrasts``, ``trials`` and
+        ``markdown``; a notebook shows verdict and summary.
+
+    Raises:
+        InputError: If there is nothing to report, or if a choice cannot be met.
+
+    Example:
+        >>> import nnrun
+        >>> nnrun.make_report("outputs/sweeps/DATE_TIME", baseline="lr=0.1")  # doctest: +SKIP
+    """
+    words = keys.split(",") if isinstance(keys, str) else keys
+    template = None if study is None else str(study)
+    asked = Choices(target, baseline, facet, [word for word in words if word], template, pdf)
+    folder = None if out is None else Path(out)
+    return rebuild([Path(path) for path in paths], asked, folder)
+
+
+def rebuild(
+    paths: Sequence[Path],
+    choices: Choices = AS_DECLARED,
+    out: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    modules: Path | None = None,
+) -> Finished:
+    """Make tables, report and sweep.json anew of the records under some folders.
+
+    Args:
+        paths: Folders of sweeps, of runs, or of many of these.
+        choices: What is asked of the report.
+        out: Where it goes; None for the folder of the sweep, and for several sweeps a new folder
+            under outputs/reports.
+        say: Is told what is being done.
+        modules: Where modules are that the records need; without it none is imported.
+
+    Raises:
+        InputError: If there is nothing to report, if a choice cannot be met, or while a folder is
+            being written.
+    """
+    notes: list[str] = []
+    if choices.target is not None:
+        read_target(choices.target)  # what is wrong with it is said before records are read
+    if choices.study is not None:
+        Report(study=choices.study)
+    say("reading records")
+    sources = read_sources(paths, notes)
+    metas = [head.meta for source in sources for head in source.heads]
+    if modules is not None:
+        admit_modules(modules, metas)
+    done = finish(sources, choices, out, notes=notes, say=say)
+    left_out = [not_imported(metas), _named_by_records(done.sweep.study, choices)]
+    return replace(done, notes=[*done.notes, *(text for text in left_out if text)])
 
 
 def finish(
-    ending: Ending,
-    clock: Clock,
-    tally: Tally,
-    runs: Runs | None,
-    interrupt: Interrupt,
-    early: bool = False,
-) -> "Finished":
-    """Make everything that is made of records; after a signal only what is quick.
+    sources: Sequence[Source],
+    choices: Choices = AS_DECLARED,
+    out: Path | None = None,
+    launched: Launched | None = None,
+    notes: Sequence[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Finished:
+    """Make all that is made of records: of a launch's own, or of those of sweeps on disk.
 
-    Tables and sweep.json are always made. The page is not, and MLflow is told what it takes in the
-    rest of two seconds.
+    Tables and sweep.json take their places together, before the report is drawn: whatever ends
+    this early, they are of one sweep. Page and figures take theirs together, too. A study's page
+    that these numbers do not bear out is left out.
 
     Args:
-        ending: What there is to finish.
-        clock: Counts the stages.
-        tally: What training cost.
-        runs: The launch's MLflow runs; None if tracking is off.
-        interrupt: Whether an end is asked for.
-        early: Whether it was, before all jobs were done.
+        sources: The sweeps, as they were read, or as a launch leaves its own.
+        choices: What is asked of the report.
+        out: Where it goes; None for the folder of the sweep, and for several sweeps a new folder
+            under outputs/reports.
+        launched: What a launch hands over; None where records are read back.
+        notes: What could not be read.
+        say: Is told what is being done.
 
-    Returns:
-        What there is to be shown.
+    Raises:
+        InputError: If a choice cannot be met, or another writes into the folder.
     """
-    folder = ending.folder
+    told, clock = list(notes), launched.clock if launched else Clock()
+    with clock("tables"):
+        folder = _folder(sources, out)
+        wanted = read_target(choices.target) if choices.target is not None else None
+        heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
+        sweep = chosen(_described(sources, heads, folder or REPORTS, told), choices)
+        if wanted:
+            told += judged_otherwise(sources, wanted)
+    folder = folder or new_folder(REPORTS)
     folder.mkdir(parents=True, exist_ok=True)
-    # sweep.json once before the report: whatever happens then, the tables can be loaded
-    with together(folder) as new:
-        with clock("tables"):
-            heads = read_records(ending.records, "head")
-            planned = [
-                {**job._asdict(), "overrides": [*map(masked, job.overrides)]} for job in ending.plan
-            ]
-            facts = sweep_facts(heads, folder, ending.overrides, planned, ending.more)
-            if early:
-                facts["status"] = "interrupted"
-            facts["stacks"] = tally.stacks
-            facts["tracking"] = runs and runs.facts
-            facts["common_grid"] = common_facts(heads)
-            if heads:
-                findings = tabulate(by_setting(heads), facts, new)
-        write_sweep(new, facts, clock)
-    if not heads:
-        return Finished(facts, None)
-    if runs:
-        with clock("mlflow"):
-            runs.add_settings(records_of(heads), facts)
-    undrawn = False
-    drawn = False
-    if heads[0].meta["report"] != "off":
-        facts["verdict"] = verdict(replace(findings, sweep=page_facts(facts)))
-    with suppress(Ended), interrupt.let_through():
-        undrawn = _drawn(facts, findings, heads, folder, clock, interrupt.pressed)
-        drawn = True
-    if runs:
-        with clock("mlflow"):
-            _track(runs, facts, findings, folder, interrupt)
-    write_sweep(folder, facts, clock)
-    with suppress(Ended), interrupt.let_through():
-        if heads[0].meta["report"] != "off":
-            _list_in_index(folder)
-    return Finished(facts, findings, undrawn, drawn or heads[0].meta["report"] == "off")
-
-
-def _drawn(
-    facts: dict[str, Any],
-    findings: Findings,
-    heads: Sequence[Record],
-    folder: Path,
-    clock: Clock,
-    stopped: Callable[[], bool],
-) -> bool:
-    """Draw the page and the animations that were asked for; tell whether one could not be."""
-    undrawn = False
-    if heads[0].meta["report"] != "off":
-        with clock("report"):
-            told = replace(findings, sweep=page_facts(facts))
-            undrawn = not _reported(told, heads, folder, stopped)
-    if heads[0].meta.get("animate"):
-        with clock("animate"):
-            facts["animations"], failed = draw_animations(heads, folder, stopped)
-            undrawn |= failed
-    return undrawn
-
-
-def _track(
-    runs: Runs, facts: Mapping[str, Any], findings: Findings, folder: Path, interrupt: Interrupt
-) -> None:
-    """Tell MLflow of the sweep; after a signal for as long as there is time."""
-    if interrupt.pressed():
-        runs.hurry(interrupt.left(SOON))
-        runs.add_sweep(facts, findings, folder)
-    else:
-        with suppress(Ended), interrupt.let_through():
-            runs.add_sweep(facts, findings, folder)
-        runs.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
-    runs.close()
-
-
-def _reported(
-    told: Findings, heads: Sequence[Record], folder: Path, stopped: Callable[[], bool]
-) -> bool:
-    """Write the report; tell whether all that was asked of it could be done."""
-    from nnrun.report.write import write_report  # it draws: matplotlib takes a second
-
-    study = told.sweep.get("study")  # of the jobs that were just run: the user's own
-    template = study_template(study) if study else None
-    try:
-        with waiting() as say:
-            write_report(told, folder, records_of(heads), say, stopped, template)
-    except InputError as error:  # the results are there, whatever a study's page cannot say
-        terminal.warn(str(error))
-        return False
-    return True
-
-
-def _list_in_index(folder: Path) -> None:
-    """Write the index of all sweeps anew, where this one stands among them; it may fail."""
-    if folder.parent.name in KINDS and folder.parents[1].name == OUTPUTS:
-        try:
-            write_index(folder.parents[1])
-        except OSError as error:
-            terminal.warn(refused(error))
-        except Exception as error:  # whatever a file of another sweep holds: this one is done
-            terminal.warn(f"{folder.parents[1] / INDEX} was not written: {error}")
-
-
-def states(folder: Path) -> dict[Path, State]:
-    """Tell the records in and below a folder, and what changes when one is written anew.
-
-    The times of files are the file system's own: no clock of this machine is compared with them.
-    """
-    found = {path: path.stat() for path in folder.rglob(RECORD)}
-    return {path: (about.st_mtime_ns, about.st_ino) for path, about in found.items()}
-
-
-def finish_foreign_sweep(sweep: "ForeignSweep") -> int:
-    """Finish a sweep whose jobs were run one by one by a launcher that is not ours.
-
-    Args:
-        sweep: It has begun.
-
-    Returns:
-        The exit code of the process: 0, 1 if a job failed or left no record, 128 + the signal if
-        interrupted.
-    """
-    with interrupts_held() as interrupt:
-        return _finish_foreign(sweep, interrupt)
-
-
-def _finish_foreign(sweep: "ForeignSweep", interrupt: Interrupt) -> int:
-    clock = Clock()
-    heads, runs = _found(sweep), sweep.runs
-    if heads and runs is None:
-        first = heads[0].meta
-        with clock("mlflow"):
-            tracking = Tracking(**first["tracking"])
-            tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
-            with suppress(Ended), interrupt.let_through():
-                runs = Runs.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
-    left = len(sweep.plan) - len(heads)
-    ended_early = left > 0
-    paths = [head.path for head in heads]
-    ending = Ending(sweep.folder, sweep.overrides, sweep.plan, paths, sweep.more)
-    finished = finish(ending, clock, Tally(), runs, interrupt, ended_early)
-    finished.show(sweep.folder)
-    if ended_early or interrupt.pressed():
-        page = None if finished.whole else sweep.folder
-        terminal.say_how_to_go_on(left, len(sweep.plan), kept=True, page=page)
-    return interrupt.exit_code or int(finished.failed or ended_early)
-
-
-def _found(sweep: "ForeignSweep") -> list[Record]:
-    """Choose the records of a sweep among all in its folder, one a job.
-
-    Where its jobs are known, by what records say: whoever wrote them, and whatever the time there
-    was. Else those that came or changed since it began.
-    """
-    found: dict[int, Record] = {}
-    now = states(sweep.folder)
-    for path in sorted(now, key=lambda path: sweep.before.get(path) != now[path]):  # new ones win
-        with suppress(InputError):  # a damaged one is missing
-            (head,) = read_records([path], "head")
-            if trials_of(head.meta) in sweep.asked or (
-                not sweep.asked and sweep.before.get(path) != now[path]
-            ):
-                found[int(head.meta["number"])] = head
-    return [found[number] for number in sorted(found)]
-
-
-def trials_of(meta: Mapping[str, Any]) -> Trials:
-    """Tell which trials a record, or a job, is of."""
-    return int(meta["number"]), str(meta["setting"]), int(meta["seed"]), int(meta["seeds"])
+    _require_no_link(folder / FIGURES)
+    if folder.resolve() not in [source.folder.resolve() for source in sources]:
+        sweep = replace(sweep, report_of=[source.name for source in sources])
+    with nullcontext() if launched else alone_in(folder):
+        if not any(heads):
+            replace(sweep, stages=clock.report()).write(folder)
+            return Finished(folder, sweep, None, told)
+        named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
+        making = Making(sweep, folder, [head for _, head in named], launched)
+        say(f"reading {len(sweep.settings):,} settings")
+        making.tables(Joiner(sweep, named, wanted is not None, told), told)
+        making.draw(choices, say)
+        making.index()
+    done = making.sweep
+    return Finished(
+        folder, done, making.findings, [*done.notes, *done.clashes],
+        making.unfilled, making.undrawn, making.whole,
+    )  # fmt: skip
 
 
 @dataclass
-class ForeignSweep:
-    """A sweep of a launcher that is not ours.
+class Making:
+    """What is made in a folder, step by step.
 
     Attributes:
-        folder: Of the sweep.
-        overrides: As given on the command line.
-        before: The records that were in the folder before it began, as ``states`` told them.
-        lock: On the folder.
-        plan: Its jobs, filled when they are checked.
-        asked: The trials that these are to leave records of; empty where jobs are not known.
-        runs: Its MLflow runs, opened before the first job where our sweeper makes the jobs.
-        more: What else its sweep.json says.
+        sweep: The content of sweep.json so far.
+        folder: Where it goes.
+        heads: Of all records.
+        launched: What a launch handed over; None where records were read back.
+        unfilled: Why the study's page was left out; empty if it was not.
+        undrawn: Whether a setting could not be animated, or a study's page not be filled.
+        whole: Whether all was drawn that was asked for, before an end was.
     """
 
+    sweep: Sweep
     folder: Path
-    overrides: Sequence[str]
-    before: Mapping[Path, State]
-    lock: FolderLock
-    plan: list[Planned] = field(default_factory=list)
-    asked: set[Trials] = field(default_factory=set)
-    runs: Runs | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    heads: Sequence[Record]
+    launched: Launched | None
+    unfilled: str = ""
+    undrawn: bool = False
+    whole: bool = False
+    findings: Findings = field(init=False)
 
-    def begun(self) -> bool:
-        """Tell whether jobs were planned or run; not so where the input was bad."""
-        return bool(self.plan) or states(self.folder) != self.before
+    @property
+    def reports(self) -> bool:
+        """Whether a page is asked for: always, where records were read back."""
+        return self.launched is None or self.heads[0].meta["report"] != "off"
 
-    def addresses(self) -> Iterator[str | None]:
-        """Yield what may be the store's, with its password: records do not keep that."""
-        yield os.environ.get(STORE)
-        yield from (given.partition("=")[2].strip("'\"") for given in self.overrides)
+    def tables(self, settings: Joiner, notes: Sequence[str]) -> None:
+        """Write tables and sweep.json; they take their places together."""
+        with together(self.folder) as new:
+            with self._clock("tables"):
+                findings = tabulate(settings, self.sweep, new)
+            self.sweep = replace(self._timed(), notes=notes, clashes=settings.clashes)
+            self.findings = replace(findings, sweep=as_told(self.sweep))
+            if self.reports:
+                self.sweep = replace(self.sweep, verdict=verdict(self.findings))
+            self._timed().write(new)
+
+    def draw(self, choices: Choices, say: Callable[[str], None]) -> None:
+        """Draw pages and animations, and tell MLflow; after a signal only what is quick."""
+        if self.launched is None:
+            self._report(choices, say, lambda: False)
+            self.whole = True
+            return
+        runs, interrupt = self.launched.runs, self.launched.interrupt
+        if runs:
+            with self._clock("mlflow"):
+                runs.add_settings(records_of(self.heads), self.sweep)
+        with suppress(Ended), interrupt.let_through():
+            if self.reports:
+                with self._clock("report"), waiting() as told:
+                    self._report(choices, told, interrupt.pressed)
+            if self.heads[0].meta.get("animate"):
+                with self._clock("animate"):
+                    pages, failed = draw_animations(self.heads, self.folder, interrupt.pressed)
+                    self.sweep = replace(self.sweep, animations=pages)
+                    self.undrawn |= failed
+            self.whole = True
+        self.whole |= not self.reports
+        if runs:
+            with self._clock("mlflow"):
+                self._mirror(runs, interrupt)
+        self.sweep = self._timed()
+        self.sweep.write(self.folder)
+
+    def index(self) -> None:
+        """Write the index of all sweeps anew, where this one stands among them; it may fail."""
+        outputs = self.folder.parent.parent
+        if not self.reports or self.folder.parent.name not in KINDS or outputs.name != OUTPUTS:
+            return
+        try:
+            with _let_through(self.launched):
+                write_index(outputs)
+        except OSError as error:
+            terminal.warn(refused(error))
+        except Exception as error:  # whatever a file of another sweep holds: this one is done
+            terminal.warn(f"{outputs / INDEX} was not written: {error}")
+
+    def _report(
+        self, choices: Choices, say: Callable[[str], None], stopped: Callable[[], bool]
+    ) -> None:
+        """Write the pages; a study's that cannot be filled is left out."""
+        from nnrun.report.write import write_report  # it draws: matplotlib takes a second
+
+        template = _template(self.sweep.study, choices, trusted=self.launched is not None)
+        records = records_of(self.heads)
+        try:
+            write_report(self.findings, self.folder, records, say, stopped, template, choices.pdf)
+        except InputError as error:  # the results are there, whatever a study's page cannot say
+            self.unfilled = f"the study's page is left out: {error}"
+            self.undrawn = True
+            if self.launched:
+                terminal.warn(str(error))
+
+    def _mirror(self, runs: Runs, interrupt: Interrupt) -> None:
+        """Tell MLflow of the sweep; after a signal for as long as there is time."""
+        if interrupt.pressed():
+            runs.hurry(interrupt.left(SOON))
+            runs.add_sweep(self.sweep, self.findings, self.folder)
+        else:
+            with suppress(Ended), interrupt.let_through():
+                runs.add_sweep(self.sweep, self.findings, self.folder)
+            runs.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
+        runs.close()
+
+    def _timed(self) -> Sweep:
+        """Return the sweep with the seconds of all stages so far, where a launch counts them."""
+        if self.launched is None:
+            return self.sweep
+        return replace(self.sweep, stages=self.launched.clock.report())
+
+    def _clock(self, stage: str) -> AbstractContextManager[None]:
+        return self.launched.clock(stage) if self.launched else nullcontext()
 
 
-def write_sweep(folder: Path, facts: dict[str, Any], clock: Clock) -> None:
-    """Write sweep.json with the seconds of all stages so far."""
-    folder.mkdir(parents=True, exist_ok=True)
-    facts["stages"] = clock.report()
-    write_text(folder / SWEEP, json.dumps(facts, indent=1) + "\n")
+@contextmanager
+def _let_through(launched: Launched | None) -> Iterator[None]:
+    """Let a signal end the ``with`` block of a launch; elsewhere it does as everywhere."""
+    if launched is None:
+        yield
+    else:
+        with suppress(Ended), launched.interrupt.let_through():
+            yield
+
+
+def _described(
+    sources: Sequence[Source], heads: Sequence[Sequence[Record]], folder: Path, notes: list[str]
+) -> Sweep:
+    """Say what the sweep is that some records make."""
+    several = [sweep_of_source(s, mine, folder) for s, mine in zip(sources, heads, strict=True)]
+    if len(several) == 1:
+        return several[0]
+    notes += differences(sources, several)
+    return merged(sources, several)
+
+
+def _template(study: str | None, choices: Choices, trusted: bool) -> Path | None:
+    """Find the template of the study's page.
+
+    The user's own jobs may name any file; a record may be a stranger's, and choose none.
+    """
+    if choices.study is not None:
+        return study_template(choices.study)
+    if trusted:
+        return study_template(study) if study else None
+    return shipped_template(study)
+
+
+def _named_by_records(study: str | None, choices: Choices) -> str:
+    """Say that a record may not choose which file is filled and written; empty if it did not."""
+    if not study or choices.study is not None or shipped_template(study):
+        return ""
+    return (
+        f"The study's page is left out: {study} is named by the records alone, which may be a "
+        f"stranger's. study={study} fills it."
+    )
+
+
+def _folder(sources: Sequence[Source], out: Path | None) -> Path | None:
+    """Return where a report goes; None for a folder that is still to be made.
+
+    Raises:
+        InputError: If other results are there.
+    """
+    if out is None:
+        return sources[0].folder if len(sources) == 1 else None
+    own = len(sources) == 1 and out.resolve() == sources[0].folder.resolve()
+    if not own and _holds_results(out):
+        rule = "holds the results of another run or sweep"
+        raise InputError(Issue("out", out, rule, "choose another folder"))
+    if out.exists() and not out.is_dir():
+        raise InputError(Issue("out", out, "is not a folder"))
+    return out
+
+
+def _require_no_link(folder: Path) -> None:
+    """Check that figures go into the folder that was named: what is in it may be a stranger's.
+
+    Raises:
+        InputError: If a link leads elsewhere.
+    """
+    if folder.is_symlink():
+        rule = "is a link, and figures are not written where it leads"
+        raise InputError(Issue("path", folder, rule, "remove it, or choose another --out"))
+
+
+def _holds_results(folder: Path) -> bool:
+    """Tell whether a folder holds what no report has put there."""
+    if (folder / RECORD).exists():
+        return True
+    try:
+        sweep = read_sweep(folder)
+    except InputError:
+        return True
+    return sweep is not None and not sweep.report_of

@@ -1,6 +1,5 @@
 """What is said before training: how much there is, what was done before, how long it takes."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,11 +19,12 @@ from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim
 from nnrun.launch.clock import Clock
-from nnrun.launch.finish import SOON, Ending, Planned, finish
-from nnrun.layout import wait_for_disk, write_text
+from nnrun.launch.finish import SOON, Launched, finish
+from nnrun.launch.sources import Source
+from nnrun.layout import wait_for_disk
 from nnrun.records.labels import describe
-from nnrun.records.record import Record, write_record
-from nnrun.records.sweep import SWEEP
+from nnrun.records.record import Record, read_records, write_record
+from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.tracking.mirror import Runs
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
@@ -114,7 +114,7 @@ class Launch:
         self.keeps = True
         self.given_up: Mapping[str, str] = {}
         self.more: Mapping[str, Any] = {}
-        self.plan: list[Planned] = []
+        self.plan: list[SweepJob] = []
         self.written: list[Path] = []
         self.runs: Runs | None = None
         self.provenance = {
@@ -128,19 +128,17 @@ class Launch:
         continued = self.claim is not None and self.claim.continued
         return f"{'Going on in' if continued else 'Into'} {self.folder}"
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Sweep:
         """Say what varies between the settings, and what each is called; of known jobs only."""
         known = self.jobs or ()
         shared = common_grid([job.setting.grid for job in known])
-        facts = describe({job.setting.id: job.setting.flat for job in known})
-        return {**facts, "common_grid": shared and shared.to_facts()}
+        about = describe({job.setting.id: job.setting.flat for job in known})
+        return Sweep("running", **about, common_grid=shared and shared.to_facts())
 
     def begin(self, name: str) -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
         overrides = [masked(given) for given in self.overrides]
-        facts = {"name": name, "status": "running", "overrides": overrides}
-        text = json.dumps({"schema": 1, **facts, **self.provenance}, indent=1)
-        write_text(self.folder / SWEEP, text + "\n")
+        Sweep("running", name, overrides, **self.provenance).write(self.folder)
 
     def write(self, record: Record, number: int, overrides: Sequence[str], folder: Path) -> float:
         """Write a job's record into its folder, and a line into its log.
@@ -234,16 +232,32 @@ class Launch:
             wait_for_disk(self.written)
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
-        ending = Ending(self.folder, self.overrides, self.plan, self.written, self.more)
-        finished = finish(ending, self.clock, self.tally, self.runs, self.interrupt, early)
+        finished = finish(
+            [self._source("interrupted" if early else "complete")],
+            launched=Launched(self.clock, self.runs, self.interrupt),
+        )
         if self.claim is not None:
             self.claim.release(finished=not left)
         # last: nobody may be listening any more
-        finished.show(self.folder)
+        finished.show()
         if self.interrupt.pressed():
             more, page = self.jobs is None, None if finished.whole else self.folder
             terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more, page)
         return self.interrupt.exit_code or (1 if finished.failed else 0)
+
+    def _source(self, status: str) -> Source:
+        """Return what was trained, as it would be read back."""
+        with self.clock("tables"):
+            heads = read_records(self.written, "head")
+        asked = Sweep(
+            status,
+            overrides=self.overrides,
+            jobs=self.plan,
+            stacks=self.tally.stacks,
+            tracking=self.runs.facts if self.runs else None,
+            **self.more,
+        )
+        return Source(self.folder, self.folder.name, heads, asked)
 
 
 def show_plan(jobs: Sequence[Job]) -> None:
@@ -254,7 +268,7 @@ def show_plan(jobs: Sequence[Job]) -> None:
 
 def train_and_publish(
     jobs: Sequence[Job],
-    plan: Sequence[Planned],
+    plan: Sequence[SweepJob],
     launch: Launch,
     publish: Callable[[int, Record], None],
 ) -> None:

@@ -1,11 +1,10 @@
 """The records under some folders, sorted by the sweep or run that they are of."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from nnrun.layout import A_RUN
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
 from nnrun.records.record import Record, find_records, read_record, read_records
-from nnrun.records.sweep import SWEEP, read_sweep
+from nnrun.records.sweep import SWEEP, Sweep, read_sweep
 from nnrun.results.tabulate import judged
 from nnrun.text import setting_name
 
@@ -31,13 +30,13 @@ class Source:
         folder: Where it is.
         name: What it is called among others.
         heads: Of the records that can be read, in the order of their jobs.
-        saved: What its sweep.json says; empty without one.
+        saved: What its sweep.json says; None without one.
     """
 
     folder: Path
     name: str
     heads: Sequence[Record]
-    saved: Mapping[str, Any]
+    saved: Sweep | None
 
 
 def read_sources(paths: Sequence[Path], notes: list[str]) -> list[Source]:
@@ -116,14 +115,14 @@ def _heads(records: Iterable[Path], notes: list[str]) -> list[Record]:
     return heads
 
 
-def _saved(folder: Path, notes: list[str]) -> Mapping[str, Any]:
+def _saved(folder: Path, notes: list[str]) -> Sweep | None:
     """Read a sweep.json; one that cannot be read counts as none."""
     try:
-        return read_sweep(folder) or {}
+        return read_sweep(folder)
     except InputError as error:
         issue = error.issues[0]
         notes.append(f"{issue.value} {issue.rule}; how the sweep was run is not known.")
-        return {}
+        return None
 
 
 def _require_quiet(folder: Path) -> None:
@@ -155,7 +154,7 @@ class Joiner:
     """Reads the records of several sweeps a setting at a time, and notes what clashes.
 
     Args:
-        facts: Of the report, for its settings and their labels.
+        sweep: Of the report, for its settings and their labels.
         heads: Of all records with the names of their sweeps, in the order in which they count.
         judge_anew: Whether the targets in the heads are not those that the records were judged by.
         notes: Is told of records that cannot be read.
@@ -166,13 +165,13 @@ class Joiner:
 
     def __init__(
         self,
-        facts: Mapping[str, Any],
+        sweep: Sweep,
         heads: Iterable[tuple[str, Record]],
         judge_anew: bool,
         notes: list[str],
     ) -> None:
         self.clashes: list[str] = []
-        self._settings = facts["settings"]
+        self._settings = sweep.settings
         self._judge_anew = judge_anew
         self._notes = notes
         self._of: dict[str, list[tuple[str, Record]]] = {}
@@ -183,7 +182,7 @@ class Joiner:
         """Yield the records of each setting that has any, in the order of the report."""
         empty = True
         for setting in self._settings:
-            found = self._joined(setting_name(setting["label"]), self._of[setting["id"]])
+            found = self._joined(setting_name(setting.label), self._of[setting.id])
             if found:
                 empty = False
                 yield found

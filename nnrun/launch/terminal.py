@@ -1,17 +1,16 @@
 """What the user sees on the terminal before and after training."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from nnrun.layout import REPORT
-from nnrun.records.sweep import SWEEP
+from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Findings
 from nnrun.text import shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
@@ -87,24 +86,24 @@ def say_apart(text: str) -> None:
     print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 
-def show_results(results: Findings, facts: Mapping[str, Any], folder: Path) -> None:
+def show_results(results: Findings, sweep: Sweep, folder: Path) -> None:
     """Print a table of settings, the report's path and how to see the runs in MLflow."""
     console = _console()
     console.print(_table(results, 3 if console.width < NARROW else len(HEADINGS)))
     if len(results.summary) > ROWS:
         console.print(f"... and {len(results.summary) - ROWS} more settings: summary.csv")
-    _show_failures(console, [job for job in facts["jobs"] if job["status"] == "failed"])
+    _show_failures(console, [job for job in sweep.jobs if job.status == "failed"])
     lines = [("results", str(folder))]
     if (folder / REPORT).exists():
         lines = [("report", str(folder / REPORT))]
-    page = Path(facts.get("study") or "").name.removesuffix(".j2")
+    page = Path(sweep.study or "").name.removesuffix(".j2")
     if page and (folder / page).exists():
         lines.append(("study", str(folder / page)))
-    pages = facts.get("animations") or []
+    pages = sweep.animations
     if pages:
         more = f" and {len(pages) - 1:,} more" if len(pages) > 1 else ""
         lines.append(("animation", f"{folder / pages[0]}{more}"))
-    tracking = facts.get("tracking")
+    tracking = sweep.tracking
     if tracking:
         compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else tracking["charts"]
         lines += [("compare", compare)] if compare and tracking["settings"] else []
@@ -142,11 +141,11 @@ def say_how_to_go_on(
     print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 
-def _show_failures(console: Console, failed: Sequence[Mapping[str, Any]]) -> None:
+def _show_failures(console: Console, failed: Sequence[SweepJob]) -> None:
     for job in failed[:FAILURES]:
-        last = job["error"].strip().splitlines()[-1]
-        label, last = escape(shown(job["label"])), escape(shown(last))
-        text = f"[red]failed[/red] job {job['number']} ({label}): {last}"
+        last = (job.error or "").strip().splitlines()[-1]
+        label, last = escape(shown(job.label)), escape(shown(last))
+        text = f"[red]failed[/red] job {job.number} ({label}): {last}"
         console.print(text, highlight=False, soft_wrap=True)
     if len(failed) > FAILURES:
         console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: {SWEEP}")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.plot.style import LINE_STYLES, LineStyle, styles
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.text import setting_name
@@ -44,7 +44,7 @@ class Layout:
         return dict(sorted(named.items(), key=lambda pair: LINE_STYLES.index(pair[1])))
 
 
-def layout(summary: pd.DataFrame, sweep: Mapping[str, Any], facet: str | None = None) -> Layout:
+def layout(summary: pd.DataFrame, sweep: Sweep, facet: str | None = None) -> Layout:
     """Decide which settings are drawn together.
 
     Up to eight settings share one panel. Of more, the factor is sought whose levels make the
@@ -73,7 +73,7 @@ def one_panel(summary: pd.DataFrame) -> Layout:
     return Layout({"": tuple(chosen)}, styles(chosen), labels, left_out=left_out)
 
 
-def _asked(trained: Sequence[str], sweep: Mapping[str, Any], facet: str) -> Layout:
+def _asked(trained: Sequence[str], sweep: Sweep, facet: str) -> Layout:
     """Make a panel of each level of the factor that was asked for."""
     said = names(sweep)
     key = facet if facet in said else {name: key for key, name in said.items()}.get(facet)
@@ -87,7 +87,7 @@ def _asked(trained: Sequence[str], sweep: Mapping[str, Any], facet: str) -> Layo
     return found
 
 
-def _faceted(trained: Sequence[str], sweep: Mapping[str, Any], key: str) -> Layout | None:
+def _faceted(trained: Sequence[str], sweep: Sweep, key: str) -> Layout | None:
     """Make a panel of each level of a factor; None if its lines could not be told apart."""
     said, table = names(sweep), levels(sweep).loc[list(trained)]
     others = [other for other in said if other != key]

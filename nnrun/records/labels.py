@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnrun.errors import shown
+from nnrun.records.sweep import LabelledSetting
 
 LONGEST = 12
 """Characters of a number that someone would write out."""
@@ -17,7 +18,7 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         configs: The flat configuration of each setting, by id.
 
     Returns:
-        ``settings`` (a list of id, label and flat config), ``varying`` (dotted keys), ``telling``
+        ``settings`` (labelled), ``varying`` (dotted keys), ``telling``
         (those of them that do not follow from others) and ``constant`` (a flat mapping).
     """
     varying = varying_keys(list(configs.values()))
@@ -29,7 +30,7 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             break
     return {
         "settings": [
-            {"id": key, "label": name, "config": config}
+            LabelledSetting(key, name, config)
             for name, (key, config) in zip(labels, configs.items(), strict=True)
         ],
         "varying": varying,

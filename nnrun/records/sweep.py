@@ -1,8 +1,12 @@
-"""sweep.json, what a sweep is and how it ended: the one reader."""
+"""A sweep: what was asked for, where it comes from and how it ended: all about sweep.json."""
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from nnrun.layout import write_text
 from nnrun.records.plain import NUMBER, TEXT, Damaged, read_plain, reading, require, require_version
 
 SWEEP = "sweep.json"
@@ -43,8 +47,183 @@ FIELDS = {
 OF_RESULTS = {"settings": list, "jobs": list, "varying": list, "telling": list, "target": dict}
 """What it must say besides where there are results."""
 
+IF_ANY = (
+    *("tables", "tuned", "tuning", "verdict", "animations"),
+    *("facet", "merged", "report_of", "notes", "clashes"),
+)
+"""What is left out where there is none of it."""
 
-def read_sweep(folder: Path, results: bool = False) -> dict[str, Any] | None:
+
+@dataclass(frozen=True)
+class LabelledSetting:
+    """A setting of a sweep.
+
+    Attributes:
+        id: Hash of its configuration.
+        label: The keys that vary, in words; no other setting of the sweep has the same.
+        config: Flat, by dotted keys.
+    """
+
+    id: str
+    label: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """A job that was asked for, and how it ended.
+
+    Attributes:
+        number: In the sweep.
+        overrides: Its own.
+        setting: Id of its setting.
+        status: ``complete``, ``failed``, or ``missing`` where there is no record of it.
+        label: Of its setting.
+        seeds: The first and the last of its trials; None without a record.
+        engine: That trained it.
+        error: The traceback of a failed one.
+        log: Of a failed one, as seen from the sweep's folder.
+        sweep: The name of the sweep that it is of, where several were put together.
+    """
+
+    number: int
+    overrides: Sequence[str]
+    setting: str
+    status: str = "missing"
+    label: str | None = None
+    seeds: Sequence[int] | None = None
+    engine: str | None = None
+    error: str | None = None
+    log: str | None = None
+    sweep: str | None = None
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return what sweep.json says of it: of a job without a record only what was asked for."""
+        keys = ["number", "overrides", "setting", "status"]
+        if self.seeds is not None:
+            keys[3:] = ["label", "seeds", "engine", "status", "error", "log"]
+        elif self.label is not None:
+            keys.append("label")
+        if self.sweep is not None:
+            keys.append("sweep")
+        return {key: getattr(self, key) for key in keys}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep is, in the order in which sweep.json says it.
+
+    Attributes:
+        status: One of ``STATUSES``.
+        name: Of the experiment.
+        overrides: As given on the command line.
+        command: The whole command line.
+        started: Date and time in ISO format.
+        git: Commit, or None.
+        numerics: Version of the numerics that trained it.
+        versions: Of Python and of packages.
+        processor: That trained it.
+        platform: Likewise.
+        study: Template of the study's page, if there is one.
+        jobs: In the order of their numbers.
+        settings: In order of first appearance, the baseline first.
+        varying: Dotted keys that differ between the settings.
+        telling: Those of them that do not follow from others.
+        constant: The flat configuration that all settings share.
+        budget: Most samples that a trial could see.
+        target: ``metric``, ``value`` and ``hold`` of the first setting.
+        tables: What was understood of each table that was read, in lines.
+        tuned: Dotted keys that were tuned for each arm.
+        tuning: The tuning ``seeds``, first and last, and ``rows``, one a choice that was tried.
+        stacks: What was trained together: trials, samples, engine and seconds.
+        tracking: Where its MLflow runs are; None without any.
+        common_grid: The points at which settings are judged whose evaluations differ: ``samples``,
+            and how far evaluations may be ``apart`` that count as one.
+        verdict: What was found, in sentences, the answer first.
+        animations: Pages, as paths from the sweep's folder.
+        stages: Seconds by stage.
+        facet: The key whose values were given panels of their own.
+        merged: Where each of several sweeps comes from that were put together.
+        report_of: The names of the sweeps that a report is of which stands elsewhere.
+        notes: What could not be read, or put together.
+        clashes: What records of several sweeps disagree about.
+    """
+
+    status: str
+    name: str | None = None
+    overrides: Sequence[str] = ()
+    command: str | None = None
+    started: str | None = None
+    git: str | None = None
+    numerics: str | None = None
+    versions: Mapping[str, str] | None = None
+    processor: str | None = None
+    platform: str | None = None
+    study: str | None = None
+    jobs: Sequence[SweepJob] = ()
+    settings: Sequence[LabelledSetting] = ()
+    varying: Sequence[str] = ()
+    telling: Sequence[str] = ()
+    constant: Mapping[str, Any] | None = None
+    budget: int | None = None
+    target: Mapping[str, Any] | None = None
+    tables: Sequence[Sequence[str]] = ()
+    tuned: Sequence[str] = ()
+    tuning: Mapping[str, Any] | None = None
+    stacks: Sequence[Mapping[str, Any]] | None = None
+    tracking: Mapping[str, Any] | None = None
+    common_grid: Mapping[str, Any] | None = None
+    verdict: Sequence[str] = ()
+    animations: Sequence[str] = ()
+    stages: Mapping[str, float] | None = None
+    facet: str | None = None
+    merged: Sequence[Mapping[str, Any]] = ()
+    report_of: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    clashes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Make a sweep of what its sweep.json says; what nnrun does not know is left out."""
+        known = {one.name: found[one.name] for one in fields(cls) if found.get(one.name)}
+        known["status"] = found.get("status", "complete")
+        known["settings"] = [
+            LabelledSetting(one["id"], one["label"], one["config"])
+            for one in found.get("settings") or ()
+        ]
+        keys = [one.name for one in fields(SweepJob)]
+        known["jobs"] = [
+            SweepJob(**{key: job[key] for key in keys if key in job})
+            for job in found.get("jobs") or ()
+        ]
+        known.setdefault("telling", found.get("telling", found.get("varying") or ()))
+        for key in ("stages", "stacks", "target", "constant"):
+            known.setdefault(key, found.get(key))
+        return cls(**known)
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return what its sweep.json says."""
+        facts = {one.name: getattr(self, one.name) for one in fields(self)}
+        facts = {key: value for key, value in facts.items() if value or key not in IF_ANY}
+        facts["settings"] = [vars(setting) for setting in self.settings]
+        facts["jobs"] = [job.to_facts() for job in self.jobs]
+        # the experiment's name comes first, as a reader looks for it
+        return {"schema": SCHEMA_VERSION, "name": self.name, **facts}
+
+    def write(self, folder: Path) -> None:
+        """Write sweep.json, or nothing.
+
+        Raises:
+            OSError: If the system refuses it.
+        """
+        write_text(folder / SWEEP, json.dumps(self.to_facts(), indent=1, default=list) + "\n")
+
+    def with_settings(self, settings: Sequence[LabelledSetting]) -> Self:
+        """Return the sweep of some of its settings, or of these in another order."""
+        return replace(self, settings=settings)
+
+
+def read_sweep(folder: Path, results: bool = False) -> Sweep | None:
     """Read what a sweep or run says of itself.
 
     Args:
@@ -52,7 +231,7 @@ def read_sweep(folder: Path, results: bool = False) -> dict[str, Any] | None:
         results: Whether it must say what a sweep with results does.
 
     Returns:
-        The content of its sweep.json; None if there is none.
+        The sweep; None if there is no sweep.json.
 
     Raises:
         InputError: If it cannot be read, is damaged, or was written by another version.
@@ -68,20 +247,21 @@ def read_sweep(folder: Path, results: bool = False) -> dict[str, Any] | None:
             return None
         require_version(found.get("schema"), SCHEMA_VERSION, found.get("versions"))
         require(found, {**FIELDS, **(OF_RESULTS if results else {})})
-        _require_sound(found)
-    return found
+        sweep = Sweep.of(found)
+        _require_sound(sweep)
+    return sweep
 
 
-def _require_sound(found: dict[str, Any]) -> None:
+def _require_sound(sweep: Sweep) -> None:
     """Check what types do not tell."""
-    if found["status"] not in STATUSES:
+    if sweep.status not in STATUSES:
         raise Damaged(f"'status' is none of {', '.join(STATUSES)}")
-    spans = [job.get("seeds") for job in found.get("jobs") or []]
-    spans.append((found.get("tuning") or {}).get("seeds"))
+    spans = [job.seeds for job in sweep.jobs]
+    spans.append((sweep.tuning or {}).get("seeds"))
     if any(span is not None and (len(span) != 2 or not 0 <= span[0] <= span[1]) for span in spans):
         raise Damaged("'seeds' are not a first and a last one")
-    ids = [setting["id"] for setting in found.get("settings") or []]
+    ids = [setting.id for setting in sweep.settings]
     if len(set(ids)) < len(ids):
         raise Damaged("'settings' has one twice")
-    if min((found.get("common_grid") or {}).get("samples") or [1]) < 1:
+    if min((sweep.common_grid or {}).get("samples") or [1]) < 1:
         raise Damaged("'common_grid.samples' are no numbers of samples")

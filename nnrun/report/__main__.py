@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.launch.rebuild import Choices, rebuild
+from nnrun.launch.choices import Choices
+from nnrun.launch.finish import rebuild
 from nnrun.layout import A_SWEEP, OUTPUTS
 from nnrun.report.index import write_index
 from nnrun.text import shown

@@ -1,11 +1,11 @@
 """A caption for each figure and table: what is shown, of how many seeds, and by which method."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
+from nnrun.records.sweep import Sweep
 from nnrun.results.results import Findings
 from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.curves import LOSSES
@@ -21,7 +21,7 @@ BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 ROOMY = 16  # letters up to which a level is written whole in every figure
 
 
-def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Mapping[str, Any]) -> str:
+def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Sweep) -> str:
     """Caption the time-to-target figure."""
     horizon = common_budget(trials)
     curve = (
@@ -197,7 +197,7 @@ def _shortened(findings: Findings) -> str:
     return told if longest > ROOMY else ""
 
 
-def _held(sweep: Mapping[str, Any]) -> str:
+def _held(sweep: Sweep) -> str:
     """Say for how long the target must hold, if for more than one evaluation."""
     hold = (shared_target(sweep) or {}).get("hold") or 1
     return f" and held it for {hold} evaluations" if hold > 1 else ""

@@ -22,6 +22,7 @@ from nnrun.plot.figures.target_times import target_times as draw_target_times
 from nnrun.plot.figures.time_to_target import profile, time_to_target
 from nnrun.plot.labels import legend_below
 from nnrun.plot.layout import Layout, layout
+from nnrun.records.sweep import Sweep
 from nnrun.report import captions
 from nnrun.report.markup import inline
 from nnrun.report.verdict import headline
@@ -88,7 +89,7 @@ class Drawn(NamedTuple):
 
 def draw_pictures(findings: Findings, folder: Path, pdf: bool = False) -> Drawn:
     """Draw every figure that the findings can fill, and write its files."""
-    lay = layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
+    lay = layout(findings.summary, findings.sweep, findings.sweep.facet)
     if not lay.line_styles:
         return Drawn({}, lay)
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,7 +170,7 @@ def _heatmap(cells: Grid, width: float) -> Any:
 
 
 def _sensitivity(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
-    first = findings.sweep["settings"][0]["id"]
+    first = findings.sweep.settings[0].id
     table = findings.sensitivity([s for s in lay.line_styles if s != first])
     for kind in ("target", "budget", "seeds"):
         if (table["kind"] == kind).any():
@@ -204,7 +205,7 @@ def panels(draw: Callable[..., Any], lay: Layout) -> Paint:
     )
 
 
-def _level(sweep: Mapping[str, Any], metric: str) -> float | None:
+def _level(sweep: Sweep, metric: str) -> float | None:
     """The target's value where all settings share one on this metric."""
     target = shared_target(sweep)
     return float(target["value"]) if target and target["metric"] == metric else None

@@ -1,15 +1,15 @@
 """index.html: every sweep and run under outputs/, newest first, with its verdict and its report."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from nnrun.errors import InputError
 from nnrun.layout import INDEX, KINDS, REPORT, write_text
-from nnrun.records.sweep import SWEEP, read_sweep
+from nnrun.records.sweep import SWEEP, Sweep, read_sweep
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.templates import environment, script
 from nnrun.text import count, seeds_range
@@ -83,19 +83,19 @@ def entries(outputs: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.moment, reverse=True)
 
 
-def _entry(facts: Mapping[str, Any], folder: Path, outputs: Path) -> Entry:
+def _entry(facts: Sweep, folder: Path, outputs: Path) -> Entry:
     place = folder.relative_to(outputs).as_posix()
-    status, started = str(facts["status"]), str(facts.get("started") or "")
-    verdict = facts.get("verdict") or [""]
+    status, started = str(facts.status), str(facts.started or "")
+    verdict = facts.verdict or [""]
     return Entry(
         folder=place,
         link=quote(f"{place}/{REPORT}") if (folder / REPORT).is_file() else "",
-        name=str(facts.get("name") or place),
+        name=str(facts.name or place),
         started=started[:16].replace("T", " "),
         moment=_moment(started),
         status=STATUSES.get(status, status),
         good=status == "complete",
-        settings=len(facts.get("settings") or []),
+        settings=len(facts.settings or []),
         seeds=_seeds(facts),
         target=_target(facts),
         answer=str(verdict[0]),
@@ -110,29 +110,29 @@ def _moment(started: str) -> float:
     return -1.0
 
 
-def _seeds(facts: Mapping[str, Any]) -> str:
+def _seeds(facts: Sweep) -> str:
     """Count the seeds of each setting over its jobs."""
-    several: dict[str, list[list[int]]] = {}
-    for job in facts.get("jobs") or []:
-        if job.get("seeds"):
-            several.setdefault(job["setting"], []).append(job["seeds"])
+    several: dict[str, list[Sequence[int]]] = {}
+    for job in facts.jobs:
+        if job.seeds:
+            several.setdefault(job.setting, []).append(job.seeds)
     if not several:
         return ""
     counts = [_union(spans) for spans in several.values()]
     return seeds_range(counts).split(" seed")[0]
 
 
-def _union(spans: Iterable[list[int]]) -> int:
+def _union(spans: Iterable[Sequence[int]]) -> int:
     """Count the numbers in spans, each from a first to a last one; some may be in several."""
     count, end = 0, -1
-    for first, last in sorted(spans):
+    for first, last in sorted(spans, key=tuple):
         count += max(last + 1 - max(first, end + 1), 0)
         end = max(end, last)
     return count
 
 
-def _target(facts: Mapping[str, Any]) -> str:
-    found = list(targets(facts).values()) if facts.get("settings") else []
+def _target(facts: Sweep) -> str:
+    found = list(targets(facts).values()) if facts.settings else []
     if not found:
         return ""
     shared = all(target == found[0] for target in found) and is_target(found[0])

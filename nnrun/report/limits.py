@@ -1,11 +1,10 @@
 """What a reader must know before leaning on the numbers."""
 
-from collections.abc import Mapping
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
+from nnrun.records.sweep import Sweep
 from nnrun.report.verdict import headline
 from nnrun.results.results import Findings
 from nnrun.statistics.survival import common_budget, trained
@@ -100,13 +99,13 @@ def _power(findings: Findings) -> list[str]:
     ]
 
 
-def _tuned(sweep: Mapping[str, Any]) -> list[str]:
+def _tuned(sweep: Sweep) -> list[str]:
     """Warn of a tuned value that lies at the edge of what was tried."""
-    rows = (sweep.get("tuning") or {}).get("rows") or []
+    rows = (sweep.tuning or {}).get("rows") or []
     edges = [row for row in rows if row.get("chosen") and row.get("edge")]
     if not edges:
         return []
-    keys, arms = ", ".join(sweep.get("tuned") or []), sum(bool(r.get("chosen")) for r in rows)
+    keys, arms = ", ".join(sweep.tuned or []), sum(bool(r.get("chosen")) for r in rows)
     return [
         f"Tuning: in {len(edges):,} of {arms:,} arms the chosen "
         f"{keys} is the smallest or the largest that was tried, so a better one may lie beyond."
@@ -115,7 +114,7 @@ def _tuned(sweep: Mapping[str, Any]) -> list[str]:
 
 def _scope(findings: Findings) -> list[str]:
     """Say what was not varied, which the verdict therefore does not speak of."""
-    varying = findings.sweep["varying"]
+    varying = findings.sweep.varying
     groups = ("data", "features", "network", "init", "optimizer", "schedule", "loss")
     still = [g for g in groups if not any(k == g or k.startswith(f"{g}.") for k in varying)]
     still += [key for key in ("lr", "batch_size") if key not in varying]

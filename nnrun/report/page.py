@@ -66,7 +66,7 @@ def _content(findings: Findings, drawn: Drawn, behaviour: Any) -> dict[str, Any]
     about: dict[str, Any] = {
         "sweep": sweep,
         "incomplete": incomplete(sweep),
-        "notes": [*sweep.get("notes", []), *sweep.get("clashes", [])],
+        "notes": [*sweep.notes, *sweep.clashes],
         "varying": findings.telling,
         "target": shared_target(sweep),
         "settings": len(summary),

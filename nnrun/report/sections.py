@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.errors import shown
+from nnrun.records.sweep import Sweep
 from nnrun.report.captions import contrasts_caption
 from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
@@ -117,12 +118,13 @@ def _behaviour(behaviour: Any, pictures: Mapping[str, Picture]) -> Iterator[Sect
         yield Section("behaviour", "Behaviour", text, drawn, "behaviour.html.j2", rows=[behaviour])
 
 
-def _tuning(sweep: Mapping[str, Any]) -> Iterator[Section]:
-    rows = (sweep.get("tuning") or {}).get("rows") or []
+def _tuning(sweep: Sweep) -> Iterator[Section]:
+    tuning = sweep.tuning or {}
+    rows = tuning.get("rows") or []
     if not rows:
         return
-    first, last = sweep["tuning"]["seeds"]
-    keys = sweep.get("tuned", [])
+    first, last = tuning["seeds"]
+    keys = sweep.tuned
     yield Section(
         "tuning",
         "Tuning",

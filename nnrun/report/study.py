@@ -76,7 +76,7 @@ class Study:
     def setting(self, **wanted: str) -> Row:
         """Return the row of the summary of the setting that has these levels."""
         id_ = self.id(**wanted)
-        config = next(s["config"] for s in self.findings.sweep["settings"] if s["id"] == id_)
+        config = next(s.config for s in self.findings.sweep.settings if s.id == id_)
         return _row({**config, **self._rows.loc[id_]})
 
     def trials(self, **wanted: str) -> Mapping[str, Values]:
@@ -149,8 +149,8 @@ class Study:
 
     def _part(self, settings: list[str]) -> Findings:
         """Take some settings, in the order of the sweep."""
-        found, sweep = self.findings, dict(self.findings.sweep)
-        sweep["settings"] = [one for one in sweep["settings"] if one["id"] in settings]
+        found, sweep = self.findings, self.findings.sweep
+        sweep = replace(sweep, settings=[one for one in sweep.settings if one.id in settings])
         trials = found.trials[found.trials["setting"].isin(settings)]
         summary = found.summary[found.summary["setting"].isin(settings)]
         ladder = found.ladder.loc[trials.index]
@@ -158,8 +158,8 @@ class Study:
 
     def _contrast(self, a: str, b: str) -> pd.DataFrame:
         trials, sweep = self.findings.trials, self.findings.sweep
-        about = {s["id"]: s for s in sweep["settings"]}
-        only = {**sweep, "settings": [about[b], about[a]], "telling": [], "varying": []}
+        about = {s.id: s for s in sweep.settings}
+        only = replace(sweep, settings=[about[b], about[a]], telling=[], varying=[])
         found = contrasts(trials[trials["setting"].isin([a, b])], only)
         return found[found["family"] == "setting"]
 
@@ -187,7 +187,7 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
         raise InputError(Issue("study", template, wrong))
     study = Study(findings, curves)
     about = {name: getattr(study, name) for name in OFFERED}
-    about["sweep"] = plain(findings.sweep)
+    about["sweep"] = plain(findings.sweep.to_facts())
     path.unlink(missing_ok=True)  # an older one says what other numbers said
     try:
         page = _language(template.parent).from_string(template.read_text(encoding="utf-8"))

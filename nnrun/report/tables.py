@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 
-from nnrun.records.sweep import SWEEP
+from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Findings
 from nnrun.statistics.targets import shared_target
 from nnrun.text import count, number, setting_name
@@ -91,43 +91,40 @@ class Listed(NamedTuple, Generic[T]):
     more: int
 
 
-def failures(sweep: Mapping[str, Any]) -> Listed[dict[str, str]]:
+def failures(sweep: Sweep) -> Listed[dict[str, str]]:
     """List the jobs that ended with an error.
 
     Returns:
         For each ``name``, ``error`` (the last line), ``traceback`` (all lines, empty if the last is
         the only one) and ``log`` (the path of the job's log from the sweep's folder, or empty).
     """
-    failed = [
-        job for job in sweep.get("jobs") or [] if job.get("error") or job.get("status") == "failed"
-    ]
+    failed = [job for job in sweep.jobs if job.error or job.status == "failed"]
     return _listed([_failure(job) for job in failed[:LISTED]], len(failed))
 
 
 def missing(findings: Findings) -> Listed[str]:
     """Name the jobs without a record, and the settings without a trial or an error."""
-    jobs = findings.sweep.get("jobs") or []
-    failed = {job.get("setting") for job in jobs if job.get("error")}
+    jobs = findings.sweep.jobs
+    failed = {job.setting for job in jobs if job.error}
     seen = set(findings.summary["setting"]) | failed
-    names = [_job_name(job) for job in jobs if job.get("status") == "missing"]
-    names += [setting_name(s["label"]) for s in findings.sweep["settings"] if s["id"] not in seen]
+    names = [_job_name(job) for job in jobs if job.status == "missing"]
+    names += [setting_name(s.label) for s in findings.sweep.settings if s.id not in seen]
     return _listed(names[:LISTED], len(names))
 
 
-def incomplete(sweep: Mapping[str, Any]) -> tuple[str, str] | None:
+def incomplete(sweep: Sweep) -> tuple[str, str] | None:
     """Say what is not in the report.
 
     Returns:
         What happened in a word or two, and what that leaves; None if the sweep is complete.
     """
     headings = {"interrupted": "Interrupted", "missing": "Incomplete", "failed": "With errors"}
-    heading = headings.get(str(sweep.get("status")))
+    heading = headings.get(sweep.status)
     if heading is None:
         return None
-    states: dict[Any, set[str]] = {}
-    for job in sweep.get("jobs") or []:
-        setting = job.get("setting") or (job.get("number"), *(job.get("overrides") or []))
-        states.setdefault(setting, set()).add(str(job.get("status")))
+    states: dict[str, set[str]] = {}
+    for job in sweep.jobs:
+        states.setdefault(job.setting, set()).add(job.status)
     failed = sum("failed" in found for found in states.values())
     complete = sum(found == {"complete"} for found in states.values())
     absent = len(states) - complete - failed
@@ -138,18 +135,18 @@ def incomplete(sweep: Mapping[str, Any]) -> tuple[str, str] | None:
     return heading, f"{text}.{go_on}"
 
 
-def _failure(job: Mapping[str, Any]) -> dict[str, str]:
-    lines = str(job.get("error") or "no message was kept").strip().splitlines() or [""]
+def _failure(job: SweepJob) -> dict[str, str]:
+    lines = (job.error or "no message was kept").strip().splitlines() or [""]
     return {
         "name": _job_name(job),
         "error": lines[-1].strip(),
         "traceback": "\n".join(lines) if len(lines) > 1 else "",
-        "log": str(job.get("log") or ""),
+        "log": job.log or "",
     }
 
 
-def _job_name(job: Mapping[str, Any]) -> str:
-    return str(job.get("label") or " ".join(job.get("overrides") or []) or "a job")
+def _job_name(job: SweepJob) -> str:
+    return job.label or " ".join(job.overrides) or "a job"
 
 
 def _listed(head: Sequence[T], n: int) -> Listed[T]:
@@ -160,21 +157,21 @@ TABLE, MOST_TABLES = "Table", 5
 """What a table that was read goes by, and how many are told of."""
 
 
-def provenance(sweep: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance(sweep: Sweep) -> list[tuple[str, str]]:
     """Say where the numbers come from, as pairs of a term and its value."""
-    tracking = sweep.get("tracking") or {}
+    tracking = sweep.tracking or {}
     shown = ("experiment", "uri", "ui", "error")
     tracking = {key: tracking[key] for key in shown if tracking.get(key)}
-    seconds = (sweep.get("stages") or {}).items()
+    seconds = (sweep.stages or {}).items()
     pairs = [
-        ("Records of", _joined(sweep.get("report_of"))),
-        *table_pairs(sweep.get("tables") or []),
-        ("Command", sweep.get("command")),
-        ("Started", sweep.get("started")),
-        ("Git commit", sweep.get("git") or "not in a repository"),
-        ("Processor", sweep.get("processor")),
-        ("Versions", _joined(sweep.get("versions"))),
-        ("Budget", _joined(sweep.get("budget"))),
+        ("Records of", _joined(sweep.report_of)),
+        *table_pairs(sweep.tables),
+        ("Command", sweep.command),
+        ("Started", sweep.started),
+        ("Git commit", sweep.git or "not in a repository"),
+        ("Processor", sweep.processor),
+        ("Versions", _joined(sweep.versions)),
+        ("Budget", _joined(sweep.budget)),
         ("Target", _joined(shared_target(sweep)) or "differs between the settings"),
         ("Stages", ", ".join(f"{name} {number(s)} s" for name, s in seconds)),
         ("MLflow", _joined(tracking)),

@@ -132,7 +132,7 @@ def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
         setting = row["setting"]
         text = outcome(row, horizon, target.get(setting))
         found = against.get(setting)
-        is_baseline = len(sweep["settings"]) > 1 and setting == sweep["settings"][0]["id"]
+        is_baseline = len(sweep.settings) > 1 and setting == sweep.settings[0].id
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
         claim = str(found["verdict"]) if found and row["seeds"] else ""
         more = f" {compared(found, horizon)}" if found and claim else ""

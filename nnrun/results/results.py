@@ -22,7 +22,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.layout import A_SWEEP, CURVES, SUMMARY, TRIALS
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
-from nnrun.records.sweep import read_sweep
+from nnrun.records.sweep import Sweep, read_sweep
 from nnrun.statistics.contrasts import contrasts
 from nnrun.statistics.curves import SettingBands, bands_of_curves
 from nnrun.statistics.effects import effects
@@ -86,12 +86,12 @@ class Results:
     trials: pd.DataFrame
     curves: pd.DataFrame
     summary: pd.DataFrame
-    sweep: Mapping[str, Any]
+    sweep: Sweep
 
     @property
     def varying(self) -> list[str]:
         """Keys that differ between the settings, as dotted names; columns of ``trials``."""
-        return list(self.sweep["varying"])
+        return list(self.sweep.varying)
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -120,7 +120,7 @@ def load(path: str | Path) -> Results:
     if sweep is None:
         rule = f"holds no {[*missing, SWEEP][0]}, so it is no finished sweep or run"
         raise InputError(Issue("path", folder, rule, f"for instance {A_SWEEP}"))
-    of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep["varying"])}
+    of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep.varying)}
     trials = _table(folder / TRIALS, of_trials, sweep)
     curves = _table(folder / CURVES, CURVES_COLUMNS, sweep)
     summary = _table(folder / SUMMARY, SUMMARY_COLUMNS, sweep)
@@ -136,7 +136,7 @@ def _anew(folder: Path) -> str:
     return f"python -m nnrun.report {folder} writes it anew from the records"
 
 
-def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFrame:
+def _table(path: Path, columns: Columns, sweep: Sweep) -> pd.DataFrame:
     """Read a table of a sweep.
 
     Args:
@@ -154,7 +154,7 @@ def _table(path: Path, columns: Columns, sweep: Mapping[str, Any]) -> pd.DataFra
                 raise Damaged(f"it has no column '{name}'")
             if kind is not None and not kind(table[name].dtype):
                 raise Damaged(f"its column '{name}' holds {table[name].dtype}")
-        if not {one["id"] for one in sweep["settings"]}.issuperset(table["setting"]):
+        if not {one.id for one in sweep.settings}.issuperset(table["setting"]):
             raise Damaged(f"it has settings that {SWEEP} does not know")
     return table
 
@@ -215,13 +215,13 @@ class Findings:
     trials: pd.DataFrame
     bands: Mapping[str, SettingBands]
     summary: pd.DataFrame
-    sweep: Mapping[str, Any]
+    sweep: Sweep
     ladder: pd.DataFrame
 
     @classmethod
     def of(cls, results: Results) -> Self:
         """Make findings of a sweep's tables, for instance of what ``nnrun.load`` returns."""
-        place = {s["id"]: i for i, s in enumerate(results.sweep["settings"])}
+        place = {s.id: i for i, s in enumerate(results.sweep.settings)}
         # which seeds a resample draws goes by their order
         order = np.lexsort((results.trials["seed"], results.trials["setting"].map(place)))
         trials = results.trials.iloc[order]
@@ -232,12 +232,12 @@ class Findings:
     @property
     def varying(self) -> list[str]:
         """Keys that differ between the settings, as dotted names; columns of ``trials``."""
-        return list(self.sweep["varying"])
+        return list(self.sweep.varying)
 
     @property
     def telling(self) -> list[str]:
         """Those of them that do not follow from others, as one says them: data for data.name."""
-        keys = self.sweep.get("telling", self.varying)
+        keys = self.sweep.telling
         return [key.removesuffix(".name") for key in keys]
 
     @cached_property

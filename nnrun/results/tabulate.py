@@ -16,6 +16,7 @@ from nnrun.config.settings import Target
 from nnrun.errors import shown
 from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, write_text
 from nnrun.records.record import Record, join_records, read_record, settings_of
+from nnrun.records.sweep import Sweep
 from nnrun.records.trials import METRICS, Curves, Outcomes
 from nnrun.results.results import Findings, csv_text
 from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
@@ -64,20 +65,20 @@ def trial_rows(record: Record) -> TrialRows:
     return TrialRows(str(record.meta["setting"]), columns)
 
 
-def assemble(parts: Sequence[TrialRows], facts: Mapping[str, Any]) -> pd.DataFrame:
+def assemble(parts: Sequence[TrialRows], facts: Sweep) -> pd.DataFrame:
     """Make the trials table: columns as ``nnrun.Results.trials`` says.
 
     Args:
         parts: At least one, in the order of the table.
         facts: Of the sweep, for its varying keys and labels.
     """
-    about = {s["id"]: s for s in facts["settings"]}
+    about = {s.id: s for s in facts.settings}
     found = [about[part.setting] for part in parts]
     counts = [len(part.columns["seed"]) for part in parts]
     table = {"setting": _repeated([part.setting for part in parts], counts)}
-    table["label"] = _repeated([s["label"] for s in found], counts)
-    for key in facts["varying"]:
-        table[key] = _repeated(_column([_cell(s["config"].get(key)) for s in found]), counts)
+    table["label"] = _repeated([s.label for s in found], counts)
+    for key in facts.varying:
+        table[key] = _repeated(_column([_cell(s.config.get(key)) for s in found]), counts)
     for key, first in parts[0].columns.items():
         values = [part.columns[key] for part in parts]
         shared = np.ndim(first) == 0
@@ -115,12 +116,12 @@ def _curve_rows(
     return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
 
 
-def trials_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+def trials_table(records: Sequence[Record], facts: Sweep) -> pd.DataFrame:
     """Make the trials table of some records, in the sweep's order of settings."""
     return assemble([trial_rows(trials) for trials in _in_order(records, facts)], facts)
 
 
-def curves_table(records: Sequence[Record], facts: Mapping[str, Any]) -> pd.DataFrame:
+def curves_table(records: Sequence[Record], facts: Sweep) -> pd.DataFrame:
     """Make the curves table: columns as ``nnrun.Results.curves`` says."""
     parts = [part for trials in _in_order(records, facts) for part in curve_rows(trials)]
     return pa.concat_tables(parts).to_pandas()
@@ -132,10 +133,10 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
     write_atomically(path, lambda file: pq.write_table(data, file, write_page_checksum=True))
 
 
-def _in_order(records: Sequence[Record], facts: Mapping[str, Any]) -> Iterator[Record]:
+def _in_order(records: Sequence[Record], facts: Sweep) -> Iterator[Record]:
     """Yield the settings of some records, as the sweep lists them."""
     by_setting = settings_of(records)
-    return (join_records(by_setting[s["id"]]) for s in facts["settings"])
+    return (join_records(by_setting[s.id]) for s in facts.settings)
 
 
 def _repeated(values: Sequence[Any], counts: list[int]) -> Any:
@@ -219,9 +220,7 @@ def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
     return found and found.to_facts()
 
 
-def tabulate(
-    settings: Iterable[Sequence[Record]], facts: Mapping[str, Any], folder: Path
-) -> Findings:
+def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -> Findings:
     """Write trials, curves, ladder and summary, each whole or not at all.
 
     Args:
@@ -254,7 +253,7 @@ def tabulate(
     write_parquet(table, folder / TRIALS)
     ladder = align(table, rungs)
     write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
-    summary = summarise(table, facts["varying"])
+    summary = summarise(table, facts.varying)
     write_text(folder / SUMMARY, csv_text(summary))
     return Findings(table, bands, summary, facts, ladder)
 

@@ -8,13 +8,14 @@ import argparse
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.commands import exit_code, run, unread
+from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.statistics.contrasts import LEVEL, compared, judged
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.summary import summarise
@@ -115,12 +116,12 @@ def draw(cell: Cell, repeats: int, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def sweep_of(cell: Cell, repeats: int) -> Mapping[str, Any]:
-    """Describe drawn sweeps as sweep.json does, as if all their arms were settings of one."""
+def sweep_of(cell: Cell, repeats: int) -> Sweep:
+    """Describe drawn sweeps, as if all their arms were settings of one."""
     ids = [f"{repeat}/{arm}" for repeat in range(repeats) for arm in range(cell.arms)]
-    settings = [{"id": i, "label": f"arm={i}", "config": {"arm": i}} for i in ids]
+    settings = [LabelledSetting(i, f"arm={i}", {"arm": i}) for i in ids]
     target = {"metric": "accuracy", "value": 0.95, "hold": 3}
-    return {"settings": settings, "varying": ["arm"], "target": target}
+    return Sweep("complete", settings=settings, varying=["arm"], telling=["arm"], target=target)
 
 
 def _times(cell: Cell, rows: int, rng: np.random.Generator, arms: int) -> Floats:

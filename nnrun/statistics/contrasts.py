@@ -1,11 +1,12 @@
 """Contrasts: each setting against the first, and each level of a factor against the baseline's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.hypothesis_tests import LogRank, holm, logrank
 from nnrun.statistics.pairs import (
     MEASURES,
@@ -34,7 +35,7 @@ COLUMNS = (
 )
 
 
-def contrasts(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
+def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     """Compare what a sweep varied, paired by seed.
 
     Times are restricted to the common budget of all settings: a trial that had not arrived by then

@@ -1,13 +1,13 @@
 """How much of the spread of the times each factor of a full grid accounts for."""
 
-from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, is_full_grid, levels, names
 from nnrun.statistics.pairs import clock
 from nnrun.statistics.targets import not_comparable
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     squares: float
 
 
-def effects(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> pd.DataFrame:
+def effects(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     """Decompose the variance of the log time to target over the factors of a full grid.
 
     It is the analysis of variance of a grid that is crossed with seeds: each factor, each pair of
@@ -134,7 +134,7 @@ def _tests(parts: list[Part]) -> tuple[Floats, Floats]:
     return np.append(f, np.nan), np.append(p, np.nan)
 
 
-def _grid(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> Floats:
+def _grid(trials: pd.DataFrame, sweep: Sweep) -> Floats:
     """Lay the log times of the seeds that every setting has out as a grid."""
     on = clock(trials, sweep)
     whole = ~np.isnan(on.times).any(axis=1)

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from nnrun.records.labels import key_names, label, value_text
+from nnrun.records.sweep import Sweep
 
 ABSENT = "–"
 """The level of a setting that does not have the key at all, as plain SGD has no momentum."""
 
 
-def factors(sweep: Mapping[str, Any]) -> dict[str, list[str]]:
+def factors(sweep: Sweep) -> dict[str, list[str]]:
     """Find what varies as factors, and the levels of each.
 
     A key that was tuned for each arm tells settings apart but is no factor: it follows from them.
@@ -23,35 +24,35 @@ def factors(sweep: Mapping[str, Any]) -> dict[str, list[str]]:
 
     Example:
         >>> arms = [{"lr": 0.1, "init": "zeros"}, {"lr": 0.3, "init": "zeros"}]
-        >>> settings = [{"id": str(i), "label": "", "config": c} for i, c in enumerate(arms)]
-        >>> factors({"settings": settings, "varying": ["lr"]})
+        >>> settings = [LabelledSetting(str(i), "", config) for i, config in enumerate(arms)]
+        >>> factors(Sweep("complete", settings=settings, varying=["lr"], telling=["lr"]))
         {'lr': ['0.1', '0.3']}
     """
     found = {key: list(dict.fromkeys(texts)) for key, texts in _texts(sweep).items()}
     return {key: several for key, several in found.items() if len(several) > 1}
 
 
-def names(sweep: Mapping[str, Any]) -> dict[str, str]:
+def names(sweep: Sweep) -> dict[str, str]:
     """Say each factor as labels do: ``hidden`` for ``network.hidden``."""
-    keys = _telling(sweep)
+    keys = sweep.telling
     said = dict(zip(keys, key_names(keys), strict=True))
     return {key: said[key] for key in factors(sweep)}
 
 
-def levels(sweep: Mapping[str, Any]) -> pd.DataFrame:
+def levels(sweep: Sweep) -> pd.DataFrame:
     """Say which level of each factor a setting has.
 
     Returns:
         A row a setting in the order of the sweep, index ``id``; a text column a factor, named by
         its dotted key.
     """
-    ids = pd.Index([setting["id"] for setting in sweep["settings"]], name="id", dtype=object)
+    ids = pd.Index([setting.id for setting in sweep.settings], name="id", dtype=object)
     texts = _texts(sweep)
     columns = {key: texts[key] for key in factors(sweep)}
     return pd.DataFrame(columns, index=ids, columns=list(columns), dtype=object)
 
 
-def blocks(sweep: Mapping[str, Any], key: str) -> list[dict[str, str]]:
+def blocks(sweep: Sweep, key: str) -> list[dict[str, str]]:
     """Group the settings that are equal in all factors but one.
 
     Where two settings of a group have the same level, something else tells them apart: such a
@@ -75,7 +76,7 @@ def blocks(sweep: Mapping[str, Any], key: str) -> list[dict[str, str]]:
     return [block for block in found if len(block) > 1]
 
 
-def is_full_grid(sweep: Mapping[str, Any]) -> bool:
+def is_full_grid(sweep: Sweep) -> bool:
     """Tell whether every combination of levels is there exactly once, of at least one factor."""
     several = factors(sweep)
     combinations = math.prod(len(texts) for texts in several.values())
@@ -83,16 +84,13 @@ def is_full_grid(sweep: Mapping[str, Any]) -> bool:
     return bool(several) and len(table) == combinations and not table.duplicated().any()
 
 
-def _telling(sweep: Mapping[str, Any]) -> list[str]:
-    return list(sweep.get("telling", sweep["varying"]))
-
-
-def _texts(sweep: Mapping[str, Any]) -> dict[str, list[str]]:
+def _texts(sweep: Sweep) -> dict[str, list[str]]:
     """Write each setting's value of the keys that could be factors, by key."""
-    tuned = sweep.get("tuned", [])
-    configs = [setting["config"] for setting in sweep["settings"]]
-    short = len({label(config, sweep["varying"], True) for config in configs}) == len(configs)
-    return {key: _level_texts(configs, key, short) for key in _telling(sweep) if key not in tuned}
+    configs = [setting.config for setting in sweep.settings]
+    short = len({label(config, sweep.varying, True) for config in configs}) == len(configs)
+    return {
+        key: _level_texts(configs, key, short) for key in sweep.telling if key not in sweep.tuned
+    }
 
 
 def _level_texts(configs: Sequence[Mapping[str, Any]], key: str, short: bool) -> list[str]:

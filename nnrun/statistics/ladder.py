@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nnrun.config.evaluations import CommonGrid
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.curves import SettingCurves, curves_by_setting
 from nnrun.statistics.resampling import resampled_means
 from nnrun.statistics.survival import common_budget, trained
@@ -116,7 +117,7 @@ def setting_ladder(
 
 
 def ladder_of_curves(
-    curves: pd.DataFrame, trials: pd.DataFrame, sweep: Mapping[str, Any]
+    curves: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep
 ) -> list[SettingLadder]:
     """Find the ladder of every setting."""
     hold, common = holds(sweep), judged_on(sweep)
@@ -175,7 +176,7 @@ MEASURES = ("loss", "data")  # groups of the configuration that decide what a te
 
 
 def profile(
-    ladder: pd.DataFrame, trials: pd.DataFrame, sweep: Mapping[str, Any], settings: Sequence[str]
+    ladder: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep, settings: Sequence[str]
 ) -> pd.DataFrame:
     """Find the share of (trial, target) pairs solved by each of some sample counts.
 
@@ -213,7 +214,7 @@ def profile(
 
 
 def rungs_used(
-    ladder: pd.DataFrame, trials: pd.DataFrame, sweep: Mapping[str, Any], settings: Sequence[str]
+    ladder: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep, settings: Sequence[str]
 ) -> list[str]:
     """Choose the rungs that mean the same for some settings.
 
@@ -229,12 +230,12 @@ def rungs_used(
     return [name for name in ladder.columns if known[name] and (alike or named.get(name) == RISING)]
 
 
-def _losses_alike(sweep: Mapping[str, Any], settings: Sequence[str]) -> bool:
+def _losses_alike(sweep: Sweep, settings: Sequence[str]) -> bool:
     """Tell whether a test loss means the same in all of some settings."""
     found = {
-        json.dumps({k: v for k, v in one["config"].items() if k.split(".")[0] in MEASURES})
-        for one in sweep["settings"]
-        if one["id"] in settings
+        json.dumps({k: v for k, v in one.config.items() if k.split(".")[0] in MEASURES})
+        for one in sweep.settings
+        if one.id in settings
     }
     return len(found) < 2
 

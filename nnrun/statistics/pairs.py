@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import blocks, factors, names
 from nnrun.statistics.hypothesis_tests import swap_test
 from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
@@ -82,22 +83,22 @@ class Pairs(NamedTuple):
     why: str
 
 
-def questions(sweep: Mapping[str, Any]) -> list[Question]:
+def questions(sweep: Sweep) -> list[Question]:
     """List what a sweep compares: its settings with the first, then the levels of its factors.
 
     Levels are compared where there are two factors or more, within two blocks of the others or
     more.
     """
-    first, *others = sweep["settings"]
+    first, *others = sweep.settings
     found = [
         Question(
             "setting",
             "",
-            setting["id"],
-            first["id"],
-            setting_name(setting["label"]),
-            setting_name(first["label"]),
-            [(setting["id"], first["id"])],
+            setting.id,
+            first.id,
+            setting_name(setting.label),
+            setting_name(first.label),
+            [(setting.id, first.id)],
         )
         for setting in others
     ]
@@ -116,9 +117,9 @@ def questions(sweep: Mapping[str, Any]) -> list[Question]:
     return found
 
 
-def clock(trials: pd.DataFrame, sweep: Mapping[str, Any]) -> Clock:
+def clock(trials: pd.DataFrame, sweep: Sweep) -> Clock:
     """Put all trained trials on the clock of the common budget."""
-    column = {setting["id"]: i for i, setting in enumerate(sweep["settings"])}
+    column = {setting.id: i for i, setting in enumerate(sweep.settings)}
     ran = trained(trials)
     ran = ran[ran["setting"].isin(column)]
     seed, seeds = pd.factorize(ran["seed"], sort=True)

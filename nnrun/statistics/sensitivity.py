@@ -1,12 +1,13 @@
 """How a speed-up depends on what was chosen: the target, the budget, the number of seeds."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.ladder import RUNGS, rung_name, rungs_used
 from nnrun.statistics.resampling import percentile, resampled_means
 from nnrun.statistics.survival import censored, common_budget
@@ -56,7 +57,7 @@ class Choice(NamedTuple):
 
 
 def sensitivity(
-    trials: pd.DataFrame, ladder: pd.DataFrame, sweep: Mapping[str, Any], settings: Sequence[str]
+    trials: pd.DataFrame, ladder: pd.DataFrame, sweep: Sweep, settings: Sequence[str]
 ) -> pd.DataFrame:
     """Compute the ratio of restricted mean times to the baseline under other choices.
 
@@ -76,7 +77,7 @@ def sensitivity(
         with one seed). A choice by which no trial of either has arrived is left out; budgets and
         seeds also where the two settings have different targets.
     """
-    baseline = str(sweep["settings"][0]["id"])
+    baseline = str(sweep.settings[0].id)
     goals = targets(sweep)
     horizon = common_budget(trials)
     found: list[tuple[str, Choice]] = []

@@ -5,6 +5,7 @@ from typing import Any
 
 from nnrun.config.evaluations import CommonGrid
 from nnrun.config.settings import Target
+from nnrun.records.sweep import Sweep
 from nnrun.text import METRIC_NAMES, sign, things
 
 
@@ -23,17 +24,17 @@ def is_target(target: Any) -> bool:
     )
 
 
-def targets(sweep: Mapping[str, Any]) -> dict[str, Any]:
+def targets(sweep: Sweep) -> dict[str, Any]:
     """Find the target of each setting: its own, from its config, else the sweep's."""
     found = {}
-    for setting in sweep["settings"]:
-        config = setting["config"]
+    for setting in sweep.settings:
+        config = setting.config
         own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
-        found[setting["id"]] = own if is_target(own) else sweep.get("target")
+        found[setting.id] = own if is_target(own) else sweep.target
     return found
 
 
-def holds(sweep: Mapping[str, Any]) -> dict[str, int]:
+def holds(sweep: Sweep) -> dict[str, int]:
     """Find how many evaluations in a row count as holding, by setting."""
     found = {}
     for setting, target in targets(sweep).items():
@@ -42,22 +43,22 @@ def holds(sweep: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def judged_on(sweep: Mapping[str, Any]) -> CommonGrid | None:
+def judged_on(sweep: Sweep) -> CommonGrid | None:
     """Find the points at which settings of differing evaluations are judged.
 
     Returns:
         None where each setting is judged on its own grid: because all share one, or because they
         share so few points that a target could not be seen to hold there.
     """
-    common = CommonGrid.from_facts(sweep)
+    common = CommonGrid.from_facts(sweep.common_grid)
     return None if common is None or _too_few(common, sweep) else common
 
 
-def not_comparable(sweep: Mapping[str, Any]) -> str:
+def not_comparable(sweep: Sweep) -> str:
     """Say why the times of a sweep's settings cannot be compared; empty if they can."""
     if not one_target(sweep):
         return "the settings have different targets"
-    common = CommonGrid.from_facts(sweep)
+    common = CommonGrid.from_facts(sweep.common_grid)
     if common is not None and _too_few(common, sweep):
         points = things(len(common.samples), "point")
         most = max(holds(sweep).values())
@@ -65,17 +66,17 @@ def not_comparable(sweep: Mapping[str, Any]) -> str:
     return ""
 
 
-def _too_few(common: CommonGrid, sweep: Mapping[str, Any]) -> bool:
+def _too_few(common: CommonGrid, sweep: Sweep) -> bool:
     return len(common.samples) < max(holds(sweep).values(), default=1)
 
 
-def one_target(sweep: Mapping[str, Any]) -> bool:
+def one_target(sweep: Sweep) -> bool:
     """Tell whether all settings share one target, so that their times can be compared."""
     found = list(targets(sweep).values())
     return all(target == found[0] for target in found)
 
 
-def shared_target(sweep: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def shared_target(sweep: Sweep) -> Mapping[str, Any] | None:
     """Find the target that all settings share; None if they do not, or have none."""
     found = list(targets(sweep).values())
     return found[0] if found and one_target(sweep) and is_target(found[0]) else None

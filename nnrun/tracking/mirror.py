@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf, isclose, isfinite, nan
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.console import Console
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
 from nnrun.records.record import read_record
+from nnrun.records.sweep import Sweep
 from nnrun.text import shown, things
 from nnrun.tracking.address import is_file, require_usable, ui_command
 from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
@@ -172,7 +173,7 @@ class Runs:
             runs.await_opening()
         return runs
 
-    def add_setting(self, paths: Sequence[Path], facts: Mapping[str, Any], setting: str) -> None:
+    def add_setting(self, paths: Sequence[Path], facts: Sweep, setting: str) -> None:
         """Queue one setting with all its trials; one that has a run of these trials keeps it.
 
         Args:
@@ -185,7 +186,7 @@ class Runs:
         places = [path.absolute() for path in paths]
         self._writer.add(setting, partial(self._log_setting, setting, places, facts))
 
-    def add_settings(self, records: Mapping[str, Sequence[Path]], facts: Mapping[str, Any]) -> None:
+    def add_settings(self, records: Mapping[str, Sequence[Path]], facts: Sweep) -> None:
         """Queue the settings of a whole sweep that were not queued before, one after the other.
 
         Args:
@@ -196,7 +197,7 @@ class Runs:
             if setting not in self._queued:
                 self.add_setting(paths, facts, setting)
 
-    def add_sweep(self, facts: Mapping[str, Any], results: Tables, folder: Path) -> None:
+    def add_sweep(self, facts: Sweep, results: Tables, folder: Path) -> None:
         """Send what takes the whole sweep, after its settings: what is there already stays.
 
         Args:
@@ -211,8 +212,8 @@ class Runs:
         for setting, update in updates(facts, results, self._tags).items():
             if setting in self.facts["settings"]:
                 self._writer.add(setting, partial(self._update, setting, update))
-        if facts["status"] != "interrupted":
-            known = {about["id"] for about in facts["settings"]}
+        if facts.status != "interrupted":
+            known = {about.id for about in facts.settings}
             self._writer.add(TIDY, partial(self._drop_others, known))
         made_of = digest(facts, folder)
         same = self._own if self._own and self._own.tags.get(DIGEST) == made_of else None
@@ -221,10 +222,10 @@ class Runs:
         self._wait()
         if same is None and not self._broken:
             tags = {**self._tags, DIGEST: made_of}
-            run = sweep_run({**facts, "tracking": self.facts}, results.summary, folder, tags)
+            run = sweep_run(replace(facts, tracking=self.facts), results.summary, folder, tags)
             self._writer.add(SWEEP, partial(self._log_sweep, run))
         elif same is not None:
-            told = facts.get("tracking") or {}
+            told = facts.tracking or {}
             self.facts["view"] = self.facts["view"] or told.get("view") or ""
             self.facts["sweep"] = same.run
         if self._tracking.register:
@@ -334,7 +335,7 @@ class Runs:
         # a setting of which no trial could be trained is a failed run, but has had its last word
         return found.status == "FINISHED" or (found.status == "FAILED" and NOTE in found.tags)
 
-    def _log_setting(self, key: str, paths: Sequence[Path], facts: Mapping[str, Any]) -> str:
+    def _log_setting(self, key: str, paths: Sequence[Path], facts: Sweep) -> str:
         """Log a setting in the place of an earlier run of it; called by the writer's thread."""
         records = [read_record(path) for path in paths]
         seeds, kept = spans(records), self._kept.get(key)
@@ -343,7 +344,7 @@ class Runs:
         tags = {**self._tags, SEEDS: seeds}
         if self._parent:
             tags["mlflow.parentRunId"] = self._parent
-        about = next(about for about in facts["settings"] if about["id"] == key)
+        about = next(about for about in facts.settings if about.id == key)
         run = setting_run(records, about, facts, tags, self._tracking)
         self._drop(key)
         said = {**run.tags, NAME: run.name}

@@ -26,7 +26,7 @@ from nnrun.model.load import chosen
 from nnrun.plot.style import LINE_STYLES
 from nnrun.records.plain import is_itself
 from nnrun.records.record import Record, join_records
-from nnrun.records.sweep import SWEEP
+from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.results.results import load
 from nnrun.results.tabulate import TrialRows, curves_of, judged, judged_at, trial_rows
 from nnrun.results.typical import representative
@@ -84,7 +84,7 @@ class Tables(Protocol):
 
     @property
     def trials(self) -> pd.DataFrame:
-        """As `nnrun.results.Results.trials`."""
+        """As `nnrun.Results.trials`."""
 
     @property
     def ladder(self) -> pd.DataFrame:
@@ -112,8 +112,8 @@ def read_tables(folder: Path) -> ReadTables:
 
 def setting_run(
     records: Sequence[Record],
-    about: Mapping[str, Any],
-    facts: Mapping[str, Any],
+    about: LabelledSetting,
+    facts: Sweep,
     tags: Mapping[str, str],
     tracking: Tracking,
 ) -> SettingRun:
@@ -130,15 +130,15 @@ def setting_run(
     Raises:
         InputError: If the records do not belong together.
     """
-    config, varying = about["config"], facts["varying"]
+    config, varying = about.config, facts.varying
     records = [_under(record, about) for record in records]
     trials = judged_at(join_records(records), judged_on(facts))
     keys = [*varying, *(key for key in config if key not in varying)]
     counts = _counts(trials)
     part = trial_rows(trials)
     run = SettingRun(
-        setting=about["id"],
-        name=about["label"],
+        setting=about.id,
+        name=about.label,
         params={key: shown(config[key]) for key in keys if key in config},
         bands=bands_table({}),
         summary={**counts, **_cost(trials, records[0])},
@@ -146,7 +146,7 @@ def setting_run(
             **tags,
             "nnrun.engine": str(records[0].meta["engine"]),
             "nnrun.status": _ended(counts),
-            "mlflow.runColor": _colors(facts)[about["id"]],
+            "mlflow.runColor": _colors(facts)[about.id],
         },
         datasets=_datasets(records[0].meta),
         texts={
@@ -159,7 +159,7 @@ def setting_run(
         trials=list(_trial_runs(trials, part, about, varying)) if tracking.trials else (),
         network=_network(records, tracking),
         failed=not counts["seeds"],
-        points=curve_length(len(facts["settings"])),
+        points=curve_length(len(facts.settings)),
     )
     if not trials.trained.any():
         return run
@@ -170,9 +170,7 @@ def setting_run(
     return replace(run, bands=bands, lines={SO_FAR: Line(curves.samples, by_then)})
 
 
-def updates(
-    facts: Mapping[str, Any], results: Tables, tags: Mapping[str, str]
-) -> dict[str, Update]:
+def updates(facts: Sweep, results: Tables, tags: Mapping[str, str]) -> dict[str, Update]:
     """Say of every setting what takes the whole sweep: labels, colours, what was judged together.
 
     Args:
@@ -183,7 +181,7 @@ def updates(
     Returns:
         By the setting's id.
     """
-    configs = {about["id"]: about["config"] for about in facts["settings"]}
+    configs = {about.id: about.config for about in facts.settings}
     ladders, colors = _ladders(results), _colors(facts)
     return {
         row["setting"]: Update(
@@ -201,11 +199,11 @@ def updates(
     }
 
 
-def _under(record: Record, about: Mapping[str, Any]) -> Record:
+def _under(record: Record, about: LabelledSetting) -> Record:
     """Take a record as one of a setting, which may have another target by now."""
-    if record.setting == about["id"]:
+    if record.setting == about.id:
         return record
-    meta = {**record.meta, "setting": about["id"], "config": dict(about["config"])}
+    meta = {**record.meta, "setting": about.id, "config": dict(about.config)}
     return judged(replace(record, meta=meta))
 
 
@@ -217,10 +215,10 @@ def _counts(trials: Record) -> dict[str, float]:
     return {key: count for key, count in found.items() if count or key not in RARE}
 
 
-def _colors(facts: Mapping[str, Any]) -> dict[str, str]:
+def _colors(facts: Sweep) -> dict[str, str]:
     """Give each setting the colour that the report draws it in, if it draws all settings."""
-    styles = zip(facts["settings"], cycle(LINE_STYLES), strict=False)
-    return {about["id"]: style.color for about, style in styles}
+    styles = zip(facts.settings, cycle(LINE_STYLES), strict=False)
+    return {about.id: style.color for about, style in styles}
 
 
 def _figures(row: Row) -> dict[str, float]:
@@ -267,7 +265,7 @@ def _ended(row: Row) -> str:
 
 
 def _setting_described(
-    row: Row, config: Mapping[str, Any], facts: Mapping[str, Any], tags: Mapping[str, str]
+    row: Row, config: Mapping[str, Any], facts: Sweep, tags: Mapping[str, str]
 ) -> str:
     """Describe the setting in Markdown."""
     target = _target(config)
@@ -281,7 +279,7 @@ def _setting_described(
         lines.append(_times(row))
     else:
         lines.append("No trial could be trained: see the sweep's report.")
-    lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(facts['settings']):,} settings:")
+    lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(facts.settings):,} settings:")
     lines.append(f"```\n{tags['nnrun.command']}\n```")
     return "\n\n".join(lines)
 
@@ -345,10 +343,10 @@ def _network(records: Sequence[Record], tracking: Tracking) -> Any:
         return None
 
 
-def _csv(part: TrialRows, about: Mapping[str, Any], varying: Sequence[str]) -> str:
+def _csv(part: TrialRows, about: LabelledSetting, varying: Sequence[str]) -> str:
     """Write the setting's part of the trials table; a missing value is empty."""
-    config = about["config"]
-    same = {"setting": about["id"], "label": about["label"]}
+    config = about.config
+    same = {"setting": about.id, "label": about.label}
     same |= {key: shown(config.get(key)) for key in varying}
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -368,10 +366,10 @@ def _rows(part: TrialRows) -> Iterator[dict[str, Any]]:
 
 
 def _trial_runs(
-    trials: Record, part: TrialRows, about: Mapping[str, Any], varying: Sequence[str]
+    trials: Record, part: TrialRows, about: LabelledSetting, varying: Sequence[str]
 ) -> Iterator[TrialRun]:
     """Make a run of each trial: its own curves and final figures."""
-    config = about["config"]
+    config = about.config
     params = {key: shown(config[key]) for key in varying if key in config}
     samples, *metrics = trials.trials.curves
     for i, row in enumerate(_rows(part)):
@@ -389,7 +387,7 @@ def _trial_runs(
 
 
 def sweep_run(
-    facts: Mapping[str, Any], summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
+    facts: Sweep, summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
 ) -> SweepRun:
     """Sum up a sweep for MLflow.
 
@@ -402,20 +400,20 @@ def sweep_run(
     totals = {"settings": float(len(summary))}
     totals |= {key: float(summary[key].sum()) for key in COUNTS}
     return SweepRun(
-        name=f"{'sweep' if len(facts['jobs']) > 1 else 'run'} {folder.name}",
+        name=f"{'sweep' if len(facts.jobs) > 1 else 'run'} {folder.name}",
         description=_sweep_described(facts),
         metrics={f"sweep/{key}": value for key, value in totals.items()},
-        tags={**tags, "nnrun.status": str(facts["status"])},
+        tags={**tags, "nnrun.status": str(facts.status)},
         artifacts=[
             Artifact((folder / name).absolute())
             for name in (*PAGES, *TABLES)
             if is_itself(folder / name)
         ],
-        status=ENDED_AS[facts["status"]],
+        status=ENDED_AS[facts.status],
     )
 
 
-def digest(facts: Mapping[str, Any], folder: Path) -> str:
+def digest(facts: Sweep, folder: Path) -> str:
     """Tell whether a sweep's own run is what its folder holds: another folder, another digest.
 
     Args:
@@ -423,7 +421,7 @@ def digest(facts: Mapping[str, Any], folder: Path) -> str:
             count.
         folder: Of whose larger files the size counts.
     """
-    said = {key: facts[key] for key in sorted(facts) if key not in ("tracking", "stages")}
+    said = {k: v for k, v in facts.to_facts().items() if k not in ("tracking", "stages")}
     found = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=16)
     if is_itself(folder / SUMMARY):
         found.update((folder / SUMMARY).read_bytes())
@@ -447,9 +445,9 @@ def best_setting(summary: pd.DataFrame) -> str:
     return str(ranked["setting"].iloc[0])
 
 
-def _sweep_described(facts: Mapping[str, Any]) -> str:
+def _sweep_described(facts: Sweep) -> str:
     """Give the verdict, the pages with its settings and the command in Markdown."""
-    told = facts.get("tracking") or {}
+    told = facts.tracking or {}
     # relative to the server that shows it, whatever its address is by then
     pages = {
         name: address[address.index("#") :]
@@ -457,5 +455,5 @@ def _sweep_described(facts: Mapping[str, Any]) -> str:
         if address
     }
     links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages.items())
-    parts = [*facts.get("verdict", []), links, f"```\n{facts['command']}\n```"]
+    parts = [*facts.verdict, links, f"```\n{facts.command}\n```"]
     return "\n\n".join(part for part in parts if part)

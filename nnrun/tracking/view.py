@@ -10,9 +10,10 @@ page, so the address with the plain search filter is to be given beside this one
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from nnrun.records.sweep import Sweep
 from nnrun.tracking.entities import SO_FAR, UNTIL
 
 KEY_PREFIX = "mlflow.sharedViewState."
@@ -212,15 +213,15 @@ def _deflated(text: str) -> str:
     return "deflate;" + b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def page_view(facts: Mapping[str, Any]) -> View:
+def page_view(facts: Sweep) -> View:
     """Choose charts and columns for a sweep.
 
     Args:
         facts: Its sweep.json: what varies, and the target.
     """
-    metric = facts["target"].get("metric") or "accuracy"
+    metric = (facts.target or {}).get("metric") or "accuracy"
     other = "test_loss" if metric != "test_loss" else "train_loss"
     panels = [[f"{metric}/{q}" for q in ("median", "q25", "q75")], [f"{other}/median"], [SO_FAR]]
-    many = len(facts["settings"]) > DRAWN
+    many = len(facts.settings) > DRAWN
     order = "metrics.`rmst`" if many else "attributes.start_time"
-    return View(panels, facts["telling"], FIGURES, SECTIONS, order)
+    return View(panels, facts.telling, FIGURES, SECTIONS, order)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from nnrun.launch.rebuild import rebuild
+from nnrun.launch.finish import rebuild
 
 SEEDS = 20
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from nnrun.config.settings import Tracking
-from nnrun.records.labels import describe
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.tracking.mirror import Runs
+from tests.records import described
 
 SEEDS, EVALS, KEYS = 10, 60, 25
 
@@ -18,7 +18,7 @@ SEEDS, EVALS, KEYS = 10, 60, 25
 @pytest.mark.parametrize("settings", [3, 30, 300, 1000])
 def test_settings_into_sqlite(benchmark, tmp_path, settings):
     records = [a_record(i) for i in range(settings)]
-    facts = describe({record.setting: record.meta["config"] for record in records})
+    facts = described({record.setting: record.meta["config"] for record in records})
     home = Path.cwd()
     os.chdir(tmp_path)
     try:

@@ -1,5 +1,7 @@
 """The report in a real browser: sorting, the slider, sizes of screen, and what it never does."""
 
+from dataclasses import replace
+
 import pytest
 from markupsafe import Markup
 
@@ -172,12 +174,11 @@ def test_injected_markup_and_styles_stay_text(tmp_path, watched):
         '<style>body{display:none}</style>{{7*7}} "onload=alert(2) url(http://x.example/y)'
     )
     results = a_sweep(["plain", evil], constant={evil: evil}, command=evil, name=evil)
-    results.sweep["varying"] = [evil]
     results = type(results)(
         results.trials.rename(columns={"optimizer.lr": evil}),
         results.curves,
         results.summary,
-        results.sweep,
+        replace(results.sweep, varying=[evil], telling=[evil]),
     )
     seen = watched()
     seen.page.on("dialog", lambda dialog: pytest.fail("a script of the label ran"))

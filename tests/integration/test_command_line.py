@@ -107,7 +107,7 @@ def test_hydras_basic_launcher_gives_identical_tables(nnrun):
         for mine, theirs in zip(a.trials.params, b.trials.params, strict=True):
             np.testing.assert_array_equal(mine.weights, theirs.weights)
     assert (folders[1] / "report.html").is_file()
-    assert basic.sweep["tracking"]["sweep"]
+    assert basic.sweep.tracking["sweep"]
 
 
 def test_a_sweep_over_seed_adds_trials_to_the_same_setting(nnrun):
@@ -123,7 +123,7 @@ def test_a_study_needs_no_flag_and_takes_overrides(nnrun):
     nnrun("experiments=learning_rate", *QUICK, *OFF, "lr=0.1,0.3")
     (sweep,) = nnrun.outputs("sweeps")
     results = package.load(sweep)
-    assert results.sweep["name"] == "learning_rate"
+    assert results.sweep.name == "learning_rate"
     assert results.trials["lr"].unique().tolist() == [0.1, 0.3]
 
 
@@ -221,7 +221,7 @@ def test_batches_of_a_sweep_end_in_one_table(nnrun):
     nnrun("-m", "hydra.sweeper.max_batch_size=2", "lr=0.1,0.2,0.3", *QUICK, *OFF)
     results = package.load(nnrun.outputs("sweeps")[0])
     assert results.summary["lr"].tolist() == [0.1, 0.2, 0.3]
-    assert [job["status"] for job in results.sweep["jobs"]] == ["complete"] * 3
+    assert [job.status for job in results.sweep.jobs] == ["complete"] * 3
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.3, 0.8])

@@ -10,10 +10,10 @@ import pytest
 from nnrun.config.components import REGISTRIES
 from nnrun.config.read import read
 from nnrun.config.settings import Job
-from nnrun.launch.finish import Planned
 from nnrun.launch.launch import Launch, train_and_publish
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.records.record import Record
+from nnrun.records.sweep import SweepJob
 from nnrun.sync import mirror, pending
 from nnrun.tracking import tracker
 from nnrun.tracking.entities import Dataset, dataset_inputs
@@ -79,7 +79,7 @@ def train_into(jobs: list[Job], folder: Path) -> None:
         home.mkdir(parents=True)
         launch.write(record, number, [], home)
 
-    plan = [Planned(number, [], job.setting.id) for number, job in enumerate(jobs)]
+    plan = [SweepJob(number, [], job.setting.id) for number, job in enumerate(jobs)]
     train_and_publish(jobs, plan, launch, publish)
     assert launch.finish() == 0
 

@@ -116,7 +116,7 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     assert "3 of 6 jobs not finished" in errors
     assert len(nnrun.outputs("sweeps")) == 2
     results = package.load(sweep)
-    assert results.sweep["status"] == "interrupted"
+    assert results.sweep.status == "interrupted"
     assert results.summary["seeds"].tolist() == [4, 4, 4]
     assert not (sweep / "report.html").exists()  # it takes longer than an end may
     assert f"The page was not drawn: python -m nnrun.report outputs/sweeps/{sweep.name}" in errors
@@ -161,7 +161,7 @@ def test_a_signal_in_any_stage_ends_in_order(nnrun, stage):
         assert all(run.info.status != "RUNNING" for run in runs(nnrun))
     nnrun(*grid)
     results = package.load(nnrun.outputs("sweeps")[-1])
-    assert results.sweep["status"] == "complete"
+    assert results.sweep.status == "complete"
     assert len(results.summary) == 3
 
 
@@ -217,8 +217,8 @@ def test_a_setting_that_raises_fails_alone(nnrun, launcher):
     assert "the sensor broke" in done.stdout
     (sweep,) = nnrun.outputs("sweeps")
     results = package.load(sweep)
-    assert results.sweep["status"] == "failed"
-    assert [job["status"] for job in results.sweep["jobs"]] == ["complete", "failed", "complete"]
+    assert results.sweep.status == "failed"
+    assert [job.status for job in results.sweep.jobs] == ["complete", "failed", "complete"]
     assert results.trials.groupby("lr")["status"].first().loc[0.2] == "failed"
     log = (sweep / "1" / "nnrun.log").read_text()
     assert "Traceback" in log
@@ -226,7 +226,7 @@ def test_a_setting_that_raises_fails_alone(nnrun, launcher):
     assert "the sensor broke" in (sweep / "report.html").read_text()
     again = nnrun(*grid, "report=off")
     assert "Found in the cache: 6 of 9 trials" in again.stdout or launcher == "basic"
-    assert package.load(nnrun.outputs("sweeps")[-1]).sweep["status"] == "complete"
+    assert package.load(nnrun.outputs("sweeps")[-1]).sweep.status == "complete"
 
 
 def test_a_single_run_that_raises_says_so(nnrun):

@@ -27,8 +27,8 @@ def test_optuna_minimises_the_samples_to_the_target(nnrun):
     )
     (sweep,) = nnrun.outputs("sweeps")
     results = package.load(sweep)
-    assert [job["number"] for job in results.sweep["jobs"]] == list(range(6))
-    assert {job["status"] for job in results.sweep["jobs"]} == {"complete"}
+    assert [job.number for job in results.sweep.jobs] == list(range(6))
+    assert {job.status for job in results.sweep.jobs} == {"complete"}
     assert results.varying == ["lr", "budget", "batch_size"]
     # what Optuna was told, from the curves: the mean samples to the target, else the budget;
     # while it learns there is no grid yet that all its settings share
@@ -41,7 +41,7 @@ def test_optuna_minimises_the_samples_to_the_target(nnrun):
     if (objective == objective.min()).sum() == 1:
         assert said["best_params"] == {key: best[key] for key in results.varying}
     overrides = yaml.safe_load((sweep / "5/.hydra/overrides.yaml").read_text())
-    assert overrides == results.sweep["jobs"][5]["overrides"]
+    assert overrides == results.sweep.jobs[5].overrides
     assert "Traceback" not in done.stderr
     are_of_the_sweep(nnrun.folder / "outputs" / "mlflow.db", results)
 

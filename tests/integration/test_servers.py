@@ -262,7 +262,7 @@ def test_a_sweep_that_a_failing_server_took_in_part_is_sent_later_exactly_once(
     (sweep,) = nnrun.outputs("sweeps")
     assert len(package.load(sweep).summary) == 3
     assert done.stderr.count("no more runs are sent") == 1
-    assert package.load(sweep).sweep["tracking"]["not_logged"]
+    assert package.load(sweep).sweep.tracking["not_logged"]
     faulty.heal()
     query = """
         select k.value, r.name, r.status, count(f.key) from runs r
@@ -271,7 +271,7 @@ def test_a_sweep_that_a_failing_server_took_in_part_is_sent_later_exactly_once(
         left join params f on f.run_uuid = r.run_uuid and f.key = 'lr'
         where r.lifecycle_stage = 'active' group by r.run_uuid, k.value order by 1, 2
     """
-    identity = package.load(sweep).sweep["tracking"]["id"]
+    identity = package.load(sweep).sweep.tracking["id"]
     for _ in range(2):
         told = mirror(sweep, faulty.uri)
         assert (told["error"], told["not_logged"]) == (None, [])

@@ -125,7 +125,7 @@ def test_an_interrupted_run_is_begun_again_in_its_own_folder(nnrun, number, code
     process.communicate(timeout=60)
     assert process.returncode == code
     nnrun(*run, "budget=300")
-    assert package.load(nnrun.folder / "here").sweep["status"] == "complete"
+    assert package.load(nnrun.folder / "here").sweep.status == "complete"
     nnrun(*run, "budget=300", code=2)
 
 

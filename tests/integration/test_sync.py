@@ -13,7 +13,8 @@ import nnrun as package
 from nnrun import sync as sync_command
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
-from nnrun.launch.rebuild import Choices, rebuild
+from nnrun.launch.choices import Choices
+from nnrun.launch.finish import rebuild
 from nnrun.plot.style import LINE_STYLES
 from nnrun.sync import main, mirror, pending
 from tests.forked import SERVER
@@ -304,7 +305,7 @@ def test_a_sweep_is_read_back_from_the_store(
     with pytest.raises(InputError, match=rf"name of 2 sweeps .*first: {other_id}, {one_id}"):
         package.load("mlflow:my/first/twin")
     by_id = package.load(f"mlflow:my/first/{one_id}")
-    assert by_id.sweep["command"] == package.load(older).sweep["command"]
+    assert by_id.sweep["command"] == package.load(older).sweep.command
     # a store of another user's, that may not be written
     store = nnrun.folder / "outputs" / "mlflow.db"
     allowed = os.access

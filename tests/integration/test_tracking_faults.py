@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy.pool import Pool
 
 from nnrun import load
 from nnrun.config.settings import Tracking
-from nnrun.records.labels import describe
+from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.results.tabulate import tabulate
 from nnrun.tracking import errors, tracker
 from nnrun.tracking.errors import TrackingError
@@ -36,10 +37,11 @@ from tests.integration.test_tracking import (
     rows,
     setting,
 )
-from tests.records import a_record, on_disk
+from tests.records import a_record, described, on_disk
 
 RECORDS = [a_record(f"s{i}", lr=0.1 * (i + 1)) for i in range(30)]
-FACTS = describe({record.setting: record.meta["config"] for record in RECORDS})
+JOBS = [SweepJob(number, [], f"s{number}") for number in (1, 2)]
+FACTS = described({record.setting: record.meta["config"] for record in RECORDS})
 ACTIVE = """
     select t.value, r.status from runs r join tags t on t.run_uuid = r.run_uuid
     where t.key = 'nnrun.setting' and r.lifecycle_stage = 'active' order by t.value
@@ -121,7 +123,7 @@ def test_a_database_that_takes_no_more_costs_no_result(
     runs.close()
     assert time.monotonic() - began < 10
     facts = runs.facts
-    assert len(facts["settings"]) + len(facts["not_logged"]) == len(RECORDS)
+    assert len(facts.settings) + len(facts["not_logged"]) == len(RECORDS)
     assert len(facts["not_logged"]) >= 1
     assert said in facts["error"]
     assert "settings are not in MLflow: python -m nnrun.sync sends" in facts["error"]
@@ -224,7 +226,7 @@ def test_a_server_killed_in_mid_sweep_costs_no_result(nnrun: CommandLine) -> Non
     (sweep,) = nnrun.outputs("sweeps")
     results = load(sweep)
     assert len(results.summary) == 40
-    told = results.sweep["tracking"]
+    told = results.sweep.tracking
     assert len(told["settings"]) + len(told["not_logged"]) == 40
     assert told["not_logged"]
     assert told["sweep"] is None
@@ -368,10 +370,10 @@ def test_a_store_that_cannot_be_tidied_gets_no_doubles(
 # --- helpers
 
 
-def whole(records: list[Any], status: str, folder: Path) -> tuple[dict[str, Any], Any]:
+def whole(records: list[Any], status: str, folder: Path) -> tuple[Sweep, Any]:
     """Make what sweep.json says of a sweep of some records, and its tables."""
-    facts = describe({record.setting: record.meta["config"] for record in records})
-    facts |= {"jobs": [1, 2], "command": "nnrun -m", "status": status, "target": {}}
+    facts = described({record.setting: record.meta["config"] for record in records})
+    facts = replace(facts, jobs=JOBS, command="nnrun -m", status=status, target={})
     return facts, tabulate([[record] for record in records], facts, folder)
 
 

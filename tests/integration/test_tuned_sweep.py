@@ -53,7 +53,7 @@ def test_what_a_value_scores_is_what_a_sweep_of_its_own_on_those_seeds_finds(nnr
     assert tuned.loc[tuned["chosen"], "restricted_mean"].tolist() == lowest
     reported = package.load(nnrun.folder / "tuned")
     assert sorted(set(reported.trials["seed"])) == [0, 1, 2]
-    about = reported.sweep["tuning"]
+    about = reported.sweep.tuning
     assert about["seeds"] == [1_000_000, 1_000_003]
     assert [row["restricted_mean"] for row in about["rows"]] == means
 
@@ -99,7 +99,7 @@ def test_interrupted_in_both_stages_the_same_command_goes_on(nnrun):
     done = nnrun(*calm, patch=ENDS_AT.format(condition="trial.seed < 1000"), code=143)
     assert "Found in the cache: " in done.stdout
     (sweep,) = nnrun.outputs("sweeps")
-    assert package.load(sweep).sweep["status"] == "interrupted"
+    assert package.load(sweep).sweep.status == "interrupted"
     done = nnrun(*calm)
     assert "Found in the cache: 48 of 48 trials" in done.stdout
     assert f"Going on in outputs/sweeps/{sweep.name}" in done.stdout
@@ -160,7 +160,7 @@ def test_under_hydras_own_launcher_it_is_the_same_sweep(nnrun):
     nnrun(*TUNED, *OFF, "hydra/launcher=basic", "hydra.sweep.dir=theirs")
     ours, theirs = (package.load(nnrun.folder / name) for name in ("ours", "theirs"))
     assert theirs.curves.equals(ours.curves)
-    assert theirs.sweep["tuning"] == ours.sweep["tuning"]
+    assert theirs.sweep.tuning == ours.sweep.tuning
     assert chosen(nnrun.folder / "theirs") == chosen(nnrun.folder / "ours")
 
 

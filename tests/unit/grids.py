@@ -1,5 +1,6 @@
 """Made-up sweeps over factors, for the tests of figures."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -36,17 +37,17 @@ def a_grid(keys, seeds=20, leave_out=(), never=(), **sweep):
         samples = np.unique(np.geomspace(10, BUDGET, 40).round())
         loss = 0.25 / (1 + (samples[None, :] / np.minimum(time, 1e6)[:, None]) ** 2)
         reached = time <= BUDGET
-        trial = {**results.trials.iloc[0].to_dict(), "setting": setting["id"]}
-        trial |= {"label": setting["label"], "budget": BUDGET}
-        trial |= {key: str(setting["config"][key]) for key in about["varying"]}
+        trial = {**results.trials.iloc[0].to_dict(), "setting": setting.id}
+        trial |= {"label": setting.label, "budget": BUDGET}
+        trial |= {key: str(setting.config[key]) for key in about["varying"]}
         for seed in range(seeds):
             status = "reached" if reached[seed] else "exhausted"
             first = time[seed] if reached[seed] else np.nan
             trials.append({**trial, "seed": seed, "status": status, "samples_to_target": first})
-            point = {"setting": setting["id"], "seed": seed, "samples": samples.astype(int)}
+            point = {"setting": setting.id, "seed": seed, "samples": samples.astype(int)}
             quality = {"train_loss": loss[seed], "test_loss": loss[seed]}
             curves.append(pd.DataFrame({**point, **quality, "accuracy": 1 - 2 * loss[seed]}))
-    facts = {**results.sweep, **about, "budget": BUDGET, **sweep}
+    facts = replace(results.sweep, **about, budget=BUDGET, **sweep)
     tables = {"trials": pd.DataFrame(trials), "curves": pd.concat(curves, ignore_index=True)}
     return Findings.of(type(results)(**tables, summary=results.summary, sweep=facts))
 

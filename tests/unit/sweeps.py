@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results
 from nnrun.statistics.summary import summarise
 
@@ -62,5 +63,6 @@ def a_sweep(labels, seeds=20, arrives=0.8, diverged=0, regression=False, **sweep
         "tracking": None,
         **sweep,
     }
+    about["jobs"] = [{"number": 0, "overrides": [], "setting": "", **j} for j in about["jobs"]]
     summary = summarise(table, varying)
-    return Results(table, pd.concat(curves, ignore_index=True), summary, about)
+    return Results(table, pd.concat(curves, ignore_index=True), summary, Sweep.of(about))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics import calibration, contrasts
 from nnrun.statistics.calibration import (
     ENDLESS,
@@ -53,7 +54,7 @@ def test_sweeps_analysed_together_are_what_they_are_alone():
     for i in range(4):
         mine = trials.iloc[i * size : (i + 1) * size]
         settings = [{"id": f"{i}/{arm}", "label": "", "config": {"arm": arm}} for arm in range(3)]
-        alone = contrasts.contrasts(mine, {"settings": settings, "varying": ["arm"]})
+        alone = contrasts.contrasts(mine, Sweep.of({"settings": settings, "varying": ["arm"]}))
         for name in ("ratio", "ratio_low", "ratio_high", "p", "p_holm", "logrank", "detectable"):
             found = together[name][2 * i : 2 * i + 2]
             np.testing.assert_allclose(found, alone[name], rtol=1e-9, err_msg=name)

@@ -13,8 +13,7 @@ from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
-from nnrun.records.labels import describe
-from nnrun.records.sweep import SWEEP
+from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.records.trials import Curves
 from nnrun.results.results import Findings, load
 from nnrun.results.tabulate import common_facts, tabulate
@@ -23,7 +22,7 @@ from nnrun.statistics.pairs import Question, clock
 from nnrun.training.convergence import at_points, outcomes
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
-from tests.records import a_record, changed, told
+from tests.records import a_record, changed, described, told
 
 GATE = make_setting(
     data=DATA["gate"](),
@@ -70,7 +69,10 @@ def claims(curves, grids, shared, draws):
             "horizon": shared.samples[-1] if shared else min(g[-1] for g in grids),
         }
         parts.append(pd.DataFrame(arms))
-    sweep = {"settings": [{"id": f"{name}{arm}"} for name in names for arm in (0, 1)]}
+    sweep = Sweep(
+        "complete",
+        settings=[LabelledSetting(f"{name}{arm}", "", {}) for name in names for arm in (0, 1)],
+    )
     pairs = [(f"{name}1", f"{name}0") for name in names]
     asked = [Question("setting", "", *pair, "", "", [pair]) for pair in pairs]
     on = clock(pd.concat(parts, ignore_index=True), sweep)
@@ -122,16 +124,16 @@ def records(curves):
 
 
 def test_all_tables_tell_the_same_story(records, tmp_path):
-    facts = describe({record.setting: record.meta["config"] for record in records})
+    facts = described({record.setting: record.meta["config"] for record in records})
     heads = records
-    facts["common_grid"] = common_facts(heads)
+    facts = replace(facts, common_grid=common_facts(heads))
     found = tabulate([[record] for record in records], facts, tmp_path)
-    ends = facts["common_grid"]["samples"][-1]
+    ends = facts.common_grid["samples"][-1]
     assert ends <= 4000
     assert set(found.trials["horizon"]) == {ends}
     assert found.trials.groupby("setting")["budget"].first().tolist() == [4000, 16_000]
     times = found.trials["samples_to_target"].dropna()
-    assert set(times) <= set(facts["common_grid"]["samples"])
+    assert set(times) <= set(facts.common_grid["samples"])
     first, second = found.summary.to_dict("records")
     assert first["reached"] == second["reached"]
     assert first["rmst"] == pytest.approx(second["rmst"], rel=0.03)
@@ -158,14 +160,15 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
 
 def test_settings_that_share_too_few_evaluations_are_not_compared(records, tmp_path):
     few = [np.array([16, 100, 1000]), np.array([16, 50, 600])]
-    facts = describe({record.setting: record.meta["config"] for record in records})
-    facts["common_grid"] = common_facts(
+    facts = described({record.setting: record.meta["config"] for record in records})
+    shared = common_facts(
         [
             changed(record, curves=record.trials.curves._replace(samples=grid))
             for record, grid in zip(records, few, strict=True)
         ]
     )
-    assert facts["common_grid"]["samples"] == [16]
+    facts = replace(facts, common_grid=shared)
+    assert shared["samples"] == [16]
     found = tabulate([[record] for record in records], facts, tmp_path)
     row = found.contrasts.iloc[0]
     assert row["verdict"] == "incomparable"

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.calibration import Cell, contrasts_of, draw
 from nnrun.statistics.contrasts import COLUMNS, contrasts
 from nnrun.statistics.hypothesis_tests import swap_test
@@ -23,7 +24,7 @@ def sweep_of(*configs, **more):
         for i, c in enumerate(configs)
     ]
     target = {"metric": "accuracy", "value": 0.95, "hold": 3}
-    return {"settings": settings, "varying": list(configs[0]), "target": target, **more}
+    return Sweep.of({"settings": settings, "varying": list(configs[0]), "target": target, **more})
 
 
 def trials_of(*arms, first_seed=0):

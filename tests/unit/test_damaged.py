@@ -13,12 +13,11 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
-from nnrun.launch.rebuild import rebuild
+from nnrun.launch.finish import rebuild
 from nnrun.launch.sources import read_sources
 from nnrun.layout import CURVES, SUMMARY, TRIALS
 from nnrun.model import load_network
 from nnrun.records.continued import find_state
-from nnrun.records.labels import describe
 from nnrun.records.networks import read_networks
 from nnrun.records.record import read_record, read_records, write_record
 from nnrun.records.sweep import SWEEP
@@ -27,7 +26,7 @@ from nnrun.results.tabulate import by_setting, tabulate
 from nnrun.sync import main as sync
 from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting
-from tests.records import a_record, changed, told
+from tests.records import a_record, changed, described, told
 from tests.unit.test_cache import blocks, launch, trained
 from tests.unit.test_record import job, records
 
@@ -41,7 +40,7 @@ def finished(tmp_path_factory):
         record = a_record(f"s{number}", lr, number=number)
         write_record(record, folder / str(number))
     heads = read_records(folder.glob("*/record.npz"), "head")
-    facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
+    facts = described({head.meta["setting"]: head.meta["config"] for head in heads})
     (folder / SWEEP).write_text(json.dumps(told(facts)))
     tabulate(by_setting(heads), facts, folder)
     return folder
@@ -116,7 +115,7 @@ def test_a_table_is_not_unfolded_on_its_word(sweep):
 
 def test_an_account_that_says_less_than_results_need_is_not_loaded(sweep):
     facts = json.loads((sweep / SWEEP).read_text())
-    del facts["varying"]
+    del facts.varying
     (sweep / SWEEP).write_text(json.dumps(facts))
     assert "'varying' is missing" in said(nnrun.load, sweep)
 
@@ -144,7 +143,7 @@ def test_records_of_one_setting_with_other_evaluations_are_bad_input(sweep):
     other.meta["number"] = 2
     write_record(other, sweep / "2")
     heads = read_records(sweep.glob("*/record.npz"), "head")
-    facts = describe({head.meta["setting"]: head.meta["config"] for head in heads})
+    facts = described({head.meta["setting"]: head.meta["config"] for head in heads})
     assert "has records of different evaluations" in said(tabulate, by_setting(heads), facts, sweep)
 
 

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ import statsmodels.formula.api as smf
 from statsmodels.stats.anova import anova_lm
 
 from nnrun.records.labels import describe
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.effects import decompose, effects
 
 INF = np.inf
@@ -24,7 +26,7 @@ def a_study(shape, seeds, draw, budget=1000.0):
             row = {"setting": name, "seed": seed, "status": status, "budget": budget}
             rows.append({**row, "samples_to_target": time if np.isfinite(time) else np.nan})
     target = {"metric": "accuracy", "value": 0.95, "hold": 3}
-    return pd.DataFrame(rows), {**describe(configs), "target": target}
+    return pd.DataFrame(rows), Sweep("complete", **describe(configs), target=target)
 
 
 def noisy(rng):
@@ -58,7 +60,7 @@ def test_the_table_is_that_of_statsmodels(shape, seeds, kind):
         "exhausted",
         np.nan,
     ]
-    configs = {s["id"]: s["config"] for s in sweep["settings"]}
+    configs = {s.id: s.config for s in sweep.settings}
     keys = list("abc"[: len(shape)])
     data = pd.DataFrame([configs[name] for name in trials["setting"]], columns=keys)
     data["seed"] = trials["seed"]
@@ -87,10 +89,8 @@ def test_only_seeds_that_every_setting_has_count():
 
 def test_the_order_of_settings_does_not_matter_but_for_the_levels():
     trials, sweep = a_study((2, 3), 4, noisy(np.random.default_rng(2)))
-    moved = {
-        **sweep,
-        "settings": [sweep["settings"][4], *sweep["settings"][:4], sweep["settings"][5]],
-    }
+    settings = [sweep.settings[4], *sweep.settings[:4], sweep.settings[5]]
+    moved = replace(sweep, settings=settings)
     pd.testing.assert_frame_equal(effects(trials, moved), effects(trials, sweep))
 
 
@@ -114,14 +114,14 @@ def test_what_is_all_due_to_one_factor_leaves_no_rest():
 def test_nothing_is_said_without_a_grid_a_target_in_common_or_any_spread():
     trials, sweep = a_study((2, 2), 4, noisy(np.random.default_rng(1)))
     columns = ["term", "degrees", "share", "F", "p"]
-    ragged = {**sweep, "settings": sweep["settings"][:3]}
-    alone = {**sweep, "settings": sweep["settings"][:1]}
+    ragged = replace(sweep, settings=sweep.settings[:3])
+    alone = replace(sweep, settings=sweep.settings[:1])
     censored, _ = a_study((2, 2), 4, lambda cell, seed: INF)
     failed = trials.assign(status="failed")
     apart = trials[(trials["setting"] == "s0") == (trials["seed"] < 2)]
     different = [
-        {**s, "config": {**s["config"], "target.metric": "accuracy", "target.value": i / 9 + 0.1}}
-        for i, s in enumerate(sweep["settings"])
+        replace(s, config={**s.config, "target.metric": "accuracy", "target.value": i / 9 + 0.1})
+        for i, s in enumerate(sweep.settings)
     ]
     for table, facts in (
         (trials, ragged),
@@ -129,7 +129,7 @@ def test_nothing_is_said_without_a_grid_a_target_in_common_or_any_spread():
         (censored, sweep),
         (failed, sweep),
         (apart, sweep),
-        (trials, {**sweep, "settings": different}),
+        (trials, replace(sweep, settings=different)),
     ):
         found = effects(table, facts)
         assert found.empty

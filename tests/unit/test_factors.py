@@ -3,11 +3,13 @@ import itertools
 import pytest
 
 from nnrun.records.labels import describe
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import ABSENT, blocks, factors, is_full_grid, levels, names
 
 
 def a_sweep(*configs, **more):
-    return {**describe({f"s{i}": dict(config) for i, config in enumerate(configs)}), **more}
+    about = describe({f"s{i}": dict(config) for i, config in enumerate(configs)})
+    return Sweep("complete", **about, **more)
 
 
 def a_grid(**values):
@@ -22,10 +24,10 @@ def test_levels_are_in_the_words_of_the_labels():
     )
     table = levels(sweep)
     assert list(table) == ["features.name", "network.hidden", "lr"]
-    for setting in sweep["settings"]:
-        row = table.loc[setting["id"]]
+    for setting in sweep.settings:
+        row = table.loc[setting.id]
         words = (f"{name}={row[key]}" for key, name in names(sweep).items())
-        assert " ".join(words) == setting["label"]
+        assert " ".join(words) == setting.label
     assert factors(sweep)["features.name"] == ["raw", "[x*y]"]
 
 
@@ -34,9 +36,9 @@ def test_numbers_that_rounding_would_merge_are_written_in_full():
     sweep = a_sweep(*a_grid(lr=close, init=["zeros", "uniform"]))
     assert factors(sweep)["lr"] == [repr(value) for value in close]
     assert all(
-        f"lr={lr} " in s["label"] + " "
+        f"lr={lr} " in s.label + " "
         for s, lr in zip(
-            sweep["settings"],
+            sweep.settings,
             [repr(close[0]), repr(close[0]), repr(close[1]), repr(close[1])],
             strict=True,
         )

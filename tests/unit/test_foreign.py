@@ -8,10 +8,12 @@ import pytest
 
 import nnrun
 from nnrun.interrupt import interrupts_held
-from nnrun.launch import finish as finishing
-from nnrun.launch.finish import ForeignSweep, Planned, finish_foreign_sweep, states
+from nnrun.launch import foreign as finishing
+from nnrun.launch.finish import Making
+from nnrun.launch.foreign import ForeignSweep, finish_foreign_sweep, states
 from nnrun.records.lock import FolderLock
 from nnrun.records.record import write_record
+from nnrun.records.sweep import SweepJob
 from nnrun.trials.provenance import provenance
 from tests.conftest import make_setting
 from tests.unit.test_record import job, records
@@ -33,7 +35,7 @@ def written(folder, *numbers, report="off"):
 
 @pytest.fixture
 def sweep(tmp_path):
-    plan = [Planned(n, [f"lr=0.{n + 1}"], j.setting.id) for n, j in enumerate(JOBS)]
+    plan = [SweepJob(n, [f"lr=0.{n + 1}"], j.setting.id) for n, j in enumerate(JOBS)]
     asked = {(n, j.setting.id, j.seed, j.seeds) for n, j in enumerate(JOBS)}
     lock = FolderLock(tmp_path)
     return ForeignSweep(tmp_path, [], states(tmp_path), lock, plan, asked)
@@ -85,7 +87,7 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
         os.kill(os.getpid(), signal.SIGTERM)
         drawn.append("the page")
 
-    monkeypatch.setattr(finishing, "_reported", pressed)
+    monkeypatch.setattr(Making, "_report", pressed)
     assert finish_foreign_sweep(sweep) == 143
     assert drawn == []
     assert statuses(sweep) == ("complete", ["complete", "complete"])
@@ -97,8 +99,8 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
 
 def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
     written(sweep.folder, 0, report="html")
-    monkeypatch.setattr(finishing, "_reported", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(Making, "_report", lambda *_: pytest.fail("drawn"))
     with interrupts_held() as interrupt:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert finishing._finish_foreign(sweep, interrupt) == 143
+        assert finishing._finish(sweep, interrupt) == 143
     assert statuses(sweep) == ("interrupted", ["complete", "missing"])

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from nnrun.config.settings import Target
+from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.records.trials import Curves
 from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS, align, holds, ladder_times, rung_name
@@ -61,12 +64,13 @@ def test_rungs_are_what_their_names_say():
 
 def test_the_hold_is_that_of_each_setting():
     own = {"target.metric": "accuracy", "target.value": 0.9, "target.hold": 5}
-    sweep = {
-        "settings": [{"id": "a", "config": own}, {"id": "b", "config": {}}],
-        "target": {"metric": "accuracy", "value": 0.95, "hold": 2},
-    }
+    sweep = Sweep(
+        "complete",
+        settings=[LabelledSetting("a", "a", own), LabelledSetting("b", "b", {})],
+        target={"metric": "accuracy", "value": 0.95, "hold": 2},
+    )
     assert holds(sweep) == {"a": 5, "b": 2}
-    assert holds({**sweep, "target": None}) == {"a": 5, "b": 3}
+    assert holds(replace(sweep, target=None)) == {"a": 5, "b": 3}
 
 
 def test_the_ladder_stands_beside_the_trials_row_by_row():

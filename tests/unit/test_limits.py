@@ -64,7 +64,7 @@ def test_scope_names_what_did_not_vary():
     found = Findings.of(a_sweep(["a", "b"]))
 
     def told(*varying):
-        return limit(replace(found, sweep={**found.sweep, "varying": list(varying)}), "Scope")
+        return limit(replace(found, sweep=replace(found.sweep, varying=list(varying))), "Scope")
 
     assert told("lr", "data.noise").startswith(
         "Scope: features, network, init, optimizer, schedule, loss, batch_size were not varied."

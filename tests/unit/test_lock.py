@@ -13,7 +13,7 @@ import nnrun
 from nnrun import sync as syncing
 from nnrun.errors import InputError
 from nnrun.launch.claim import Claim, require_unused, take_unused
-from nnrun.launch.rebuild import rebuild
+from nnrun.launch.finish import rebuild
 from nnrun.records import lock as locking
 from nnrun.records.lock import INSTEAD, FolderLock, alone_in, being_written
 from nnrun.report.__main__ import main as report

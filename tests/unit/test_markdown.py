@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from nnrun.records.sweep import SweepJob
 from nnrun.report.markup import md
 from nnrun.report.page import build
 from nnrun.results.results import Findings
@@ -53,10 +54,9 @@ def test_a_label_stays_text_in_report_md(tmp_path):
 
 
 def test_what_a_job_failed_with_stays_text_in_report_md(tmp_path):
-    job = {"status": "failed", "error": EVIL, "overrides": [f"name={EVIL}"], "log": None, "job": 0}
-    job["setting"] = "s9"
+    job = SweepJob(0, [f"name={EVIL}"], "s9", "failed", error=EVIL)
     results = a_sweep(["lr=0.1", "lr=0.3"])
-    build(Findings.of(replace(results, sweep={**results.sweep, "jobs": [job]})), tmp_path)
+    build(Findings.of(replace(results, sweep=replace(results.sweep, jobs=[job]))), tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "<img" not in page
     assert "@team" not in page

@@ -14,8 +14,8 @@ import pytest
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
-from nnrun.records.labels import describe
 from nnrun.records.record import Record, join_records
+from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.results.tabulate import assemble, tabulate, trial_rows
 from nnrun.tracking import mirror as module
 from nnrun.tracking.entities import SettingRun, SweepRun, Update
@@ -24,7 +24,7 @@ from nnrun.tracking.mirror import Runs
 from nnrun.tracking.runs import best_setting, setting_run, spans, updates
 from nnrun.tracking.view import View
 from nnrun.tracking.writer import Writer
-from tests.records import a_record, on_disk
+from tests.records import a_record, described, on_disk
 
 
 class Store:
@@ -70,7 +70,8 @@ class Store:
 
 
 RECORDS = [a_record(f"s{i}", lr=0.1 * (i + 1)) for i in range(4)]
-FACTS = describe({record.setting: record.meta["config"] for record in RECORDS})
+JOBS = [SweepJob(number, [], f"s{number}") for number in (1, 2)]
+FACTS = described({record.setting: record.meta["config"] for record in RECORDS})
 
 
 @pytest.fixture
@@ -220,7 +221,9 @@ def test_seeds_are_written_as_spans(seeds: list[list[int]], written: str) -> Non
 
 def test_a_run_says_what_its_trials_did() -> None:
     record = a_record("s0", lr=0.1, seeds=range(4), losses=[0.4, 0.1, 0.3, np.nan])
-    facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
+    facts = described(
+        {"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}}
+    )
     run = as_run(record, facts)
     assert list(run.params.items()) == [("optimizer.lr", "0.1"), ("data.name", "xor")]
     assert (run.summary["seeds"], run.summary["diverged"], run.summary["reached"]) == (4, 1, 3)
@@ -233,7 +236,7 @@ def test_a_run_says_what_its_trials_did() -> None:
 
 def test_a_setting_whose_trials_all_failed_is_a_failed_run() -> None:
     record = a_record("s0", lr=0.1, failed=True)
-    facts = describe({"s0": record.meta["config"]})
+    facts = described({"s0": record.meta["config"]})
     run = as_run(record, facts)
     assert run.failed
     assert len(run.bands) == 0
@@ -241,20 +244,22 @@ def test_a_setting_whose_trials_all_failed_is_a_failed_run() -> None:
 
 def test_the_trials_of_a_run_are_a_table_that_pandas_reads() -> None:
     record = a_record("s0", lr=0.1, seeds=[3, 8], losses=[0.4, np.nan])
-    facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}})
+    facts = described(
+        {"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2, "data.name": "xor"}}
+    )
     found = pd.read_csv(StringIO(as_run(record, facts).texts["trials.csv"]))
     expected = assemble([trial_rows(join_records([record]))], facts)
     assert found.columns.tolist() == expected.columns.tolist()
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
 
 
-def as_run(record: Record, facts: dict[str, Any], **tracking: Any) -> SettingRun:
+def as_run(record: Record, facts: Sweep, **tracking: Any) -> SettingRun:
     tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
-    about = next(one for one in facts["settings"] if one["id"] == record.setting)
+    about = next(one for one in facts.settings if one.id == record.setting)
     return setting_run([record], about, facts, tags, Tracking(**tracking))
 
 
-def as_update(record: Record, folder: Path, facts: dict[str, Any]) -> Update:
+def as_update(record: Record, folder: Path, facts: Sweep) -> Update:
     tags = {"nnrun.sweep": "s", "nnrun.command": "nnrun -m lr=0.1,0.2"}
     return updates(facts, tabulate([[record]], facts, folder), tags)[record.setting]
 
@@ -263,7 +268,7 @@ def test_a_run_tells_how_many_had_arrived_by_when(tmp_path: Path) -> None:
     record = a_record("s0", losses=[0.4, 0.1, 0.3, np.nan], seeds=range(4))
     times = np.array([10.0, 1000.0, 100.0, np.nan])
     record = replace(record, outcomes=record.outcomes._replace(samples_to_target=times))
-    facts = describe({"s0": record.meta["config"]})
+    facts = described({"s0": record.meta["config"]})
     run, update = as_run(record, facts), as_update(record, tmp_path, facts)
     line = run.lines["success/so_far"]
     found = list(zip(line.samples.tolist(), line.values.tolist(), strict=True))
@@ -278,7 +283,7 @@ def test_the_ladder_is_of_medians_and_inf_where_most_never_arrive(tmp_path: Path
     config = {**record.meta["config"], "target.metric": "accuracy", "target.value": 0.9}
     config["target.hold"] = 1
     record = replace(record, meta={**record.meta, "config": config})
-    found = as_update(record, tmp_path, describe({"s0": config})).metrics
+    found = as_update(record, tmp_path, described({"s0": config})).metrics
     # two of three have an accuracy of 0.9, and a test loss of 0.1, at the last evaluation
     assert found["until_accuracy/0.9"] == 1000
     assert found["until_accuracy/0.95"] == np.inf
@@ -288,7 +293,7 @@ def test_the_ladder_is_of_medians_and_inf_where_most_never_arrive(tmp_path: Path
 
 def test_trials_are_runs_of_their_own_where_they_are_wanted() -> None:
     record = a_record("s0", losses=[0.4, 0.1], seeds=[3, 8])
-    facts = describe({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2}})
+    facts = described({"s0": record.meta["config"], "s1": {"optimizer.lr": 0.2}})
     assert as_run(record, facts).trials == ()
     first, second = as_run(record, facts, trials=True).trials
     assert (first.seed, second.seed, second.status) == (3, 8, "reached")
@@ -301,11 +306,11 @@ def test_the_end_sends_what_differs_once(runs_into: Callable[..., Runs], tmp_pat
     store = Store()
     runs = runs_into(store)
     # as under a sweeper that learns: what varies is not known by then
-    early = describe({RECORDS[0].setting: RECORDS[0].meta["config"]})
+    early = described({RECORDS[0].setting: RECORDS[0].meta["config"]})
     runs.add_setting([on_disk(RECORDS[0])], early, "s0")
     add(runs, RECORDS[1])
-    facts = describe({record.setting: record.meta["config"] for record in RECORDS[:2]})
-    facts |= {"jobs": [1, 2], "command": "nnrun -m", "status": "complete", "target": {}}
+    facts = described({record.setting: record.meta["config"] for record in RECORDS[:2]})
+    facts = replace(facts, jobs=JOBS, command="nnrun -m", target={})
     found = tabulate([[record] for record in RECORDS[:2]], facts, tmp_path)
     for _ in range(2):
         runs.add_sweep(facts, found, tmp_path)

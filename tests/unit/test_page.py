@@ -6,6 +6,7 @@ import pytest
 from markupsafe import Markup
 
 from nnrun.plot import canvas
+from nnrun.records.sweep import LabelledSetting, SweepJob
 from nnrun.report.figures import ALONE, Picture
 from nnrun.report.page import build
 from nnrun.report.tables import incomplete, row_groups
@@ -144,10 +145,9 @@ def test_label_in_letters_without_a_glyph_is_drawn(vector_only, tmp_path):
 def test_failed_and_missing_settings_are_named(undrawn, tmp_path):
     failed = {"setting": "s7", "label": "optimizer=adamm", "overrides": [], "status": "failed"}
     results = a_sweep(["lr=0.1", "lr=0.3"], jobs=[{**failed, "error": "no such optimizer"}])
-    absent = {"id": "s9", "label": "lr=9", "config": {}}
-    results.sweep["settings"].append(absent)
-    lost = {"number": 4, "overrides": ["lr=5", "seeds=20"], "status": "missing"}
-    results.sweep["jobs"].append(lost)
+    settings = [*results.sweep.settings, LabelledSetting("s9", "lr=9", {})]
+    jobs = [*results.sweep.jobs, SweepJob(4, ["lr=5", "seeds=20"], "s8")]
+    results = replace(results, sweep=replace(results.sweep, settings=settings, jobs=jobs))
     text = Reader(read(results, tmp_path)).text
     assert "optimizer=adamm no such optimizer" in text
     assert "No trials and no error were recorded for: lr=5 seeds=20; lr=9." in text
@@ -221,7 +221,7 @@ def test_page_of_an_interrupted_sweep_says_what_is_in_it(undrawn, tmp_path):
         "record. The same command goes on where it stopped."
     )
     text = Reader(read(results, tmp_path)).text
-    assert f"Interrupted. {gap} {results.sweep['command']}" in text
+    assert f"Interrupted. {gap} {results.sweep.command}" in text
     assert verdict(Findings.of(results))[1] == f"Interrupted: {gap}"
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nnrun.records.sweep import Sweep
 from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, POINTS, profile, rungs_used
 from tests.unit.sweeps import a_sweep
@@ -19,7 +20,7 @@ def a_case(times, budget=1000, configs=None, status="reached"):
             rows.append(row)
     settings = [{"id": s, "label": s, "config": (configs or {}).get(s, {})} for s in times]
     ladder = pd.DataFrame(np.array(rows, dtype=float), columns=list(NAMES))
-    return ladder, pd.DataFrame(trials), {"settings": settings, "varying": []}
+    return ladder, pd.DataFrame(trials), Sweep.of({"settings": settings, "varying": []})
 
 
 def rungs(*accuracies, losses=INF):

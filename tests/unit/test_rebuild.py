@@ -9,11 +9,12 @@ import pytest
 
 import nnrun
 from nnrun.errors import InputError
-from nnrun.launch.choices import setting_id
-from nnrun.launch.rebuild import Choices, rebuild
-from nnrun.launch.sweeps import page_facts
+from nnrun.launch.choices import Choices, setting_id
+from nnrun.launch.finish import rebuild
+from nnrun.launch.sweeps import as_told
 from nnrun.layout import shipped_template, studies
 from nnrun.records.record import Record, write_record
+from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.report.__main__ import main, sort
 from tests.conftest import make_setting
@@ -30,7 +31,7 @@ def page(monkeypatch):
     def build(findings, folder, behaviour, drawn):
         (folder / "report.md").write_text("# in short\n")
         path = folder / "report.html"
-        path.write_text(json.dumps(findings.sweep, sort_keys=True))
+        path.write_text(json.dumps(findings.sweep.to_facts(), sort_keys=True))
         return path
 
     monkeypatch.setattr("nnrun.report.write.draw_pictures", lambda *asked: None)
@@ -97,7 +98,7 @@ def facts_in(folder):
 
 
 def labels(done):
-    return [setting["label"] for setting in done.findings.sweep["settings"]]
+    return [setting.label for setting in done.findings.sweep.settings]
 
 
 def contents(folder):
@@ -131,7 +132,7 @@ def test_records_alone_are_enough_and_a_second_time_changes_no_byte(grid):
     before = contents(grid)
     rebuild([grid])
     assert contents(grid) == before
-    assert nnrun.load(grid).sweep == facts
+    assert json.loads(json.dumps(nnrun.load(grid).sweep.to_facts())) == facts
 
 
 def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
@@ -143,17 +144,17 @@ def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
     about["tracking"] = {"uri": "u", "experiment": "e", "ui": None, "error": "late"}
     (grid / "sweep.json").write_text(json.dumps({**facts, **about, "status": "running"}))
     told = rebuild([grid]).findings.sweep
-    assert told["status"] == "interrupted"
-    assert told["jobs"][-1] == missing
-    assert told["stages"] == {"train": 1.5}
-    assert told["tracking"] == {"uri": "u", "experiment": "e", "ui": None}
+    assert told.status == "interrupted"
+    assert told.jobs[-1] == SweepJob(**missing)
+    assert told.stages == {"train": 1.5}
+    assert told.tracking == {"uri": "u", "experiment": "e", "ui": None}
     assert facts_in(grid)["stages"] == about["stages"]
     assert facts_in(grid)["tuned"] == ["lr"]
 
 
 def test_the_page_is_told_nothing_that_is_known_only_after_it():
-    facts = {"stages": {"start": 1, "report": 2, "total": 3}, "tracking": None, "verdict": ["x"]}
-    assert page_facts(facts) == {"stages": {"start": 1}, "tracking": None}
+    whole = Sweep("complete", stages={"start": 1, "report": 2, "total": 3}, verdict=["x"])
+    assert as_told(whole) == Sweep("complete", stages={"start": 1})
 
 
 def test_a_record_that_cannot_be_read_is_named_and_the_others_are_used(grid):
@@ -191,7 +192,7 @@ def test_one_sweep_varies_what_two_together_vary(tmp_path):
     a_sweep(tmp_path / "all" / "two", a_record(0, config=config_of(0.3)))
     (one / "multirun.yaml").write_text("")
     done = rebuild([tmp_path / "all"], out=tmp_path / "both")
-    assert done.findings.sweep["varying"] == ["lr"]
+    assert done.findings.sweep.varying == ["lr"]
     assert labels(done) == ["lr=0.1", "lr=0.3"]
 
 
@@ -284,7 +285,7 @@ def test_another_target_judges_the_curves_anew(tmp_path):
         "Judged against accuracy ≥ 0.8 instead of the declared accuracy ≥ 0.95 (held for 2 "
         "evaluations): this target was chosen after training."
     ]
-    assert done.findings.sweep["target"] == {"metric": "accuracy", "value": 0.8, "hold": 2}
+    assert done.findings.sweep.target == {"metric": "accuracy", "value": 0.8, "hold": 2}
     held = rebuild([sweep], Choices(target="accuracy:0.8:3")).trials
     assert held["status"].tolist() == ["reached", "exhausted", "exhausted", "diverged"]
     again = rebuild([sweep])  # the records hold what was declared
@@ -318,8 +319,8 @@ def test_a_study_s_page_that_no_longer_holds_is_left_out_and_all_else_is_of_one_
     ) in capsys.readouterr().err
     assert not (sweep / "page.md").exists()
     found = nnrun.load(sweep)
-    assert found.sweep["target"]["value"] == 0.99
-    ids = {setting["id"] for setting in found.sweep["settings"]}
+    assert found.sweep.target["value"] == 0.99
+    ids = {setting.id for setting in found.sweep.settings}
     assert ids == set(found.trials["setting"]) == set(found.curves["setting"])
     assert ids == set(found.summary["setting"])
     assert json.loads((sweep / "report.html").read_text())["target"]["value"] == 0.99
@@ -347,7 +348,7 @@ def test_a_template_of_ours_may_be_named_by_a_record():
 
 
 @pytest.mark.parametrize(
-    "place", ["launch.rebuild.verdict", "report.write.build", "report.write.write_study"]
+    "place", ["launch.finish.verdict", "report.write.build", "report.write.write_study"]
 )
 def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep(
     place, tmp_path, monkeypatch
@@ -362,9 +363,9 @@ def test_whenever_a_report_is_interrupted_tables_and_sweep_json_are_of_one_sweep
     with pytest.raises(KeyboardInterrupt):
         rebuild([sweep], Choices(target="accuracy:0.8", study=str(tmp_path / "page.md.j2")))
     found = nnrun.load(sweep)
-    assert {s["id"] for s in found.sweep["settings"]} == set(found.trials["setting"])
+    assert {s.id for s in found.sweep.settings} == set(found.trials["setting"])
     assert set(found.trials["setting"]) == set(found.curves["setting"])
-    assert found.sweep["target"]["value"] == (0.9 if "rebuild" in place else 0.8)
+    assert found.sweep.target["value"] == (0.9 if "verdict" in place else 0.8)
     assert not list(sweep.glob(".*"))
 
 
@@ -412,14 +413,14 @@ def test_the_baseline_is_selected_by_words_and_moved_to_the_front(grid, words):
     assert labels(done)[1:] == ["lr=0.1 hidden=[2]", "lr=0.1 hidden=[2,1]", "lr=0.3 hidden=[2]"]
     assert done.trials["label"].iloc[0] == "lr=0.3 hidden=[2,1]"
     assert set(done.contrasts.loc[done.contrasts["family"] == "setting", "b"]) == {
-        done.findings.sweep["settings"][0]["id"]
+        done.findings.sweep.settings[0].id
     }
 
 
 def test_the_baseline_can_be_an_id(grid):
-    last = rebuild([grid]).findings.sweep["settings"][-1]["id"]
+    last = rebuild([grid]).findings.sweep.settings[-1].id
     done = rebuild([grid], Choices(baseline=last))
-    assert done.findings.sweep["settings"][0]["id"] == last
+    assert done.findings.sweep.settings[0].id == last
 
 
 @pytest.mark.parametrize(
@@ -443,8 +444,8 @@ def test_choices_that_cannot_be_met_are_refused_before_anything_is_written(grid,
 
 
 def test_a_facet_is_kept_under_its_whole_name(grid):
-    assert rebuild([grid], Choices(facet="hidden")).findings.sweep["facet"] == "network.hidden"
-    assert "facet" not in rebuild([grid]).findings.sweep
+    assert rebuild([grid], Choices(facet="hidden")).findings.sweep.facet == "network.hidden"
+    assert rebuild([grid]).findings.sweep.facet is None
 
 
 def test_keys_name_the_settings(tmp_path):
@@ -453,7 +454,7 @@ def test_keys_name_the_settings(tmp_path):
     assert labels(rebuild([sweep])) == ["lr=0.1 budget=100", "lr=0.3 budget=200"]
     done = rebuild([sweep], Choices(keys=["budget"]))
     assert labels(done) == ["budget=100", "budget=200"]
-    assert done.findings.sweep["telling"] == ["budget"]
+    assert done.findings.sweep.telling == ["budget"]
     assert done.summary["label"].tolist() == ["budget=100", "budget=200"]
 
 

@@ -15,12 +15,12 @@ from nnrun.model.load import setting_of
 from nnrun.network.activations import LeakyRelu
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import Schedule
-from nnrun.records.labels import describe
 from nnrun.records.record import RECORD, read_record, read_records, write_record
 from nnrun.results.tabulate import curves_table, trials_table
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
+from tests.records import described
 
 
 def job(setting=None, seed=0, seeds=3):
@@ -106,7 +106,7 @@ def test_another_schema_is_refused(tmp_path):
 
 def test_jobs_that_share_a_setting_share_its_trials_in_the_tables():
     overlapping = records(job(seed=0, seeds=3), job(seed=2, seeds=3))
-    facts = describe({r.setting: r.meta["config"] for r in overlapping})
+    facts = described({r.setting: r.meta["config"] for r in overlapping})
     trials = trials_table(overlapping, facts)
     assert trials["seed"].tolist() == [0, 1, 2, 3, 4]
     assert trials["setting"].nunique() == 1
@@ -117,9 +117,9 @@ def test_jobs_that_share_a_setting_share_its_trials_in_the_tables():
 def test_the_tables_hold_what_the_records_hold():
     slow, fast = make_setting(lr=0.01), make_setting(lr=5.0)
     found = records(job(slow), job(fast))
-    facts = describe({r.setting: r.meta["config"] for r in found})
+    facts = described({r.setting: r.meta["config"] for r in found})
     trials = trials_table(found, facts)
-    assert facts["varying"] == ["lr"]
+    assert facts.varying == ["lr"]
     assert trials["lr"].tolist() == [0.01] * 3 + [5.0] * 3
     assert trials["label"].unique().tolist() == ["lr=0.01", "lr=5"]
     row = trials[(trials["lr"] == 5.0) & (trials["seed"] == 1)].iloc[0]
@@ -145,7 +145,7 @@ def test_an_error_fails_its_own_setting_and_no_other(tmp_path):
     assert set(broken.outcomes.status) == {"failed"}
     assert "boom at the first step" in broken.meta["error"]
     assert sound.meta["error"] is None
-    facts = describe({r.setting: r.meta["config"] for r in (broken, sound)})
+    facts = described({r.setting: r.meta["config"] for r in (broken, sound)})
     trials = trials_table([broken, sound], facts)
     assert trials["status"].tolist()[:3] == ["failed"] * 3
     assert trials["final_test_loss"].isna().tolist() == [True] * 3 + [False] * 3

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
+from nnrun.records.sweep import Sweep
 from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS
 from nnrun.statistics.sensitivity import restricted_ratios, sensitivity, sizes
@@ -24,7 +25,11 @@ def a_case(times, ladders=None, budget=1000, configs=None):
             rows.append((ladders or {}).get(setting, {}).get(seed, [INF] * 35))
     settings = [{"id": s, "label": s, "config": (configs or {}).get(s, {})} for s in times]
     ladder = pd.DataFrame(np.array(rows, dtype=float), columns=list(NAMES))
-    return pd.DataFrame(trials), ladder, {"settings": settings, "varying": [], "target": TARGET}
+    return (
+        pd.DataFrame(trials),
+        ladder,
+        Sweep.of({"settings": settings, "varying": [], "target": TARGET}),
+    )
 
 
 def drawn(rng, n, scale=100.0, lost=0):

@@ -200,7 +200,7 @@ def test_a_template_reaches_nothing_and_ends(text, findings, tmp_path, monkeypat
     assert time.perf_counter() - started < 5 * slowness()
     (folder / "page.md.j2").unlink()
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p != folder} == before
-    assert findings.sweep["settings"]
+    assert findings.sweep.settings
 
 
 def test_what_a_template_needs_it_has(findings, tmp_path):

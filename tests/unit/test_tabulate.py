@@ -12,7 +12,6 @@ import pytest
 
 from nnrun.errors import InputError
 from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS
-from nnrun.records.labels import describe
 from nnrun.records.record import Record, join_records, read_records, write_record
 from nnrun.records.sweep import SWEEP
 from nnrun.records.trials import Curves, Outcomes, Trials
@@ -26,7 +25,7 @@ from nnrun.results.tabulate import (
 )
 from nnrun.statistics.curves import bands, bands_table
 from nnrun.statistics.ladder import RUNGS, rung_name
-from tests.records import changed, told
+from tests.records import changed, described, told
 
 GRID = np.array([10, 100, 1000])
 
@@ -64,7 +63,7 @@ def a_record(number, setting, seeds, config=None, error=None):
 
 
 def facts_of(records):
-    return describe({record.setting: record.meta["config"] for record in records})
+    return described({record.setting: record.meta["config"] for record in records})
 
 
 def written(records, folder):
@@ -134,7 +133,7 @@ def test_the_ladder_is_written_with_the_hold_of_the_sweep(tmp_path):
     curves = Curves(GRID, losses, losses, 1 - losses)
     records = [changed(record, curves=curves), a_record(1, "b", [3], {"lr": 2}, error="boom")]
     target = {"metric": "accuracy", "value": 0.95, "hold": 2}
-    tabulate([[r] for r in records], {**facts_of(records), "target": target}, tmp_path)
+    tabulate([[r] for r in records], replace(facts_of(records), target=target), tmp_path)
     table = pd.read_parquet(tmp_path / LADDER).set_index(["setting", "seed"])
     assert list(table) == [rung_name(rung) for rung in RUNGS]
     assert table["accuracy>=0.95"].tolist()[:2] == [100, np.inf]
@@ -260,7 +259,7 @@ def test_ids_labels_and_null_are_read_back_as_written(tmp_path):
     assert found["setting"].tolist() == digits
     assert found["key"].tolist() == ["null", "auto"]
     assert np.isinf(found["samples_median"]).all()
-    alone = describe({digits[0]: {}})
+    alone = described({digits[0]: {}})
     (tmp_path / SWEEP).write_text(json.dumps(told(alone)))
     tabulate([records[:1]], alone, tmp_path)
     assert load(tmp_path).summary["label"].tolist() == [""]

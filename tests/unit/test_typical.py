@@ -10,6 +10,7 @@ from nnrun.model import load_network
 from nnrun.model.load import chosen
 from nnrun.network.mlp import Layer
 from nnrun.records.record import Record, join_records, write_record
+from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.results.tabulate import assemble, trial_rows
 from nnrun.results.typical import median_case, representative
 from nnrun.trials.cache import Cache
@@ -73,7 +74,7 @@ def test_without_a_usable_network_there_is_none():
 
 
 def test_it_is_the_trial_that_the_report_draws(rng):
-    facts = {"settings": [{"id": "s", "label": "s", "config": {}}], "varying": []}
+    facts = Sweep("complete", settings=[LabelledSetting("s", "s", {})])
     for n in range(1, 40):
         times = rng.choice([100.0, 200.0, 300.0, NAN], n)
         losses = rng.choice([0.1, 0.2, 0.3], n)

@@ -64,9 +64,13 @@ def test_verdict_says_which_settings_are_sooner_later_and_neither():
 def test_verdict_of_a_grid_is_about_the_levels_of_its_factors():
     pairs = [("raw", 1), ("raw", 2), ("xy", 1), ("xy", 2)]
     results = a_sweep([f"f={f} lr={lr}" for f, lr in pairs])
-    for setting, (f, lr) in zip(results.sweep["settings"], pairs, strict=True):
-        setting["config"] = {"f": f, "lr": lr}
-    results.sweep.update(varying=["f", "lr"], telling=["f", "lr"])
+    settings = [
+        replace(setting, config={"f": f, "lr": lr})
+        for setting, (f, lr) in zip(results.sweep.settings, pairs, strict=True)
+    ]
+    keys = ["f", "lr"]
+    sweep = replace(results.sweep, settings=settings, varying=keys, telling=keys)
+    results = replace(results, sweep=sweep)
     place = results.trials["setting"].str[1:].astype(int)
     trials = results.trials.assign(samples_to_target=np.array([400, 200, 100, 50.0])[place])
     trials = trials.assign(status="reached", f="", lr=0)
@@ -111,8 +115,12 @@ def test_verdict_compares_only_with_the_first_setting_of_the_sweep():
 
 def test_verdict_does_not_compare_times_to_different_targets():
     results = a_sweep(["target=0.9", "target=0.95"], target={"metric": "accuracy", "value": 0.9})
-    for setting, value in zip(results.sweep["settings"], (0.9, 0.95), strict=True):
-        setting["config"] = {"target.metric": "accuracy", "target.value": value, "target.hold": 3}
+    own = {"target.metric": "accuracy", "target.hold": 3}
+    settings = [
+        replace(setting, config={**own, "target.value": value})
+        for setting, value in zip(results.sweep.settings, (0.9, 0.95), strict=True)
+    ]
+    results = replace(results, sweep=replace(results.sweep, settings=settings))
     lines = told(results)
     assert lines[0] == "Not compared: the settings have different targets."
     assert "accuracy ≥ 0.9 within" in lines[1]

@@ -1,6 +1,6 @@
 """Parallel coordinates: a line a setting over the factors, coloured by its restricted mean."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from nnrun.plot.axes import (
 )
 from nnrun.plot.style import MUTED, PAPER, VAGUE
 from nnrun.plot.text import cells, in_lines, one_line, wrapped
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, levels, names
 
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Coordinate(NamedTuple):
     numeric: bool
 
 
-def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Axes:
+def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Sweep) -> Axes:
     """Draw a line for each setting through its level of each factor to its restricted mean.
 
     Settings of which no seed ever reached the target are grey and dashed: their restricted mean
@@ -83,7 +84,7 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Mapping[str, Any]) -> Ax
     return ax
 
 
-def coordinates_height(sweep: Mapping[str, Any]) -> float:
+def coordinates_height(sweep: Sweep) -> float:
     """Say how high the plot of `coordinates` must be, in inches, for the names on its axes."""
     named = [several for several in factors(sweep).values() if numbers_in(several) is None]
     lines = [

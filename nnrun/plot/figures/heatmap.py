@@ -26,6 +26,7 @@ from nnrun.plot.axes import (
 from nnrun.plot.style import INK, MUTED, VAGUE
 from nnrun.plot.text import cells as cells_of
 from nnrun.plot.text import in_lines, one_line, told_apart
+from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.targets import one_target
 from nnrun.text import compact, number, share
@@ -82,7 +83,7 @@ class Grid(NamedTuple):
         return max(0.3, _LINE * lines + 0.06) * min(len(names), MOST_ROWS) + 0.1
 
 
-def grid(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> Grid:
+def grid(summary: pd.DataFrame, sweep: Sweep, value: str) -> Grid:
     """Lay a sweep's settings out over its two factors, the third making panels.
 
     Raises:
@@ -168,12 +169,12 @@ def _sorted(texts: Sequence[str]) -> list[str]:
     return sorted(texts, key=float) if _numeric(texts) else list(texts)
 
 
-def _values(summary: pd.DataFrame, sweep: Mapping[str, Any], value: str) -> "pd.Series[float]":
+def _values(summary: pd.DataFrame, sweep: Sweep, value: str) -> "pd.Series[float]":
     """Find each setting's value; NaN where it was not trained, inf where it can't be compared."""
     table = summary.set_index("setting")
     if value != "speedup":
         return table[value].astype(np.float64)
-    first = sweep["settings"][0]["id"]
+    first = sweep.settings[0].id
     if not one_target(sweep):
         raise InputError(Issue("heatmap", None, "the settings have different targets", ""))
     if first not in table.index or not table["seeds"][first]:
