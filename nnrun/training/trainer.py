@@ -8,8 +8,7 @@ import numpy as np
 
 from nnrun.network.mlp import Params
 from nnrun.records.trials import Curves, Trials, join
-from nnrun.training.engine import Engine, first_params
-from nnrun.training.reference import Reference
+from nnrun.training.engine import Engine, Reference, first_params
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
 

@@ -16,8 +16,7 @@ from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.training.engine import Batches, first_params
-from nnrun.training.reference import Reference
+from nnrun.training.engine import Batches, Reference, first_params
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
 from tests.pairs import (

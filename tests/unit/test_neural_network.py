@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import InputError, NeuralNetwork
-from nnrun.training.engine import Batches, first_params
-from nnrun.training.reference import Reference
+from nnrun.training.engine import Batches, Reference, first_params
 from nnrun.training.stack import Stack, Trial
 from tests.reference.test_exact_trace import MAX_ERROR
 

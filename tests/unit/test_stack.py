@@ -133,7 +133,7 @@ def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone(engine):
 def test_evaluating_in_pieces_changes_nothing(monkeypatch):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(5)))
     whole = run(stack, "reference")
-    monkeypatch.setattr("nnrun.training.reference.EVALUATION_FLOATS", 2 * 1024 * 2)
+    monkeypatch.setattr("nnrun.training.engine.EVALUATION_FLOATS", 2 * 1024 * 2)
     np.testing.assert_array_equal(run(stack, "reference").curves.test_loss, whole.curves.test_loss)
 
 
