@@ -134,15 +134,17 @@ class Trials:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], engine: str) -> Self:
-        """Return the trials of ``to_arrays``; what is missing is empty."""
+        """Return the trials of ``to_arrays``; an array that is missing is empty."""
         samples = arrays.get("curves/samples", np.empty(0, dtype=np.int64))
         unmeasured = np.empty((0, len(samples)))
         metrics = (arrays.get(f"curves/{key}", unmeasured) for key in METRICS)
+        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
+        layers = [[arrays[f"params/{i}/{key}"] for key in Layer._fields] for i in range(n_layers)]
         return cls(
             seeds=arrays["seeds"],
             curves=Curves(samples, *metrics),
-            params=layers_in(arrays),
+            params=tuple(Layer(*parts) for parts in layers),
             ns_per_sample=arrays.get("ns_per_sample", np.empty(0)),
             engine=engine,
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
@@ -162,10 +164,3 @@ def join(parts: Sequence[Trials]) -> Trials:
         engine=parts[0].engine,
         memory=tuple(map(np.concatenate, zip(*(part.memory for part in parts), strict=True))),
     )
-
-
-def layers_in(arrays: Mapping[str, Any]) -> Params:
-    """Return the layers among the named arrays of a record; KeyError if one is not whole."""
-    n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
-    each = ((arrays[f"params/{i}/{part}"] for part in Layer._fields) for i in range(n_layers))
-    return tuple(Layer(*parts) for parts in each)
