@@ -117,7 +117,10 @@ def own_store(named: str, folder: Path, default: str) -> str:
     if given and same_store(named, given):
         return located(given, Path.cwd())
     if named == default:
-        return _default_file(named, folder)
+        near, here = located(named, folder), located(named, Path.cwd())
+        file = Path(near.partition("///")[2])
+        # a link in a folder that one does not work in is not followed
+        return here if file.is_symlink() or file.parent.is_symlink() else near
     parts = SQLITE.fullmatch(named)
     path = Path(parts[2]) if parts else Path()
     if parts and not parts[3] and path.name == parts[2] and path.is_file():
@@ -125,15 +128,6 @@ def own_store(named: str, folder: Path, default: str) -> str:
     rule = "is named by the sweep's folder alone, which may be a stranger's"
     hint = f"if you know it: --uri {masked(named)}, or name it by {STORE}"
     raise InputError(Issue("store", masked(named), rule, hint))
-
-
-def _default_file(uri: str, folder: Path) -> str:
-    """Locate the default file; a link in a folder that one does not work in is not followed."""
-    near, here = located(uri, folder), located(uri, Path.cwd())
-    parts = SQLITE.fullmatch(near)
-    path = Path(parts[2]) if parts else Path()
-    linked = path.is_symlink() or path.parent.is_symlink()
-    return here if linked else near
 
 
 def new_folder(parent: Path) -> Path:
@@ -158,7 +152,6 @@ def _home(name: str) -> Path:
     return packaged if packaged.is_dir() else PACKAGE.parent / name
 
 
-DISK_THREADS = 16
 NEW = ".new-"
 """How folders begin in which files wait for each other."""
 
@@ -199,15 +192,14 @@ def wait_for_disk(paths: Iterable[Path]) -> None:
     Raises:
         OSError: With the name of the file, if the disk refuses one.
     """
-    with ThreadPoolExecutor(DISK_THREADS, "sync") as pool:
-        for _ in pool.map(_sync, paths):
-            pass
 
+    def sync(path: Path) -> None:
+        # one that is gone is told of where it is read
+        with suppress(FileNotFoundError), path.open("rb") as file, naming(path):
+            os.fsync(file.fileno())
 
-def _sync(path: Path) -> None:
-    # one that is gone is told of where it is read
-    with suppress(FileNotFoundError), path.open("rb") as file, naming(path):
-        os.fsync(file.fileno())
+    with ThreadPoolExecutor(16, "sync") as pool:
+        list(pool.map(sync, paths))
 
 
 @contextmanager

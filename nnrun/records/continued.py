@@ -45,7 +45,9 @@ def find_state(
         except InputError as error:  # another one may be it
             damaged = damaged or error
             continue
-        unlike = _differing(found.meta["config"], wanted)
+        kept = found.meta["config"]
+        keys = dict.fromkeys((*wanted, *kept))
+        unlike = [k for k in keys if not k.startswith(MAY_DIFFER) and kept.get(k) != wanted.get(k)]
         if not unlike:
             _require_whole(path, found, sources)
             return found
@@ -78,12 +80,6 @@ def _read(path: str, changed: int) -> Record:
     with reading("continue_from", Path(path), "record", ANEW):
         require(record.meta["config"], {"budget": int, "keep_state?": bool}, "config")
     return record
-
-
-def _differing(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """List the keys in which a setting differs from one that it may continue."""
-    keys = dict.fromkeys((*wanted, *kept))
-    return [k for k in keys if not k.startswith(MAY_DIFFER) and kept.get(k) != wanted.get(k)]
 
 
 def _refused(path: str, rule: str, hint: str = "") -> InputError:

@@ -43,21 +43,28 @@ class FolderLock:
 
     def acquire(self) -> bool:
         """Take the folder if nobody else has it; say whether it is ours now."""
-        if sys.platform == "win32":
-            return self._acquire_file()
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        if sys.platform != "win32":
+            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(handle)
+                if isinstance(error, BlockingIOError):
+                    return False  # any other: this file system locks no folders
+            else:
+                self._handle = handle
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(handle), self._folder.stat()):
+                        return True
+                self.release()  # another has removed it, and a third may have made it anew
+                return False
+        lock = FileLock(self._folder / INSTEAD)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
+            lock.acquire(timeout=0)
+        except Timeout:
             return False
-        except OSError:  # this file system locks no folders
-            os.close(handle)
-            return self._acquire_file()
-        self._handle = handle
-        if not self._still_there():  # another has removed it, and a third may have made it anew
-            self.release()
-        return self.held
+        self._file = lock
+        return True
 
     def release(self) -> None:
         """Let others have the folder; a second call does nothing."""
@@ -69,21 +76,6 @@ class FolderLock:
         if self._file is not None:
             self._file.release()
             self._file = None
-
-    def _still_there(self) -> bool:
-        assert self._handle is not None
-        with suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(self._handle), self._folder.stat())
-        return False
-
-    def _acquire_file(self) -> bool:
-        lock = FileLock(self._folder / INSTEAD)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return False
-        self._file = lock
-        return True
 
 
 def being_written(folder: Path) -> bool:

@@ -135,12 +135,7 @@ def _checksum(content: bytes) -> str:
 
 
 class Setup(NamedTuple):
-    """What the numbers of a trial depend on, besides its seed.
-
-    Attributes:
-        place: Of its blocks, relative to the cache.
-        about: All of it, as JSON.
-    """
+    """What a trial's numbers depend on besides its seed, as JSON, and where its blocks are."""
 
     place: Path
     about: str
@@ -229,8 +224,9 @@ class Cache:
                 seeds = np.sort(block.seeds)
                 for run in np.split(seeds, np.flatnonzero(np.diff(seeds) > 1) + 1):
                     new = write_block(self.folder / place, block.take(run.tolist()), about)
-                    if self.use == "refresh":
-                        _delete_older(new)
+                    for old in entries(self.folder / place) if self.use == "refresh" else ():
+                        if old.path != new.path and new.first <= old.first and old.last <= new.last:
+                            old.path.unlink(missing_ok=True)
             except OSError as error:
                 self._closed = True
                 self._refused.setdefault(
@@ -281,10 +277,3 @@ def _surroundings(engine: str) -> dict[str, object]:
         "processor": f"{platform.machine()} {processor()}",
         **{name: version(name) for name in libraries},
     }
-
-
-def _delete_older(new: Entry) -> None:
-    """Delete the blocks that a new one replaces."""
-    for old in entries(new.path.parent):
-        if old.path != new.path and new.first <= old.first and old.last <= new.last:
-            old.path.unlink(missing_ok=True)

@@ -106,18 +106,14 @@ def calibration(stacks: Sequence[Stack], costs: Sequence[float]) -> float:
         full = seconds(sample.setting, len(sample.trials), engine.name)
         share = min(1.0, CALIBRATION_SECONDS / full)
         budget = max(sample.setting.batch_size, int(sample.setting.budget * share))
+        changes: dict[str, Any] = {"budget": budget, "continue_from": None}
         started = perf_counter()
         try:
-            short = _shortened(sample, budget)
+            settings = (replace(t.setting, **changes) for t in sample.trials)  # from the start
+            short = Stack(tuple(map(Trial, settings, sample.seeds)))
             train(short, engine)
         except Exception:  # it will fail again where it is told whose fault it is
             continue
         measured += perf_counter() - started
         estimated += seconds(short.setting, len(short.trials), engine.name)
     return measured / estimated if estimated else 1.0
-
-
-def _shortened(stack: Stack, budget: int) -> Stack:
-    """Return the same trials on another budget, from the start."""
-    changes: dict[str, Any] = {"budget": budget, "continue_from": None}
-    return Stack(tuple(t._replace(setting=replace(t.setting, **changes)) for t in stack.trials))
