@@ -63,10 +63,7 @@ def summary(model: Model, networks: Record) -> list[tuple[str, str]]:
         ("layers", ", ".join(_layers(model))),
         ("outputs", listed(model.outputs)),
         ("trained", f"{trained}, seed {'unknown' if model.seed is None else model.seed}"),
-        (
-            "seeds",
-            listed(seeds) if len(seeds) > 1 else "",
-        ),
+        ("seeds", listed(seeds) if len(seeds) > 1 else ""),
         ("setting", " ".join(filter(None, [model.setting, *setting]))),
         ("from", str(networks.path)),
     ]
