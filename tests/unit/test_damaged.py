@@ -115,7 +115,7 @@ def test_a_table_is_not_unfolded_on_its_word(sweep):
 
 def test_an_account_that_says_less_than_results_need_is_not_loaded(sweep):
     facts = json.loads((sweep / SWEEP).read_text())
-    del facts.varying
+    del facts["varying"]
     (sweep / SWEEP).write_text(json.dumps(facts))
     assert "'varying' is missing" in said(nnrun.load, sweep)
 
@@ -179,7 +179,8 @@ def test_the_index_counts_seeds_without_listing_them(sweep, tmp_path):
         {"number": i, "overrides": [], "setting": "s0", "status": "complete", "seeds": span}
         for i, span in enumerate(spans)
     ]
-    (home / SWEEP).write_text(json.dumps(told({"jobs": jobs})))
+    facts = json.loads((sweep / SWEEP).read_text())
+    (home / SWEEP).write_text(json.dumps({**facts, "jobs": jobs}))
     (entry,) = index_entries(tmp_path / "outputs")
     assert entry.seeds == "1,000,000,000,000,000,010"
 

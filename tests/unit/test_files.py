@@ -16,7 +16,7 @@ from nnrun.records.archive import Array, arrays_in, read_arrays
 from nnrun.records.plain import Damaged, is_itself, parse_plain, reading
 from nnrun.records.record import SCHEMA_VERSION, read_record, write_record
 from nnrun.records.sweep import read_sweep
-from tests.records import a_record, told
+from tests.records import a_record
 
 SHAPES = {
     "seeds": Array("i8", ("trial",)),
@@ -251,7 +251,7 @@ def test_another_version_is_named_and_nothing_is_to_be_deleted(tmp_path, schema,
         read_record(written(tmp_path, meta=changes))
     rule = f"has schema {schema}, written by nnrun 9.8, and this one reads {SCHEMA_VERSION}"
     assert f"{rule} ({remedy}" in str(caught.value)
-    (tmp_path / "sweep.json").write_text(json.dumps(told(changes)))
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "status": "complete", **changes}))
     with pytest.raises(InputError, match=f"sweep.json: {rule}"):
         read_sweep(tmp_path)
 
@@ -278,7 +278,7 @@ SETTINGS = [{"id": "a", "label": "lr=1", "config": {}}]
 )
 def test_an_account_of_a_sweep_is_held_against_what_it_must_say(tmp_path, changes, words):
     assert read_sweep(tmp_path) is None
-    (tmp_path / "sweep.json").write_text(json.dumps(told(changes)))
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "status": "complete", **changes}))
     with pytest.raises(InputError) as caught:
         read_sweep(tmp_path)
     said = str(caught.value)
