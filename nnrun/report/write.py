@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nnrun import layout
 from nnrun.layout import CURVES
-from nnrun.pictures.behaviour import Behaviour, behaviour
-from nnrun.pictures.panels import FIGURES
 from nnrun.plot import canvas
 from nnrun.report.figures import draw_pictures
 from nnrun.report.page import build
@@ -18,6 +17,9 @@ from nnrun.report.study import write_study
 from nnrun.results.results import Findings
 from nnrun.statistics.summary import shown
 from nnrun.text import setting_name
+
+if TYPE_CHECKING:
+    from nnrun.pictures.behaviour import Behaviour
 
 
 def write_report(
@@ -52,7 +54,9 @@ def write_report(
         found = watched(findings, records, stopped)
         say("drawing the report")
         if found is not None:
-            _write_figures(found, figures, pdf)
+            with beside(partial(_write_figures, found, figures, pdf, ["networks"])) as written:
+                _write_figures(found, figures, pdf, ["surfaces", "failures"])
+                written()
         path = build(findings, folder, found, drawn())
     if template is not None:
         say("filling the study's page")
@@ -60,10 +64,12 @@ def write_report(
     return path
 
 
-def _write_figures(found: Behaviour, folder: Path, pdf: bool) -> None:
-    """Write the figures of single networks, which the page shows picture by picture."""
-    for name, draw in FIGURES.items():
-        figure = draw(found)
+def _write_figures(found: "Behaviour", folder: Path, pdf: bool, names: Sequence[str]) -> None:
+    """Write figures of single networks, which the page shows picture by picture."""
+    from nnrun.pictures import panels  # this and `behaviour` load beside the other process
+
+    for name in names:
+        figure = panels.FIGURES[name](found)
         if figure is not None:
             canvas.write_files(figure, folder / name, pdf)
 
@@ -72,8 +78,10 @@ def watched(
     findings: Findings,
     records: Mapping[str, Sequence[Path]],
     stopped: Callable[[], bool] = lambda: False,
-) -> Behaviour | None:
+) -> "Behaviour | None":
     """See what networks of the settings do that a panel has room for; None if none trained."""
+    from nnrun.pictures.behaviour import behaviour
+
     chosen = shown(findings.summary)
     if not chosen:
         return None

@@ -373,7 +373,7 @@ def place(
 
 def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what only draws numbers: what is read, written and said stays."""
-    monkeypatch.setattr("nnrun.report.write.FIGURES", {})
+    monkeypatch.setattr("nnrun.report.write._write_figures", lambda *asked: None)
     monkeypatch.setattr("nnrun.pictures.behaviour.diagram_svg", lambda subject: "")
     monkeypatch.setattr("nnrun.pictures.behaviour.unit_rows", lambda subject: [])
     monkeypatch.setattr(
