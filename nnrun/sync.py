@@ -100,7 +100,7 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     if not uri:
         runs.facts["uri"] = named  # a relative path stays one: the folder may be moved
     try:
-        runs.add_settings(_records_of(facts, heads), facts)
+        runs.add_settings(_records_of(facts, heads), facts, tables)
         runs.add_sweep(facts, tables, folder)
     finally:
         runs.close()

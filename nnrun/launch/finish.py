@@ -336,7 +336,7 @@ class Making:
         runs, interrupt = self.launched.runs, self.launched.interrupt
         if runs:
             with self._clock("mlflow"):
-                runs.add_settings(records_of(self.heads), self.sweep)
+                runs.add_settings(records_of(self.heads), self.sweep, self.findings)
         with suppress(Ended), interrupt.let_through():
             if self.reports:
                 with self._clock("report"), waiting() as told:

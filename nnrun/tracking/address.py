@@ -22,7 +22,6 @@ EXAMPLE = f"for instance {DATABASE}, or tracking=off"
 UI_ADDRESS = "http://127.0.0.1:5000"
 """Where ``mlflow ui`` serves unless told otherwise."""
 
-
 WHOLE = re.compile(r"(https?|sqlite(\+\w+)?:/|postgresql(\+\w+)?|mysql\S*|mssql\S*)://.*", re.I)
 """A URI of a kind that needs no guess."""
 
@@ -61,18 +60,13 @@ def is_server(uri: str) -> bool:
     return bool(WEB.match(uri)) or uri.lower().startswith(("databricks", "uc"))
 
 
-def is_file(uri: str) -> bool:
-    """Say whether a URI is that of a SQLite file."""
-    return uri.startswith("sqlite")
-
-
 def sqlite_file(uri: str) -> Path | None:
     """Return the absolute path of a SQLite URI's file, None for any other kind of store.
 
     Raises:
         InputError: If it names no file.
     """
-    if not is_file(uri):
+    if not uri.startswith("sqlite"):
         return None
     path = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
     if path is None or path[1] == ":memory:":
@@ -136,9 +130,7 @@ def require_files_beside(uri: str, experiment: str) -> None:
 def require_own_host(place: str, *own: str | None) -> None:
     """Check that files are not on a host that nobody named: it would be sent the store's password.
 
-    Args:
-        place: URI of the files, as a store answered.
-        own: URIs that the user named; MLFLOW_TRACKING_URI always counts.
+    Named are hosts of the user's ``own`` URIs, and that of MLFLOW_TRACKING_URI.
 
     Raises:
         InputError: If they are.
@@ -203,9 +195,7 @@ def deleted(uri: str, name: str, identity: str) -> Issue:
 def ui_command(uri: str) -> str:
     """Give the shell command that serves a database's pages, for the directory of the start.
 
-    Returns:
-        The command, quoted for the shell, a password in it as ``***``; empty for a tracking
-        server, which needs none.
+    It is quoted for the shell, a password in it as ``***``; empty for a server, which needs none.
     """
     if is_server(uri):
         return ""

@@ -62,36 +62,19 @@ class Line(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Data that a setting used.
-
-    Attributes:
-        name: Of the data, for instance ``xor``.
-        role: ``training`` or ``test``.
-        digest: At most 36 characters; other data, other digest.
-        source: Where they come from, plain values by name.
-        columns: Names of the inputs and of the outputs.
-        samples: How many; None for an endless stream.
-    """
+    """Data that a setting used, for training or as a test."""
 
     name: str
     role: str
-    digest: str
+    digest: str  # at most 36 characters
     source: Mapping[str, Any]
     columns: Mapping[str, Sequence[str]]
-    samples: int | None
+    samples: int | None  # None for an endless stream
 
 
 @dataclass(frozen=True)
 class TrialRun:
-    """What MLflow keeps of one trial, below its setting's run.
-
-    Attributes:
-        seed: Of the trial.
-        params: The keys that vary, and the seed.
-        lines: Its curves by metric.
-        summary: Final figures by name; those that are not finite are left out.
-        status: How it ended.
-    """
+    """What MLflow keeps of one trial, below its setting's run; its params are what varies."""
 
     seed: int
     params: Mapping[str, Any]
@@ -105,8 +88,7 @@ class SettingRun:
     """What MLflow keeps of one setting.
 
     Attributes:
-        setting: The setting's id.
-        name: The run's name, the setting's label, for instance ``lr=0.1``.
+        name: The setting's label, for instance ``lr=0.1``.
         params: The flat configuration by dotted key, varying keys first.
         bands: A row a metric and evaluation: ``metric``, ``samples`` (training samples seen) and
             ``q25``, ``median``, ``q75`` over the seeds. Values that are not finite are left out.
@@ -114,14 +96,11 @@ class SettingRun:
         tags: What ties the run to its sweep: ``nnrun.sweep``, ``mlflow.source.git.commit``; and
             ``mlflow.runColor`` (``#rrggbb``), else MLflow may give two settings one colour.
         lines: Curves besides the bands, by name.
-        description: In Markdown, shown on the run's page.
-        datasets: What it was trained and tested on.
         texts: Content of small files by name.
-        artifacts: Files and folders to be copied into the store.
-        trials: Runs of single trials, to be logged below this one.
+        trials: To be logged below this run.
         network: To be kept as the model ``runs:/RUN/model``; None for none.
-        failed: Whether the setting ended in an error.
-        points: Most points of a curve, see ``nnrun.tracking.entities.curve_length``.
+        points: Most points of a curve, see `curve_length`.
+        quartiles_of: The metric that alone keeps its quartiles; None for all.
     """
 
     setting: str
@@ -131,7 +110,6 @@ class SettingRun:
     summary: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)
-    description: str = ""
     datasets: Sequence[Dataset] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     artifacts: Sequence[Artifact] = ()
@@ -139,16 +117,11 @@ class SettingRun:
     network: "Model | None" = None
     failed: bool = False
     points: int = CURVE_POINTS
+    quartiles_of: str | None = None
 
 
 class Update(NamedTuple):
-    """What a setting's run is to say in the end, besides what it was written with.
-
-    Attributes:
-        name: The run's name.
-        tags: Among others.
-        metrics: Figures by name, of step 0; those that are not finite are to be missing.
-    """
+    """What a setting's run is to say in the end, besides what its records alone tell."""
 
     name: str
     tags: Mapping[str, str]
@@ -157,16 +130,7 @@ class Update(NamedTuple):
 
 @dataclass(frozen=True)
 class SweepRun:
-    """What MLflow keeps of a whole sweep.
-
-    Attributes:
-        name: The run's name.
-        description: The verdict in Markdown, shown on the run's page.
-        metrics: Figures of the sweep by name; those that are not finite are left out.
-        tags: What ties the run to its settings, as in ``SettingRun``.
-        artifacts: The report and the tables.
-        status: How the sweep ended.
-    """
+    """What MLflow keeps of a whole sweep: its verdict, in Markdown, its report and its tables."""
 
     name: str
     description: str = ""
@@ -177,17 +141,10 @@ class SweepRun:
 
 
 class FoundRun(NamedTuple):
-    """A run of a sweep that the store holds.
-
-    Attributes:
-        run: The MLflow run id.
-        status: As the store has it: RUNNING where a process was killed in mid-run.
-        tags: All of the run's tags.
-        metrics: The last value of each of its metrics.
-    """
+    """A run that the store holds, with all its tags and the last value of each metric."""
 
     run: str
-    status: str
+    status: str  # RUNNING where a process was killed in mid-run
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
 
@@ -217,12 +174,15 @@ class Point(NamedTuple):
     samples: int = 0
 
 
-def curve_points(bands: "pd.DataFrame", most: int = CURVE_POINTS) -> Iterator[Point]:
+def curve_points(
+    bands: "pd.DataFrame", most: int = CURVE_POINTS, quartiles_of: str | None = None
+) -> Iterator[Point]:
     """Yield the points of every curve of one setting, named ``METRIC/QUANTILE``.
 
     Args:
         bands: A row a metric and evaluation: ``metric``, ``samples``, ``q25``, ``median``, ``q75``.
         most: Most points a curve.
+        quartiles_of: The metric that alone keeps its quartiles; None for all.
 
     Yields:
         Points in ascending samples within a curve, evenly spread on a log axis, the first and the
@@ -235,7 +195,7 @@ def curve_points(bands: "pd.DataFrame", most: int = CURVE_POINTS) -> Iterator[Po
         rows = rows[np.argsort(seen[rows], kind="stable")]
         rows = rows[_spread(seen[rows].astype(np.float64), most)]
         samples = seen[rows].tolist()
-        for quantile in ("median", "q25", "q75"):
+        for quantile in ("median", "q25", "q75") if quartiles_of in (None, metric) else ("median",):
             values = bands[quantile].to_numpy(dtype=np.float64)[rows].tolist()
             for value, at in zip(values, samples, strict=True):
                 yield Point(f"{metric}/{quantile}", value, at)

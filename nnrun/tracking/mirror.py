@@ -21,7 +21,7 @@ from nnrun.errors import InputError, masked
 from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
 from nnrun.text import shown, things
-from nnrun.tracking.address import is_file, require_usable, ui_command
+from nnrun.tracking.address import require_usable, ui_command
 from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.runs import (
@@ -109,6 +109,7 @@ class Runs:
         self._writer = Writer()
         self._opened: Future[Tracker] = Future()
         self._kept: dict[str, Kept] = {}
+        self._updates: dict[str, Update] = {}
         self._parent = ""
         self._own: FoundRun | None = None
         self._broken = False
@@ -169,7 +170,7 @@ class Runs:
             "error": None,
         }
         runs = cls(tracking, facts, tags, go_on, beside_training)
-        if not is_file(tracking.uri):
+        if not tracking.uri.startswith("sqlite"):
             runs.await_opening()
         return runs
 
@@ -186,13 +187,19 @@ class Runs:
         places = [path.absolute() for path in paths]
         self._writer.add(setting, partial(self._log_setting, setting, places, facts))
 
-    def add_settings(self, records: Mapping[str, Sequence[Path]], facts: Sweep) -> None:
+    def add_settings(
+        self, records: Mapping[str, Sequence[Path]], facts: Sweep, results: Tables
+    ) -> None:
         """Queue the settings of a whole sweep that were not queued before, one after the other.
+
+        What waits is logged with what the tables say of it, rather than told that afterwards.
 
         Args:
             records: The paths of each setting's records, by its id.
             facts: Of the sweep.
+            results: Its tables.
         """
+        self._updates = updates(facts, results, self._tags)
         for setting, paths in records.items():
             if setting not in self._queued:
                 self.add_setting(paths, facts, setting)
@@ -209,7 +216,8 @@ class Runs:
         self._wait()
         if self._broken:
             return
-        for setting, update in updates(facts, results, self._tags).items():
+        self._updates = updates(facts, results, self._tags)
+        for setting, update in self._updates.items():
             if setting in self.facts["settings"]:
                 self._writer.add(setting, partial(self._update, setting, update))
         if facts.status != "interrupted":
@@ -346,6 +354,9 @@ class Runs:
             tags["mlflow.parentRunId"] = self._parent
         about = next(about for about in facts.settings if about.id == key)
         run = setting_run(records, about, facts, tags, self._tracking)
+        if update := self._updates.get(key):
+            said, figures = {**run.tags, **update.tags}, {**update.metrics, **run.summary}
+            run = replace(run, name=update.name, tags=said, summary={**figures, **update.metrics})
         self._drop(key)
         said = {**run.tags, NAME: run.name}
         self._kept[key] = Kept(self._tracker.log_setting(run), seeds, said, dict(run.summary))

@@ -59,6 +59,9 @@ RUNGS_TOLD = (0.9, 0.95, 0.99, 1.0, 0.1, 0.0316, 0.01, 0.00316, 0.001)
 
 RENAMED = {f"samples_{q}": f"samples_to_target_{q}" for q in ("median", "q10", "q90")}
 
+ALL_QUARTILES = 100
+"""Most settings of a sweep whose runs have quartiles of all metrics, not of the target's alone."""
+
 ENDED_AS: dict[str, Status] = {
     "complete": "FINISHED",
     "interrupted": "KILLED",
@@ -134,7 +137,7 @@ def setting_run(
     records = [_under(record, about) for record in records]
     trials = judged_at(join_records(records), judged_on(facts))
     keys = [*varying, *(key for key in config if key not in varying)]
-    counts = _counts(trials)
+    counts, many = _counts(trials), len(facts.settings) > ALL_QUARTILES
     part = trial_rows(trials)
     run = SettingRun(
         setting=about.id,
@@ -160,6 +163,7 @@ def setting_run(
         network=_network(records, tracking),
         failed=not counts["seeds"],
         points=curve_length(len(facts.settings)),
+        quartiles_of=str(config.get("target.metric")) if many else None,
     )
     if not trials.trained.any():
         return run

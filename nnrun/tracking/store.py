@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -21,10 +21,8 @@ from nnrun.tracking.address import (
     deleted,
     in_shell,
     mlflow,
-    page_address,
     require_usable,
     sqlite_file,
-    ui_command,
 )
 from nnrun.tracking.errors import (
     TrackingError,
@@ -68,18 +66,11 @@ _sparing: set[Path] = set()
 class Database:
     """A SQLite file that was opened.
 
-    Attributes:
-        path: Absolute path.
-        identity: Device and inode at opening: connections stay with these, the path may not.
+    Its connections stay with the device and inode of then, which its path may not.
     """
 
     path: Path
     identity: tuple[int, int]
-
-    @classmethod
-    def at(cls, path: Path) -> Self:
-        """Take the file that stands at ``path`` now."""
-        return cls(path, _identity(path))
 
     def require(self) -> None:
         """Check that the file is the one that was opened.
@@ -102,14 +93,10 @@ class Database:
 
 
 def create(path: Path, make: Callable[[str], object]) -> None:
-    """Create a database whole or not at all.
+    """Create a database whole or not at all; ``make`` makes the tables in that of a URI.
 
     MLflow makes its tables in dozens of steps, and a file that was left in the middle of them, by a
     process that was killed, can never be opened again.
-
-    Args:
-        path: Where it shall be.
-        make: Makes the tables in the database of a URI.
     """
     draft, copy = (path.with_name(f"{path.name}.{ending}") for ending in ("draft", "copy"))
     rests = [Path(f"{file}{end}") for file in (draft, copy) for end in ("", "-journal", "-wal")]
@@ -177,25 +164,13 @@ class Store:
         uri: Tracking URI as the user gave it.
         client: Its MLflow client.
         experiment: The experiment's id.
-        artifacts: URI of the experiment's files.
         database: The SQLite file, None for other stores.
     """
 
     uri: str
     client: "MlflowClient"
     experiment: str
-    artifacts: str
     database: Database | None
-
-    @property
-    def ui_command(self) -> str:
-        """Shell command that serves a database's pages; empty where a server does already."""
-        return ui_command(self.uri)
-
-    @property
-    def address(self) -> str:
-        """Where the pages are: on the server, or where ``ui_command`` serves them; may be empty."""
-        return page_address(self.uri)
 
 
 def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
@@ -222,23 +197,20 @@ def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
                 found = patiently(lambda: _experiment(client, experiment, place))
             else:
                 client, found = _open_sqlite(uri, path, experiment, artifacts)
-                database = Database.at(path)
+                database = Database(path, _identity(path))
     except Exception as error:  # MLflow's, SQLAlchemy's, a driver's or the system's
         if WEB.match(uri) and (unreachable(error) or passing(error)):
             raise _away(uri, error) from error
         raise unusable(uri, error) from error
     if found.lifecycle_stage == "deleted":
         raise InputError(deleted(uri, experiment, str(found.experiment_id)))
-    return Store(uri, client, str(found.experiment_id), found.artifact_location, database)
+    return Store(uri, client, str(found.experiment_id), database)
 
 
 def connect(uri: str, scratch: Path) -> "MlflowClient":
     """Reach a store that is there already, to read from it.
 
-    Args:
-        uri: Its tracking URI.
-        scratch: A folder for a copy of a database that may not be written: MLflow writes into those
-            that it reads.
+    MLflow writes where it reads: a database that may not be written is copied to ``scratch``.
 
     Raises:
         InputError: If it is not there, or cannot be used.

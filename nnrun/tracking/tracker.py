@@ -3,15 +3,15 @@
 import getpass
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import url2pathname
 
-from nnrun.tracking.address import require_own_host
+from nnrun.tracking.address import page_address, require_own_host, ui_command
 from nnrun.tracking.entities import (
     NAME_LENGTH,
     TAG_LENGTH,
@@ -38,90 +38,46 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-class Keeper(Protocol):
-    """Takes the files of one run."""
+class Files:
+    """Keeps the files of one run: copied where they are in a folder, else by MLflow's client."""
+
+    def __init__(self, client: "MlflowClient", run: str, uri: str) -> None:
+        parts = urlsplit(uri)
+        local = parts.scheme == "file" and not parts.netloc
+        self._root = Path(url2pathname(parts.path)) if local else None
+        self._client, self._run = client, run
 
     def keep(self, artifact: Artifact) -> None:
-        """Copy a file or folder.
+        """Copy a file or folder; sending it twice does no harm.
 
         Raises:
             OSError: If it cannot be read, or a local store not be written.
         """
-        ...
-
-    def folder(self, into: str = "") -> AbstractContextManager[Path]:
-        """Yield a folder to write in; what it holds in the end is kept in ``into``."""
-        ...
-
-
-class Folder:
-    """The artifacts of one run in a folder of this machine.
-
-    Args:
-        root: The folder; made when it is needed.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def keep(self, artifact: Artifact) -> None:
-        """Copy a file or folder."""
         path, into = artifact
-        target = self._root / into / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            shutil.copytree(path, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(path, target)
-
-    @contextmanager
-    def folder(self, into: str = "") -> Iterator[Path]:
-        """Yield the very folder."""
-        target = self._root / into
-        target.mkdir(parents=True, exist_ok=True)
-        yield target
-
-
-class Remote:
-    """The artifacts of one run wherever MLflow's client takes them.
-
-    Args:
-        client: Of the store.
-        run: The run's id.
-    """
-
-    def __init__(self, client: "MlflowClient", run: str) -> None:
-        self._client, self._run = client, run
-
-    def keep(self, artifact: Artifact) -> None:
-        """Copy a file or folder; sending it twice does no harm."""
-        path, into = artifact
-        if path.is_dir():
-            target = f"{into}/{path.name}" if into else path.name
-            patiently(lambda: self._client.log_artifacts(self._run, str(path), target))
+        if self._root:
+            target = self._root / into / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                shutil.copytree(path, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(path, target)
+        elif path.is_dir():
+            place = f"{into}/{path.name}" if into else path.name
+            patiently(lambda: self._client.log_artifacts(self._run, str(path), place))
         else:
             patiently(lambda: self._client.log_artifact(self._run, str(path), into or None))
 
     @contextmanager
     def folder(self, into: str = "") -> Iterator[Path]:
-        """Yield a folder of this machine, and send what it holds."""
+        """Yield a folder to write in; what it holds in the end is kept in ``into``."""
+        if self._root:
+            target = self._root / into
+            target.mkdir(parents=True, exist_ok=True)
+            yield target
+            return
         with TemporaryDirectory(prefix="nnrun-") as place:
             yield Path(place)
             patiently(lambda: self._client.log_artifacts(self._run, place, into or None))
-
-
-def keeper(client: "MlflowClient", run: str, uri: str) -> Keeper:
-    """Choose who keeps a run's files.
-
-    Args:
-        client: Of the store.
-        run: The run's id.
-        uri: Of the run's artifacts.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and not parts.netloc:
-        return Folder(Path(url2pathname(parts.path)))
-    return Remote(client, run)
 
 
 PAGE = 1000
@@ -204,16 +160,17 @@ class Tracker:
             TrackingError: If the store does not take it; what it took is marked as failed.
         """
         tags = {"nnrun.kind": "setting", "nnrun.setting": run.setting, **run.tags}
-        if run.description:
-            tags["mlflow.note.content"] = run.description
         with self._run(run.name, tags, "FAILED" if run.failed else "FINISHED") as info:
             # the figures first: MLflow's tables take them in the order in which they came
-            curves = [*curve_points(run.bands, run.points), *line_points(run.lines, run.points)]
+            curves = [
+                *curve_points(run.bands, run.points, run.quartiles_of),
+                *line_points(run.lines, run.points),
+            ]
             self._log(info.run_id, [*_figures(run.summary), *curves], run.params)
             if run.datasets:
                 inputs = dataset_inputs(run.datasets)
                 patiently(lambda: self._client.log_inputs(info.run_id, inputs))
-            place = self._keeper(info)
+            place = self._files(info)
             with place.folder() as folder:
                 for name, text in run.texts.items():
                     (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -229,13 +186,7 @@ class Tracker:
     def update_setting(
         self, run: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]
     ) -> None:
-        """Let the ended run of a setting say more, or something else.
-
-        Args:
-            run: Its MLflow run id.
-            name: Its name; empty for the one that it has.
-            tags: To be set.
-            metrics: Figures by name.
+        """Let the ended run of a setting say more; a name that is empty stays as it is.
 
         Raises:
             TrackingError: If the store does not take it.
@@ -254,25 +205,14 @@ class Tracker:
             raise refusal(f"the figures of the run {run}", error) from error
 
     def begin_sweep(self, name: str, tags: Mapping[str, str]) -> str:
-        """Begin the sweep's run, for others to be logged below it.
-
-        Returns:
-            The MLflow run id.
-
-        Raises:
-            TrackingError: If the store does not take it.
-        """
+        """Begin the sweep's run, for others to be logged below it; return its MLflow run id."""
         try:
             return self._begin(name, {"nnrun.kind": "sweep", **tags}).run_id
         except Exception as error:
             raise refusal(f"the run '{name}'", error) from error
 
     def log_sweep(self, run: SweepRun, into: str = "") -> str:
-        """Write the sweep itself as one ended run.
-
-        Args:
-            run: What is kept of it.
-            into: Id of its run if it was begun before.
+        """Write the sweep itself as one ended run, into the one of an id if it was begun before.
 
         Returns:
             The MLflow run id.
@@ -285,7 +225,7 @@ class Tracker:
             tags["mlflow.note.content"] = run.description
         with self._run(run.name, tags, run.status, into) as info:
             self._log(info.run_id, _figures(run.metrics), {})
-            place = self._keeper(info)
+            place = self._files(info)
             for artifact in run.artifacts:
                 place.keep(artifact)
         return info.run_id
@@ -299,10 +239,7 @@ class Tracker:
         return register(self._client, name, run, tags)
 
     def find(self, sweep: str) -> list[FoundRun]:
-        """List the runs of a sweep, the newest first; deleted ones are left out.
-
-        Args:
-            sweep: The sweep's id, as in the tag ``nnrun.sweep_id``.
+        """List the runs of the sweep of an id, the newest first; deleted ones are left out.
 
         Raises:
             InputError: If the store does not answer.
@@ -324,23 +261,14 @@ class Tracker:
             raise refusal(f"to delete the run {run}", error) from error
 
     def ui_command(self) -> str:
-        """Give the shell command that opens this store, for the directory of the start.
-
-        Returns:
-            The command, quoted for the shell, a password in it as ``***``; empty for a tracking
-            server, which needs none.
-        """
-        return self._store.ui_command
+        """Give the shell command that opens this store: `nnrun.tracking.address.ui_command`."""
+        return ui_command(self._store.uri)
 
     def charts_url(self, sweep: str) -> str:
-        """Give the page that draws the curves of a sweep's settings, in their order.
+        """Give the page that draws the curves of the settings of a sweep's id, in their order.
 
-        Args:
-            sweep: The sweep's id, as in the tag ``nnrun.sweep_id``.
-
-        Returns:
-            The page's address; for a database, the one that ``ui_command`` serves it at. Empty
-            for a hosted service whose pages are not at its URI.
+        For a database it is the one that ``ui_command`` serves it at. Empty for a hosted service
+        whose pages are not at its URI.
         """
         return self._page(
             {
@@ -351,18 +279,14 @@ class Tracker:
         )
 
     def save_view(self, sweep: str, view: View) -> str:
-        """Keep what the page opens with that shows a sweep's settings.
-
-        Args:
-            sweep: As for ``charts_url``; the same one replaces the view.
-            view: What is shown.
+        """Keep what the page opens with that shows the settings of a sweep's id.
 
         Returns:
             The page's address; empty where there can be none. It is an extra: a store that does not
             take it is no error.
         """
         tag = saved_view(sweep, _settings_of(sweep), *view)
-        if tag is None or not self._store.address:
+        if tag is None or not page_address(self._store.uri):
             return ""
         try:
             self._client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
@@ -378,7 +302,7 @@ class Tracker:
     def _page(self, query: Mapping[str, str]) -> str:
         """Write the address of the experiment's charts; empty where there is none."""
         path = f"#/experiments/{self._store.experiment}/runs?{urlencode({**CHARTS, **query})}"
-        return f"{self._store.address}/{path}" if self._store.address else ""
+        return f"{page_address(self._store.uri)}/{path}" if page_address(self._store.uri) else ""
 
     @contextmanager
     def _run(
@@ -436,9 +360,9 @@ class Tracker:
             with suppress(Exception):  # the error on its way says more
                 self._client.set_terminated(run, status)
 
-    def _keeper(self, info: "RunInfo") -> Keeper:
+    def _files(self, info: "RunInfo") -> Files:
         require_own_host(info.artifact_uri, *self._own)
-        return keeper(self._client, info.run_id, info.artifact_uri)
+        return Files(self._client, info.run_id, info.artifact_uri)
 
     def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
         about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}

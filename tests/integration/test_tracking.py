@@ -200,6 +200,12 @@ def test_long_curves_are_thinned_evenly_on_a_log_axis() -> None:
     assert len([s for s in kept if s >= 100_000]) == pytest.approx(len(kept) / 5, abs=2)
 
 
+def test_of_large_sweeps_one_metric_keeps_its_quartiles() -> None:
+    curves = pd.concat([bands([1, 2], metric=metric) for metric in ("accuracy", "test_loss")])
+    kept = {point.key for point in curve_points(curves, quartiles_of="accuracy")}
+    assert kept == {f"accuracy/{q}" for q in ("median", "q25", "q75")} | {"test_loss/median"}
+
+
 def test_thinning_keeps_an_evaluation_before_training() -> None:
     points = list(curve_points(bands(list(range(1, 500)), median=[0.0] * 499)))
     kept = [p.samples for p in points if p.key == "test_loss/median"]
