@@ -6,7 +6,7 @@ from typing import NamedTuple
 from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, listed, shown
 from nnrun.model.load import setting_of
-from nnrun.network.mlp import Layer, Params, fans
+from nnrun.network.mlp import Params, fans
 from nnrun.records.record import read_record
 from nnrun.records.trials import Curves
 
@@ -54,15 +54,12 @@ def from_record(path: Path, seed: int | None = None) -> Subject:
     if seed is not None and seed not in seeds:
         rule = f"is not among the seeds of {path.parent}"
         raise InputError(Issue("seed", seed, rule, f"known: {listed([str(s) for s in seeds])}"))
-    trial = 0 if seed is None else seeds.index(seed)
+    # a copy: a view would keep all other trials in memory
+    trial = record.trials.rows([0 if seed is None else seeds.index(seed)])
     setting = setting_of(record.meta)
-    # copies: a view would keep all other trials in memory
-    params = tuple(
-        Layer(*(part[trial : trial + 1].copy() for part in layer)) for layer in record.trials.params
-    )
     expected = fans(len(setting.problem.inputs), setting.sizes, setting.network.shortcut)
-    found = tuple(layer.weights.shape[1:] for layer in params)
+    found = tuple(layer.weights.shape[1:] for layer in trial.params)
     if found != expected:  # a table may have changed since
         rule = f"has weights of shapes {found}, and its setting now makes {expected}"
         raise InputError(Issue("record", path, rule, "did the file of its data change?"))
-    return Subject(setting, seeds[trial], params, record.trials.curves.of(trial))
+    return Subject(setting, int(trial.seeds[0]), trial.params, trial.curves.of(0))
