@@ -36,7 +36,7 @@ class Check(Callback):
         from nnrun.hydra_ext.check import require_usable
         from nnrun.launch.claim import require_unused
 
-        with _refusing(), suppress(OmegaConfBaseException):
+        with _refusing(), suppress(OmegaConfBaseException, OSError):
             # what is suppressed Hydra meets next, and raises it where it is no warning
             values = _resolved(config)
             require_no_grid(values)
