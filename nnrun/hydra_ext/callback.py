@@ -33,12 +33,16 @@ class Check(Callback):
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
         from nnrun.config.read import read, require_no_grid
-        from nnrun.hydra_ext.check import require_usable
+        from nnrun.hydra_ext.check import plain, require_usable
+        from nnrun.hydra_ext.complaints import in_our_words
         from nnrun.launch.claim import require_unused
 
         with _refusing(), suppress(OmegaConfBaseException, OSError):
             # what is suppressed Hydra meets next, and raises it where it is no warning
-            values = _resolved(config)
+            try:
+                values = plain(config)
+            except OmegaConfBaseException as error:
+                raise in_our_words(error) from error
             require_no_grid(values)
             _require_no_params(config)
             read(values, importing=True)
@@ -50,23 +54,22 @@ class Check(Callback):
 
         Nobody else could refuse what is for ours alone.
         """
-        from nnrun.hydra_ext.check import require_usable
+        from nnrun.config.read import require_no_grid
+        from nnrun.hydra_ext.check import grid_node, require_usable
 
         with _refusing(), suppress(OmegaConfBaseException):
             require_usable(config)
-        if config.hydra.sweeper._target_ != OWN_SWEEPER:
-            _refuse_grid(config)
-            with _refusing():
-                _require_one_study(config)
-                if config.hydra.sweeper._target_ == BASIC_SWEEPER:
-                    _require_grid(config)
         if config.hydra.sweeper._target_ == OWN_SWEEPER:
             return
-        with suppress(OmegaConfBaseException):  # Hydra meets it next
+        with _refusing():
+            require_no_grid(grid_node(config))
+            _require_one_study(config)
+            if config.hydra.sweeper._target_ == BASIC_SWEEPER:
+                _require_grid(config)
+        with _refusing(), suppress(OmegaConfBaseException):  # Hydra meets it next
             folder = settle(config, "hydra.sweep.dir")
             if config.hydra.launcher._target_ != OWN_LAUNCHER:
-                with _refusing():
-                    foreign_sweep(folder, list(config.hydra.overrides.task))
+                foreign_sweep(folder, list(config.hydra.overrides.task))
 
 
 def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
@@ -99,16 +102,6 @@ def _finish(sweep: "ForeignSweep") -> int:
         sweep.lock.release()
 
 
-def _resolved(config: DictConfig) -> dict[str, Any]:
-    from nnrun.hydra_ext.check import plain
-    from nnrun.hydra_ext.complaints import in_our_words
-
-    try:
-        return plain(config)
-    except OmegaConfBaseException as error:
-        raise in_our_words(error) from error
-
-
 def _require_one_study(config: DictConfig) -> None:
     """Check that no other's sweeper is given several studies: their grids would be left aside."""
     for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
@@ -136,14 +129,6 @@ def _require_no_params(config: DictConfig) -> None:
         hint = "add -m; for a single run hydra.sweeper.params=null"
         rule = "has a sweep in hydra.sweeper.params, and this is a single run"
         raise InputError(Issue("experiments" if study else "configuration", study, rule, hint))
-
-
-def _refuse_grid(config: DictConfig) -> None:
-    from nnrun.config.read import require_no_grid
-    from nnrun.hydra_ext.check import grid_node
-
-    with _refusing():
-        require_no_grid(grid_node(config))
 
 
 @contextmanager

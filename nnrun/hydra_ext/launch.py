@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,17 +28,21 @@ from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, identity_of, take_unused
 from nnrun.launch.clock import Clock
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
+from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
 from nnrun.tracking.mirror import Runs
 from nnrun.trials.provenance import provenance
 
+Batch = Sequence[Sequence[str]]
+"""The overrides of each job of a batch."""
+
 
 def run_sweep(
     context: HydraContext,
     master: DictConfig,
-    batches: Sequence[Sequence[Sequence[str]]],
+    batches: Sequence[Batch],
     tuning: Tuning | None = None,
     notes: Sequence[str] = (),
 ) -> None:
@@ -47,13 +52,8 @@ def run_sweep(
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
         SystemExit: If the sweep was interrupted, or a job failed; it is finished first.
     """
-    clock, tuned = Clock(), None
-    composer = Composer(context.config_loader, master)
-    if tuning is not None:
-        batches, tuned = tuned_batches(composer, master, batches, tuning, clock)
-    with clock("compose"):
-        jobs = check_jobs(composer, master, [job for batch in batches for job in batch], first=0)
-    terminal.say_notes(notes)
+    clock, composer = Clock(), Composer(context.config_loader, master)
+    batches, jobs, tuned = _prepared(composer, master, batches, tuning, notes, clock)
     if jobs[0].plan_only:
         show_plan(jobs)
         return
@@ -75,6 +75,24 @@ def run_sweep(
             code = launch.finish()
     if code:
         raise SystemExit(code)
+
+
+def _prepared(
+    composer: Composer,
+    master: DictConfig,
+    batches: Sequence[Batch],
+    tuning: Tuning | None,
+    notes: Sequence[str],
+    clock: Clock,
+) -> tuple[Sequence[Batch], list[Job], Tuned | None]:
+    """Tune and check all jobs, and say what is to be said of them."""
+    tuned = None
+    if tuning is not None:
+        batches, tuned = tuned_batches(composer, master, batches, tuning, clock)
+    with clock("compose"):
+        jobs = check_jobs(composer, master, list(chain(*batches)), first=0)
+    terminal.say_notes(notes)
+    return batches, jobs, tuned
 
 
 def _claimed(master: DictConfig, identity: str) -> tuple[Path, Claim]:
@@ -108,7 +126,7 @@ class Batches:
         self._launch = Launch(folder, list(master.hydra.overrides.task))
         finish_later(self._finish)
 
-    def run(self, batch: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    def run(self, batch: Batch, first: int) -> list[JobReturn]:
         """Check and train a batch.
 
         Raises:
@@ -159,7 +177,7 @@ class Sweep:
     def train(
         self,
         jobs: Sequence[Job],
-        batch: Sequence[Sequence[str]],
+        batch: Batch,
         first: int,
         returned: Callable[[int, JobReturn], None] = lambda index, job_return: None,
     ) -> None:
@@ -203,7 +221,7 @@ def run_elsewhere(
     launcher: Launcher,
     context: HydraContext,
     master: DictConfig,
-    batches: Sequence[Sequence[Sequence[str]]],
+    batches: Sequence[Batch],
     tuning: Tuning | None = None,
     notes: Sequence[str] = (),
 ) -> list[Any]:
@@ -213,12 +231,8 @@ def run_elsewhere(
         InputError: If the input is bad; nothing was trained, and nothing is left behind.
         TrainingFailed: If a job could not be tuned.
     """
-    composer, tuned = Composer(context.config_loader, master), None
-    if tuning is not None:
-        batches, tuned = tuned_batches(composer, master, batches, tuning, Clock())
-    overrides = [job for batch in batches for job in batch]
-    jobs = check_jobs(composer, master, overrides, first=0)
-    terminal.say_notes(notes)
+    composer = Composer(context.config_loader, master)
+    batches, jobs, tuned = _prepared(composer, master, batches, tuning, notes, Clock())
     if jobs[0].plan_only:
         show_plan(jobs)
         return []
@@ -233,7 +247,7 @@ def run_elsewhere(
         sweep.runs.await_opening()
     sweep.plan += [
         SweepJob(number, list(own), job.setting.id)
-        for number, (own, job) in enumerate(zip(overrides, jobs, strict=True))
+        for number, (own, job) in enumerate(zip(chain(*batches), jobs, strict=True))
     ]
     sweep.asked |= {
         (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)

@@ -36,7 +36,8 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         TrainingFailed: If a sweep's job failed.
     """
     alone = hydra.mode != RunMode.MULTIRUN
-    _mask_hydras_own(hydra)
+    for name in HYDRAS if hydra.output_subdir else ():
+        mask_file(Path(hydra.runtime.output_dir) / hydra.output_subdir / name)
     # outputs/ and relative paths are where the command was given, in sweeps, too
     with (
         _where_started(hydra.runtime.cwd),
@@ -45,8 +46,10 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     ):
         with _forgotten_if_bad(hydra):
             job = read_config(config)
-            if not alone:
-                _require_no_plan(job)
+            if job.plan_only and not alone:  # Hydra's sweeper and launcher hand us job after job
+                hint = "leave hydra/sweeper or hydra/launcher as it is"
+                rule = "needs nnrun's own sweeper or launcher"
+                raise InputError(Issue("plan_only", True, rule, hint))
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )
@@ -62,13 +65,6 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         else:
             _run_one_of_many(job, launch, publish)
     return objective[0]
-
-
-def _mask_hydras_own(hydra: Any) -> None:
-    """Take passwords out of what Hydra has written of the job."""
-    if hydra.output_subdir:
-        for name in HYDRAS:
-            mask_file(Path(hydra.runtime.output_dir) / hydra.output_subdir / name)
 
 
 @contextmanager
@@ -102,13 +98,6 @@ def _forget(hydra: Any, *more: str) -> None:
 def output_folder(hydra: Any) -> Path:
     """Return a job's folder as the user would write it, relative to where the command was given."""
     return Path(os.path.relpath(hydra.runtime.output_dir, hydra.runtime.cwd))
-
-
-def _require_no_plan(job: Job) -> None:
-    """Check that no plan is asked of Hydra's sweeper and launcher: they hand us job after job."""
-    if job.plan_only:
-        hint = "leave hydra/sweeper or hydra/launcher as it is"
-        raise InputError(Issue("plan_only", True, "needs nnrun's own sweeper or launcher", hint))
 
 
 def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], None]) -> None:

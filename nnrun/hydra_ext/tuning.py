@@ -21,7 +21,7 @@ from nnrun.launch import terminal
 from nnrun.launch.claim import MARKER, require_unused
 from nnrun.launch.clock import Clock
 from nnrun.launch.launch import MEASURE_FROM, announce
-from nnrun.pipeline.tuning import Arm, Tuned, say_what_was_chosen, tune
+from nnrun.launch.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted, wanted

@@ -34,7 +34,7 @@ from nnrun.statistics.curves import METRICS, bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.targets import judged_on
-from nnrun.text import cell, seeds
+from nnrun.text import cell, seeds, sign
 from nnrun.tracking.entities import (
     SO_FAR,
     UNTIL,
@@ -292,8 +292,7 @@ def _target(config: Mapping[str, Any]) -> str:
     metric = str(config.get("target.metric", "its target"))
     if "target.value" not in config:
         return metric
-    sign = "≥" if metric == "accuracy" else "≤"
-    return f"{metric.replace('_', ' ')} {sign} {config['target.value']:g}"
+    return f"{metric.replace('_', ' ')} {sign(metric)} {config['target.value']:g}"
 
 
 def _times(row: Row) -> str:

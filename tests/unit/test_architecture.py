@@ -38,7 +38,7 @@ ORDER = [
     {"plot"},
     {"pictures"},
     {"report", "tracking"},
-    {"launch", "pipeline"},
+    {"launch"},
     {"hydra_ext"},
     {"cache", "reading", "sync", "ui", "__main__"},
 ]
@@ -57,9 +57,8 @@ ALLOWED = {
         "report",
         "tracking",
         "launch",
-        "pipeline",
     },
-    "rich": {"trials", "pictures", "report", "tracking", "launch", "pipeline", "cache"},
+    "rich": {"trials", "pictures", "report", "tracking", "launch", "cache"},
     "pydantic": {"config"},
     "sklearn": {"problem"},
 }

@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from nnrun.config.settings import Executor, Job, Report, Target, Tracking
 from nnrun.errors import InputError
 from nnrun.hydra_ext.planning import read_tuning
+from nnrun.launch.tuning import Arm, Score, best, score, tune
 from nnrun.layout import TUNING
-from nnrun.pipeline.tuning import Arm, Score, best, score, tune
 from nnrun.records.trials import Outcomes
 from nnrun.trials import run as gather
 from nnrun.trials.cache import Cache
