@@ -134,7 +134,7 @@ def test_without_callbacks_of_others_nothing_of_omegaconf_is_made(app, monkeypat
     run_job(app.context, app.composer, ["lr=1"], 0, lambda _: 0.5)
     with monkeypatch.context() as patch:
         patch.setattr(OmegaConf, "masked_copy", None)
-        patch.setattr(OmegaConf, "select", None)
+        patch.setattr(OmegaConf, "to_container", None)
         outcome = run_job(app.context, app.composer, ["lr=2"], 1, lambda _: 0.5)
     assert isinstance(outcome, JobReturn)
     assert (outcome.return_value, outcome.cfg, outcome.hydra_cfg) == (0.5, None, None)
