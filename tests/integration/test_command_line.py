@@ -249,6 +249,6 @@ def test_an_interrupted_foreign_sweep_names_what_is_missing(nnrun):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    facts = package.load(nnrun.outputs("sweeps")[0]).sweep
-    assert facts["status"] == "interrupted"
-    assert [job["status"] for job in facts["jobs"]] == ["complete", "missing"]
+    sweep = package.load(nnrun.outputs("sweeps")[0]).sweep
+    assert sweep.status == "interrupted"
+    assert [job.status for job in sweep.jobs] == ["complete", "missing"]
