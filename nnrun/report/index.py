@@ -1,14 +1,16 @@
 """index.html: every sweep and run under outputs/, newest first, with its verdict and its report."""
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from nnrun.errors import InputError
 from nnrun.layout import INDEX, KINDS, REPORT, write_text
+from nnrun.records.plain import NUMBER, Damaged, read_plain, require
 from nnrun.records.sweep import SWEEP, Sweep, read_sweep
 from nnrun.statistics.targets import is_target, target_text, targets
 from nnrun.templates import environment, script
@@ -53,8 +55,17 @@ class Entry(NamedTuple):
     answer: str
 
 
+KEPT = ".index.json"
+"""What the index says of each sweep, beside it: what has not changed is not read again."""
+
+SAID = {
+    "folder": str, "name": str, "started": str, "moment": NUMBER, "status": str, "good": bool,
+    "settings": int, "seeds": str, "target": str, "answer": str,
+}  # fmt: skip
+
+
 def write_index(outputs: Path) -> Path:
-    """Write the index of a folder of results; it reads their sweep.json and nothing else.
+    """Write the index of a folder of results; it reads those sweep.json that are new to it.
 
     Args:
         outputs: Such as ``outputs``, with the folders ``sweeps``, ``runs`` and ``reports``.
@@ -62,7 +73,9 @@ def write_index(outputs: Path) -> Path:
     Returns:
         Path of index.html.
     """
-    found = entries(outputs)
+    known = _read_kept(outputs)
+    found = entries(outputs, known)
+    write_text(outputs / KEPT, json.dumps(known))
     templates = Path(__file__).parent / "templates"
     language = environment(templates)
     language.filters["count"] = count
@@ -72,34 +85,61 @@ def write_index(outputs: Path) -> Path:
     return outputs / INDEX
 
 
-def entries(outputs: Path) -> list[Entry]:
-    """List the sweeps and runs of a folder, the newest first; a file that is damaged is skipped."""
-    found = []
+def entries(outputs: Path, known: dict[str, Any] | None = None) -> list[Entry]:
+    """List the sweeps and runs of a folder, the newest first; a file that is damaged is skipped.
+
+    Args:
+        outputs: As of ``write_index``.
+        known: What was found before, by folder; brought up to date.
+    """
+    known = {} if known is None else known
+    before, found = dict(known), []
+    known.clear()
     for path in sorted(path for kind in KINDS for path in (outputs / kind).glob(f"*/{SWEEP}")):
-        with suppress(InputError):
-            if facts := read_sweep(path.parent):
-                found.append(_entry(facts, path.parent, outputs))
+        with suppress(InputError, OSError):
+            place = path.parent.relative_to(outputs).as_posix()
+            about = path.stat()
+            state = [about.st_mtime_ns, about.st_size, about.st_ino]
+            kept = before.get(place)
+            if kept is None or kept["state"] != state:
+                sweep = read_sweep(path.parent)
+                if sweep is None:
+                    continue
+                kept = {"state": state, "entry": _entry(sweep, place)}
+            known[place] = kept
+            link = quote(f"{place}/{REPORT}") if (path.parent / REPORT).is_file() else ""
+            found.append(Entry(**kept["entry"], link=link))
     found.sort(key=lambda entry: entry.folder, reverse=True)
     return sorted(found, key=lambda entry: entry.moment, reverse=True)
 
 
-def _entry(facts: Sweep, folder: Path, outputs: Path) -> Entry:
-    place = folder.relative_to(outputs).as_posix()
-    status, started = str(facts.status), str(facts.started or "")
-    verdict = facts.verdict or [""]
-    return Entry(
-        folder=place,
-        link=quote(f"{place}/{REPORT}") if (folder / REPORT).is_file() else "",
-        name=str(facts.name or place),
-        started=started[:16].replace("T", " "),
-        moment=_moment(started),
-        status=STATUSES.get(status, status),
-        good=status == "complete",
-        settings=len(facts.settings or []),
-        seeds=_seeds(facts),
-        target=_target(facts),
-        answer=str(verdict[0]),
-    )
+def _read_kept(outputs: Path) -> dict[str, Any]:
+    """Read what was said of sweeps before; nothing, if it is damaged or missing."""
+    with suppress(OSError, Damaged):
+        known = read_plain(outputs / KEPT, {})
+        for place, kept in known.items():
+            require(kept, {"state": [int], "entry": SAID})
+            if kept["entry"].keys() != SAID.keys() or kept["entry"]["folder"] != place:
+                return {}
+        return known
+    return {}
+
+
+def _entry(sweep: Sweep, place: str) -> dict[str, Any]:
+    """Say what a sweep's own file tells: all of an entry but its link."""
+    started = sweep.started or ""
+    return {
+        "folder": place,
+        "name": sweep.name or place,
+        "started": started[:16].replace("T", " "),
+        "moment": _moment(started),
+        "status": STATUSES[sweep.status],
+        "good": sweep.status == "complete",
+        "settings": len(sweep.settings),
+        "seeds": _seeds(sweep),
+        "target": _target(sweep),
+        "answer": next(iter(sweep.verdict), ""),
+    }
 
 
 def _moment(started: str) -> float:

@@ -2,6 +2,11 @@
 
 import json
 
+import pytest
+
+from nnrun.layout import write_text
+from nnrun.records.sweep import read_sweep as read
+from nnrun.report import index
 from nnrun.report.__main__ import main
 from nnrun.report.index import entries, write_index
 
@@ -80,3 +85,36 @@ def test_the_command_writes_it(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["--index"]) == 2
     assert capsys.readouterr().err.startswith("error: --index=outputs: is no folder")
+
+
+def test_only_what_changed_is_read_again(tmp_path, monkeypatch):
+    for name in "abcd":
+        a_sweep(tmp_path, f"sweeps/{name}")
+    page = write_index(tmp_path).read_bytes()
+    seen = []
+    monkeypatch.setattr(index, "read_sweep", lambda folder: seen.append(folder) or read(folder))
+    assert write_index(tmp_path).read_bytes() == page
+    assert seen == []
+    about = json.loads((tmp_path / "sweeps" / "b" / "sweep.json").read_text())
+    write_text(tmp_path / "sweeps" / "b" / "sweep.json", json.dumps({**about, "name": "another"}))
+    a_sweep(tmp_path, "runs/e")
+    (tmp_path / "sweeps" / "c" / "sweep.json").unlink()
+    (tmp_path / "sweeps" / "d" / "report.html").unlink()
+    found = write_index(tmp_path).read_text()
+    assert [folder.name for folder in seen] == ["e", "b"]
+    assert "another" in found
+    assert "sweeps/c" not in found
+    assert "sweeps/d/report.html" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"sweeps/a": 3}', '{"sweeps/a": {"state": [], "entry": {"folder": "sweeps/a"}}}'],
+)
+def test_what_is_kept_for_the_index_may_be_damaged_or_missing(tmp_path, text):
+    a_sweep(tmp_path, "sweeps/a")
+    page = write_index(tmp_path).read_bytes()
+    (tmp_path / index.KEPT).write_text(text)
+    assert write_index(tmp_path).read_bytes() == page
+    (tmp_path / index.KEPT).unlink()
+    assert write_index(tmp_path).read_bytes() == page
