@@ -210,8 +210,9 @@ def together(folder: Path) -> Iterator[Path]:
         folder: Where they shall be; it exists.
 
     Yields:
-        A folder to write them into. When the ``with`` block ends they take their places in
-        ``folder``, each instead of an older one; if it ends in an error, nothing there changes.
+        A folder to write them into, also in folders there. When the ``with`` block ends they take
+        their places in ``folder``, each instead of an older one; if it ends in an error, nothing
+        there changes.
 
     Raises:
         OSError: With the name that a file would have had, if the system refuses it.
@@ -223,15 +224,18 @@ def together(folder: Path) -> Iterator[Path]:
             yield Path(made)
         except OSError as error:
             if Path(str(error.filename)).is_relative_to(made):
-                raise named(error, folder / Path(str(error.filename)).name) from error
+                inside = Path(str(error.filename)).relative_to(made)
+                raise named(error, folder / inside) from error
             raise
-        new = sorted(Path(made).iterdir())
-        for path in new:
-            if (folder / path.name).is_dir():
-                raise named(OSError(errno.EISDIR, "Is a directory"), folder / path.name)
-        for path in new:
-            with naming(folder / path.name):
-                path.replace(folder / path.name)
+        new = sorted(path for path in Path(made).rglob("*") if path.is_file())
+        places = {path: folder / path.relative_to(made) for path in new}
+        for place in places.values():
+            if place.is_dir():
+                raise named(OSError(errno.EISDIR, "Is a directory"), place)
+        for path, place in places.items():
+            with naming(place):
+                place.parent.mkdir(exist_ok=True)
+                path.replace(place)
 
 
 @contextmanager

@@ -5,7 +5,8 @@
 - ``sources``: records under some folders, by the sweep that they are of, and setting by setting.
 - ``sweeps``: what a sweep is, as its records and its sweep.json tell; several put together.
 - ``choices``: another target, baseline, facet, or naming of settings.
-- ``finish``: from the records on disk to tables, report and sweep.json; ``rebuild`` does it anew.
+- ``finish``: the one way from records to tables, report, index, sweep.json and MLflow.
+- ``foreign``: sweeps whose jobs another's launcher ran, found and then finished.
 - ``animations``: how each setting's first seed learned.
 - ``clock``: seconds by stage.
 - ``terminal``: what the user sees.

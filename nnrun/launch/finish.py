@@ -31,6 +31,7 @@ from nnrun.launch.sweeps import (
     sweep_of_source,
 )
 from nnrun.layout import (
+    CURVES,
     FIGURES,
     INDEX,
     KINDS,
@@ -242,9 +243,10 @@ def finish(
 ) -> Finished:
     """Make all that is made of records: of a launch's own, or of those of sweeps on disk.
 
-    Tables and sweep.json take their places together, before the report is drawn: whatever ends
-    this early, they are of one sweep. Page and figures take theirs together, too. A study's page
-    that these numbers do not bear out is left out.
+    All files of a report take their places together at the end: whatever ends this early, what
+    stands in the folder is of one making. A launch, in whose folder there is nothing yet, lets its
+    tables and sweep.json do so before its report is drawn. A study's page that these numbers do not
+    bear out is left out.
 
     Args:
         sources: The sweeps, as they were read, or as a launch leaves its own.
@@ -278,8 +280,14 @@ def finish(
         named = [(s.name, head) for s, mine in zip(sources, heads, strict=True) for head in mine]
         making = Making(sweep, folder, [head for _, head in named], launched)
         say(f"reading {len(sweep.settings):,} settings")
-        making.tables(Joiner(sweep, named, wanted is not None, told), told)
-        making.draw(choices, say)
+        settings = Joiner(sweep, named, wanted is not None, told)
+        with together(folder) as new:
+            making.tables(new, settings, told)
+            if launched is None:
+                making.report(new, choices, say, lambda: False)
+                making.whole = True
+        if launched is not None:
+            making.rest(launched, choices)
         making.index()
     done = making.sweep
     return Finished(
@@ -316,31 +324,26 @@ class Making:
         """Whether a page is asked for: always, where records were read back."""
         return self.launched is None or self.heads[0].meta["report"] != "off"
 
-    def tables(self, settings: Joiner, notes: Sequence[str]) -> None:
-        """Write tables and sweep.json; they take their places together."""
-        with together(self.folder) as new:
-            with self._clock("tables"):
-                findings = tabulate(settings, self.sweep, new)
-            self.sweep = replace(self._timed(), notes=notes, clashes=settings.clashes)
-            self.findings = replace(findings, sweep=as_told(self.sweep))
-            if self.reports:
-                self.sweep = replace(self.sweep, verdict=verdict(self.findings))
-            self._timed().write(new)
+    def tables(self, new: Path, settings: Joiner, notes: Sequence[str]) -> None:
+        """Write tables and sweep.json into the folder of what waits for its place."""
+        with self._clock("tables"):
+            findings = tabulate(settings, self.sweep, new)
+        self.sweep = replace(self._timed(), notes=notes, clashes=settings.clashes)
+        self.findings = replace(findings, sweep=as_told(self.sweep))
+        if self.reports:
+            self.sweep = replace(self.sweep, verdict=verdict(self.findings))
+        self._timed().write(new)
 
-    def draw(self, choices: Choices, say: Callable[[str], None]) -> None:
-        """Draw pages and animations, and tell MLflow; after a signal only what is quick."""
-        if self.launched is None:
-            self._report(choices, say, lambda: False)
-            self.whole = True
-            return
-        runs, interrupt = self.launched.runs, self.launched.interrupt
+    def rest(self, launched: Launched, choices: Choices) -> None:
+        """Draw a launch's pages and animations, and tell MLflow; after a signal what is quick."""
+        runs, interrupt = launched.runs, launched.interrupt
         if runs:
             with self._clock("mlflow"):
                 runs.add_settings(records_of(self.heads), self.sweep, self.findings)
         with suppress(Ended), interrupt.let_through():
             if self.reports:
-                with self._clock("report"), waiting() as told:
-                    self._report(choices, told, interrupt.pressed)
+                with self._clock("report"), waiting() as say, together(self.folder) as new:
+                    self.report(new, choices, say, interrupt.pressed)
             if self.heads[0].meta.get("animate"):
                 with self._clock("animate"):
                     pages, failed = draw_animations(self.heads, self.folder, interrupt.pressed)
@@ -367,21 +370,30 @@ class Making:
         except Exception as error:  # whatever a file of another sweep holds: this one is done
             terminal.warn(f"{outputs / INDEX} was not written: {error}")
 
-    def _report(
-        self, choices: Choices, say: Callable[[str], None], stopped: Callable[[], bool]
+    def report(
+        self,
+        new: Path,
+        choices: Choices,
+        say: Callable[[str], None],
+        stopped: Callable[[], bool],
     ) -> None:
-        """Write the pages; a study's that cannot be filled is left out."""
+        """Write the pages where they wait for their place; a study's may be left out."""
         from nnrun.report.write import write_report  # it draws: matplotlib takes a second
 
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
-        records = records_of(self.heads)
+        records, curves = records_of(self.heads), self.folder / CURVES
+        if (new / CURVES).exists():
+            curves = new / CURVES
         try:
-            write_report(self.findings, self.folder, records, say, stopped, template, choices.pdf)
+            write_report(self.findings, new, records, say, stopped, template, choices.pdf, curves)
         except InputError as error:  # the results are there, whatever a study's page cannot say
             self.unfilled = f"the study's page is left out: {error}"
             self.undrawn = True
             if self.launched:
                 terminal.warn(str(error))
+            if template is not None and template.name != f"{MARKDOWN}.j2":
+                # an older one says what other numbers said
+                (self.folder / template.name.removesuffix(".j2")).unlink(missing_ok=True)
 
     def _mirror(self, runs: Runs, interrupt: Interrupt) -> None:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""

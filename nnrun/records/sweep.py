@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -217,10 +217,6 @@ class Sweep:
             OSError: If the system refuses it.
         """
         write_text(folder / SWEEP, json.dumps(self.to_facts(), indent=1, default=list) + "\n")
-
-    def with_settings(self, settings: Sequence[LabelledSetting]) -> Self:
-        """Return the sweep of some of its settings, or of these in another order."""
-        return replace(self, settings=settings)
 
 
 def read_sweep(folder: Path, results: bool = False) -> Sweep | None:

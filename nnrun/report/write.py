@@ -30,7 +30,8 @@ def write_report(
     stopped: Callable[[], bool] = lambda: False,
     template: Path | None = None,
     pdf: bool = False,
-) -> Path:
+    curves: Path | None = None,
+) -> None:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
     Args:
@@ -41,9 +42,7 @@ def write_report(
         stopped: Asked while networks are watched: whether an end is wanted.
         template: Of the study's page; None for no such page.
         pdf: Whether each figure is written as PDF, too.
-
-    Returns:
-        Path of report.html.
+        curves: The table of curves, where it is not in ``folder``.
 
     Raises:
         InputError: If the study's page cannot be filled; all else is written.
@@ -57,11 +56,10 @@ def write_report(
             with beside(partial(_write_figures, found, figures, pdf, ["networks"])) as written:
                 _write_figures(found, figures, pdf, ["surfaces", "failures"])
                 written()
-        path = build(findings, folder, found, drawn())
+        build(findings, folder, found, drawn())
     if template is not None:
         say("filling the study's page")
-        write_study(template, findings, pd.read_parquet(folder / CURVES), folder)
-    return path
+        write_study(template, findings, pd.read_parquet(curves or folder / CURVES), folder)
 
 
 def _write_figures(found: "Behaviour", folder: Path, pdf: bool, names: Sequence[str]) -> None:

@@ -87,7 +87,7 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
         os.kill(os.getpid(), signal.SIGTERM)
         drawn.append("the page")
 
-    monkeypatch.setattr(Making, "_report", pressed)
+    monkeypatch.setattr(Making, "report", pressed)
     assert finish_foreign_sweep(sweep) == 143
     assert drawn == []
     assert statuses(sweep) == ("complete", ["complete", "complete"])
@@ -99,7 +99,7 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
 
 def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
     written(sweep.folder, 0, report="html")
-    monkeypatch.setattr(Making, "_report", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(Making, "report", lambda *_: pytest.fail("drawn"))
     with interrupts_held() as interrupt:
         os.kill(os.getpid(), signal.SIGTERM)
         assert finishing._finish(sweep, interrupt) == 143
