@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -88,11 +86,3 @@ def test_errors_are_said_shortly(nnrun):
     told = report(nnrun.folder, "--help").stdout
     assert "target=METRIC:VALUE[:HOLD]" in told
     assert "baseline=WORDS" in told
-
-
-def test_the_name_alone_costs_nothing():
-    code = "import sys, nnrun; nnrun.report; print(callable(nnrun.report), *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    answer, *loaded = done.stdout.split()
-    assert answer == "True"
-    assert not set(loaded) & {"numpy", "pandas", "matplotlib", "jinja2"}
