@@ -59,8 +59,8 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     from nnrun.tracking.mirror import Runs, say
     from nnrun.tracking.runs import read_tables
 
-    facts = read_sweep(folder) or Sweep("missing")
-    if (folder / MARKER).exists() or facts.status == "running":
+    sweep = read_sweep(folder) or Sweep("missing")
+    if (folder / MARKER).exists() or sweep.status == "running":
         rule = "is not finished"
         raise InputError(Issue("path", folder, rule, "the same command again goes on with it"))
     heads = [read_record(path, "head") for path in records_below(folder)]
@@ -77,10 +77,10 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
         say(f"note: {left_out}")
     for head in heads:  # a damaged one is told before anything is sent
         read_record(head.path)
-    told = facts.tracking or {}
+    told = sweep.tracking or {}
     tracking = _tracking(metas[0], uri or str(told.get("uri") or ""))
     named = masked(tracking.uri)
-    tracking = _addressed(tracking, uri, folder, facts.name or "")
+    tracking = _addressed(tracking, uri, folder, sweep.name or "")
     if (metas[0].get("tracking") or {}).get("artifacts"):
         say(
             "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
@@ -89,9 +89,9 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     identity = told.get("id") or uuid4().hex
     runs = Runs.open(
         tracking,
-        facts.name or "",
+        sweep.name or "",
         folder.name,
-        vars(facts),
+        vars(sweep),
         identity,
         go_on=True,
         beside_training=False,
@@ -100,19 +100,19 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     if not uri:
         runs.facts["uri"] = named  # a relative path stays one: the folder may be moved
     try:
-        runs.add_settings(_records_of(facts, heads), facts, tables)
-        runs.add_sweep(facts, tables, folder)
+        runs.add_settings(_records_of(sweep, heads), sweep, tables)
+        runs.add_sweep(sweep, tables, folder)
     finally:
         runs.close()
         # the id even where nothing could be sent: the next attempt must find what this one left
-        _note(folder, facts, runs.facts)
+        _note(folder, sweep, runs.facts)
     return runs.facts
 
 
-def _records_of(facts: Sweep, heads: Sequence[Record]) -> dict[str, list[Path]]:
+def _records_of(sweep: Sweep, heads: Sequence[Record]) -> dict[str, list[Path]]:
     """Collect the records of each setting of a sweep, whose report may have another target."""
-    ids = {about.id: about.id for about in facts.settings}
-    alike = {_without_target(about.config): about.id for about in facts.settings}
+    ids = {about.id: about.id for about in sweep.settings}
+    alike = {_without_target(about.config): about.id for about in sweep.settings}
     paths: dict[str, list[Path]] = {}
     for head in heads:
         setting = ids.get(head.setting) or alike.get(_without_target(head.meta["config"]))
@@ -152,12 +152,12 @@ def _addressed(tracking: Tracking, uri: str, folder: Path, name: str) -> Trackin
     return replace(tracking, uri=own)
 
 
-def _note(folder: Path, facts: Sweep, found: dict[str, Any]) -> None:
+def _note(folder: Path, sweep: Sweep, found: dict[str, Any]) -> None:
     """Write down where the runs are: still where they were, if another store has taken none."""
-    told = facts.tracking or {}
+    told = sweep.tracking or {}
     if told.get("settings") and not found["settings"] and found["uri"] != told["uri"]:
         return
-    replace(facts, tracking=found).write(folder)
+    replace(sweep, tracking=found).write(folder)
 
 
 def pending(folders: Iterable[Path]) -> list[Path]:
@@ -173,14 +173,14 @@ def _is_pending(folder: Path) -> bool:
     from nnrun.tracking.runs import digest
 
     with suppress(InputError, OSError):  # of another version, or damaged: whoever names it is told
-        facts = read_sweep(folder)
-        told = facts and facts.tracking
-        if not facts or not told or facts.status in ("running", "interrupted"):
+        sweep = read_sweep(folder)
+        told = sweep and sweep.tracking
+        if not sweep or not told or sweep.status in ("running", "interrupted"):
             return False
         if told.get("error") or told.get("not_logged") or not told.get("sweep"):
             return True
         # sweeps of earlier versions do not say what was sent of them
-        return bool(told.get("digest")) and told["digest"] != digest(facts, folder)
+        return bool(told.get("digest")) and told["digest"] != digest(sweep, folder)
     return False
 
 

@@ -64,15 +64,7 @@ OPEN, TIDY, VIEW, SWEEP, REGISTER = "open", "tidy", "view", "sweep", "register"
 
 @dataclass
 class Kept:
-    """The run of a setting that the store has whole.
-
-    Attributes:
-        run: Its MLflow run id.
-        seeds: That it sums up, as `nnrun.tracking.runs.spans` writes them.
-        tags: All or some of its tags, its name among them.
-        metrics: The last value of each figure.
-        trials: The runs of its trials.
-    """
+    """The run of a setting that the store has whole, with what it says and its trials' runs."""
 
     run: str
     seeds: str
@@ -174,66 +166,49 @@ class Runs:
             runs.await_opening()
         return runs
 
-    def add_setting(self, paths: Sequence[Path], facts: Sweep, setting: str) -> None:
-        """Queue one setting with all its trials; one that has a run of these trials keeps it.
-
-        Args:
-            paths: Of its records, which stay where they are.
-            facts: Of the sweep, for its varying keys and labels.
-            setting: Its id.
-        """
+    def add_setting(self, paths: Sequence[Path], sweep: Sweep, setting: str) -> None:
+        """Queue the records of one setting, by its id; one that has a run of these keeps it."""
         self._collect()
         self._queued.add(setting)
         places = [path.absolute() for path in paths]
-        self._writer.add(setting, partial(self._log_setting, setting, places, facts))
+        self._writer.add(setting, partial(self._log_setting, setting, places, sweep))
 
     def add_settings(
-        self, records: Mapping[str, Sequence[Path]], facts: Sweep, results: Tables
+        self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Tables
     ) -> None:
         """Queue the settings of a whole sweep that were not queued before, one after the other.
 
         What waits is logged with what the tables say of it, rather than told that afterwards.
-
-        Args:
-            records: The paths of each setting's records, by its id.
-            facts: Of the sweep.
-            results: Its tables.
         """
-        self._updates = updates(facts, results, self._tags)
+        self._updates = updates(sweep, results, self._tags)
         for setting, paths in records.items():
             if setting not in self._queued:
-                self.add_setting(paths, facts, setting)
+                self.add_setting(paths, sweep, setting)
 
-    def add_sweep(self, facts: Sweep, results: Tables, folder: Path) -> None:
-        """Send what takes the whole sweep, after its settings: what is there already stays.
-
-        Args:
-            facts: The content of its sweep.json.
-            results: Its tables.
-            folder: Where its report and tables are.
-        """
+    def add_sweep(self, sweep: Sweep, results: Tables, folder: Path) -> None:
+        """Send what takes the whole sweep, after its settings: what is there already stays."""
         self._training = False
         self._wait()
         if self._broken:
             return
-        self._updates = updates(facts, results, self._tags)
+        self._updates = updates(sweep, results, self._tags)
         for setting, update in self._updates.items():
             if setting in self.facts["settings"]:
                 self._writer.add(setting, partial(self._update, setting, update))
-        if facts.status != "interrupted":
-            known = {about.id for about in facts.settings}
+        if sweep.status != "interrupted":
+            known = {about.id for about in sweep.settings}
             self._writer.add(TIDY, partial(self._drop_others, known))
-        made_of = digest(facts, folder)
+        made_of = digest(sweep, folder)
         same = self._own if self._own and self._own.tags.get(DIGEST) == made_of else None
         if same is None:
-            self._writer.add(VIEW, partial(self._save_view, page_view(facts)))
+            self._writer.add(VIEW, partial(self._save_view, page_view(sweep)))
         self._wait()
         if same is None and not self._broken:
             tags = {**self._tags, DIGEST: made_of}
-            run = sweep_run(replace(facts, tracking=self.facts), results.summary, folder, tags)
+            run = sweep_run(replace(sweep, tracking=self.facts), results.summary, folder, tags)
             self._writer.add(SWEEP, partial(self._log_sweep, run))
         elif same is not None:
-            told = facts.tracking or {}
+            told = sweep.tracking or {}
             self.facts["view"] = self.facts["view"] or told.get("view") or ""
             self.facts["sweep"] = same.run
         if self._tracking.register:
@@ -312,10 +287,6 @@ class Runs:
 
         One for each whole setting is kept, and the sweep's own. What else there is, unfinished,
         double or failed, is deleted.
-
-        Raises:
-            InputError: If the store does not answer.
-            TrackingError: If it does not delete.
         """
         rest: list[str] = []
         below: dict[str, list[str]] = {}
@@ -343,7 +314,7 @@ class Runs:
         # a setting of which no trial could be trained is a failed run, but has had its last word
         return found.status == "FINISHED" or (found.status == "FAILED" and NOTE in found.tags)
 
-    def _log_setting(self, key: str, paths: Sequence[Path], facts: Sweep) -> str:
+    def _log_setting(self, key: str, paths: Sequence[Path], sweep: Sweep) -> str:
         """Log a setting in the place of an earlier run of it; called by the writer's thread."""
         records = [read_record(path) for path in paths]
         seeds, kept = spans(records), self._kept.get(key)
@@ -352,8 +323,8 @@ class Runs:
         tags = {**self._tags, SEEDS: seeds}
         if self._parent:
             tags["mlflow.parentRunId"] = self._parent
-        about = next(about for about in facts.settings if about.id == key)
-        run = setting_run(records, about, facts, tags, self._tracking)
+        about = next(about for about in sweep.settings if about.id == key)
+        run = setting_run(records, about, sweep, tags, self._tracking)
         if update := self._updates.get(key):
             said, figures = {**run.tags, **update.tags}, {**update.metrics, **run.summary}
             run = replace(run, name=update.name, tags=said, summary={**figures, **update.metrics})

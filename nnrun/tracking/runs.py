@@ -116,7 +116,7 @@ def read_tables(folder: Path) -> ReadTables:
 def setting_run(
     records: Sequence[Record],
     about: LabelledSetting,
-    facts: Sweep,
+    sweep: Sweep,
     tags: Mapping[str, str],
     tracking: Tracking,
 ) -> SettingRun:
@@ -124,20 +124,19 @@ def setting_run(
 
     Args:
         records: Of the setting, read whole; judged anew where it has another target than they.
-        about: The setting's id, label and flat config in the sweep.
-        facts: Of the sweep: its varying keys, its size and the points at which it is judged, as far
-            as they are known by now.
+        about: The setting as the sweep has it.
+        sweep: As far as it is known by now.
         tags: What ties the run to its sweep.
         tracking: What else is wanted of a run.
 
     Raises:
         InputError: If the records do not belong together.
     """
-    config, varying = about.config, facts.varying
+    config, varying = about.config, sweep.varying
     records = [_under(record, about) for record in records]
-    trials = judged_at(join_records(records), judged_on(facts))
+    trials = judged_at(join_records(records), judged_on(sweep))
     keys = [*varying, *(key for key in config if key not in varying)]
-    counts, many = _counts(trials), len(facts.settings) > ALL_QUARTILES
+    counts, many = _counts(trials), len(sweep.settings) > ALL_QUARTILES
     part = trial_rows(trials)
     run = SettingRun(
         setting=about.id,
@@ -149,7 +148,7 @@ def setting_run(
             **tags,
             "nnrun.engine": str(records[0].meta["engine"]),
             "nnrun.status": _ended(counts),
-            "mlflow.runColor": _colors(facts)[about.id],
+            "mlflow.runColor": _colors(sweep)[about.id],
         },
         datasets=_datasets(records[0].meta),
         texts={
@@ -162,7 +161,7 @@ def setting_run(
         trials=list(_trial_runs(trials, part, about, varying)) if tracking.trials else (),
         network=_network(records, tracking),
         failed=not counts["seeds"],
-        points=curve_length(len(facts.settings)),
+        points=curve_length(len(sweep.settings)),
         quartiles_of=str(config.get("target.metric")) if many else None,
     )
     if not trials.trained.any():
@@ -174,19 +173,10 @@ def setting_run(
     return replace(run, bands=bands, lines={SO_FAR: Line(curves.samples, by_then)})
 
 
-def updates(facts: Sweep, results: Tables, tags: Mapping[str, str]) -> dict[str, Update]:
-    """Say of every setting what takes the whole sweep: labels, colours, what was judged together.
-
-    Args:
-        facts: The content of the sweep's sweep.json.
-        results: Its tables.
-        tags: What ties the runs to their sweep.
-
-    Returns:
-        By the setting's id.
-    """
-    configs = {about.id: about.config for about in facts.settings}
-    ladders, colors = _ladders(results), _colors(facts)
+def updates(sweep: Sweep, results: Tables, tags: Mapping[str, str]) -> dict[str, Update]:
+    """Say of every setting, by its id, what takes the whole sweep: label, colour and figures."""
+    configs = {about.id: about.config for about in sweep.settings}
+    ladders, colors = _ladders(results), _colors(sweep)
     return {
         row["setting"]: Update(
             name=row["label"],
@@ -194,7 +184,7 @@ def updates(facts: Sweep, results: Tables, tags: Mapping[str, str]) -> dict[str,
                 "nnrun.status": _ended(row),
                 "mlflow.runColor": colors[row["setting"]],
                 "mlflow.note.content": _setting_described(
-                    row, configs[row["setting"]], facts, tags
+                    row, configs[row["setting"]], sweep, tags
                 ),
             },
             metrics={**_figures(row), **ladders.get(row["setting"], {})},
@@ -219,9 +209,9 @@ def _counts(trials: Record) -> dict[str, float]:
     return {key: count for key, count in found.items() if count or key not in RARE}
 
 
-def _colors(facts: Sweep) -> dict[str, str]:
+def _colors(sweep: Sweep) -> dict[str, str]:
     """Give each setting the colour that the report draws it in, if it draws all settings."""
-    styles = zip(facts.settings, cycle(LINE_STYLES), strict=False)
+    styles = zip(sweep.settings, cycle(LINE_STYLES), strict=False)
     return {about.id: style.color for about, style in styles}
 
 
@@ -269,7 +259,7 @@ def _ended(row: Row) -> str:
 
 
 def _setting_described(
-    row: Row, config: Mapping[str, Any], facts: Sweep, tags: Mapping[str, str]
+    row: Row, config: Mapping[str, Any], sweep: Sweep, tags: Mapping[str, str]
 ) -> str:
     """Describe the setting in Markdown."""
     target = _target(config)
@@ -283,7 +273,7 @@ def _setting_described(
         lines.append(_times(row))
     else:
         lines.append("No trial could be trained: see the sweep's report.")
-    lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(facts.settings):,} settings:")
+    lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(sweep.settings):,} settings:")
     lines.append(f"```\n{tags['nnrun.command']}\n```")
     return "\n\n".join(lines)
 
@@ -390,41 +380,31 @@ def _trial_runs(
 
 
 def sweep_run(
-    facts: Sweep, summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
+    sweep: Sweep, summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
 ) -> SweepRun:
-    """Sum up a sweep for MLflow.
-
-    Args:
-        facts: The content of its sweep.json.
-        summary: A row a setting.
-        folder: Where its report and tables are.
-        tags: What ties the run to its settings.
-    """
+    """Sum up a sweep for MLflow; its folder has its report and tables."""
     totals = {"settings": float(len(summary))}
     totals |= {key: float(summary[key].sum()) for key in COUNTS}
     return SweepRun(
-        name=f"{'sweep' if len(facts.jobs) > 1 else 'run'} {folder.name}",
-        description=_sweep_described(facts),
+        name=f"{'sweep' if len(sweep.jobs) > 1 else 'run'} {folder.name}",
+        description=_sweep_described(sweep),
         metrics={f"sweep/{key}": value for key, value in totals.items()},
-        tags={**tags, "nnrun.status": str(facts.status)},
+        tags={**tags, "nnrun.status": str(sweep.status)},
         artifacts=[
             Artifact((folder / name).absolute())
             for name in (*PAGES, *TABLES)
             if is_itself(folder / name)
         ],
-        status=ENDED_AS[facts.status],
+        status=ENDED_AS[sweep.status],
     )
 
 
-def digest(facts: Sweep, folder: Path) -> str:
-    """Tell whether a sweep's own run is what its folder holds: another folder, another digest.
+def digest(sweep: Sweep, folder: Path) -> str:
+    """Tell whether a sweep's own run is what its folder holds now: another answer, another digest.
 
-    Args:
-        facts: The content of its sweep.json; where its runs are, and the time it took, do not
-            count.
-        folder: Of whose larger files the size counts.
+    Where its runs are, and the time it took, do not count; of the larger files the size does.
     """
-    said = {k: v for k, v in facts.to_facts().items() if k not in ("tracking", "stages")}
+    said = {k: v for k, v in sweep.to_facts().items() if k not in ("tracking", "stages")}
     found = hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=16)
     if is_itself(folder / SUMMARY):
         found.update((folder / SUMMARY).read_bytes())
@@ -448,9 +428,9 @@ def best_setting(summary: pd.DataFrame) -> str:
     return str(ranked["setting"].iloc[0])
 
 
-def _sweep_described(facts: Sweep) -> str:
+def _sweep_described(sweep: Sweep) -> str:
     """Give the verdict, the pages with its settings and the command in Markdown."""
-    told = facts.tracking or {}
+    told = sweep.tracking or {}
     # relative to the server that shows it, whatever its address is by then
     pages = {
         name: address[address.index("#") :]
@@ -458,5 +438,5 @@ def _sweep_described(facts: Sweep) -> str:
         if address
     }
     links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages.items())
-    parts = [*facts.verdict, links, f"```\n{facts.command}\n```"]
+    parts = [*sweep.verdict, links, f"```\n{sweep.command}\n```"]
     return "\n\n".join(part for part in parts if part)

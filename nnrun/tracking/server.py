@@ -47,22 +47,14 @@ class ServerDied(OSError):
 
 @dataclass(frozen=True)
 class Server:
-    """A server that was started.
-
-    Attributes:
-        address: Where it answers, or will.
-    """
+    """A server that was started, and the address where it answers, or will."""
 
     address: str
     _process: subprocess.Popen[bytes]
     _log: IO[bytes]
 
     def answers(self) -> bool:
-        """Ask whether it is ready.
-
-        Raises:
-            ServerDied: If it is no more.
-        """
+        """Ask whether it is ready; ServerDied if it is no more."""
         ready = False
         with suppress(OSError), _direct().open(f"{self.address}/health", timeout=5) as answer:
             ready = answer.status == 200
@@ -70,11 +62,7 @@ class Server:
         return ready
 
     def check(self) -> None:
-        """Check that it lives.
-
-        Raises:
-            ServerDied: If it does not.
-        """
+        """Raise ServerDied if it is no more."""
         if self._process.poll() is None:
             return
         self._log.seek(0)
@@ -87,14 +75,7 @@ class Server:
 
 @contextmanager
 def serving(uri: str, port: int | None = None) -> Iterator[Server]:
-    """Serve a store while the ``with`` block runs.
-
-    Args:
-        uri: Of a database; a relative SQLite path is taken from the working directory.
-        port: Where to; None for a free one.
-
-    Yields:
-        The server; it answers a few seconds later.
+    """Serve a database while the ``with`` block runs, at a port, or at a free one.
 
     Raises:
         InputError: If the port is taken.
@@ -121,14 +102,7 @@ def serving(uri: str, port: int | None = None) -> Iterator[Server]:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """Find a free port on the loopback address.
-
-    Args:
-        wanted: The one to take if it is free; None for any.
-
-    Raises:
-        InputError: If it is not.
-    """
+    """Find a free port on the loopback address; InputError if the one that is wanted is not."""
     with socket.socket() as probe:
         # a port whose last connections are still winding down is free
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -142,18 +116,9 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def await_answer(server: Server, ended: Callable[[], bool], say: Callable[[], object]) -> bool:
-    """Wait until a server answers.
+    """Wait until a server answers, or ``ended`` says that there is no need; tell whether it does.
 
-    Args:
-        server: Which.
-        ended: Whether there is no more need to wait.
-        say: Called once, after two seconds.
-
-    Returns:
-        Whether it answers.
-
-    Raises:
-        ServerDied: If it ends instead.
+    ``say`` is called once, after two seconds. Raises ServerDied if the server ends instead.
     """
     due, said = time.monotonic() + 2.0, False
     while not ended():

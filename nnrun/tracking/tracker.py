@@ -289,7 +289,7 @@ class Tracker:
         if tag is None or not page_address(self._store.uri):
             return ""
         try:
-            self._client.set_experiment_tag(self._store.experiment, tag.key, tag.value)
+            self._client.set_experiment_tag(self._store.experiment, *tag)
         except Exception:
             return ""
         return self._page({"viewStateShareKey": sweep})

@@ -52,13 +52,6 @@ CARD: State = {"runsCountToCompare": 10, "deleted": False, "isGenerated": False}
 """What charts of all kinds have in common."""
 
 
-class ExperimentTag(NamedTuple):
-    """A tag to be set on the experiment."""
-
-    key: str
-    value: str
-
-
 def saved_view(
     key: str,
     wanted: str,
@@ -67,7 +60,7 @@ def saved_view(
     figures: Sequence[str] = (),
     folded: Sequence[str] = (),
     order: str = "attributes.start_time",
-) -> ExperimentTag | None:
+) -> tuple[str, str] | None:
     """Build the tag that holds a sweep's view.
 
     Args:
@@ -84,14 +77,12 @@ def saved_view(
         order: Key that sorts the runs, rising; MLflow draws the first ten.
 
     Returns:
-        The tag; None if it would be too long for MLflow.
+        Key and value of the experiment's tag; None if it would be too long for MLflow.
 
     Example:
-        >>> tag = saved_view("s1", "", [["test_loss/median"]], ["lr"])
-        >>> tag.key
-        'mlflow.sharedViewState.s1'
-        >>> tag.value[:8]
-        'deflate;'
+        >>> key, value = saved_view("s1", "", [["test_loss/median"]], ["lr"])
+        >>> key, value[:8]
+        ('mlflow.sharedViewState.s1', 'deflate;')
     """
     state = {
         **_search(wanted, order),
@@ -99,7 +90,7 @@ def saved_view(
         **_charts(panels, varying, figures, folded),
     }
     value = _deflated(json.dumps(state, separators=(",", ":")))
-    return ExperimentTag(KEY_PREFIX + key, value) if len(value) <= VALUE_LENGTH else None
+    return (KEY_PREFIX + key, value) if len(value) <= VALUE_LENGTH else None
 
 
 def _search(wanted: str, order: str) -> State:
@@ -213,15 +204,11 @@ def _deflated(text: str) -> str:
     return "deflate;" + b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def page_view(facts: Sweep) -> View:
-    """Choose charts and columns for a sweep.
-
-    Args:
-        facts: Its sweep.json: what varies, and the target.
-    """
-    metric = (facts.target or {}).get("metric") or "accuracy"
+def page_view(sweep: Sweep) -> View:
+    """Choose charts and columns for a sweep, by what varies and by its target."""
+    metric = (sweep.target or {}).get("metric") or "accuracy"
     other = "test_loss" if metric != "test_loss" else "train_loss"
     panels = [[f"{metric}/{q}" for q in ("median", "q25", "q75")], [f"{other}/median"], [SO_FAR]]
-    many = len(facts.settings) > DRAWN
+    many = len(sweep.settings) > DRAWN
     order = "metrics.`rmst`" if many else "attributes.start_time"
-    return View(panels, facts.telling, FIGURES, SECTIONS, order)
+    return View(panels, sweep.telling, FIGURES, SECTIONS, order)

@@ -112,18 +112,19 @@ def test_a_run_of_every_entry_is_read_back(sweep: Trained, tmp_path: Path) -> No
 def test_a_run_that_breaks_a_rule_of_the_store_is_refused_alone_and_sent_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def doubled(datasets: Sequence[Dataset]) -> list[Any]:
-        return dataset_inputs(datasets) * (2 if datasets[0].name == "gate" else 1)
+    def spoilt(datasets: Sequence[Dataset]) -> list[Any]:
+        ours = datasets[0].name == "gate"
+        return dataset_inputs([d._replace(digest="d" * 99) if ours else d for d in datasets])
 
     monkeypatch.chdir(tmp_path)
     jobs, folder = [job_of("data", name) for name in ("xor", "gate", "iris")], Path("sweep")
     train_into(jobs, folder)
     with monkeypatch.context() as patch:
-        patch.setattr(tracker, "dataset_inputs", doubled)
+        patch.setattr(tracker, "dataset_inputs", spoilt)
         told = mirror(folder, "sqlite:///m.db")
     xor, gate, iris = (job.setting.id for job in jobs)
     assert (set(told["settings"]), told["not_logged"]) == ({xor, iris}, [gate])
-    assert "UNIQUE constraint failed" in told["error"]
+    assert "'digest' exceeds the maximum length" in told["error"]
     assert "; 1 of 3 settings are not in MLflow: python -m nnrun.sync" in told["error"]
     assert pending([folder]) == [folder]
     after = mirror(folder)

@@ -123,7 +123,7 @@ def test_a_database_that_takes_no_more_costs_no_result(
     runs.close()
     assert time.monotonic() - began < 10
     facts = runs.facts
-    assert len(facts.settings) + len(facts["not_logged"]) == len(RECORDS)
+    assert len(facts["settings"]) + len(facts["not_logged"]) == len(RECORDS)
     assert len(facts["not_logged"]) >= 1
     assert said in facts["error"]
     assert "settings are not in MLflow: python -m nnrun.sync sends" in facts["error"]

@@ -5,12 +5,12 @@ import json
 import zlib
 from typing import Any
 
-from nnrun.tracking.view import VALUE_LENGTH, ExperimentTag, saved_view
+from nnrun.tracking.view import VALUE_LENGTH, saved_view
 
 CURVES = [f"accuracy/{quantile}" for quantile in ("median", "q25", "q75")]
 
 
-def build(**changes: object) -> ExperimentTag | None:
+def build(**changes: object) -> tuple[str, str] | None:
     given: dict[str, Any] = {
         "key": "s1",
         "wanted": "tags.`nnrun.sweep` = 's1'",
@@ -25,7 +25,7 @@ def build(**changes: object) -> ExperimentTag | None:
 def state(**changes: object) -> dict[str, Any]:
     tag = build(**changes)
     assert tag is not None
-    header, _, packed = tag.value.partition(";")
+    header, _, packed = tag[1].partition(";")
     assert header == "deflate"
     return json.loads(zlib.decompress(base64.b64decode(packed, validate=True)))
 
@@ -37,7 +37,7 @@ def cards(kind: str, **changes: object) -> list[dict[str, Any]]:
 def test_the_tag_is_one_that_the_address_finds() -> None:
     tag = build(key="2026-11-24_01-00-00")
     assert tag is not None
-    assert tag.key == "mlflow.sharedViewState.2026-11-24_01-00-00"
+    assert tag[0] == "mlflow.sharedViewState.2026-11-24_01-00-00"
 
 
 def test_the_same_view_is_written_alike() -> None:
@@ -93,5 +93,5 @@ def test_our_charts_stand_in_the_one_open_section() -> None:
 def test_a_view_fits_every_mlflow_or_is_left_out() -> None:
     tag = build(varying=[f"network.{i}" for i in range(100)])
     assert tag is not None
-    assert len(tag.value) < VALUE_LENGTH == 5000
+    assert len(tag[1]) < VALUE_LENGTH == 5000
     assert build(varying=[f"{i**20:x}" for i in range(1000)]) is None
