@@ -379,7 +379,7 @@ def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "nnrun.report.write.draw_pictures",
         lambda findings, folder, pdf: Drawn(
-            {}, layout(findings.summary, findings.sweep, findings.sweep.get("facet"))
+            {}, layout(findings.summary, findings.sweep, findings.sweep.facet)
         ),
     )
     monkeypatch.setattr(
