@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -59,7 +61,7 @@ def test_a_facet_can_be_asked_for(twelve):
         assert lay.key == ("lr" if name == "lr" else "network.hidden")
     with pytest.raises(InputError, match=r"facet=hiden: is not a key that varies.*'hidden'"):
         layout(twelve.summary, twelve.sweep, "hiden")
-    alone = layout(twelve.summary, {**twelve.sweep, "tuned": ["lr"]}, None)
+    alone = layout(twelve.summary, replace(twelve.sweep, tuned=["lr"]), None)
     assert alone.left_out == 4  # a tuned rate is no factor, and hidden alone tells nothing apart
 
 
