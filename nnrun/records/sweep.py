@@ -35,7 +35,7 @@ AIM = {key.replace("target.", ""): kind for key, kind in TARGET.items()}
 FIELDS = {
     "status": str, "name?": TEXT, "started?": TEXT, "command?": TEXT, "git?": TEXT, "study?": TEXT,
     "overrides?": [str], "jobs?": ([JOB], None), "settings?": ([SETTING], None), "varying?": [str],
-    "telling?": [str], "constant?": dict, "budget?": (*NUMBER, type(None)),
+    "telling?": [str], "constant?": (dict, type(None)), "budget?": (*NUMBER, type(None)),
     "target?": (AIM, None),
     "tables?": [[str]], "tuned?": [str], "tuning?": ({"seeds": [int], "rows": [dict]}, None),
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),

@@ -15,7 +15,7 @@ from nnrun.errors import InputError
 from nnrun.records.archive import Array, arrays_in, read_arrays
 from nnrun.records.plain import Damaged, is_itself, parse_plain, reading
 from nnrun.records.record import SCHEMA_VERSION, read_record, write_record
-from nnrun.records.sweep import read_sweep
+from nnrun.records.sweep import Sweep, read_sweep
 from tests.records import a_record
 
 SHAPES = {
@@ -254,6 +254,13 @@ def test_another_version_is_named_and_nothing_is_to_be_deleted(tmp_path, schema,
     (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "status": "complete", **changes}))
     with pytest.raises(InputError, match=f"sweep.json: {rule}"):
         read_sweep(tmp_path)
+
+
+def test_an_account_of_a_sweep_under_way_is_read_back(tmp_path):
+    Sweep("running", "x", ["lr=1"], versions={"nnrun": "1"}).write(tmp_path)
+    found = read_sweep(tmp_path)
+    assert found is not None
+    assert (found.status, found.name, found.overrides) == ("running", "x", ["lr=1"])
 
 
 SETTINGS = [{"id": "a", "label": "lr=1", "config": {}}]
