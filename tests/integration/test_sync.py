@@ -289,7 +289,7 @@ def test_a_sweep_is_read_back_from_the_store(
         for table in ("trials", "curves", "summary"):
             pd.testing.assert_frame_equal(getattr(there, table), getattr(here, table))
         assert there.varying == here.varying
-        assert there.sweep["command"] == here.sweep["command"]
+        assert there.sweep.command == here.sweep.command
     with pytest.raises(InputError, match=r"my/frist: is no experiment of .*did you mean 'm"):
         package.load("mlflow:my/frist")
     with pytest.raises(InputError, match=r"is no experiment of .*did you mean 'my/first'\?"):

@@ -33,8 +33,8 @@ def test_a_tuned_sweep_is_the_sweep_of_the_chosen_values(nnrun):
     nnrun("-m", *grid, "hydra.sweep.dir=by_hand")
     assert tables(tuned) == tables(nnrun.folder / "by_hand")
     facts = package.load(tuned).sweep
-    assert facts["tuned"] == ["lr"]
-    assert [job["overrides"][-1] for job in facts["jobs"]] == [f"lr={rate}" for rate in rates]
+    assert facts.tuned == ["lr"]
+    assert [job.overrides[-1] for job in facts.jobs] == [f"lr={rate}" for rate in rates]
     # jobs alone have folders
     assert sorted(path.name for path in tuned.iterdir() if path.is_dir()) == ["0", "1"]
 
@@ -142,8 +142,8 @@ def test_a_job_that_cannot_be_tuned_fails_alone(nnrun):
     assert "Traceback" not in done.stderr
     (sweep,) = nnrun.outputs("sweeps")
     facts = package.load(sweep).sweep
-    assert [job["status"] for job in facts["jobs"]] == ["failed", "complete"]
-    assert "no value of the tuned keys could be trained" in facts["jobs"][0]["error"]
+    assert [job.status for job in facts.jobs] == ["failed", "complete"]
+    assert "no value of the tuned keys could be trained" in facts.jobs[0].error
     done = nnrun(*TUNED, "hydra/launcher=basic", "hydra.sweep.dir=basic", patch=patch, code=1)
     assert "no value of the tuned keys could be trained" in done.stderr
 
