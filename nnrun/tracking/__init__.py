@@ -1,9 +1,11 @@
-"""MLflow runs of a sweep: the only package that imports mlflow, once a ``Tracker`` is made.
+"""MLflow as a mirror of sweeps: the only package that imports mlflow, once a ``Tracker`` is made.
 
 - ``address``, ``store``: where a store is, and opening it; ``errors``: what it says instead.
 - ``entities``: what MLflow is given of a run, within its limits.
+- ``runs``: what a setting's run and a sweep's say, from records and tables.
 - ``tracker``: writing and finding runs and their files; ``pyfunc``: their networks as models.
-- ``view``: what a sweep's page opens with; ``server``: MLflow's own pages.
-- ``writer``: a thread for all of it.
+- ``mirror``: sending what a store lacks, beside training (``writer``: its thread), at the end,
+  and by ``python -m nnrun.sync``.
+- ``view``: what a sweep's page opens with; ``server``: MLflow's own pages, for ``nnrun.ui``.
 - ``read``: a sweep's tables back from a store.
 """

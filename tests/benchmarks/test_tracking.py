@@ -10,7 +10,7 @@ from nnrun.config.settings import Tracking
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.tracking.mirror import Runs
-from tests.records import described
+from tests.records import described, on_disk
 
 SEEDS, EVALS, KEYS = 10, 60, 25
 
@@ -38,7 +38,7 @@ def open_runs():
 
 def log(runs, records, facts):
     for record in records:
-        runs.add_setting([record], facts)
+        runs.add_setting([on_disk(record)], facts, record.setting)
     runs.close()
     assert len(runs.facts["settings"]) == len(records)
 
@@ -56,6 +56,11 @@ def a_record(number):
             "engine": "lanes",
             "task": "binary",
             "samples": 20_000,
+            "number": number,
+            "seed": 0,
+            "seeds": SEEDS,
+            "overrides": [],
+            "error": None,
         },
         trials=Trials(np.arange(SEEDS), curves, (), rng.random(SEEDS), "lanes"),
         outcomes=Outcomes(status, np.zeros(SEEDS, dtype=np.bool_), times, times),
