@@ -18,7 +18,7 @@ from nnrun.network.losses import SquaredError
 from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.records.trials import Trials
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train

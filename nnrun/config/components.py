@@ -15,10 +15,10 @@ from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem import (  # noqa: F401  (they fill registries)
-    encoding,
     feature_sets,
-    patterns,
-    planes,
+    pattern_generators,
+    planar_generators,
+    split_tables,
     table,
 )
 from nnrun.problem.features import FEATURES

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun import custom
 from nnrun.config.components import text_of
-from nnrun.config.evaluations import n_evaluations
+from nnrun.config.evaluation_grid import n_evaluations
 from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue
 from nnrun.network.losses import CategoricalCrossEntropy

@@ -12,8 +12,9 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from nnrun import custom
 from nnrun.config.components import flat
-from nnrun.config.evaluations import evaluation_grid
+from nnrun.config.evaluation_grid import evaluation_grid
 from nnrun.errors import InputError, Issue, masked
+from nnrun.jinja import mistake
 from nnrun.layout import DATABASE, study_template
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
@@ -26,7 +27,6 @@ from nnrun.problem.features import FeatureSet, make_problem
 from nnrun.problem.problem import Data, Problem
 from nnrun.records.continued import find_state
 from nnrun.records.record import Record
-from nnrun.templates import mistake
 
 Count = Annotated[int, Ge(1), Le(10**15)]
 Positive = Annotated[float, Gt(0)]

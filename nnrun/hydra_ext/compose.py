@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext.complaints import in_our_words, wrong_keys
-from nnrun.hydra_ext.template import Template, to_plain, without_hydra
+from nnrun.hydra_ext.shared_composition import SharedComposition, to_plain, without_hydra
 
-MOST_TEMPLATES = 128
+MOST_KEPT = 128
 """Kept at once, less than 50 kB each."""
 
 
@@ -68,11 +68,11 @@ class Composer:
     """
 
     def __init__(
-        self, loader: ConfigLoader, master: DictConfig, most_templates: int = MOST_TEMPLATES
+        self, loader: ConfigLoader, master: DictConfig, most_kept: int = MOST_KEPT
     ) -> None:
         self._loader = loader
         self._master = master
-        self._template = lru_cache(maxsize=most_templates)(self._compose)
+        self._shared = lru_cache(maxsize=most_kept)(self._compose)
         self._is_group = lru_cache(maxsize=4096)(self._find_group)
         self._refusals: dict[tuple[Any, ...], InputError] = {}
 
@@ -91,11 +91,11 @@ class Composer:
         Raises:
             HydraException: Whatever ``load_sweep_config`` would raise.
         """
-        template, values = self._split(overrides)
+        shared, values = self._split(overrides)
         own = [one for one in map(parsed, overrides) if not one.is_hydra_override()]
-        words = template.hydra["job"]["config"]["override_dirname"]
+        words = shared.hydra["job"]["config"]["override_dirname"]
         if "$" in str(words):
-            whole = self._whole(template, values)
+            whole = self._whole(shared, values)
             node = whole.hydra.job.config.override_dirname
             words = OmegaConf.to_container(node, resolve=True)
         changed = {
@@ -105,43 +105,46 @@ class Composer:
         }
         task = [str(one.input_line) for one in own]
         hydra = {
-            **template.hydra,
-            "overrides": {**template.hydra["overrides"], "task": task},
-            "job": {**template.hydra["job"], **changed},
+            **shared.hydra,
+            "overrides": {**shared.hydra["overrides"], "task": task},
+            "job": {**shared.hydra["job"], **changed},
         }
         known = OmegaConf.get_cache(self._master)
-        make = partial(self._whole, template, values)
-        return Composed(self._plain(template, values, resolve=False), hydra, known, make)
+        make = partial(self._whole, shared, values)
+        return Composed(self._plain(shared, values, resolve=False), hydra, known, make)
 
     def refusal(self, overrides: Sequence[str], error: Exception) -> InputError:
         """Say in our words why a job cannot be composed or checked."""
         if not isinstance(error, HydraException):
             return in_our_words(error)
         try:
-            template, values = self._split(overrides)
+            shared, values = self._split(overrides)
         except HydraException:
             return in_our_words(error)
         # what thousands of jobs break alike is put into words once
-        told = (template, str(error).partition("\n")[0], *map(_named_by, values))
+        told = (shared, str(error).partition("\n")[0], *map(_named_by, values))
         if told not in self._refusals:
-            self._refusals[told] = wrong_keys(error, values, template.whole([]), self._loader)
+            self._refusals[told] = wrong_keys(error, values, shared.whole([]), self._loader)
         return self._refusals[told]
 
     def _plain(
-        self, template: Template, values: Sequence[Override], resolve: bool
+        self, shared: SharedComposition, values: Sequence[Override], resolve: bool
     ) -> dict[str, Any]:
-        literal = template.literal(values, resolve)
+        literal = shared.literal(values, resolve)
         if literal is not None:
             return literal
-        task = without_hydra(self._whole(template, values))
+        task = without_hydra(self._whole(shared, values))
         OmegaConf.copy_cache(from_config=self._master, to_config=task)
         return to_plain(task, enum_to_str=not resolve, resolve=resolve)
 
     def _whole(
-        self, template: Template, values: Sequence[Override], hydra: Mapping[str, Any] | None = None
+        self,
+        shared: SharedComposition,
+        values: Sequence[Override],
+        hydra: Mapping[str, Any] | None = None,
     ) -> DictConfig:
         """Compose a configuration, with what tells one job from another in its ``hydra`` node."""
-        config = template.whole(values)
+        config = shared.whole(values)
         OmegaConf.copy_cache(from_config=self._master, to_config=config)
         if hydra is not None:
             config.hydra.overrides.task = hydra["overrides"]["task"]
@@ -149,17 +152,17 @@ class Composer:
                 config.hydra.job[key] = hydra["job"][key]
         return config
 
-    def _split(self, lines: Sequence[str]) -> tuple[Template, list[Override]]:
-        """Find the template of a job, and the values that are to be applied to it."""
+    def _split(self, lines: Sequence[str]) -> tuple[SharedComposition, list[Override]]:
+        """Find what a job shares with others, and the values that are to be applied to it."""
         overrides = [parsed(line) for line in lines]
         if any(_needs_whole(override) for override in overrides):
-            return self._template(tuple(str(o.input_line) for o in overrides)), []
+            return self._shared(tuple(str(o.input_line) for o in overrides)), []
         values = [override for override in overrides if self._is_value(override)]
         rest = [override for override in overrides if override not in values]
-        return self._template(tuple(str(o.input_line) for o in rest)), values
+        return self._shared(tuple(str(o.input_line) for o in rest)), values
 
-    def _compose(self, overrides: tuple[str, ...]) -> Template:
-        return Template(self._loader.load_sweep_config(self._master, list(overrides)))
+    def _compose(self, overrides: tuple[str, ...]) -> SharedComposition:
+        return SharedComposition(self._loader.load_sweep_config(self._master, list(overrides)))
 
     def _is_value(self, override: Override) -> bool:
         """Say whether Hydra applies this override after it has merged the group options."""

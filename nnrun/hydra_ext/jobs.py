@@ -22,7 +22,7 @@ from omegaconf._utils import OmegaConfDumper
 
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.compose import Composed, Composer
-from nnrun.hydra_ext.template import to_plain, without_hydra
+from nnrun.hydra_ext.shared_composition import to_plain, without_hydra
 from nnrun.text import masked_values
 
 try:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from nnrun.config.evaluations import common_grid
+from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import Executor, Job
 from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.interrupt import Ended, Interrupt

@@ -15,7 +15,7 @@ from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, listed
 from nnrun.model.model import Dense, Model
 from nnrun.network.mlp import Architecture
-from nnrun.problem.encoder import Encoder
+from nnrun.problem.column_encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
 from nnrun.problem.table import Table

@@ -14,7 +14,7 @@ from nnrun.config.components import text_of
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Architecture, Layer, Params, count_parameters, forward
-from nnrun.problem.encoder import Encoder, require_columns, shaped, table_of
+from nnrun.problem.column_encoder import Encoder, require_columns, shaped, table_of
 from nnrun.problem.features import InputMap
 from nnrun.problem.problem import Task
 

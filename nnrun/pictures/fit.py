@@ -11,8 +11,8 @@ from nnrun.pictures.surface import MARGIN, class_names, limits
 from nnrun.pictures.surface_plots import FEW, MARKERS, name_groups, note
 from nnrun.plot.gallery import COLORS
 from nnrun.plot.style import MUTED
-from nnrun.problem.drawn import class_numbers
 from nnrun.problem.features import bare_problem, input_map
+from nnrun.problem.generator_base import class_numbers
 from nnrun.problem.problem import Array, Samples, Task
 
 HEADROOM = 0.25  # of the targets' width: how far beyond them a height is still shown, on each side

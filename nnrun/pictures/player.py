@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nnrun.jinja import environment, script
 from nnrun.pictures.diagram import refusal
 from nnrun.pictures.film import Film, Scene
 from nnrun.pictures.fit import heights
@@ -24,9 +25,8 @@ from nnrun.pictures.surface import (
 )
 from nnrun.pictures.surface_plots import MARKERS
 from nnrun.plot.gallery import COLORS
-from nnrun.problem.drawn import class_numbers
+from nnrun.problem.generator_base import class_numbers
 from nnrun.problem.problem import Array, Task
-from nnrun.templates import environment, script
 from nnrun.text import METRIC_NAMES
 
 SMALL = 22  # cells along a side of a unit's heatmap

@@ -16,7 +16,7 @@ from nnrun.plot.gallery import COLORS, HEIGHTS
 from nnrun.plot.labels import fill, legend_columns
 from nnrun.plot.style import INK, MUTED
 from nnrun.plot.text import one_line
-from nnrun.problem.drawn import class_numbers
+from nnrun.problem.generator_base import class_numbers
 from nnrun.problem.problem import Samples, Task
 
 MARKERS = "so^DvPX*"

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 from nnrun.network.randomness import Role, generator
 from nnrun.plot import canvas
 from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, STYLE
-from nnrun.problem import patterns, planes  # noqa: F401  (they fill DATA)
-from nnrun.problem.drawn import Drawn, class_numbers
+from nnrun.problem import pattern_generators, planar_generators  # noqa: F401  (they fill DATA)
+from nnrun.problem.generator_base import Drawn, class_numbers
 from nnrun.problem.problem import DATA, Array, Problem, Samples, Task
 
 COLUMNS = 5

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from nnrun.errors import InputError, Issue
-from nnrun.problem.drawn import INPUTS, beside, state_of
+from nnrun.problem.generator_base import INPUTS, beside, state_of
 from nnrun.problem.problem import Array, Problem, Samples, checked
 from nnrun.registry import Registry
 

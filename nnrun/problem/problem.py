@@ -16,7 +16,7 @@ from nnrun.network.randomness import Role, generator
 from nnrun.registry import Registry
 
 if TYPE_CHECKING:
-    from nnrun.problem.encoder import Encoder
+    from nnrun.problem.column_encoder import Encoder
 
 Array = npt.NDArray[np.float64]
 

@@ -25,9 +25,9 @@ from nnrun.problem.cells import (
     words_of,
 )
 from nnrun.problem.column_checks import Flaw, Inspector
-from nnrun.problem.encoder import Encoder
-from nnrun.problem.encoding import Goal, Split, encode
+from nnrun.problem.column_encoder import Encoder
 from nnrun.problem.problem import DATA, Problem
+from nnrun.problem.split_tables import Goal, Split, encode
 from nnrun.problem.table_file import FEWEST_ROWS, FOUND, UNNAMED, TableFile, read_file
 from nnrun.text import things
 
@@ -75,7 +75,7 @@ class Table(Split):
         return words_of(self.categorical)
 
     def problem(self) -> Problem:
-        """Read and check the file, then encode it as ``encoding.encode`` describes."""
+        """Read and check the file, then encode it as ``split_tables.encode`` describes."""
         file, drop = read_file(self.path), list(words_of(self.drop))
         self._require_names(list(file.frame.columns), drop)
         raw = file.frame.drop(columns=drop)

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from nnrun import text as words
+from nnrun.jinja import environment, script
 from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
@@ -21,7 +22,6 @@ from nnrun.report.verdict import CLAIMS, answer, cautions, statements
 from nnrun.results.results import Findings
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
-from nnrun.templates import environment, script
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from nnrun import text as words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
+from nnrun.jinja import mistake
 from nnrun.layout import MARKDOWN, write_text
 from nnrun.report.figures import FIGURES
 from nnrun.report.markup import md
@@ -22,7 +23,6 @@ from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.targets import shared_target
-from nnrun.templates import mistake
 
 Row = Mapping[str, Any]
 

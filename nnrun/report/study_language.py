@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 from jinja2.visitor import NodeTransformer
 
-from nnrun.templates import LAYOUT
+from nnrun.jinja import LAYOUT
 
 ENDING = ".j2"
 MOST_STEPS = 300_000  # calls, and turns of loops, that a page may take

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nnrun.config.evaluations import CommonGrid, common_grid
+from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.config.settings import Target
 from nnrun.errors import shown
 from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, write_text
@@ -214,7 +214,7 @@ def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
     """Say at which points the settings of some records are judged, if their evaluations differ.
 
     Returns:
-        As `nnrun.config.evaluations.CommonGrid.to_facts`; None where all were evaluated alike.
+        As `nnrun.config.evaluation_grid.CommonGrid.to_facts`; None where all were evaluated alike.
     """
     found = common_grid([head.samples for head in heads])
     return found and found.to_facts()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.config.evaluations import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.statistics.quantiles import quantile_with_failures, sorted_quantiles
 from nnrun.training.convergence import first_time, held
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.config.evaluations import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.curves import SettingCurves, curves_by_setting
 from nnrun.statistics.resampling import resampled_means

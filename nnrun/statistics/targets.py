@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nnrun.config.evaluations import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.config.settings import Target
 from nnrun.records.sweep import Sweep
 from nnrun.text import METRIC_NAMES, sign, things

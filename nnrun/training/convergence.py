@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.config.evaluations import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.config.settings import Target
 from nnrun.network.activations import Array
 from nnrun.records.trials import Curves, Outcomes, Status

@@ -9,8 +9,8 @@ from nnrun.config.settings import Network
 from nnrun.network.losses import CategoricalCrossEntropy
 from nnrun.network.mlp import count_parameters
 from nnrun.network.optimizers import Adam
-from nnrun.problem.encoding import Digits
 from nnrun.problem.feature_sets import Terms
+from nnrun.problem.split_tables import Digits
 from tests.benchmarks import peers
 from tests.benchmarks.peers import Work
 from tests.conftest import make_setting

@@ -10,7 +10,7 @@ from nnrun.config.settings import Network
 from nnrun.network.initializers import Constant
 from nnrun.network.mlp import forward
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.patterns import Gate
+from nnrun.problem.pattern_generators import Gate
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 

@@ -8,7 +8,7 @@ from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.mlp import Architecture, Layer, forward
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 
 PRODUCT = make_problem(Xor(), Terms(terms=("x", "y", "x*y")))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import nnrun.problem.encoding  # noqa: F401 - registers its sets
+import nnrun.problem.split_tables  # noqa: F401 - registers its sets
 from nnrun.problem.problem import DATA, Task
 from nnrun.problem.table import Table
 

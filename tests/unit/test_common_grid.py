@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnrun.config.evaluations import common_grid, evaluation_grid
+from nnrun.config.evaluation_grid import common_grid, evaluation_grid
 from nnrun.config.settings import Network, Setting, Target
 from nnrun.layout import write_text
 from nnrun.network.optimizers import Momentum

@@ -216,10 +216,10 @@ def test_jobs_that_differ_in_numbers_need_nothing_of_omegaconf(app, monkeypatch)
 
 
 def test_only_so_many_choices_of_groups_are_remembered(app):
-    composer = Composer(app.loader, app.master, most_templates=2)
+    composer = Composer(app.loader, app.master, most_kept=2)
     for choice in ("xor", "gate", "iris", "xor"):
         assert composer.values([f"data={choice}"])["data"]["name"] == choice
-    assert composer._template.cache_info().currsize == 2
+    assert composer._shared.cache_info().currsize == 2
 
 
 def test_interpolations_see_the_jobs_values_and_types_are_kept(tmp_path, monkeypatch):

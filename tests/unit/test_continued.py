@@ -12,7 +12,7 @@ from nnrun.errors import InputError
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.optimizers.base import flattened, restored
 from nnrun.network.schedules import SCHEDULES
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.records.continued import find_state
 from nnrun.records.record import Record, write_record
 from nnrun.training.convergence import outcomes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnrun.config.evaluations import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.config.settings import Target
 from nnrun.errors import InputError
 from nnrun.records.trials import Curves

@@ -22,7 +22,7 @@ from nnrun.network.losses import LOSSES, CategoricalCrossEntropy, SquaredError
 from nnrun.network.optimizers import OPTIMIZERS, Optimizer, Sgd
 from nnrun.network.schedules import Schedule
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.patterns import Gate
+from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.tracking.pyfunc import _load_pyfunc
 from nnrun.training.engine import first_params, rate_factors

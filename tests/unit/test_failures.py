@@ -8,7 +8,7 @@ import pytest
 
 from nnrun.config.settings import Executor, Job, Report, Tracking
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import Problem
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import run_all

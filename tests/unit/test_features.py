@@ -12,13 +12,13 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from nnrun.errors import InputError
 from nnrun.network.randomness import Role, generator
-from nnrun.problem.encoding import Iris, Wine
 from nnrun.problem.expressions import parse
 from nnrun.problem.feature_sets import Fourier, Polynomial, Terms
 from nnrun.problem.features import FEATURES, bare_problem, input_map, make_problem
-from nnrun.problem.patterns import Gate
-from nnrun.problem.planes import Xor
+from nnrun.problem.pattern_generators import Gate
+from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import Samples
+from nnrun.problem.split_tables import Iris, Wine
 from nnrun.training.streams import StackedStreams
 
 XY = ("x", "y")

@@ -12,12 +12,12 @@ from scipy.stats import kstest
 from sklearn.datasets import make_circles, make_moons
 
 from nnrun.network.randomness import Role, generator
-from nnrun.problem import encoding, table  # noqa: F401  (they fill DATA)
-from nnrun.problem.drawn import Drawn, class_numbers
-from nnrun.problem.encoding import Split
-from nnrun.problem.patterns import TRUTH, Gate, Patterns
-from nnrun.problem.planes import Gauss, Moons, Rings, Xor
+from nnrun.problem import split_tables, table  # noqa: F401  (they fill DATA)
+from nnrun.problem.generator_base import Drawn, class_numbers
+from nnrun.problem.pattern_generators import TRUTH, Gate, Patterns
+from nnrun.problem.planar_generators import Gauss, Moons, Rings, Xor
 from nnrun.problem.problem import DATA, Task
+from nnrun.problem.split_tables import Split
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 ENTRIES = {name: DATA[name] for name in DATA if issubclass(DATA[name], Drawn)}

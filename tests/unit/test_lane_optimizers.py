@@ -8,7 +8,7 @@ from numba import njit
 
 from nnrun.network.mlp import Layer
 from nnrun.network.optimizers import OPTIMIZERS
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.training.lanes.optimizers import CODES, hyper_names, update_any
 from nnrun.training.lanes.vector import LANES, load
 from nnrun.training.stack import Stack, Trial, stacked

@@ -15,10 +15,10 @@ from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
 from nnrun.network.losses import LOSSES, Huber
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd
-from nnrun.problem.encoding import Wine
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.patterns import Gate
-from nnrun.problem.planes import Xor
+from nnrun.problem.pattern_generators import Gate
+from nnrun.problem.planar_generators import Xor
+from nnrun.problem.split_tables import Wine
 from nnrun.training.lanes import activations, compiled, losses, optimizers
 from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack, Trial

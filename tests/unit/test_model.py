@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-import nnrun.problem.encoding  # noqa: F401  (registers its sets)
+import nnrun.problem.split_tables  # noqa: F401  (registers its sets)
 from nnrun.config.settings import Network
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
@@ -26,7 +26,7 @@ from nnrun.network.losses import SquaredError
 from nnrun.network.mlp import Architecture, Layer
 from nnrun.problem.feature_sets import Fourier, Polynomial, Terms
 from nnrun.problem.features import InputMap
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import DATA, Task
 from nnrun.problem.table import Table
 from nnrun.records.networks import read_networks

@@ -28,7 +28,7 @@ from nnrun.network.optimizers import (
     Sgd,
 )
 from nnrun.network.schedules import Constant
-from nnrun.problem.planes import Xor
+from nnrun.problem.planar_generators import Xor
 from nnrun.training.stack import stacked
 from tests.conftest import make_setting
 

@@ -14,10 +14,10 @@ import pytest
 from nnrun.config.settings import Network
 from nnrun.network import initializers, losses, optimizers, schedules
 from nnrun.network.penalties import Clipping, Penalties
-from nnrun.problem.encoding import Iris
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.patterns import Parity
-from nnrun.problem.planes import Circle, MultiGaussian, Plane, Spiral, Xor
+from nnrun.problem.pattern_generators import Parity
+from nnrun.problem.planar_generators import Circle, MultiGaussian, Plane, Spiral, Xor
+from nnrun.problem.split_tables import Iris
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
 

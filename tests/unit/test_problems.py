@@ -9,8 +9,8 @@ import pytest
 from nnrun.errors import InputError
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import bare_problem, make_problem
-from nnrun.problem.patterns import Encoder, Gate, Parity
-from nnrun.problem.planes import Checkerboard, Rings, TwoSpirals, Xor
+from nnrun.problem.pattern_generators import Encoder, Gate, Parity
+from nnrun.problem.planar_generators import Checkerboard, Rings, TwoSpirals, Xor
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.training.streams import StackedStreams
 

@@ -23,7 +23,7 @@ from nnrun.network.losses import Loss
 from nnrun.network.optimizers import Optimizer
 from nnrun.network.mlp import map_params
 from nnrun.network.schedules import Schedule
-from nnrun.problem.drawn import Drawn, yes_no
+from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Samples
 """
@@ -63,7 +63,7 @@ def test_each_is_short_and_works(name, readme_rules):
         # the disc's area
         assert labels.mean() == pytest.approx(np.pi * 0.16, abs=0.08)
     if name == "Radius":
-        from nnrun.problem.planes import Xor
+        from nnrun.problem.planar_generators import Xor
 
         assert make_problem(Xor(), entry).inputs == ("x", "y", "r")
 

@@ -11,8 +11,8 @@ from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.patterns import Gate
-from nnrun.problem.planes import Xor
+from nnrun.problem.pattern_generators import Gate
+from nnrun.problem.planar_generators import Xor
 from nnrun.training.stack import Stack, Trial, group, shards, stacked
 from tests.conftest import make_setting, run
 

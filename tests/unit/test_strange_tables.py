@@ -8,7 +8,7 @@ import pytest
 
 from nnrun.errors import InputError
 from nnrun.launch.terminal import show_tables
-from nnrun.problem.encoder import Encoder
+from nnrun.problem.column_encoder import Encoder
 from nnrun.problem.problem import Problem, Task
 from nnrun.problem.table import Table
 from nnrun.problem.table_file import read_file

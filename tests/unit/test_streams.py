@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
-from nnrun.problem.patterns import Gate
-from nnrun.problem.planes import Xor
+from nnrun.problem.pattern_generators import Gate
+from nnrun.problem.planar_generators import Xor
 from nnrun.training.streams import BLOCK, StackedStreams, Stream
 
 RAW = Terms(("x", "y"))

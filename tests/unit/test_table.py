@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from nnrun.errors import InputError
 from nnrun.problem.cells import USUAL
-from nnrun.problem.encoder import Column
-from nnrun.problem.encoding import Split, encode
+from nnrun.problem.column_encoder import Column
 from nnrun.problem.problem import Problem, Task
+from nnrun.problem.split_tables import Split, encode
 from nnrun.problem.table import Table
 
 PLAIN = "size,weight,kind\n" + "".join(f"{i},{i * i / 8},{'ab'[i % 2]}\n" for i in range(12))

@@ -1,4 +1,4 @@
-"""The template language of the pages."""
+"""Jinja, the template language of the pages."""
 
 import base64
 import hashlib

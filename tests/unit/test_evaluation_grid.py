@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.config.evaluations import APART, CommonGrid, common_grid, evaluation_grid
+from nnrun.config.evaluation_grid import APART, CommonGrid, common_grid, evaluation_grid
 
 
 @given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))

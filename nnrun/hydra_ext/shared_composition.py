@@ -16,7 +16,7 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 """A reference to a variable of the environment, and to nothing else."""
 
 
-class Template:
+class SharedComposition:
     """What the jobs with the same group choices share: Hydra's composition without values.
 
     Attributes:

@@ -8,9 +8,18 @@ from scipy.stats import chisquare, kstest
 
 from nnrun.errors import InputError
 from nnrun.network.randomness import Role, generator
-from nnrun.problem.drawn import class_numbers
-from nnrun.problem.patterns import Encoder, Gate, Parity
-from nnrun.problem.planes import Circle, Moons, Plane, Rings, Sine, Spiral, TwoSpirals, Xor
+from nnrun.problem.generator_base import class_numbers
+from nnrun.problem.pattern_generators import Encoder, Gate, Parity
+from nnrun.problem.planar_generators import (
+    Circle,
+    Moons,
+    Plane,
+    Rings,
+    Sine,
+    Spiral,
+    TwoSpirals,
+    Xor,
+)
 from nnrun.problem.problem import Task
 from nnrun.training.streams import Stream
 from tests.unit.test_generators import CLASSES, ENTRIES, clean

@@ -1,4 +1,4 @@
-"""From the columns of a table to the arrays of a problem, and the tables of scikit-learn.
+"""Tables split into training and test rows, as arrays of a problem; those of scikit-learn.
 
 The values are taken as they are: refusing bad ones is the reader's part (see ``table``).
 """
@@ -21,7 +21,7 @@ from nnrun.problem.cells import (
     moments,
     numbers,
 )
-from nnrun.problem.encoder import Column, Encoder
+from nnrun.problem.column_encoder import Column, Encoder
 from nnrun.problem.problem import DATA, Data, Problem, Samples, Task
 
 if TYPE_CHECKING:

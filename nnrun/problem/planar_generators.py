@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from nnrun.problem.drawn import Drawn, DrawnValues, Spread, yes_no
-from nnrun.problem.patterns import Patterns
+from nnrun.problem.generator_base import Drawn, DrawnValues, Spread, yes_no
+from nnrun.problem.pattern_generators import Patterns
 from nnrun.problem.problem import DATA, Array, Samples
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from nnrun.network.randomness import Role, generator
-from nnrun.problem.drawn import Drawn, yes_no
+from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.problem import DATA, Problem, Samples
 
 TRUTH = {
