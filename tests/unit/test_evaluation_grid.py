@@ -82,8 +82,7 @@ def test_every_setting_was_evaluated_near_every_common_point_and_there_alone(wan
 
 def test_plain_values_read_back():
     found = CommonGrid(np.array([1, 10]), 0.02)
-    again = CommonGrid.from_facts({"common_grid": found.to_facts()})
+    again = CommonGrid.from_facts(found.to_facts())
     np.testing.assert_array_equal(again.samples, found.samples)
     assert again.apart == 0.02
-    assert CommonGrid.from_facts({"common_grid": None}) is None
-    assert CommonGrid.from_facts({}) is None
+    assert CommonGrid.from_facts(None) is None
