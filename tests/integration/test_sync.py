@@ -305,7 +305,7 @@ def test_a_sweep_is_read_back_from_the_store(
     with pytest.raises(InputError, match=rf"name of 2 sweeps .*first: {other_id}, {one_id}"):
         package.load("mlflow:my/first/twin")
     by_id = package.load(f"mlflow:my/first/{one_id}")
-    assert by_id.sweep["command"] == package.load(older).sweep.command
+    assert by_id.sweep.command == package.load(older).sweep.command
     # a store of another user's, that may not be written
     store = nnrun.folder / "outputs" / "mlflow.db"
     allowed = os.access
