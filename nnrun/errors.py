@@ -30,7 +30,7 @@ class Issue:
     hint: str = ""
 
     def __str__(self) -> str:
-        text = masked(shown(self.value))
+        text = masked(as_typed(self.value))
         # a file is to be found by its path
         value = text if isinstance(self.value, os.PathLike) else shortened(text)
         received = "" if self.value is None else f"={words.shown(value)}"
@@ -149,17 +149,17 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(names[:most]) + f", ... ({len(names)} in all)"
 
 
-def shown(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """Write a configuration value as the command line takes it.
 
     Example:
-        >>> shown(["x", "y", "x*y"]), shown(None), shown(5.0), shown(True)
+        >>> as_typed(["x", "y", "x*y"]), as_typed(None), as_typed(5.0), as_typed(True)
         ('[x,y,x*y]', 'null', '5', 'true')
     """
     if isinstance(value, list | tuple):
-        return "[" + ",".join(shown(v) for v in value) + "]"
+        return "[" + ",".join(as_typed(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{shown(v)}" for key, v in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{as_typed(v)}" for key, v in value.items()) + "}"
     if value is None:
         return "null"
     if isinstance(value, bool):

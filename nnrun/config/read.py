@@ -26,7 +26,7 @@ from nnrun.config.settings import (
     Target,
     Tracking,
 )
-from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.layout import STUDIES
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.text import things
@@ -160,7 +160,7 @@ def _group(key: str, section: Any, issues: list[Issue], importing: bool) -> Any:
         rule = f"must be an option of the group '{key}'"
         hint = f"in a study: 'defaults: [override /{key}: {section}]'"
         hint = hint if isinstance(section, str) else ""
-        issues.append(Issue(key, shown(section), rule, hint))
+        issues.append(Issue(key, as_typed(section), rule, hint))
         return None
     if key not in SECTIONS:
         return make(key, section, issues, importing=importing)
@@ -215,7 +215,7 @@ def sweep_section(config: Mapping[str, Any]) -> dict[str, Any]:
     section = config.get(SWEEP, {})
     if not isinstance(section, dict):
         rule = f"must be a group of the keys {listed(SWEEP_KEYS)}"
-        raise InputError(Issue(SWEEP, shown(section), rule))
+        raise InputError(Issue(SWEEP, as_typed(section), rule))
     return {str(key): value for key, value in section.items()}
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from nnrun.errors import InputError, Issue, did_you_mean, shown
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
         if isinstance(value, Mapping):
             return build(hint, value, issues, key + ".")  # type: ignore[arg-type]
         rule = f"must be a group of the keys {', '.join(f.name for f in fields(hint))}"
-        issues.append(Issue(key, shown(value), rule))
+        issues.append(Issue(key, as_typed(value), rule))
         return None
     if isinstance(value, float) and not isfinite(value):
         issues.append(Issue(key, value, "must be a finite number"))
@@ -122,7 +122,7 @@ def _checked(hint: Any, value: Any, issues: list[Issue], key: str) -> Any:
             rule, advice = _unfit(hint)
     except PydanticSchemaGenerationError:
         rule, advice = _unfit(hint)
-    issues.append(Issue(key, shown(value), rule, advice))
+    issues.append(Issue(key, as_typed(value), rule, advice))
     return None
 
 
@@ -188,10 +188,10 @@ def _otherwise(hint: Any, value: Any, key: str) -> str:
     lists = ((one,) for one in [value, *readings] if not isinstance(one, tuple))
     for reading in chain(readings, lists):
         if _fits(hint, reading):
-            return f"did you mean {shown(reading)}?"
+            return f"did you mean {as_typed(reading)}?"
     for several in (value, *readings):
         if isinstance(several, tuple) and several and all(_fits(hint, one) for one in several):
-            return f"for a sweep: -m {key}={','.join(map(shown, several))}"
+            return f"for a sweep: -m {key}={','.join(map(as_typed, several))}"
     return ""
 
 

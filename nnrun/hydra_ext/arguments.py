@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, ValueType
 from hydra.errors import HydraException
 
-from nnrun.errors import SYNONYMS, InputError, Issue, did_you_mean, listed, shown
+from nnrun.errors import SYNONYMS, InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.records.sweep import SWEEP
 
 SHELLS = ("bash", "fish", "zsh")
@@ -196,7 +196,7 @@ def option_issues(override: Override, options: Sequence[str]) -> Iterator[Issue]
         elif _can_be_chosen(plain, group):
             continue
         meant = _meant(group, plain, override, options)
-        yield Issue(group, shown(plain), _rule(group, plain, options), meant)
+        yield Issue(group, as_typed(plain), _rule(group, plain, options), meant)
         return
 
 
@@ -242,7 +242,7 @@ def _meant(group: str, value: Any, override: Override, options: Sequence[str]) -
     if group in OWN_KEY and value is not None and not isinstance(value, bool):
         return f"did you mean {group}.{OWN_KEY[group]}={_own_value(group, override)}?"
     if isinstance(value, bool) or value is None:
-        return did_you_mean(shown(value), options)
+        return did_you_mean(as_typed(value), options)
     return f"known: {listed(sorted(options))}"
 
 
@@ -251,4 +251,4 @@ def _own_value(group: str, override: Override) -> str:
     plain = _choices(override)
     if group != "executor":
         plain = [one if isinstance(one, list) else [one] for one in plain]
-    return ",".join(shown(one) for one in plain)
+    return ",".join(as_typed(one) for one in plain)

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnrun.config.read import SWEEP, Known, read, require_one_sweep, sweep_section
 from nnrun.config.settings import Job
-from nnrun.errors import InputError, Issue, shown
+from nnrun.errors import InputError, Issue, as_typed
 from nnrun.hydra_ext.compose import Composer
 from nnrun.text import things
 from nnrun.trials.progress import meter
@@ -150,7 +150,7 @@ def _no_groups(hydra: DictConfig) -> Iterator[Issue]:
             name.endswith("logging") and not hydra[name]
         ):
             hint = f"another is hydra/{name}=NAME" if name in PLUGINS else ""
-            yield Issue(f"hydra.{name}", shown(hydra[name]), "must be a group of keys", hint)
+            yield Issue(f"hydra.{name}", as_typed(hydra[name]), "must be a group of keys", hint)
 
 
 def _bad_values(hydra: DictConfig) -> Iterator[Issue]:
@@ -158,7 +158,7 @@ def _bad_values(hydra: DictConfig) -> Iterator[Issue]:
     names = [verbose] if isinstance(verbose, str) else verbose
     if not isinstance(verbose, bool) and not _is_texts(names):
         rule = "must be true, false, a logger's name or a list of names"
-        yield Issue("hydra.verbose", shown(verbose), rule)
+        yield Issue("hydra.verbose", as_typed(verbose), rule)
     for key in PATHS:
         group, name = key.split(".")
         # unresolved: resolving makes the folder

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from nnrun.errors import Issue, did_you_mean, listed, shown
+from nnrun.errors import Issue, as_typed, did_you_mean, listed
 from nnrun.text import many
 
 MOST_VALUES = 1_000_000
@@ -21,7 +21,7 @@ def range_problem(override: Override, most: int = MOST_VALUES) -> Issue | None:
     if not isinstance(sweep, RangeSweep):
         return None
     ends = _range_ends(sweep)
-    written = f"range({','.join(map(shown, ends))})"
+    written = f"range({','.join(map(as_typed, ends))})"
     # a whole number may be larger than any float
     if not all(isinstance(end, int) or math.isfinite(end) for end in ends):
         return Issue(key, written, "needs ends and a step that are finite")
@@ -31,7 +31,7 @@ def range_problem(override: Override, most: int = MOST_VALUES) -> Issue | None:
     if n <= 0:
         return Issue(key, written, "has no values: it goes from its first end up to its second")
     if n > most:
-        drawn = f"interval({shown(ends[0])},{shown(ends[1])})"
+        drawn = f"interval({as_typed(ends[0])},{as_typed(ends[1])})"
         drawn = f"int({drawn})" if all(isinstance(end, int) for end in ends) else drawn
         hint = f"draw some of them: '{key}={drawn}' sweep.random=100" if n < 1e15 else ""
         rule = f"has {many(n)} values, and here a range has at most {most:,}"

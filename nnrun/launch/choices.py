@@ -9,7 +9,7 @@ from typing import Any
 
 from nnrun.config.schema import build
 from nnrun.config.settings import Target
-from nnrun.errors import InputError, Issue, did_you_mean, listed, shown
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.launch.sources import Source
 from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
@@ -196,7 +196,7 @@ def _pairs(words: str) -> list[str]:
 def _is(config: Mapping[str, Any], key: str, text: str) -> bool:
     """Say whether a value is what a text says, as labels, the command line or a number."""
     value = config[key]
-    if text in (value_text(config, key), value_text(config, key, True), shown(value)):
+    if text in (value_text(config, key), value_text(config, key, True), as_typed(value)):
         return True
     number = _number(text)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

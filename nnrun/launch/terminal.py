@@ -81,11 +81,6 @@ def warn(text: str) -> None:
     print(f"warning: {shown(text, lines=True)}", file=sys.stderr, flush=True)
 
 
-def say_apart(text: str) -> None:
-    """Print a line on standard error."""
-    print(shown(text, lines=True), file=sys.stderr, flush=True)
-
-
 def show_results(results: Findings, sweep: Sweep, folder: Path) -> None:
     """Print a table of settings, the report's path and how to see the runs in MLflow."""
     console = _console()

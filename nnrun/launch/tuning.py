@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from nnrun.config.settings import Job
-from nnrun.errors import masked, shown
+from nnrun.errors import as_typed, masked
 from nnrun.launch import terminal
 from nnrun.layout import TUNING, write_text
 from nnrun.records.labels import varying_keys
 from nnrun.records.record import Record
 from nnrun.results.results import csv_text
-from nnrun.text import things
+from nnrun.text import shown, things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted
 from nnrun.trials.run import Tally, run_jobs
@@ -161,7 +161,7 @@ def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
 
 def words(choice: Mapping[str, Any]) -> str:
     """Write a choice as the command line takes it, for instance ``lr=0.1``."""
-    return " ".join(f"{key}={shown(value)}" for key, value in choice.items())
+    return " ".join(f"{key}={as_typed(value)}" for key, value in choice.items())
 
 
 def _row(
@@ -204,4 +204,4 @@ def _keys(arms: Sequence[Arm]) -> list[str]:
 
 
 def _cell(value: Any) -> Any:
-    return shown(value) if isinstance(value, list | dict | bool) else value
+    return as_typed(value) if isinstance(value, list | dict | bool) else value

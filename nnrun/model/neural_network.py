@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnrun.config.rules import MOST_PARAMETERS
 from nnrun.config.settings import Backprop, Network, Setting, Target
-from nnrun.errors import InputError, Issue, did_you_mean, shown
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean
 from nnrun.model.model import ROWS, Dense
 from nnrun.network.activations import Array
 from nnrun.network.initializers import Uniform
@@ -261,21 +261,21 @@ def _require(
 ) -> None:
     """Check what anybody may have given; ``hidden`` is a tuple if it was a list of any kind."""
     issues = [
-        Issue(key, shown(value), f"must be a whole number of {least} or more")
+        Issue(key, as_typed(value), f"must be a whole number of {least} or more")
         for key, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("seed", seed, 0))
         if not _whole(value, least)
     ]
     if not isinstance(hidden, tuple) or not all(_whole(size, 1) for size in hidden):
         rule = "must be a list of whole numbers of 1 or more"
         hint = f"did you mean [{hidden}]?" if _whole(hidden, 1) else "such as [2, 1]"
-        issues.append(Issue("hidden_layers", shown(hidden), rule, hint))
+        issues.append(Issue("hidden_layers", as_typed(hidden), rule, hint))
     number = not isinstance(learning_rate, bool) and isinstance(learning_rate, Real)
     if not number or not 0 < learning_rate < inf:
         rule = "must be a finite number above 0"
-        issues.append(Issue("learning_rate", shown(learning_rate), rule, "such as 0.03"))
+        issues.append(Issue("learning_rate", as_typed(learning_rate), rule, "such as 0.03"))
     if backprop not in get_args(Backprop):
         hint = did_you_mean(str(backprop), get_args(Backprop))
-        issues.append(Issue("backprop", shown(backprop), "must be raw_error or exact", hint))
+        issues.append(Issue("backprop", as_typed(backprop), "must be raw_error or exact", hint))
     if issues:
         raise InputError(*issues)
 

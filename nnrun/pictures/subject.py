@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nnrun.config.settings import Setting
-from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.model.load import setting_of
 from nnrun.network.mlp import Params, fans
 from nnrun.records.record import read_record
@@ -34,7 +34,8 @@ class Subject(NamedTuple):
         kinds = "-".join(dict.fromkeys(layers))
         hidden = f"-[{','.join(map(str, s.network.hidden))}]" if s.network.hidden else ""
         shape = f"{len(s.problem.inputs)}{hidden}-{len(s.problem.outputs)} {kinds}"
-        return f"{s.data.name} · {shape} · {s.optimizer.name}, lr {shown(s.lr)} · seed {self.seed}"
+        lr = as_typed(s.lr)
+        return f"{s.data.name} · {shape} · {s.optimizer.name}, lr {lr} · seed {self.seed}"
 
 
 def from_record(path: Path, seed: int | None = None) -> Subject:

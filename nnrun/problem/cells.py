@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.errors import shown
+from nnrun.errors import as_typed
 from nnrun.problem.problem import Array
 
 if TYPE_CHECKING:
@@ -275,4 +275,4 @@ def _are_codes(known: list[tuple[str, float | None]], use: Use) -> bool:
 
 def words_of(values: tuple[Any, ...]) -> tuple[str, ...]:
     """Write what the command line takes for numbers or null as the words that they stand for."""
-    return tuple(clean(value if isinstance(value, str) else shown(value)) for value in values)
+    return tuple(clean(value if isinstance(value, str) else as_typed(value)) for value in values)

@@ -15,7 +15,7 @@ from functools import reduce
 
 import numpy as np
 
-from nnrun.errors import InputError, Issue, did_you_mean, shown
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean
 from nnrun.problem.cells import number_of
 from nnrun.problem.problem import Array
 
@@ -66,7 +66,7 @@ class Factors:
         parts = [base if power == 1 else f"{base}**{power}" for base, power in bases if power]
         if self.number == -1 and parts:
             return "-" + "*".join(parts)
-        return "*".join(parts if self.number == 1 and parts else [shown(self.number), *parts])
+        return "*".join(parts if self.number == 1 and parts else [as_typed(self.number), *parts])
 
     def evaluate(self, values: Array) -> Array:
         """Compute the product for inputs of shape (n, input); returns shape (n,)."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.records.plain import reading, require
 from nnrun.records.record import ANEW, Record, find_records, read_record
 
@@ -54,7 +54,7 @@ def find_state(
         nearest = unlike if nearest is None or len(unlike) < len(nearest) else nearest
     if damaged is not None:
         raise damaged
-    told = listed([f"{key}={shown(wanted.get(key))}" for key in nearest or ()], 5)
+    told = listed([f"{key}={as_typed(wanted.get(key))}" for key in nearest or ()], 5)
     rule = f"holds no such setting; the nearest differs from {told}"
     raise _refused(path, rule, "only budget, evals, target and seeds may differ")
 

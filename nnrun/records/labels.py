@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnrun.errors import shown
+from nnrun.errors import as_typed
 from nnrun.records.sweep import LabelledSetting
 
 LONGEST = 12
@@ -117,7 +117,7 @@ def value_text(config: Mapping[str, Any], key: str, short: bool = False) -> str:
         key: Dotted.
         short: Whether numbers with many digits are cut to four.
     """
-    return (_rounded if short else shown)(_said(config, key))
+    return (_rounded if short else as_typed)(_said(config, key))
 
 
 def _said(config: Mapping[str, Any], key: str) -> Any:
@@ -129,4 +129,4 @@ def _said(config: Mapping[str, Any], key: str) -> Any:
 
 def _rounded(value: Any) -> str:
     long = isinstance(value, float) and len(repr(value)) > LONGEST
-    return f"{value:.4g}" if long else shown(value)
+    return f"{value:.4g}" if long else as_typed(value)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnrun.errors import InputError, Issue, listed, shown
+from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.network.mlp import Layer
 from nnrun.records.archive import Array, Arrays, checked, read_arrays
 from nnrun.records.plain import (
@@ -108,7 +108,7 @@ def _differences(folder: Path, records: Sequence[Path]) -> str:
     keys = [key for key in first if any(c.get(key) != first[key] for c in configs.values())]
     jobs = []
     for path, config in configs.items():
-        told = [f"{key}={shown(config.get(key))}" for key in keys]
+        told = [f"{key}={as_typed(config.get(key))}" for key in keys]
         jobs.append(" ".join([path.parent.relative_to(folder).as_posix(), *told]))
     return "; ".join(jobs) + ("" if len(jobs) == len(records) else "; ...")
 

@@ -16,7 +16,7 @@ from nnrun.layout import A_RUN, write_atomically
 from nnrun.records.archive import Array, Arrays, read_arrays
 from nnrun.records.plain import TEXT, Damaged, parse_plain, reading, require, require_version
 from nnrun.records.sweep import TARGET
-from nnrun.records.trials import Curves, Outcomes, Status, Trials, join
+from nnrun.records.trials import METRICS, Curves, Outcomes, Status, Trials, join
 
 RECORD = "record.npz"
 SCHEMA_VERSION = 1
@@ -29,7 +29,7 @@ FATE = Array("f8", ("trial",))
 TRIALS = {
     "seeds": Array("i8", ("trial",)),
     "curves/samples": Array("i8", ("evaluation",)),
-    **{f"curves/{name}": CURVE for name in ("train_loss", "test_loss", "accuracy")},
+    **{f"curves/{name}": CURVE for name in METRICS},
     "params/*/weights": Array("f8", ("trial", "fan_in*", "fan_out*")),
     "params/*/bias": Array("f8", ("trial", "1", "fan_out*")),
     "memory/*": Array("f8", ("trial", "...")),

@@ -36,6 +36,7 @@ class Curves(NamedTuple):
 
 
 METRICS = Curves._fields[1:]
+LOSSES = METRICS[:2]
 
 
 class Status(StrEnum):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from nnrun.records.sweep import Sweep
+from nnrun.records.trials import LOSSES
 from nnrun.results.results import Findings
 from nnrun.statistics.contrasts import ENOUGH
-from nnrun.statistics.curves import LOSSES
 from nnrun.statistics.factors import factors
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nnrun.errors import shown
+from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
 from nnrun.report.captions import contrasts_caption
 from nnrun.report.figures import Picture
@@ -144,7 +144,7 @@ def _tuning_row(row: Mapping[str, Any]) -> dict[str, Any]:
     numbers = [math.inf if row[key] is None else row[key] for key in TUNING[4:6]]
     return {
         "arm": row["overrides"] or "the setting",
-        "tried": " ".join(f"{key}={shown(value)}" for key, value in tried.items()),
+        "tried": " ".join(f"{key}={as_typed(value)}" for key, value in tried.items()),
         "cells": [
             (f"{row['reached']} of {row['seeds']}", row["reached"]),
             *((number(value), value) for value in numbers),

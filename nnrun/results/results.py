@@ -23,6 +23,7 @@ from nnrun.layout import A_SWEEP, CURVES, SUMMARY, TRIALS
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import Sweep, read_sweep
+from nnrun.records.trials import METRICS
 from nnrun.statistics.contrasts import contrasts
 from nnrun.statistics.curves import SettingBands, bands_of_curves
 from nnrun.statistics.effects import effects
@@ -47,7 +48,7 @@ TRIALS_COLUMNS: Columns = {
 CURVES_COLUMNS: Columns = {
     "setting": is_string_dtype,
     **dict.fromkeys(("seed", "samples"), is_integer_dtype),
-    **dict.fromkeys(("train_loss", "test_loss", "accuracy"), is_float_dtype),
+    **dict.fromkeys(METRICS, is_float_dtype),
 }
 ENDS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued", "reached_then_diverged")
 MEASURED = (

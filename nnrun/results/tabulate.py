@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.config.settings import Target
-from nnrun.errors import shown
+from nnrun.errors import as_typed
 from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, write_text
 from nnrun.records.record import Record, join_records, read_record, settings_of
 from nnrun.records.sweep import Sweep
@@ -151,7 +151,7 @@ def _column(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _cell(value: Any) -> Any:
-    return value if isinstance(value, int | float | str) else shown(value)
+    return value if isinstance(value, int | float | str) else as_typed(value)
 
 
 def judged(record: Record) -> Record:

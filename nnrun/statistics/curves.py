@@ -8,14 +8,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nnrun.config.evaluation_grid import CommonGrid
+from nnrun.records.trials import METRICS
 from nnrun.statistics.quantiles import quantile_with_failures, sorted_quantiles
 from nnrun.training.convergence import first_time, held
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LOSSES = ("train_loss", "test_loss")
-METRICS = (*LOSSES, "accuracy")
 FAILURE = {"train_loss": np.inf, "test_loss": np.inf, "accuracy": 0.0}
 """What a metric counts as from a trial's divergence on."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.statistics.curves import LOSSES
+from nnrun.records.trials import LOSSES
 from nnrun.statistics.quantiles import group_quantiles, interquartile_means
 from nnrun.statistics.resampling import bca, leave_one_out_means, resampled_means
 from nnrun.statistics.survival import (

@@ -20,17 +20,18 @@ import yaml
 
 from nnrun.config.components import nested
 from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, shown
+from nnrun.errors import InputError, as_typed
 from nnrun.layout import CURVES, FIGURES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
 from nnrun.model.load import chosen
 from nnrun.plot.style import LINE_STYLES
 from nnrun.records.plain import is_itself
 from nnrun.records.record import Record, join_records
 from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
+from nnrun.records.trials import METRICS
 from nnrun.results.results import load
 from nnrun.results.tabulate import TrialRows, curves_of, judged, judged_at, trial_rows
 from nnrun.results.typical import representative
-from nnrun.statistics.curves import METRICS, bands_table, setting_bands
+from nnrun.statistics.curves import bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.targets import judged_on
@@ -141,7 +142,7 @@ def setting_run(
     run = SettingRun(
         setting=about.id,
         name=about.label,
-        params={key: shown(config[key]) for key in keys if key in config},
+        params={key: as_typed(config[key]) for key in keys if key in config},
         bands=bands_table({}),
         summary={**counts, **_cost(trials, records[0])},
         tags={
@@ -340,7 +341,7 @@ def _csv(part: TrialRows, about: LabelledSetting, varying: Sequence[str]) -> str
     """Write the setting's part of the trials table; a missing value is empty."""
     config = about.config
     same = {"setting": about.id, "label": about.label}
-    same |= {key: shown(config.get(key)) for key in varying}
+    same |= {key: as_typed(config.get(key)) for key in varying}
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*same, *part.columns])
@@ -363,7 +364,7 @@ def _trial_runs(
 ) -> Iterator[TrialRun]:
     """Make a run of each trial: its own curves and final figures."""
     config = about.config
-    params = {key: shown(config[key]) for key in varying if key in config}
+    params = {key: as_typed(config[key]) for key in varying if key in config}
     samples, *metrics = trials.trials.curves
     for i, row in enumerate(_rows(part)):
         lines = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from nnrun.errors import shown
+from nnrun.errors import as_typed
 from tests.fuzz import vocabulary
 from tests.fuzz.commands import command
 from tests.fuzz.start import Line
@@ -124,7 +124,7 @@ def _key_and_values(rng: random.Random, chosen: Sequence[str] = ()) -> tuple[str
         there |= _options().get(name, {})
     key = rng.choice(_keys()) if rng.random() < 0.2 else rng.choice(list(there))
     value = there.get(key, _defaults().get(key))
-    return key, [shown(one) for one in (value, _near(rng, value), value)]
+    return key, [as_typed(one) for one in (value, _near(rng, value), value)]
 
 
 def _near(rng: random.Random, value: Any) -> Any:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nnrun.records.record import join_records
+from nnrun.records.trials import METRICS
 from nnrun.results.tabulate import ROW_GROUP, curve_rows
-from nnrun.statistics.curves import METRICS, setting_bands
+from nnrun.statistics.curves import setting_bands
 from nnrun.statistics.ladder import ladder_times
 from tests.records import a_record
 

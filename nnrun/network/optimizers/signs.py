@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Gt, Lt
 
-from nnrun.errors import InputError, Issue, shown
+from nnrun.errors import InputError, Issue, as_typed
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, map_params
 from nnrun.network.optimizers.adaptive import mixed
@@ -75,7 +75,7 @@ class Rprop(Slotted):
 
     def __post_init__(self) -> None:
         if np.any(np.greater(self.min_step, self.max_step)):
-            rule = f"must not be above max_step={shown(self.max_step)}"
+            rule = f"must not be above max_step={as_typed(self.max_step)}"
             raise InputError(Issue("min_step", self.min_step, rule))
 
     def update(self, params: Params, grads: Params, state: Any, learning_rate: Array) -> Step:

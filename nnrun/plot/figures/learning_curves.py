@@ -11,7 +11,8 @@ from matplotlib.collections import LineCollection
 from nnrun.plot.axes import samples_axis, title, value_range, value_ticks, write
 from nnrun.plot.labels import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
-from nnrun.statistics.curves import METRICS, SettingBands
+from nnrun.records.trials import METRICS
+from nnrun.statistics.curves import SettingBands
 from nnrun.text import METRIC_NAMES
 
 TRACED = 4
