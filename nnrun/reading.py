@@ -1,5 +1,6 @@
 """Results read back, from a folder or from an MLflow store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nnrun.results import results
@@ -27,4 +28,6 @@ def load(path: str | Path) -> results.Results:
     from nnrun.tracking.read import downloaded
 
     with downloaded(str(path).removeprefix(MLFLOW)) as folder:
-        return results.load(folder)
+        found = results.load(folder)
+        # the folder lasts no longer
+        return replace(found, folder=None, known={**found.known, "curves": found.curves})

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
-import pandas as pd
-from markupsafe import Markup, escape
-
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue, refused
 from nnrun.interrupt import Ended, Interrupt
@@ -37,7 +34,6 @@ from nnrun.layout import (
     KINDS,
     MARKDOWN,
     OUTPUTS,
-    REPORT,
     new_folder,
     shipped_template,
     study_template,
@@ -49,7 +45,7 @@ from nnrun.records.record import RECORD, Record
 from nnrun.records.sweep import Sweep, read_sweep
 from nnrun.report.index import write_index
 from nnrun.report.verdict import verdict
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.results.tabulate import (
     records_of,
     tabulate,
@@ -61,8 +57,6 @@ SOON = 1.2
 """Seconds after a signal until which MLflow is waited for."""
 
 REPORTS = Path(OUTPUTS) / "reports"
-ROWS = 40
-"""Most settings that a notebook lists."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class Finished:
     Attributes:
         folder: Where it is.
         sweep: The content of its sweep.json.
-        findings: All that the page is made of; None if there is no record.
+        results: All that the page is made of; None if there is no record.
         notes: What could not be read, or put together, in sentences.
         unfilled: Why the study's page was left out; empty if it was not.
         undrawn: Whether a setting could not be animated, or a study's page not be filled.
@@ -96,7 +90,7 @@ class Finished:
 
     folder: Path
     sweep: Sweep
-    findings: Findings | None
+    results: Results | None
     notes: Sequence[str] = ()
     unfilled: str = ""
     undrawn: bool = False
@@ -107,51 +101,10 @@ class Finished:
         """Whether a job failed, or what was to be drawn could not be."""
         return self.undrawn or any(job.status == "failed" for job in self.sweep.jobs)
 
-    @property
-    def path(self) -> Path:
-        """Of report.html."""
-        return self.folder / REPORT
-
-    @property
-    def verdict(self) -> list[str]:
-        """What was found, in sentences, the answer first."""
-        return list(self.sweep.verdict)
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """A row a setting, as `nnrun.statistics.summary.summarise` returns it."""
-        return self._found.summary
-
-    @property
-    def contrasts(self) -> pd.DataFrame:
-        """A row a contrast, as `nnrun.statistics.contrasts.contrasts` returns it."""
-        return self._found.contrasts
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """A row a trial, as `nnrun.Results.trials`."""
-        return self._found.trials
-
-    @property
-    def markdown(self) -> str:
-        """The report as Markdown, for instance for a pull request."""
-        return (self.folder / MARKDOWN).read_text(encoding="utf-8")
-
-    @property
-    def _found(self) -> Findings:
-        assert self.findings is not None
-        return self.findings
-
     def show(self) -> None:
         """Say on the terminal what was found, and where it is."""
-        if self.findings is not None:
-            terminal.show_results(self.findings, self.sweep, self.folder)
-
-    def _repr_html_(self) -> str:
-        """Show verdict and summary in a notebook."""
-        told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
-        table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
-        return f"<ul>{told}</ul>{table}<p>{escape(str(self.path))}</p>"
+        if self.results is not None:
+            terminal.show_results(self.results, self.sweep, self.folder)
 
 
 def make_report(
@@ -163,7 +116,7 @@ def make_report(
     study: str | Path | None = None,
     out: str | Path | None = None,
     pdf: bool = False,
-) -> Finished:
+) -> Results:
     """Write tables and report anew from the records of a sweep, or of several as one.
 
     Args:
@@ -180,8 +133,8 @@ def make_report(
         pdf: Whether each figure is written as PDF, too, beside SVG and PNG.
 
     Returns:
-        The report: its ``path``, ``verdict``, ``summary``, ``contrasts``, ``trials`` and
-        ``markdown``; a notebook shows verdict and summary.
+        What was found, with the ``path`` of the report, its ``verdict`` and ``markdown``; a
+        notebook shows verdict and summary.
 
     Raises:
         InputError: If there is nothing to report, or if a choice cannot be met.
@@ -194,7 +147,9 @@ def make_report(
     template = None if study is None else str(study)
     asked = Choices(target, baseline, facet, [word for word in words if word], template, pdf)
     folder = None if out is None else Path(out)
-    return rebuild([Path(path) for path in paths], asked, folder)
+    found = rebuild([Path(path) for path in paths], asked, folder).results
+    assert found is not None  # else there was nothing to report
+    return found
 
 
 def rebuild(
@@ -290,10 +245,8 @@ def finish(
             making.rest(launched, choices)
         making.index()
     done = making.sweep
-    return Finished(
-        folder, done, making.findings, [*done.notes, *done.clashes],
-        making.unfilled, making.undrawn, making.whole,
-    )  # fmt: skip
+    results, said = replace(making.results, sweep=done, folder=folder), [*done.notes, *done.clashes]
+    return Finished(folder, done, results, said, making.unfilled, making.undrawn, making.whole)
 
 
 @dataclass
@@ -317,7 +270,7 @@ class Making:
     unfilled: str = ""
     undrawn: bool = False
     whole: bool = False
-    findings: Findings = field(init=False)
+    results: Results = field(init=False)
 
     @property
     def reports(self) -> bool:
@@ -327,11 +280,11 @@ class Making:
     def tables(self, new: Path, settings: Joiner, notes: Sequence[str]) -> None:
         """Write tables and sweep.json into the folder of what waits for its place."""
         with self._clock("tables"):
-            findings = tabulate(settings, self.sweep, new)
+            results = tabulate(settings, self.sweep, new)
         self.sweep = replace(self._timed(), notes=notes, clashes=settings.clashes)
-        self.findings = replace(findings, sweep=as_told(self.sweep))
+        self.results = replace(results, sweep=as_told(self.sweep))
         if self.reports:
-            self.sweep = replace(self.sweep, verdict=verdict(self.findings))
+            self.sweep = replace(self.sweep, verdict=verdict(self.results))
         self._timed().write(new)
 
     def rest(self, launched: Launched, choices: Choices) -> None:
@@ -339,7 +292,7 @@ class Making:
         runs, interrupt = launched.runs, launched.interrupt
         if runs:
             with self._clock("mlflow"):
-                runs.add_settings(records_of(self.heads), self.sweep, self.findings)
+                runs.add_settings(records_of(self.heads), self.sweep, self.results)
         with suppress(Ended), interrupt.let_through():
             if self.reports:
                 with self._clock("report"), waiting() as say, together(self.folder) as new:
@@ -381,11 +334,11 @@ class Making:
         from nnrun.report.write import write_report  # it draws: matplotlib takes a second
 
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
-        records, curves = records_of(self.heads), self.folder / CURVES
-        if (new / CURVES).exists():
-            curves = new / CURVES
+        records = records_of(self.heads)
+        there = new if (new / CURVES).exists() else self.folder
+        results = replace(self.results, folder=there)
         try:
-            write_report(self.findings, new, records, say, stopped, template, choices.pdf, curves)
+            write_report(results, new, records, say, stopped, template, choices.pdf)
         except InputError as error:  # the results are there, whatever a study's page cannot say
             self.unfilled = f"the study's page is left out: {error}"
             self.undrawn = True
@@ -399,10 +352,10 @@ class Making:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""
         if interrupt.pressed():
             runs.hurry(interrupt.left(SOON))
-            runs.add_sweep(self.sweep, self.findings, self.folder)
+            runs.add_sweep(self.sweep, self.results, self.folder)
         else:
             with suppress(Ended), interrupt.let_through():
-                runs.add_sweep(self.sweep, self.findings, self.folder)
+                runs.add_sweep(self.sweep, self.results, self.folder)
             runs.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
         runs.close()
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from nnrun.layout import REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.text import shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command
@@ -81,7 +81,7 @@ def warn(text: str) -> None:
     print(f"warning: {shown(text, lines=True)}", file=sys.stderr, flush=True)
 
 
-def show_results(results: Findings, sweep: Sweep, folder: Path) -> None:
+def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
     """Print a table of settings, the report's path and how to see the runs in MLflow."""
     console = _console()
     console.print(_table(results, 3 if console.width < NARROW else len(HEADINGS)))
@@ -146,7 +146,7 @@ def _show_failures(console: Console, failed: Sequence[SweepJob]) -> None:
         console.print(f"... and {len(failed) - FAILURES:,} more failed jobs: {SWEEP}")
 
 
-def _table(results: Findings, columns: int) -> Table:
+def _table(results: Results, columns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("setting", overflow="fold")
     for heading in HEADINGS[:columns]:

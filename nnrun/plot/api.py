@@ -1,4 +1,4 @@
-"""What a figure for a notebook was asked for: its findings, its axis, its settings."""
+"""What a figure for a notebook was asked for: its results, its axis, its settings."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,20 +18,12 @@ from nnrun.plot.figures import sensitivity as trends
 from nnrun.plot.figures import time_to_target as arrival
 from nnrun.plot.layout import Layout, one_panel
 from nnrun.plot.style import LINE_STYLES, styles
-from nnrun.results.results import Findings, Results
+from nnrun.results.results import Results
 from nnrun.statistics.curves import bands_table
 from nnrun.statistics.ladder import profile as profile_of
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target
 from nnrun.text import METRIC_NAMES, setting_name
-
-Found = Results | Findings
-"""Either does: findings hold what several figures would else compute again."""
-
-
-def findings(results: Found) -> Findings:
-    """Take findings as they are, and make them of results."""
-    return results if isinstance(results, Findings) else Findings.of(results)
 
 
 def axis(ax: Axes | None, height: float = 3.0) -> Axes:
@@ -45,13 +37,13 @@ def axis(ax: Axes | None, height: float = 3.0) -> Axes:
     return pyplot.gca()
 
 
-def chosen(found: Findings, settings: Sequence[str] | None) -> Layout:
+def chosen(results: Results, settings: Sequence[str] | None) -> Layout:
     """Lay out the settings asked for, by id or label, or those of one panel of a report."""
-    summary = found.summary[found.summary["seeds"] > 0]
+    summary = results.summary[results.summary["seeds"] > 0]
     if summary.empty:
         raise InputError(Issue("results", None, "no setting was trained", ""))
     if settings is None:
-        return one_panel(found.summary)
+        return one_panel(results.summary)
     ids = {
         str(label): str(s) for s, label in zip(summary["setting"], summary["label"], strict=True)
     }
@@ -73,12 +65,12 @@ MOST_ROWS = 16  # contrasts of a forest plot that a reader takes in
 
 
 def time_to_target(
-    results: Found, ax: Axes | None = None, settings: Sequence[str] | None = None
+    results: Results, ax: Axes | None = None, settings: Sequence[str] | None = None
 ) -> Axes:
     """Draw the share of seeds at the target against training samples seen, with 95% bands.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         ax: Axis to draw on; pyplot's current one if None. Counts at risk stand below it.
         settings: Ids or labels of the settings to draw, at most eight; those that a report would
             choose for one panel if None.
@@ -94,15 +86,14 @@ def time_to_target(
         >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
         >>> ax = nnrun.plot.time_to_target(results, settings=["lr=0.1", "lr=0.3"])  # doctest: +SKIP
     """
-    found = findings(results)
-    shown, ran = chosen(found, settings), trained(found.trials)
+    shown, ran = chosen(results, settings), trained(results.trials)
     with styled():
         draw = (shown.line_styles, shown.labels, common_budget(ran))
         return finished(arrival.time_to_target(axis(ax), ran, *draw))
 
 
 def learning_curves(
-    results: Found,
+    results: Results,
     metric: str = "test_loss",
     ax: Axes | None = None,
     settings: Sequence[str] | None = None,
@@ -110,7 +101,7 @@ def learning_curves(
     """Draw the median and interquartile range over seeds against training samples seen.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         metric: "test_loss", "train_loss" or "accuracy".
         ax: Axis to draw on; pyplot's current one if None.
         settings: As of `time_to_target`. Of four or fewer, single seeds are drawn too.
@@ -124,27 +115,28 @@ def learning_curves(
     Example:
         >>> ax = nnrun.plot.learning_curves(results, "accuracy")  # doctest: +SKIP
     """
-    found = findings(results)
     if metric not in METRIC_NAMES:
         rule = "is not a metric of a curve"
         raise InputError(Issue("metric", metric, rule, did_you_mean(metric, METRIC_NAMES)))
-    shown = chosen(found, settings)
-    bands = {s: found.bands[s] for s in shown.line_styles if s in found.bands}
+    shown = chosen(results, settings)
+    bands = {s: results.bands[s] for s in shown.line_styles if s in results.bands}
     table = bands_table(bands)
     if metric not in set(table["metric"]):
         raise InputError(Issue("metric", metric, "was not measured", "regression has no accuracy"))
-    target = shared_target(found.sweep)
+    target = shared_target(results.sweep)
     level = float(target["value"]) if target and target["metric"] == metric else None
     with styled():
         look = (shown.line_styles, shown.labels, level, bands)
         return finished(curves.learning_curves(axis(ax), table, metric, *look))
 
 
-def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | None = None) -> Axes:
+def profile(
+    results: Results, ax: Axes | None = None, settings: Sequence[str] | None = None
+) -> Axes:
     """Draw the share of (seed, target) pairs solved against samples, over a ladder of targets.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         ax: Axis to draw on; pyplot's current one if None.
         settings: As of `time_to_target`.
 
@@ -157,9 +149,8 @@ def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | No
     Example:
         >>> ax = nnrun.plot.profile(results)  # doctest: +SKIP
     """
-    found = findings(results)
-    shown = chosen(found, settings)
-    table = profile_of(found.ladder, found.trials, found.sweep, list(shown.line_styles))
+    shown = chosen(results, settings)
+    table = profile_of(results.ladder, results.trials, results.sweep, list(shown.line_styles))
     if table.empty:
         rule = "no target of the ladder means the same for all settings"
         raise InputError(Issue("profile", None, rule, "losses of different problems don't compare"))
@@ -167,11 +158,11 @@ def profile(results: Found, ax: Axes | None = None, settings: Sequence[str] | No
         return finished(arrival.profile(axis(ax), table, shown.line_styles, shown.labels))
 
 
-def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
+def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
     """Draw each contrast's ratio of restricted mean times with its 95% interval.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         ax: Axis to draw on; pyplot's current one if None. It needs room at both sides.
         rows: Most contrasts to draw; of more, the pooled factors come first, then the settings
             that arrive soonest.
@@ -185,7 +176,7 @@ def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> 
     Example:
         >>> ax = nnrun.plot.contrasts(results)  # doctest: +SKIP
     """
-    table = findings(results).contrasts
+    table = results.contrasts
     if table.empty:
         raise InputError(Issue("contrasts", None, "one setting alone has none", "vary a key"))
     rank = np.where(table["family"] == "factor", -np.inf, table["ratio"].fillna(np.inf))
@@ -196,14 +187,14 @@ def contrasts(results: Found, ax: Axes | None = None, rows: int = MOST_ROWS) -> 
 
 
 def heatmap(
-    results: Found,
+    results: Results,
     value: Literal["success_rate", "rmst", "speedup"] = "success_rate",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a cell for each setting of a sweep over two factors.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         value: "success_rate", "rmst" (restricted mean, samples) or "speedup" (the baseline's
             restricted mean over the setting's).
         ax: Axis to draw on; pyplot's current one if None.
@@ -217,8 +208,7 @@ def heatmap(
     Example:
         >>> ax = nnrun.plot.heatmap(results, "speedup")  # doctest: +SKIP
     """
-    found = findings(results)
-    cells = grids.grid(found.summary, found.sweep, value)
+    cells = grids.grid(results.summary, results.sweep, value)
     if len(cells.panels) > 1:
         rule = "one axis holds two factors, three vary"
         raise InputError(Issue("heatmap", None, rule, "the report draws a panel for each level"))
@@ -227,7 +217,7 @@ def heatmap(
 
 
 def sensitivity(
-    results: Found,
+    results: Results,
     against: Literal["target", "budget", "seeds"] = "target",
     ax: Axes | None = None,
     settings: Sequence[str] | None = None,
@@ -235,7 +225,7 @@ def sensitivity(
     """Draw the ratio of restricted mean times to the baseline under other choices.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         against: "target", "budget" or "seeds".
         ax: Axis to draw on; pyplot's current one if None.
         settings: As of `time_to_target`; the baseline itself is not drawn.
@@ -249,12 +239,11 @@ def sensitivity(
     Example:
         >>> ax = nnrun.plot.sensitivity(results, "budget")  # doctest: +SKIP
     """
-    found = findings(results)
     if against not in trends.KINDS:
         hint = did_you_mean(against, trends.KINDS)
         raise InputError(Issue("against", against, "is not drawn", hint))
-    shown = chosen(found, settings)
-    table = found.sensitivity(list(shown.line_styles))
+    shown = chosen(results, settings)
+    table = results.sensitivity(list(shown.line_styles))
     if not (table["kind"] == against).any():
         rule = "no setting can be compared with the baseline"
         raise InputError(Issue("sensitivity", None, rule, "it needs two that share a target"))
@@ -263,11 +252,11 @@ def sensitivity(
         return finished(trends.sensitivity(axis(ax), table, against, *look))
 
 
-def effects(results: Found, ax: Axes | None = None) -> Axes:
+def effects(results: Results, ax: Axes | None = None) -> Axes:
     """Draw how much of the variance of the log time to target each factor goes with.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         ax: Axis to draw on; pyplot's current one if None.
 
     Returns:
@@ -279,7 +268,7 @@ def effects(results: Found, ax: Axes | None = None) -> Axes:
     Example:
         >>> ax = nnrun.plot.effects(results)  # doctest: +SKIP
     """
-    table = findings(results).effects
+    table = results.effects
     if table.empty:
         rule = "the settings are not a full grid crossed with seeds, or nothing varies"
         raise InputError(Issue("effects", None, rule, "every combination of levels must be there"))
@@ -287,11 +276,11 @@ def effects(results: Found, ax: Axes | None = None) -> Axes:
         return finished(bars.effects(axis(ax, bars.effects_height(table)), table))
 
 
-def coordinates(results: Found, ax: Axes | None = None) -> Axes:
+def coordinates(results: Results, ax: Axes | None = None) -> Axes:
     """Draw a line a setting through its levels to its restricted mean: parallel coordinates.
 
     Args:
-        results: What ``nnrun.load`` returns, or findings made of it.
+        results: What ``nnrun.load`` returns.
         ax: Axis to draw on; pyplot's current one if None.
 
     Returns:
@@ -303,7 +292,6 @@ def coordinates(results: Found, ax: Axes | None = None) -> Axes:
     Example:
         >>> ax = nnrun.plot.coordinates(results)  # doctest: +SKIP
     """
-    found = findings(results)
     with styled():
-        height = parallel.coordinates_height(found.sweep)
-        return finished(parallel.coordinates(axis(ax, height), found.summary, found.sweep))
+        height = parallel.coordinates_height(results.sweep)
+        return finished(parallel.coordinates(axis(ax, height), results.summary, results.sweep))

@@ -9,7 +9,7 @@ Words:
 
 The page:
 
-- ``figures``: the figures that the findings can fill, as files and inside the page.
+- ``figures``: the figures that the results can fill, as files and inside the page.
 - ``sections``: what follows the first screen.
 - ``page``: report.html and report.md, from ``templates/``.
 - ``index``: index.html over all sweeps and runs.

@@ -11,7 +11,7 @@ from nnrun.commands import exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
-from nnrun.layout import A_SWEEP, OUTPUTS
+from nnrun.layout import A_SWEEP, OUTPUTS, REPORT
 from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
@@ -98,8 +98,8 @@ def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
         print(f"note: {shown(note)}", file=sys.stderr)
     if done.unfilled:
         print(f"warning: {shown(done.unfilled)}", file=sys.stderr)
-    print(shown(done.verdict[0]))
-    print(f"report: {shown(done.path)}")
+    print(shown(done.sweep.verdict[0]))
+    print(f"report: {shown(done.folder / REPORT)}")
     return int(bool(done.unfilled))
 
 

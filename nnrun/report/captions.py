@@ -7,7 +7,7 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import LOSSES
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.factors import factors
 from nnrun.statistics.resampling import RESAMPLES
@@ -77,17 +77,17 @@ def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
     )
 
 
-def contrasts_caption(findings: Findings) -> str:
+def contrasts_caption(results: Results) -> str:
     """Caption the contrasts, figure and table."""
-    table = findings.contrasts
-    horizon = common_budget(findings.trials)
+    table = results.contrasts
+    horizon = common_budget(results.trials)
     pooled = (
         " Levels of a factor are compared within blocks of the other factors; the ratio is the "
         "geometric mean over blocks, and all blocks of a seed are resampled and swapped together."
         if (table["family"] == "factor").any()
         else ""
     )
-    common = judged_on(findings.sweep)
+    common = judged_on(results.sweep)
     near = (
         f" Evaluations differ: all are judged at {len(common.samples)} points that the settings "
         f"share; intervals are widened by how far these may lie apart."
@@ -110,22 +110,22 @@ def contrasts_caption(findings: Findings) -> str:
     )
 
 
-def forest_caption(findings: Findings, rows: int) -> str:
+def forest_caption(results: Results, rows: int) -> str:
     """Caption the figure of the contrasts."""
-    total = len(findings.contrasts)
+    total = len(results.contrasts)
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
     return (
         "Ratio of the mean samples to target, restricted to "
-        f"{count(common_budget(findings.trials))} samples, with 95% percentile bootstrap "
+        f"{count(common_budget(results.trials))} samples, with 95% percentile bootstrap "
         "intervals; left of 1 is sooner. Filled: a claim; hollow: no difference shown; "
         "grey: too few seeds to say; what is not compared is left to the table. "
-        f"Paired by seed, n = {seeds_range(findings.contrasts['pairs'])} in common.{more}"
+        f"Paired by seed, n = {seeds_range(results.contrasts['pairs'])} in common.{more}"
     )
 
 
-def profile_caption(findings: Findings, rungs: Sequence[str], names: Sequence[str]) -> str:
+def profile_caption(results: Results, rungs: Sequence[str], names: Sequence[str]) -> str:
     """Caption the runtime profile."""
-    ran = trained(findings.trials)
+    ran = trained(results.trials)
     accuracies = sum(rung.startswith("accuracy") for rung in rungs)
     losses = len(rungs) - accuracies
     kinds = [f"{accuracies} accuracies from 0.9 to 1"] * (accuracies > 0)
@@ -138,23 +138,23 @@ def profile_caption(findings: Findings, rungs: Sequence[str], names: Sequence[st
     )
 
 
-def heatmap_caption(findings: Findings, value: str) -> str:
+def heatmap_caption(results: Results, value: str) -> str:
     """Caption a heatmap of a grid of two factors."""
-    horizon = count(common_budget(findings.trials))
+    horizon = count(common_budget(results.trials))
     shown = {
         "success_rate": "Share of seeds that reached the target within the budget",
         "rmst": f"Mean samples to target, restricted to {horizon}",
         "speedup": f"How many times sooner than the first setting: ratio of the mean samples to "
         f"target, restricted to {horizon}; above 1 is sooner",
     }[value]
-    sizes = seeds_range(findings.summary["seeds"])
+    sizes = seeds_range(results.summary["seeds"])
     hatched = "a hatched cell has no trained setting"
-    return f"{shown}. n = {sizes} a cell; {hatched}.{_shortened(findings)}"
+    return f"{shown}. n = {sizes} a cell; {hatched}.{_shortened(results)}"
 
 
-def sensitivity_caption(findings: Findings, against: str) -> str:
+def sensitivity_caption(results: Results, against: str) -> str:
     """Caption a figure of how the ratio depends on what was chosen."""
-    horizon = count(common_budget(findings.trials))
+    horizon = count(common_budget(results.trials))
     varied = {
         "target": f"the target, each judged as the headline target is; restricted to {horizon} "
         "samples. Targets that no seed of either reached are left out",
@@ -164,34 +164,34 @@ def sensitivity_caption(findings: Findings, against: str) -> str:
     return (
         f"Ratio of restricted mean samples to target, to the first setting's, against {varied}. "
         f"Below 1 is sooner. Paired by seed; bands: pointwise 95%, percentile, from {BOOTSTRAP}. "
-        f"n = {seeds_range(findings.contrasts['pairs'])} in common."
+        f"n = {seeds_range(results.contrasts['pairs'])} in common."
     )
 
 
-def effects_caption(findings: Findings) -> str:
+def effects_caption(results: Results) -> str:
     """Caption the decomposition of variance."""
     return (
         "Share of the variance of log samples to target, restricted to "
-        f"{count(common_budget(findings.trials))}, by what it goes with: a factor alone, two "
+        f"{count(common_budget(results.trials))}, by what it goes with: a factor alone, two "
         "together (×), the seed, and the rest. From a full grid crossed with seeds, "
-        f"n = {seeds_range(findings.summary['seeds'])} a setting. Seeds that never arrive count "
+        f"n = {seeds_range(results.summary['seeds'])} a setting. Seeds that never arrive count "
         "with the budget, which makes the shares of what slows beyond it too small."
     )
 
 
-def coordinates_caption(findings: Findings) -> str:
+def coordinates_caption(results: Results) -> str:
     """Caption the parallel coordinates."""
     return (
         f"One line a setting through the values of its varying keys, to its restricted mean "
-        f"samples to target ({count(common_budget(findings.trials))} at most), which also colours "
-        f"it. Grey: no seed arrived. n = {seeds_range(findings.summary['seeds'])} a setting."
-        f"{_shortened(findings)}"
+        f"samples to target ({count(common_budget(results.trials))} at most), which also colours "
+        f"it. Grey: no seed arrived. n = {seeds_range(results.summary['seeds'])} a setting."
+        f"{_shortened(results)}"
     )
 
 
-def _shortened(findings: Findings) -> str:
+def _shortened(results: Results) -> str:
     """Say where the names are whole that a figure may have no room for."""
-    several = factors(findings.sweep).values()
+    several = factors(results.sweep).values()
     longest = max((len(level) for levels in several for level in levels), default=0)
     told = " Where … stands, a name is cut: the table of the settings has it whole."
     return told if longest > ROOMY else ""

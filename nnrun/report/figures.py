@@ -26,7 +26,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.report import captions
 from nnrun.report.markup import inline
 from nnrun.report.verdict import headline
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
 from nnrun.statistics.ladder import rungs_used
@@ -87,16 +87,16 @@ class Drawn(NamedTuple):
     layout: Layout
 
 
-def draw_pictures(findings: Findings, folder: Path, pdf: bool = False) -> Drawn:
-    """Draw every figure that the findings can fill, and write its files."""
-    lay = layout(findings.summary, findings.sweep, findings.sweep.facet)
+def draw_pictures(results: Results, folder: Path, pdf: bool = False) -> Drawn:
+    """Draw every figure that the results can fill, and write its files."""
+    lay = layout(results.summary, results.sweep, results.sweep.facet)
     if not lay.line_styles:
         return Drawn({}, lay)
     folder.mkdir(parents=True, exist_ok=True)
     made = {
         name: _written(name, caption, paint, folder, pdf)
         for figures in (_lines, _contrasts, _grids, _sensitivity, _effects)
-        for name, caption, paint in figures(findings, lay)
+        for name, caption, paint in figures(results, lay)
     }
     return Drawn({name: made[name] for name in TITLES if name in made}, lay)
 
@@ -110,31 +110,31 @@ def _written(name: str, caption: str, paint: Paint, folder: Path, pdf: bool) -> 
     return Picture(name, title, caption, wide, inline(text, f"{name}-n-", title))
 
 
-def _lines(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+def _lines(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
     """Figures of a line a setting."""
-    ran, names = trained(findings.trials), list(lay.line_styles)
+    ran, names = trained(results.trials), list(lay.line_styles)
     styled: dict[str, Any] = {"line_styles": lay.line_styles}
     drawn = ran[ran["setting"].isin(names)]
     draw = partial(time_to_target, trials=drawn, horizon=common_budget(ran), **styled)
-    yield "time_to_target", captions.time_caption(ran, names, findings.sweep), panels(draw, lay)
-    table = bands_table({s: findings.bands[s] for s in names if s in findings.bands})
+    yield "time_to_target", captions.time_caption(ran, names, results.sweep), panels(draw, lay)
+    table = bands_table({s: results.bands[s] for s in names if s in results.bands})
     traces = TRACES if max(map(len, lay.panels.values())) <= TRACED else 0
     for metric in ("test_loss", "accuracy"):
         if metric in set(table["metric"]):
-            draw = partial(learning_curves, bands=table, metric=metric, traces=findings.bands)
-            draw = partial(draw, target=_level(findings.sweep, metric), **styled)
-            about = (len(findings.bands), common_budget(ran), traces)
+            draw = partial(learning_curves, bands=table, metric=metric, traces=results.bands)
+            draw = partial(draw, target=_level(results.sweep, metric), **styled)
+            about = (len(results.bands), common_budget(ran), traces)
             yield metric, captions.curve_caption(table, metric, *about), panels(draw, lay)
-    rungs = rungs_used(findings.ladder, findings.trials, findings.sweep, names)
-    solved = findings.profile(names)
+    rungs = rungs_used(results.ladder, results.trials, results.sweep, names)
+    solved = results.profile(names)
     if len(solved):
         draw = partial(profile, table=solved, **styled)
-        caption = captions.profile_caption(findings, [str(r) for r in rungs], names)
+        caption = captions.profile_caption(results, [str(r) for r in rungs], names)
         yield "profile", caption, panels(draw, lay)
 
 
-def _contrasts(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
-    table, first = findings.contrasts, headline(findings)
+def _contrasts(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    table, first = results.contrasts, headline(results)
     settings = table[(table["family"] == "setting") & table["a"].isin(list(lay.line_styles))]
     rows = first if (first["family"] == "factor").any() else settings
     if len(rows) + len(settings) <= MOST_ROWS and rows is not settings:
@@ -143,18 +143,18 @@ def _contrasts(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Pain
     if len(rows):
         yield (
             "contrasts",
-            captions.forest_caption(findings, len(rows)),
+            captions.forest_caption(results, len(rows)),
             lambda width: canvas.paint(
                 partial(contrasts, table=rows), width, contrasts_height(rows, width)
             ),
         )
 
 
-def _grids(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+def _grids(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
     for value in ("success_rate", "rmst", "speedup"):
         with suppress(InputError):  # not a grid of two or three factors, or nothing to compare
-            cells = grid(findings.summary, findings.sweep, value)
-            yield value, captions.heatmap_caption(findings, value), partial(_heatmap, cells)
+            cells = grid(results.summary, results.sweep, value)
+            yield value, captions.heatmap_caption(results, value), partial(_heatmap, cells)
 
 
 def _heatmap(cells: Grid, width: float) -> Any:
@@ -169,27 +169,27 @@ def _heatmap(cells: Grid, width: float) -> Any:
     )
 
 
-def _sensitivity(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
-    first = findings.sweep.settings[0].id
-    table = findings.sensitivity([s for s in lay.line_styles if s != first])
+def _sensitivity(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    first = results.sweep.settings[0].id
+    table = results.sensitivity([s for s in lay.line_styles if s != first])
     for kind in ("target", "budget", "seeds"):
         if (table["kind"] == kind).any():
             draw = partial(sensitivity, table=table, kind=kind, line_styles=lay.line_styles)
-            caption = captions.sensitivity_caption(findings, kind)
+            caption = captions.sensitivity_caption(results, kind)
             yield f"sensitivity_{kind}", caption, panels(draw, lay)
 
 
-def _effects(findings: Findings, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
-    table = findings.effects
+def _effects(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    table = results.effects
     if len(table) > 3:  # with a single factor the contrasts say it all
         height = effects_height(table)
         draw = partial(effects, table=table)
-        caption = captions.effects_caption(findings)
+        caption = captions.effects_caption(results)
         yield "effects", caption, partial(canvas.paint, draw, height=height)
-    if len(lay.line_styles) > 2 and len(factors(findings.sweep)) > 1:
-        draw = partial(coordinates, summary=findings.summary, sweep=findings.sweep)
-        caption = captions.coordinates_caption(findings)
-        height = coordinates_height(findings.sweep)
+    if len(lay.line_styles) > 2 and len(factors(results.sweep)) > 1:
+        draw = partial(coordinates, summary=results.summary, sweep=results.sweep)
+        caption = captions.coordinates_caption(results)
+        height = coordinates_height(results.sweep)
         yield "coordinates", caption, partial(canvas.paint, draw, height=height)
 
 
@@ -211,31 +211,31 @@ def _level(sweep: Sweep, metric: str) -> float | None:
     return float(target["value"]) if target and target["metric"] == metric else None
 
 
-Draw = Callable[[Findings, pd.DataFrame, str], str]
+Draw = Callable[[Results, pd.DataFrame, str], str]
 
 ACCURACIES = tuple(float(a) for a in np.round(np.arange(0.6, 1.0001, 0.01), 2))
 
 
-def arrival(findings: Findings, curves: pd.DataFrame, facet: str) -> str:
+def arrival(results: Results, curves: pd.DataFrame, facet: str) -> str:
     """Draw the share of seeds at the target against samples."""
-    ran = trained(findings.trials)
+    ran = trained(results.trials)
     draw = partial(time_to_target, trials=ran, horizon=common_budget(ran))
-    return _svg(draw, findings, facet)
+    return _svg(draw, results, facet)
 
 
-def targets(findings: Findings, curves: pd.DataFrame, facet: str) -> str:
+def targets(results: Results, curves: pd.DataFrame, facet: str) -> str:
     """Draw the samples to every accuracy from 60% to 100%."""
-    target: Mapping[str, Any] = shared_target(findings.sweep) or {"hold": 1, "value": None}
-    mine = curves[curves["setting"].isin(list(findings.summary["setting"]))]
+    target: Mapping[str, Any] = shared_target(results.sweep) or {"hold": 1, "value": None}
+    mine = curves[curves["setting"].isin(list(results.summary["setting"]))]
     table = target_times(mine, ACCURACIES, int(target["hold"]))
-    horizon = common_budget(findings.trials)
+    horizon = common_budget(results.trials)
     draw = partial(draw_target_times, table=table, horizon=horizon, target=target["value"])
-    return _svg(draw, findings, facet)
+    return _svg(draw, results, facet)
 
 
 FIGURES: Mapping[str, Draw] = {"arrival": arrival, "targets": targets}
 
 
-def _svg(draw: Callable[..., Any], findings: Findings, facet: str) -> str:
-    lay = layout(findings.summary, findings.sweep, facet)
+def _svg(draw: Callable[..., Any], results: Results, facet: str) -> str:
+    lay = layout(results.summary, results.sweep, facet)
     return canvas.svg(panels(partial(draw, line_styles=lay.line_styles), lay)(WIDE))

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnrun.records.sweep import Sweep
 from nnrun.report.verdict import headline
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import judged_on
 from nnrun.text import count, number, ratio, share
@@ -14,18 +14,18 @@ from nnrun.text import count, number, ratio, share
 RARE = 5  # arrivals, or failures, under which a bootstrap has too little to resample
 
 
-def reading_limits(findings: Findings) -> list[str]:
+def reading_limits(results: Results) -> list[str]:
     """Say how much was censored, how fine the times are, and what could not have been seen.
 
     Returns:
         A paragraph a limit; none if no trial was trained.
     """
-    ran = trained(findings.trials)
+    ran = trained(results.trials)
     n, status = len(ran), ran["status"].value_counts()
     if not n:
         return []
     late, lost = int(status.get("exhausted", 0)), int(status.get("diverged", 0))
-    then = int(findings.summary["reached_then_diverged"].sum())
+    then = int(results.summary["reached_then_diverged"].sum())
     after = f" {then:,} reached it and diverged afterwards: reached, with accuracy 0 at the end."
     limits = [
         f"Censoring: {late + lost:,} of {n:,} trained seeds ({share((late + lost) / n)}) "
@@ -33,8 +33,8 @@ def reading_limits(findings: Findings) -> list[str]:
         f"({int(ran['plateaued'].eq(True).sum()):,} of them on a plateau), {lost:,} diverged."
         f"{after if then else ''}"
     ]
-    limits += _common(findings)
-    grids = [bands.samples for bands in findings.bands.values()]
+    limits += _common(results)
+    grids = [bands.samples for bands in results.bands.values()]
     grid = np.unique(np.concatenate([*grids, []])).astype(np.float64)
     steps = grid[1:] / grid[:-1] if (grid > 0).all() else np.array([])
     if steps.size:
@@ -43,13 +43,13 @@ def reading_limits(findings: Findings) -> list[str]:
             f"an evaluation has {number(float(np.median(steps)))} times the samples of "
             "the one before it (median)."
         )
-    several = (_rare(findings), _power(findings), _tuned(findings.sweep), _scope(findings))
+    several = (_rare(results), _power(results), _tuned(results.sweep), _scope(results))
     return [*limits, *chain.from_iterable(several)]
 
 
-def _common(findings: Findings) -> list[str]:
+def _common(results: Results) -> list[str]:
     """Say how settings are judged that were not evaluated alike."""
-    ran, common = trained(findings.trials), judged_on(findings.sweep)
+    ran, common = trained(results.trials), judged_on(results.sweep)
     own = "Losses and accuracies at the end are those at each setting's own end."
     if common is None:
         if ran["budget"].min() == ran["budget"].max():
@@ -71,9 +71,9 @@ def _common(findings: Findings) -> list[str]:
     ]
 
 
-def _rare(findings: Findings) -> list[str]:
+def _rare(results: Results) -> list[str]:
     """Warn of intervals that rest on very few arrivals, or on very few failures."""
-    summary = findings.summary
+    summary = results.summary
     missed = summary["seeds"] - summary["reached"]
     rare = summary["reached"].between(1, RARE - 1) | missed.between(1, RARE - 1)
     if not rare.any():
@@ -85,9 +85,9 @@ def _rare(findings: Findings) -> list[str]:
     ]
 
 
-def _power(findings: Findings) -> list[str]:
+def _power(results: Results) -> list[str]:
     """Say how small a ratio the seeds could have shown."""
-    table = headline(findings)
+    table = headline(results)
     least = table["detectable"][np.isfinite(table["detectable"])]
     if least.empty:
         return []
@@ -112,9 +112,9 @@ def _tuned(sweep: Sweep) -> list[str]:
     ]
 
 
-def _scope(findings: Findings) -> list[str]:
+def _scope(results: Results) -> list[str]:
     """Say what was not varied, which the verdict therefore does not speak of."""
-    varying = findings.sweep.varying
+    varying = results.sweep.varying
     groups = ("data", "features", "network", "init", "optimizer", "schedule", "loss")
     still = [g for g in groups if not any(k == g or k.startswith(f"{g}.") for k in varying)]
     still += [key for key in ("lr", "batch_size") if key not in varying]

@@ -19,7 +19,7 @@ from nnrun.report.markup import inline, md
 from nnrun.report.sections import Section, sections
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.survival import common_budget, trained
 from nnrun.statistics.targets import shared_target, target_text
 
@@ -30,15 +30,15 @@ AT_ONCE = 4
 
 
 def build(
-    findings: Findings, folder: Path, behaviour: Any = None, drawn: Drawn | None = None
+    results: Results, folder: Path, behaviour: Any = None, drawn: Drawn | None = None
 ) -> Path:
     """Write report.html and report.md.
 
     The page holds its figures, styles, tables and script, loads nothing, and needs no script. The
-    same findings give the same bytes.
+    same results give the same bytes.
 
     Args:
-        findings: What a sweep or a run found.
+        results: What a sweep or a run found.
         folder: Where to.
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
         drawn: The figures, as `nnrun.report.figures.draw_pictures` returns them; None to draw them.
@@ -48,53 +48,53 @@ def build(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = _content(findings, drawn or draw_pictures(findings, folder / FIGURES), behaviour)
+    about = _content(results, drawn or draw_pictures(results, folder / FIGURES), behaviour)
     language = _language()
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
     return folder / REPORT
 
 
-def _content(findings: Findings, drawn: Drawn, behaviour: Any) -> dict[str, Any]:
+def _content(results: Results, drawn: Drawn, behaviour: Any) -> dict[str, Any]:
     """Put together what the templates lay out."""
-    summary, sweep = findings.summary, findings.sweep
+    summary, sweep = results.summary, results.sweep
     line_styles = drawn.layout.line_styles
     groups = row_groups(summary, line_styles)
     listed = [row["setting"] for group in groups for row in group.rows]
-    told = sections(findings, drawn.pictures, listed, behaviour)
+    told = sections(results, drawn.pictures, listed, behaviour)
     empty = Section("contrasts", "")
     about: dict[str, Any] = {
         "sweep": sweep,
         "incomplete": incomplete(sweep),
         "notes": [*sweep.notes, *sweep.clashes],
-        "varying": findings.telling,
+        "varying": results.telling,
         "target": shared_target(sweep),
         "settings": len(summary),
-        "trials": len(trained(findings.trials)),
-        "answer": answer(findings),
-        **_told(findings),
-        "cautions": cautions(findings),
+        "trials": len(trained(results.trials)),
+        "answer": answer(results),
+        **_told(results),
+        "cautions": cautions(results),
         "groups": groups,
         "left_out": left_out(summary, groups),
         "errors": bool(summary["failed"].any()),
-        "summary_caption": _summary_caption(findings),
+        "summary_caption": _summary_caption(results),
         "styles": line_styles,
         "palette": LINE_STYLES,
         "first": drawn.pictures.get("time_to_target"),
         "sections": told,
         "contrasts": next((s for s in told if s.id == "contrasts"), empty),
         "failures": failures(sweep),
-        "missing": missing(findings),
-        "limits": reading_limits(findings),
+        "missing": missing(results),
+        "limits": reading_limits(results),
         "provenance": provenance(sweep),
         **script(TEMPLATES / "page.js"),
     }
     return {**about, "contents": _contents(about), "untold": _untold(about)}
 
 
-def _told(findings: Findings) -> dict[str, list[Any]]:
+def _told(results: Results) -> dict[str, list[Any]]:
     """Part the statements into those told at once and those folded, none of which is a claim."""
-    told = statements(findings)
+    told = statements(results)
     folded = [s for s in told[AT_ONCE:] if s.claim not in ("sooner", "later")]
     if len(folded) == 1:  # folding it would save nothing
         folded = []
@@ -162,7 +162,7 @@ def _drawing(svg: str, name: str, number: int) -> Markup:
     return inline(svg, f"network-{number}-", f"The network of {name} with its weights")
 
 
-def _summary_caption(findings: Findings) -> str:
-    if findings.summary.empty:
+def _summary_caption(results: Results) -> str:
+    if results.summary.empty:
         return ""
-    return summary_caption(findings.summary, common_budget(findings.trials))
+    return summary_caption(results.summary, common_budget(results.trials))

@@ -11,7 +11,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.report.captions import contrasts_caption
 from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.text import count, number
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"
@@ -69,14 +69,14 @@ PICTURED = {
 
 
 def sections(
-    findings: Findings, pictures: Mapping[str, Picture], listed: Collection[str], behaviour: Any
+    results: Results, pictures: Mapping[str, Picture], listed: Collection[str], behaviour: Any
 ) -> list[Section]:
     """List the sections that have something to show."""
     return [
-        *_contrasts(findings, pictures, listed),
+        *_contrasts(results, pictures, listed),
         *_pictured(pictures),
         *_behaviour(behaviour, pictures),
-        *_tuning(findings.sweep),
+        *_tuning(results.sweep),
     ]
 
 
@@ -90,16 +90,16 @@ def contrast_groups(table: pd.DataFrame, listed: Collection[str]) -> list[Group]
 
 
 def _contrasts(
-    findings: Findings, pictures: Mapping[str, Picture], listed: Collection[str]
+    results: Results, pictures: Mapping[str, Picture], listed: Collection[str]
 ) -> Iterator[Section]:
-    groups = contrast_groups(findings.contrasts, listed)
+    groups = contrast_groups(results.contrasts, listed)
     if groups:
         yield Section(
             "contrasts",
             "Contrasts",
             pictures=[pictures["contrasts"]] if "contrasts" in pictures else [],
             template="contrasts.html.j2",
-            caption=contrasts_caption(findings),
+            caption=contrasts_caption(results),
             rows=groups,
         )
 

@@ -18,7 +18,7 @@ from nnrun.report.figures import FIGURES
 from nnrun.report.markup import md
 from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.report.verdict import CLAIMS
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
@@ -47,15 +47,14 @@ class Study:
     together (Holm). So the page is rendered twice, the first time to learn what it asks.
 
     Args:
-        findings: What the sweep found.
-        curves: A row an evaluation, as `nnrun.Results.curves`.
+        results: What the sweep found.
     """
 
-    def __init__(self, findings: Findings, curves: pd.DataFrame) -> None:
-        self.findings, self.curves = findings, curves
-        said = levels(findings.sweep).rename(columns=names(findings.sweep))
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        said = levels(results.sweep).rename(columns=names(results.sweep))
         self._levels = said.map(_plain)
-        self._rows = findings.summary.set_index("setting", drop=False)
+        self._rows = results.summary.set_index("setting", drop=False)
         self._asked: dict[tuple[str, str], pd.DataFrame] = {}
         self._family: dict[tuple[str, str], Row] = {}
         self._folder: Path | None = None
@@ -76,17 +75,18 @@ class Study:
     def setting(self, **wanted: str) -> Row:
         """Return the row of the summary of the setting that has these levels."""
         id_ = self.id(**wanted)
-        config = next(s.config for s in self.findings.sweep.settings if s.id == id_)
+        config = next(s.config for s in self.results.sweep.settings if s.id == id_)
         return _row({**config, **self._rows.loc[id_]})
 
     def trials(self, **wanted: str) -> Mapping[str, Values]:
         """Return the columns of the trials of the setting that has these levels."""
-        return columns(self.findings.trials[self.findings.trials["setting"] == self.id(**wanted)])
+        return columns(self.results.trials[self.results.trials["setting"] == self.id(**wanted)])
 
     def time_to(self, accuracy: float, **wanted: str) -> Row:
         """Return the quartiles of samples to an accuracy that is held as the target is."""
-        target = shared_target(self.findings.sweep) or {"hold": 1}
-        mine = self.curves[self.curves["setting"] == self.id(**wanted)]
+        target = shared_target(self.results.sweep) or {"hold": 1}
+        curves = self.results.curves
+        mine = curves[curves["setting"] == self.id(**wanted)]
         return _row(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
 
     def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
@@ -125,7 +125,7 @@ class Study:
             raise InputError(Issue("study", name, rule))
         if self._folder is not None:
             settings = self._having(only)
-            text = FIGURES[kind](self._part(settings), self.curves, facet)
+            text = FIGURES[kind](self._part(settings), self.results.curves, facet)
             write_text(self._folder / f"{name}.svg", text)
         return Markup(f"![{md(words)}]({name}.svg)")
 
@@ -147,30 +147,30 @@ class Study:
             table = table[table[factor] == _plain(level)]
         return [str(setting) for setting in table.index]
 
-    def _part(self, settings: list[str]) -> Findings:
+    def _part(self, settings: list[str]) -> Results:
         """Take some settings, in the order of the sweep."""
-        found, sweep = self.findings, self.findings.sweep
+        found, sweep = self.results, self.results.sweep
         sweep = replace(sweep, settings=[one for one in sweep.settings if one.id in settings])
         trials = found.trials[found.trials["setting"].isin(settings)]
         summary = found.summary[found.summary["setting"].isin(settings)]
         ladder = found.ladder.loc[trials.index]
-        return replace(found, trials=trials, summary=summary, sweep=sweep, ladder=ladder)
+        known = {"summary": summary, "ladder": ladder, "bands": found.bands}
+        return replace(found, trials=trials, sweep=sweep, known=known)
 
     def _contrast(self, a: str, b: str) -> pd.DataFrame:
-        trials, sweep = self.findings.trials, self.findings.sweep
+        trials, sweep = self.results.trials, self.results.sweep
         about = {s.id: s for s in sweep.settings}
         only = replace(sweep, settings=[about[b], about[a]], telling=[], varying=[])
         found = contrasts(trials[trials["setting"].isin([a, b])], only)
         return found[found["family"] == "setting"]
 
 
-def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder: Path) -> Path:
+def write_study(template: Path, results: Results, folder: Path) -> Path:
     """Fill a study's template and draw its figures.
 
     Args:
         template: For instance experiments/NAME.md.j2.
-        findings: What the sweep found.
-        curves: As `nnrun.Results.curves`.
+        results: What the sweep found.
         folder: Where the page and its figures go.
 
     Returns:
@@ -185,9 +185,9 @@ def write_study(template: Path, findings: Findings, curves: pd.DataFrame, folder
         wrong = f"would be written over {MARKDOWN}"
     if wrong:
         raise InputError(Issue("study", template, wrong))
-    study = Study(findings, curves)
+    study = Study(results)
     about = {name: getattr(study, name) for name in OFFERED}
-    about["sweep"] = plain(findings.sweep.to_facts())
+    about["sweep"] = plain(results.sweep.to_facts())
     path.unlink(missing_ok=True)  # an older one says what other numbers said
     try:
         page = _language(template.parent).from_string(template.read_text(encoding="utf-8"))

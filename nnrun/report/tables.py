@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import pandas as pd
 
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.targets import shared_target
 from nnrun.text import count, number, setting_name
 
@@ -102,13 +102,13 @@ def failures(sweep: Sweep) -> Listed[dict[str, str]]:
     return _listed([_failure(job) for job in failed[:LISTED]], len(failed))
 
 
-def missing(findings: Findings) -> Listed[str]:
+def missing(results: Results) -> Listed[str]:
     """Name the jobs without a record, and the settings without a trial or an error."""
-    jobs = findings.sweep.jobs
+    jobs = results.sweep.jobs
     failed = {job.setting for job in jobs if job.error}
-    seen = set(findings.summary["setting"]) | failed
+    seen = set(results.summary["setting"]) | failed
     names = [_job_name(job) for job in jobs if job.status == "missing"]
-    names += [setting_name(s.label) for s in findings.sweep.settings if s.id not in seen]
+    names += [setting_name(s.label) for s in results.sweep.settings if s.id not in seen]
     return _listed(names[:LISTED], len(names))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.report.tables import incomplete
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.contrasts import ENOUGH, LEVEL
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import common_budget
@@ -51,30 +51,30 @@ class Told(NamedTuple):
     text: str
 
 
-def verdict(findings: Findings) -> list[str]:
+def verdict(results: Results) -> list[str]:
     """Say what the sweep found.
 
     Returns:
         The answer in one sentence; what is not in the report, if anything; a sentence or two for
         each statement; then what the sentences must not be taken for.
     """
-    gap = incomplete(findings.sweep)
-    told = statements(findings)
-    lines = [answer(findings), *([": ".join(gap)] if gap else [])]
+    gap = incomplete(results.sweep)
+    told = statements(results)
+    lines = [answer(results), *([": ".join(gap)] if gap else [])]
     lines += [f"{one.name}: {one.text}" for one in told]
-    untold = len(findings.summary) - len(told)
+    untold = len(results.summary) - len(told)
     if untold and told and told[0].setting:
         lines.append(f"{untold:,} more settings are in the table.")
-    return [*lines, *cautions(findings)]
+    return [*lines, *cautions(results)]
 
 
-def answer(findings: Findings) -> str:
+def answer(results: Results) -> str:
     """Answer the sweep's question in one sentence."""
-    if not (findings.summary["seeds"] > 0).any():
+    if not (results.summary["seeds"] > 0).any():
         return "No setting was trained."
-    table = headline(findings)
+    table = headline(results)
     if table.empty:
-        return _alone(findings)
+        return _alone(results)
     claims = {claim: table[table["verdict"] == claim] for claim in table["verdict"].unique()}
     tested = [claim for claim in ("sooner", "later", "none") if claim in claims]
     if not tested:
@@ -98,35 +98,35 @@ def answer(findings: Findings) -> str:
     return f"{found}: {'; '.join(parts)}."
 
 
-def headline(findings: Findings) -> pd.DataFrame:
+def headline(results: Results) -> pd.DataFrame:
     """Take the contrasts that the verdict is made of: of factors, if any was tested."""
-    table = findings.contrasts
+    table = results.contrasts
     factors, settings = (table[table["family"] == family] for family in ("factor", "setting"))
     if factors.empty or (_tested(settings).any() and not _tested(factors).any()):
         return settings
     return factors
 
 
-def statements(findings: Findings) -> list[Told]:
+def statements(results: Results) -> list[Told]:
     """Write the statements: one a level of a factor, or else one a shown setting."""
-    table = headline(findings)
+    table = headline(results)
     if len(table) and table["family"].iloc[0] == "factor":
         claims = table["verdict"].isin(["sooner", "later"])
         first = pd.concat([table[claims], table[~claims]]).head(SHOWN).sort_index()
         rows: list[dict[str, Any]] = first.to_dict("records")  # type: ignore[assignment]
-        horizon = common_budget(findings.trials)
+        horizon = common_budget(results.trials)
         return [Told("", row["name_a"], row["verdict"], compared(row, horizon)) for row in rows]
-    return _of_settings(findings, table)
+    return _of_settings(results, table)
 
 
-def _of_settings(findings: Findings, table: pd.DataFrame) -> list[Told]:
+def _of_settings(results: Results, table: pd.DataFrame) -> list[Told]:
     """Write a statement for each shown setting: how it did, and how it compares."""
-    summary, sweep = findings.summary, findings.sweep
+    summary, sweep = results.summary, results.sweep
     if len(summary) > SHOWN:
         summary = summary[summary["setting"].isin(shown(summary))]
     against = {row["a"]: row for row in table.to_dict("records")}
     target, told = targets(sweep), []
-    horizon = common_budget(findings.trials)
+    horizon = common_budget(results.trials)
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         setting = row["setting"]
@@ -213,9 +213,9 @@ def _why_not(row: Mapping[Any, Any]) -> str:
     return f" A ratio of {least}, or one in {least}, would have been shown four times in five."
 
 
-def cautions(findings: Findings) -> list[str]:
+def cautions(results: Results) -> list[str]:
     """Say what the sentences above must not be taken for."""
-    summary, sweep = findings.summary, findings.sweep
+    summary, sweep = results.summary, results.sweep
     few = summary[(summary["seeds"] > 0) & (summary["seeds"] < ENOUGH)]
     notes = []
     if len(few):
@@ -231,7 +231,7 @@ def cautions(findings: Findings) -> list[str]:
         notes.append("The settings have different targets, so their times are not compared.")
     elif len(summary) > 1 and (why := not_comparable(sweep)):
         notes.append(f"The times of the settings are not compared: {why}.")
-    tested = int(_tested(headline(findings)).sum())
+    tested = int(_tested(headline(results)).sum())
     if tested > 1:
         notes.append(
             f"{tested:,} comparisons were tested together: p is adjusted for their number (Holm), "
@@ -240,10 +240,10 @@ def cautions(findings: Findings) -> list[str]:
     return notes
 
 
-def _alone(findings: Findings) -> str:
+def _alone(results: Results) -> str:
     """Answer for a sweep that compares nothing."""
-    row: dict[Any, Any] = findings.summary.iloc[0].to_dict()
-    text = outcome(row, common_budget(findings.trials), targets(findings.sweep).get(row["setting"]))
+    row: dict[Any, Any] = results.summary.iloc[0].to_dict()
+    text = outcome(row, common_budget(results.trials), targets(results.sweep).get(row["setting"]))
     low, high = share(row["success_low"]), share(row["success_high"])
     return f"{text} Success rate {share(row['success_rate'])} (95% interval {low} to {high})."
 

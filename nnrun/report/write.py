@@ -5,16 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from nnrun import layout
-from nnrun.layout import CURVES
 from nnrun.plot import canvas
 from nnrun.report.figures import draw_pictures
 from nnrun.report.page import build
 from nnrun.report.second_process import beside
 from nnrun.report.study import write_study
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.summary import shown
 from nnrun.text import setting_name
 
@@ -23,43 +20,41 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    findings: Findings,
+    results: Results,
     folder: Path,
     records: Mapping[str, Sequence[Path]],
     say: Callable[[str], None] = lambda text: None,
     stopped: Callable[[], bool] = lambda: False,
     template: Path | None = None,
     pdf: bool = False,
-    curves: Path | None = None,
 ) -> None:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
     Args:
-        findings: What the sweep found; its curves are in ``folder``.
+        results: What the sweep found.
         folder: Where to.
         records: Paths of the records of each setting, by its id.
         say: Is told what is being done.
         stopped: Asked while networks are watched: whether an end is wanted.
         template: Of the study's page; None for no such page.
         pdf: Whether each figure is written as PDF, too.
-        curves: The table of curves, where it is not in ``folder``.
 
     Raises:
         InputError: If the study's page cannot be filled; all else is written.
     """
     say("watching networks learn")
     figures = folder / layout.FIGURES
-    with beside(partial(draw_pictures, findings, figures, pdf)) as drawn:
-        found = watched(findings, records, stopped)
+    with beside(partial(draw_pictures, results, figures, pdf)) as drawn:
+        found = watched(results, records, stopped)
         say("drawing the report")
         if found is not None:
             with beside(partial(_write_figures, found, figures, pdf, ["networks"])) as written:
                 _write_figures(found, figures, pdf, ["surfaces", "failures"])
                 written()
-        build(findings, folder, found, drawn())
+        build(results, folder, found, drawn())
     if template is not None:
         say("filling the study's page")
-        write_study(template, findings, pd.read_parquet(curves or folder / CURVES), folder)
+        write_study(template, results, folder)
 
 
 def _write_figures(found: "Behaviour", folder: Path, pdf: bool, names: Sequence[str]) -> None:
@@ -73,16 +68,16 @@ def _write_figures(found: "Behaviour", folder: Path, pdf: bool, names: Sequence[
 
 
 def watched(
-    findings: Findings,
+    results: Results,
     records: Mapping[str, Sequence[Path]],
     stopped: Callable[[], bool] = lambda: False,
 ) -> "Behaviour | None":
     """See what networks of the settings do that a panel has room for; None if none trained."""
     from nnrun.pictures.behaviour import behaviour
 
-    chosen = shown(findings.summary)
+    chosen = shown(results.summary)
     if not chosen:
         return None
-    about = zip(findings.summary["setting"], findings.summary["label"], strict=True)
+    about = zip(results.summary["setting"], results.summary["label"], strict=True)
     names = {str(setting): setting_name(label) for setting, label in about}
-    return behaviour(findings.trials, records, chosen, names, stopped=stopped)
+    return behaviour(results.trials, records, chosen, names, stopped=stopped)

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 from pandas.api.types import (
     is_bool_dtype,
     is_float_dtype,
@@ -19,7 +20,7 @@ from pandas.api.types import (
 from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
-from nnrun.layout import A_SWEEP, CURVES, SUMMARY, TRIALS
+from nnrun.layout import A_SWEEP, CURVES, MARKDOWN, REPORT, SUMMARY, TRIALS
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import Sweep, read_sweep
@@ -64,9 +65,16 @@ SUMMARY_COLUMNS: Columns = {
 }
 
 
-@dataclass(frozen=True)
+ROWS = 40
+"""Most settings that a notebook lists."""
+
+
+@dataclass(frozen=True, eq=False)
 class Results:
-    """What a sweep found.
+    """What a sweep found: tables, in notebooks as in its report.
+
+    Only ``trials`` is held from the start, in the sweep's order of settings: the baseline comes
+    first. All else is read from disk or computed when it is first asked for.
 
     Attributes:
         trials: A row a trial: ``setting`` (id), ``label`` (the varying keys in words), a column
@@ -77,22 +85,105 @@ class Results:
             it is judged: the last evaluation that all settings share), ``final_train_loss``,
             ``final_test_loss``, ``final_accuracy`` (a share; NaN for regression), ``ns_per_sample``
             (training cost in nanoseconds, a mean over the trials that were trained together).
-        curves: A row an evaluation: ``setting``, ``seed``, ``samples`` (training samples seen),
-            ``train_loss`` (mean since the evaluation before), ``test_loss``, ``accuracy``. NaN
-            from the evaluation at which a trial diverged.
-        summary: A row a setting, in the order of the sweep.
         sweep: Provenance: the content of sweep.json.
+        folder: Where the tables and the report are; None if they are nowhere.
+        known: What need not be read or computed: values of ``curves``, ``summary``, ``ladder`` and
+            ``bands``.
     """
 
     trials: pd.DataFrame
-    curves: pd.DataFrame
-    summary: pd.DataFrame
     sweep: Sweep
+    folder: Path | None = None
+    known: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def varying(self) -> list[str]:
         """Keys that differ between the settings, as dotted names; columns of ``trials``."""
         return list(self.sweep.varying)
+
+    @property
+    def telling(self) -> list[str]:
+        """Those of them that do not follow from others, as one says them: data for data.name."""
+        return [key.removesuffix(".name") for key in self.sweep.telling]
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """A row an evaluation.
+
+        ``setting``, ``seed``, ``samples`` (training samples seen), ``train_loss`` (mean since the
+        evaluation before), ``test_loss``, ``accuracy``; NaN from the evaluation at which a trial
+        diverged.
+
+        Raises:
+            InputError: If their file cannot be read.
+        """
+        if "curves" in self.known or self.folder is None:
+            return self.known["curves"]
+        return _table(self.folder / CURVES, CURVES_COLUMNS, self.sweep)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """A row a setting, as `nnrun.statistics.summary.summarise` returns it."""
+        if "summary" in self.known:
+            return self.known["summary"]
+        return summarise(self.trials, self.varying)
+
+    @cached_property
+    def ladder(self) -> pd.DataFrame:
+        """A row a trial, with the index and order of ``trials``.
+
+        A column a rung of `nnrun.statistics.ladder.RUNGS`: samples; inf where it was not reached,
+        NaN where the metric has no meaning and in trials that did not train.
+        """
+        if "ladder" in self.known:
+            return self.known["ladder"]
+        return align(self.trials, ladder_of_curves(self.curves, self.trials, self.sweep))
+
+    @cached_property
+    def bands(self) -> Mapping[str, SettingBands]:
+        """Learning curves over the seeds, by setting; none of a setting that did not train."""
+        return self.known["bands"] if "bands" in self.known else bands_of_curves(self.curves)
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """What the sweep varied compared, as `nnrun.statistics.contrasts.contrasts` returns it."""
+        return contrasts(self.trials, self.sweep)
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """What the factors of a full grid account for."""
+        return effects(self.trials, self.sweep)
+
+    def profile(self, settings: Sequence[str]) -> pd.DataFrame:
+        """Say how much of the whole target ladder some settings have solved by when."""
+        return profile(self.ladder, self.trials, self.sweep, settings)
+
+    def sensitivity(self, settings: Sequence[str]) -> pd.DataFrame:
+        """Say how the speed-up of settings depends on target, budget and number of seeds."""
+        return sensitivity(self.trials, self.ladder, self.sweep, settings)
+
+    @property
+    def verdict(self) -> list[str]:
+        """What the report found, in sentences, the answer first; nothing without a report."""
+        return list(self.sweep.verdict)
+
+    @property
+    def path(self) -> Path:
+        """Of report.html; FileNotFoundError where results are in no folder."""
+        if self.folder is None:
+            raise FileNotFoundError("these results have no report: they are in no folder")
+        return self.folder / REPORT
+
+    @property
+    def markdown(self) -> str:
+        """The report as Markdown, for instance for a pull request."""
+        return self.path.with_name(MARKDOWN).read_text(encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        """Show verdict and summary in a notebook."""
+        told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
+        table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
+        return f"<ul>{told}</ul>{table}<p>{escape(str(self.folder or ''))}</p>"
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -123,14 +214,19 @@ def load(path: str | Path) -> Results:
         raise InputError(Issue("path", folder, rule, f"for instance {A_SWEEP}"))
     of_trials = {**TRIALS_COLUMNS, **dict.fromkeys(sweep.varying)}
     trials = _table(folder / TRIALS, of_trials, sweep)
-    curves = _table(folder / CURVES, CURVES_COLUMNS, sweep)
     summary = _table(folder / SUMMARY, SUMMARY_COLUMNS, sweep)
     with reading("path", folder / SUMMARY, "table", _anew(folder)):
         counts = trials[trials["status"] != "failed"].groupby("setting").size()
         counts = counts.reindex(trials["setting"].unique(), fill_value=0)
         if summary.set_index("setting")["seeds"].to_dict() != counts.to_dict():
             raise Damaged(f"it counts other seeds than {TRIALS} holds")
-    return Results(trials, curves, summary, sweep)
+    return Results(in_order(trials, sweep), sweep, folder, {"summary": summary})
+
+
+def in_order(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """Sort trials as the sweep has its settings, then by seed: resampling goes by their order."""
+    place = {setting.id: number for number, setting in enumerate(sweep.settings)}
+    return trials.iloc[np.lexsort((trials["seed"], trials["setting"].map(place)))]
 
 
 def _anew(folder: Path) -> str:
@@ -194,67 +290,3 @@ def _read(file: IO[bytes], ending: str) -> pd.DataFrame:
             raise
         why = str(error).rpartition("'<Buffer>': ")[2].strip().splitlines()
         raise Damaged(why[0] if why else type(error).__name__) from None
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a sweep found.
-
-    Its size goes with the number of trials and settings, not with the length of their curves.
-
-    Attributes:
-        trials: As `nnrun.Results.trials`, in the sweep's order of settings: the baseline
-            comes first.
-        bands: Learning curves over the seeds, by setting; none of a setting that did not train.
-        summary: A row a setting, as `nnrun.statistics.summary.summarise` returns it.
-        sweep: Provenance: the content of sweep.json.
-        ladder: A row a trial, with the index and order of ``trials``, a column a rung of
-            `nnrun.statistics.ladder.RUNGS`: samples; inf where it was not reached, NaN where the
-            metric has no meaning and in trials that did not train.
-    """
-
-    trials: pd.DataFrame
-    bands: Mapping[str, SettingBands]
-    summary: pd.DataFrame
-    sweep: Sweep
-    ladder: pd.DataFrame
-
-    @classmethod
-    def of(cls, results: Results) -> Self:
-        """Make findings of a sweep's tables, for instance of what ``nnrun.load`` returns."""
-        place = {s.id: i for i, s in enumerate(results.sweep.settings)}
-        # which seeds a resample draws goes by their order
-        order = np.lexsort((results.trials["seed"], results.trials["setting"].map(place)))
-        trials = results.trials.iloc[order]
-        summary = summarise(trials, results.varying)
-        ladder = align(trials, ladder_of_curves(results.curves, trials, results.sweep))
-        return cls(trials, bands_of_curves(results.curves), summary, results.sweep, ladder)
-
-    @property
-    def varying(self) -> list[str]:
-        """Keys that differ between the settings, as dotted names; columns of ``trials``."""
-        return list(self.sweep.varying)
-
-    @property
-    def telling(self) -> list[str]:
-        """Those of them that do not follow from others, as one says them: data for data.name."""
-        keys = self.sweep.telling
-        return [key.removesuffix(".name") for key in keys]
-
-    @cached_property
-    def contrasts(self) -> pd.DataFrame:
-        """What the sweep varied compared, as `nnrun.statistics.contrasts.contrasts` returns it."""
-        return contrasts(self.trials, self.sweep)
-
-    def profile(self, settings: Sequence[str]) -> pd.DataFrame:
-        """Say how much of the whole target ladder some settings have solved by when."""
-        return profile(self.ladder, self.trials, self.sweep, settings)
-
-    @cached_property
-    def effects(self) -> pd.DataFrame:
-        """What the factors of a full grid account for."""
-        return effects(self.trials, self.sweep)
-
-    def sensitivity(self, settings: Sequence[str]) -> pd.DataFrame:
-        """Say how the speed-up of settings depends on target, budget and number of seeds."""
-        return sensitivity(self.trials, self.ladder, self.sweep, settings)

@@ -18,7 +18,7 @@ from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, writ
 from nnrun.records.record import Record, join_records, read_record, settings_of
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import METRICS, Curves, Outcomes
-from nnrun.results.results import Findings, csv_text
+from nnrun.results.results import Results, csv_text
 from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
@@ -220,7 +220,7 @@ def common_facts(heads: Iterable[Record]) -> dict[str, Any] | None:
     return found and found.to_facts()
 
 
-def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -> Findings:
+def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -> Results:
     """Write trials, curves, ladder and summary, each whole or not at all.
 
     Args:
@@ -255,7 +255,8 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
     write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
     summary = summarise(table, facts.varying)
     write_text(folder / SUMMARY, csv_text(summary))
-    return Findings(table, bands, summary, facts, ladder)
+    known = {"bands": bands, "ladder": ladder, "summary": summary}
+    return Results(table, facts, folder, known)
 
 
 def curves_of(record: Record) -> SettingCurves:

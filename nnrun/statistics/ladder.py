@@ -185,7 +185,7 @@ def profile(
     goes with a picture, no claim rests on it.
 
     Args:
-        ladder: As `nnrun.results.results.Findings.ladder`.
+        ladder: As `nnrun.results.results.Results.ladder`.
         trials: As `nnrun.Results.trials`, row by row those of ``ladder``.
         sweep: The content of sweep.json.
         settings: Ids of those to profile, a handful; those that did not train are left out.

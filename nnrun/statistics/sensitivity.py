@@ -66,7 +66,7 @@ def sensitivity(
 
     Args:
         trials: As `nnrun.Results.trials`; trials stopped by an error are left out.
-        ladder: As `nnrun.results.results.Findings.ladder`, row by row those of ``trials``.
+        ladder: As `nnrun.results.results.Results.ladder`, row by row those of ``trials``.
         sweep: The content of sweep.json; its first setting is the baseline.
         settings: Ids of those to compare with the baseline, a handful; itself it is not.
 

@@ -20,7 +20,7 @@ def test_report_of_a_sweep(benchmark, tmp_path, settings):
     subprocess.run([*command, "hydra.sweep.dir=sweep"], cwd=tmp_path, check=True)
     rounds = 3 if settings < 10 else 1
     done = benchmark.pedantic(rebuild, args=([tmp_path / "sweep"],), rounds=rounds)
-    assert len(done.trials) == settings * SEEDS
+    assert len(done.results.trials) == settings * SEEDS
     benchmark.extra_info.update(
         group="nanoseconds a trial in the report",
         peer=f"{settings * SEEDS:,} trials",

@@ -8,7 +8,6 @@ from markupsafe import Markup
 from nnrun.report.figures import TITLES, Picture
 from nnrun.report.index import write_index
 from nnrun.report.page import build
-from nnrun.results.results import Findings
 from tests.integration.conftest import CommandLine
 from tests.unit.sweeps import a_sweep
 
@@ -97,7 +96,7 @@ def test_the_index_sorts_too(report, watched):
 
 def test_a_long_list_of_verdicts_is_folded_and_prints_whole(tmp_path, watched):
     results = a_sweep([f"lr={i}" for i in range(1, 10)], seeds=5)
-    page = watched().open(build(Findings.of(results), tmp_path))
+    page = watched().open(build(results, tmp_path))
     verdicts = page.locator(".first .verdict li")
     seen = [one.is_visible() for one in verdicts.all()]
     assert 0 < seen.count(True) < len(seen)
@@ -121,7 +120,7 @@ def test_what_has_no_value_stays_last_both_ways(tmp_path, watched):
     lost = results.trials["setting"].eq("s1")
     trials = results.trials.assign(status=results.trials["status"].where(~lost, "failed"))
     results.trials.update(trials)
-    page = watched().open(build(Findings.of(results), tmp_path))
+    page = watched().open(build(results, tmp_path))
     for _ in range(2):
         page.locator("#summary thead th button").nth(4).click()
         assert column(page, "#summary table", 4)[-1] == ""
@@ -182,7 +181,7 @@ def test_injected_markup_and_styles_stay_text(tmp_path, watched):
     )
     seen = watched()
     seen.page.on("dialog", lambda dialog: pytest.fail("a script of the label ran"))
-    page = seen.open(build(Findings.of(results), tmp_path))
+    page = seen.open(build(results, tmp_path))
     assert page.title().startswith(evil)
     assert page.locator("body").is_visible()
     assert page.locator("img[src=x]").count() == 0
@@ -211,6 +210,6 @@ def test_long_names_stay_in_their_places(watched, width, tmp_path, monkeypatch):
 
     monkeypatch.setattr("nnrun.report.figures._written", caption_only)
     labels = [f"path=/home/someone/projects/2026/data/november/{i * 'x'}/train.csv" for i in (1, 9)]
-    page = watched(width).open(build(Findings.of(a_sweep(labels)), tmp_path))
+    page = watched(width).open(build(a_sweep(labels), tmp_path))
     assert page.evaluate(SPILLS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

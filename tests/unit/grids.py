@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from nnrun.records.labels import describe
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from tests.unit.sweeps import GRID, a_sweep
 
 BUDGET = 100_000
 
 
 def a_grid(keys, seeds=20, leave_out=(), never=(), **sweep):
-    """Findings of a sweep over dotted keys; each setting is 0.8 times as slow as the one before.
+    """Results of a sweep over dotted keys; each setting is 0.8 times as slow as the one before.
 
     Args:
         keys: By dotted key its values.
@@ -48,8 +48,8 @@ def a_grid(keys, seeds=20, leave_out=(), never=(), **sweep):
             quality = {"train_loss": loss[seed], "test_loss": loss[seed]}
             curves.append(pd.DataFrame({**point, **quality, "accuracy": 1 - 2 * loss[seed]}))
     facts = replace(results.sweep, **about, budget=BUDGET, **sweep)
-    tables = {"trials": pd.DataFrame(trials), "curves": pd.concat(curves, ignore_index=True)}
-    return Findings.of(type(results)(**tables, summary=results.summary, sweep=facts))
+    known = {"curves": pd.concat(curves, ignore_index=True)}
+    return Results(pd.DataFrame(trials), facts, known=known)
 
 
 __all__ = ["BUDGET", "GRID", "a_grid"]

@@ -5,7 +5,6 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results
-from nnrun.statistics.summary import summarise
 
 NAN = float("nan")
 GRID = np.array([10, 30, 100, 300, 1000])
@@ -64,5 +63,5 @@ def a_sweep(labels, seeds=20, arrives=0.8, diverged=0, regression=False, **sweep
         **sweep,
     }
     about["jobs"] = [{"number": 0, "overrides": [], "setting": "", **j} for j in about["jobs"]]
-    summary = summarise(table, varying)
-    return Results(table, pd.concat(curves, ignore_index=True), summary, Sweep.of(about))
+    known = {"curves": pd.concat(curves, ignore_index=True)}
+    return Results(table, Sweep.of(about), known=known)

@@ -15,7 +15,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA
 from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.records.trials import Curves
-from nnrun.results.results import Findings, load
+from nnrun.results.results import load
 from nnrun.results.tabulate import common_facts, tabulate
 from nnrun.statistics.contrasts import compared, judged
 from nnrun.statistics.pairs import Question, clock
@@ -153,7 +153,7 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
     assert part < 0.02
     # and so do those that are read back
     write_text(tmp_path / SWEEP, json.dumps(told(facts)))
-    again = Findings.of(load(tmp_path))
+    again = load(tmp_path)
     pd.testing.assert_frame_equal(again.ladder, found.ladder)
     pd.testing.assert_frame_equal(again.contrasts, found.contrasts)
 

@@ -7,7 +7,7 @@ import pytest
 from nnrun.config.settings import Target
 from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.records.trials import Curves
-from nnrun.results.results import Findings
+from nnrun.results.results import Results
 from nnrun.statistics.ladder import NAMES, RUNGS, align, holds, ladder_times, rung_name
 from nnrun.training.convergence import outcomes
 from tests.unit.sweeps import GRID, a_sweep
@@ -79,7 +79,7 @@ def test_the_ladder_stands_beside_the_trials_row_by_row():
     trials.loc[trials["seed"] == 2, "status"] = "failed"
     curves = results.curves[results.curves["seed"] != 2].sample(frac=1, random_state=1)
     mixed = trials.sample(frac=1, random_state=0)
-    found = Findings.of(type(results)(mixed, curves, results.summary, results.sweep))
+    found = Results(mixed, results.sweep, known={"curves": curves})
     assert found.ladder.index.equals(found.trials.index)
     assert list(found.ladder) == list(NAMES)
     for (_, trial), (_, row) in zip(found.trials.iterrows(), found.ladder.iterrows(), strict=True):
@@ -100,10 +100,10 @@ def test_the_ladder_stands_beside_the_trials_row_by_row():
 def test_a_regression_has_no_accuracy_but_a_diverged_classifier_never_arrives():
     both = a_sweep(["one"], seeds=3, regression=True)
     both.trials["task"] = "regression"
-    assert Findings.of(both).ladder["accuracy>=0.9"].isna().all()
+    assert both.ladder["accuracy>=0.9"].isna().all()
     lost = a_sweep(["one"], seeds=3)
     lost.curves[["train_loss", "test_loss", "accuracy"]] = NAN
-    assert (Findings.of(lost).ladder == INF).all(axis=None)
+    assert (lost.ladder == INF).all(axis=None)
 
 
 def test_no_ladder_leaves_all_unknown():

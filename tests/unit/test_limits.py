@@ -4,14 +4,12 @@ from dataclasses import replace
 import numpy as np
 
 from nnrun.report.limits import reading_limits
-from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 
 
 def limit(results, name):
-    findings = results if isinstance(results, Findings) else Findings.of(results)
-    found = [line for line in reading_limits(findings) if line.startswith(f"{name}:")]
+    found = [line for line in reading_limits(results) if line.startswith(f"{name}:")]
     return found[0] if found else None
 
 
@@ -61,10 +59,13 @@ def test_tuned_values_at_an_edge_are_warned_of():
 
 
 def test_scope_names_what_did_not_vary():
-    found = Findings.of(a_sweep(["a", "b"]))
+    found = a_sweep(["a", "b"])
+    known = {**found.known, "summary": found.summary}
 
     def told(*varying):
-        return limit(replace(found, sweep=replace(found.sweep, varying=list(varying))), "Scope")
+        return limit(
+            replace(found, sweep=replace(found.sweep, varying=list(varying)), known=known), "Scope"
+        )
 
     assert told("lr", "data.noise").startswith(
         "Scope: features, network, init, optimizer, schedule, loss, batch_size were not varied."
@@ -79,7 +80,7 @@ def test_different_budgets_are_told():
     assert limit(results, "Budgets differ") is None
     budget = np.where(results.trials["setting"] == "s1", 2000, 1000)
     several = replace(results, trials=results.trials.assign(budget=budget))
-    lines = reading_limits(Findings.of(several))
+    lines = reading_limits(several)
     assert any(line.startswith("Budgets differ: ") and "1,000 samples" in line for line in lines)
 
 
@@ -96,5 +97,5 @@ def test_evaluations_that_differ_are_told():
 def test_nothing_trained_has_no_limits():
     results = a_sweep(["lr=0.1"])
     failed = results.trials.assign(status="failed", samples_to_target=np.nan)
-    nothing = replace(results, trials=failed, curves=results.curves.iloc[:0])
-    assert reading_limits(Findings.of(nothing)) == []
+    nothing = replace(results, trials=failed, known={"curves": results.curves.iloc[:0]})
+    assert reading_limits(nothing) == []

@@ -6,7 +6,6 @@ import pytest
 from nnrun.records.sweep import SweepJob
 from nnrun.report.markup import md
 from nnrun.report.page import build
-from nnrun.results.results import Findings
 from tests.unit.sweeps import a_sweep
 
 EVIL = "a|b <img src=x onerror=alert(1)> @team $x$ `code` *bold* _i_ [t](u) ~s~\n| new | row |\n# h"
@@ -38,7 +37,7 @@ def test_a_label_stays_text_in_report_md(tmp_path):
     for name, one in (("evil", results), ("calm", calm)):
         folder = tmp_path / name
         folder.mkdir()
-        build(Findings.of(one), folder)
+        build(one, folder)
         pages.append((folder / "report.md").read_text(encoding="utf-8"))
     evil, plain = pages
     assert evil.count("\n") == plain.count("\n")
@@ -56,7 +55,7 @@ def test_a_label_stays_text_in_report_md(tmp_path):
 def test_what_a_job_failed_with_stays_text_in_report_md(tmp_path):
     job = SweepJob(0, [f"name={EVIL}"], "s9", "failed", error=EVIL)
     results = a_sweep(["lr=0.1", "lr=0.3"])
-    build(Findings.of(replace(results, sweep=replace(results.sweep, jobs=[job]))), tmp_path)
+    build(replace(results, sweep=replace(results.sweep, jobs=[job])), tmp_path)
     page = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "<img" not in page
     assert "@team" not in page

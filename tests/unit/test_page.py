@@ -6,12 +6,12 @@ import pytest
 from markupsafe import Markup
 
 from nnrun.plot import canvas
-from nnrun.records.sweep import LabelledSetting, SweepJob
+from nnrun.records.sweep import LabelledSetting, Sweep, SweepJob
 from nnrun.report.figures import ALONE, Picture
 from nnrun.report.page import build
 from nnrun.report.tables import incomplete, row_groups
 from nnrun.report.verdict import verdict
-from nnrun.results.results import Findings
+from nnrun.results.results import in_order
 from tests.unit.sweeps import NAN, a_sweep
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
@@ -49,7 +49,7 @@ class Reader(HTMLParser):
 
 
 def read(results, folder):
-    path = build(Findings.of(results), folder)
+    path = build(results, folder)
     assert path == folder / "report.html"
     html = path.read_text(encoding="utf-8")
     assert re.search(r"\bnan\b|\binf\b", Reader(html).text, re.IGNORECASE) is None
@@ -114,11 +114,11 @@ def test_same_results_give_the_same_bytes_whatever_the_order_of_their_rows(tmp_p
     results = a_sweep(["lr=0.1", "lr=0.3"], diverged=2)
     mixed = replace(
         results,
-        trials=results.trials.sample(frac=1, random_state=1),
-        curves=results.curves.sample(frac=1, random_state=1),
+        trials=in_order(results.trials.sample(frac=1, random_state=1), results.sweep),
+        known={"curves": results.curves.sample(frac=1, random_state=1)},
     )
     for name, found in (("one", results), ("two", mixed)):
-        build(Findings.of(found), tmp_path / name)
+        build(found, tmp_path / name)
     one, two = (sorted(p for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
     assert len(one) == 2 + 2 * 8
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
@@ -156,7 +156,7 @@ def test_failed_and_missing_settings_are_named(undrawn, tmp_path):
 def test_page_of_a_sweep_in_which_all_failed(tmp_path):
     results = a_sweep(["lr=0.1", "lr=0.3"])
     errors = results.trials.assign(status="failed", samples_to_target=NAN, budget=NAN)
-    both = replace(results, trials=errors, curves=results.curves.iloc[:0])
+    both = replace(results, trials=errors, known={"curves": results.curves.iloc[:0]})
     assert "20 seeds failed with an error" in Reader(read(both, tmp_path / "a")).text
     none = replace(both, trials=errors.iloc[:0])
     assert "No setting was trained." in Reader(read(none, tmp_path / "b")).text
@@ -166,7 +166,7 @@ def test_with_many_settings_the_captions_say_which_are_shown(undrawn, tmp_path):
     results = a_sweep([f"lr={i}" for i in range(12)])
     html = read(results, tmp_path)
     assert html.count("Shown are 7 of 12 settings: the first, the best 4") >= 3
-    assert "5 more settings are in the table." in verdict(Findings.of(results))
+    assert "5 more settings are in the table." in verdict(results)
     assert Reader(html).tags.count("tr") == 1 + 12 + 1 + 11 + 1  # two heads, a constant
 
 
@@ -179,7 +179,7 @@ def test_of_many_settings_the_table_holds_the_two_ends_and_says_where_the_rest_i
     budget = trials["budget"].where(~lost)
     status = trials["status"].where(~lost, "failed")
     results = replace(results, trials=trials.assign(status=status, budget=budget))
-    found = Findings.of(results)
+    found = results
     groups = row_groups(found.summary, {"s0", "s100"})
     names = [[row["setting"] for row in group.rows] for group in groups]
     assert names[0] == ["s0"]
@@ -202,7 +202,7 @@ def test_without_its_baseline_a_long_table_names_none():
     trials = results.trials
     lost = trials["setting"].eq("s0")
     changed = trials.assign(status=trials["status"].where(~lost, "failed"))
-    found = Findings.of(replace(results, trials=changed))
+    found = replace(results, trials=changed)
     titles = [group.title for group in row_groups(found.summary, [])]
     assert titles == ["The 50 soonest, by restricted mean", "The 10 latest, by restricted mean"]
 
@@ -222,7 +222,7 @@ def test_page_of_an_interrupted_sweep_says_what_is_in_it(undrawn, tmp_path):
     )
     text = Reader(read(results, tmp_path)).text
     assert f"Interrupted. {gap} {results.sweep.command}" in text
-    assert verdict(Findings.of(results))[1] == f"Interrupted: {gap}"
+    assert verdict(results)[1] == f"Interrupted: {gap}"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,8 @@ def test_a_complete_sweep_has_no_gap(undrawn, tmp_path):
 
 def test_a_setting_is_complete_when_all_its_jobs_are():
     jobs = [a_job(0, "complete"), a_job(0, "failed", "boom"), a_job(1, "complete")]
-    heading, text = incomplete({"status": "failed", "jobs": jobs})
+    jobs = [SweepJob(**{key: job[key] for key in job if key != "log"}) for job in jobs]
+    heading, text = incomplete(Sweep("failed", jobs=jobs))
     assert (heading, text) == (
         "With errors",
         "1 of 2 settings are complete and in this report; 1 ended with an error.",

@@ -7,11 +7,9 @@ import pytest
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 
 import nnrun.plot
 from nnrun.errors import InputError
-from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 
@@ -59,18 +57,6 @@ def test_without_an_axis_the_current_one_is_drawn_on(grid):
     assert plt.get_fignums() == [1]
     _, ax = plt.subplots()
     assert nnrun.plot.time_to_target(grid) is ax
-
-
-def test_results_do_as_well_as_findings():
-    results = a_sweep(["lr=0.1", "lr=0.3"])
-    a, b = (
-        nnrun.plot.learning_curves(r, ax=plt.figure().gca())
-        for r in (results, Findings.of(results))
-    )
-    assert [list(line.get_ydata()) for line in a.lines] == [
-        list(line.get_ydata()) for line in b.lines
-    ]
-    assert isinstance(nnrun.plot.contrasts(results, plt.figure().gca()), Axes)
 
 
 def test_settings_are_chosen_by_label_or_id():

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from nnrun.records.sweep import Sweep
-from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, POINTS, profile, rungs_used
 from tests.unit.sweeps import a_sweep
 
@@ -65,7 +64,7 @@ def test_the_band_agrees_with_a_bootstrap_of_scipy():
 
 
 def test_a_profile_rises_within_its_band_on_a_grid_that_all_share():
-    findings = Findings.of(a_sweep(["one", "two", "three"], seeds=15, diverged=2))
+    findings = a_sweep(["one", "two", "three"], seeds=15, diverged=2)
     found = findings.profile(["s0", "s1", "s2"])
     grids = {tuple(part["samples"]) for _, part in found.groupby("setting")}
     assert len(grids) == 1

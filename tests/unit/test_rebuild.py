@@ -98,7 +98,7 @@ def facts_in(folder):
 
 
 def labels(done):
-    return [setting.label for setting in done.findings.sweep.settings]
+    return [setting.label for setting in done.results.sweep.settings]
 
 
 def all_below(folder):
@@ -126,10 +126,10 @@ def test_an_id_is_that_of_the_setting_itself():
 
 def test_records_alone_are_enough_and_a_second_time_changes_no_byte(grid):
     done = rebuild([grid])
-    assert done.path == grid / "report.html"
+    assert done.folder == grid
     assert labels(done)[0] == "lr=0.1 hidden=[2]"
     assert done.notes == []
-    assert len(done.trials) == 8
+    assert len(done.results.trials) == 8
     facts = facts_in(grid)
     assert facts["command"] == "python -m nnrun -m lr=0.1,0.3"
     assert [job["status"] for job in facts["jobs"]] == ["complete"] * 4
@@ -147,7 +147,7 @@ def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
     about = {"stages": {"train": 1.5, "report": 2.0, "total": 9.0}, "tuned": ["lr"]}
     about["tracking"] = {"uri": "u", "experiment": "e", "ui": None, "error": "late"}
     (grid / "sweep.json").write_text(json.dumps({**facts, **about, "status": "running"}))
-    told = rebuild([grid]).findings.sweep
+    told = as_told(rebuild([grid]).sweep)
     assert told.status == "interrupted"
     assert told.jobs[-1] == SweepJob(**missing)
     assert told.stages == {"train": 1.5}
@@ -164,7 +164,7 @@ def test_the_page_is_told_nothing_that_is_known_only_after_it():
 def test_a_record_that_cannot_be_read_is_named_and_the_others_are_used(grid):
     (grid / "3" / "record.npz").write_bytes(b"no archive")
     done = rebuild([grid])
-    assert len(done.trials) == 6
+    assert len(done.results.trials) == 6
     (note,) = done.notes
     assert note.startswith(f"The record {grid / '3' / 'record.npz'} is not a readable record: ")
     assert facts_in(grid)["notes"] == [note]
@@ -179,9 +179,9 @@ def test_sweeps_are_merged_by_setting_with_all_their_seeds(tmp_path):
     one = a_sweep(tmp_path / "one", a_record(0, [0, 1, 2], config=slow), a_record(1, config=fast))
     two = a_sweep(tmp_path / "two", a_record(0, [2, 3], config=slow))
     done = rebuild([one, two], out=tmp_path / "both")
-    assert done.path == tmp_path / "both" / "report.html"
+    assert done.folder == tmp_path / "both"
     assert labels(done) == ["lr=0.1", "lr=0.3"]
-    seeds = done.trials.groupby("label")["seed"].agg(list).to_dict()
+    seeds = done.results.trials.groupby("label")["seed"].agg(list).to_dict()
     assert seeds == {"lr=0.1": [0, 1, 2, 3], "lr=0.3": [0, 1]}
     assert done.notes == []  # seed 2 is in both, with the same numbers
     facts = facts_in(tmp_path / "both")
@@ -196,7 +196,7 @@ def test_one_sweep_varies_what_two_together_vary(tmp_path):
     a_sweep(tmp_path / "all" / "two", a_record(0, config=config_of(0.3)))
     (one / "multirun.yaml").write_text("")
     done = rebuild([tmp_path / "all"], out=tmp_path / "both")
-    assert done.findings.sweep.varying == ["lr"]
+    assert done.results.sweep.varying == ["lr"]
     assert labels(done) == ["lr=0.1", "lr=0.3"]
 
 
@@ -215,7 +215,7 @@ def test_other_numbers_for_a_setting_and_seed_are_a_clash_and_the_first_are_kept
         "equal settings and seeds need not have equal numbers."
     )
     assert facts_in(tmp_path / "both")["clashes"] == [clash]
-    final = done.trials.set_index(["label", "seed"])["final_accuracy"]
+    final = done.results.trials.set_index(["label", "seed"])["final_accuracy"]
     assert final["lr=0.1", 1] == pytest.approx(0.61)
     assert final["lr=0.1", 7] == 0.9
 
@@ -230,7 +230,7 @@ def test_another_grid_of_evaluations_is_left_out(tmp_path):
         "data=xor hidden=[2,1]: job 0 of two was evaluated at other numbers of samples; it is left "
         "out."
     ]
-    assert done.trials["seed"].tolist() == [0, 1]
+    assert done.results.trials["seed"].tolist() == [0, 1]
 
 
 def test_a_trained_trial_stands_in_for_a_failed_one_without_a_clash(tmp_path):
@@ -241,7 +241,10 @@ def test_a_trained_trial_stands_in_for_a_failed_one_without_a_clash(tmp_path):
     two = a_sweep(tmp_path / "two", a_record(0, [0]))
     for choices in (Choices(), Choices(target="accuracy:0.5:1")):
         done = rebuild([one, two], choices, tmp_path / "both")
-        assert done.trials.sort_values("seed")["status"].eq("failed").tolist() == [False, True]
+        assert done.results.trials.sort_values("seed")["status"].eq("failed").tolist() == [
+            False,
+            True,
+        ]
     assert facts_in(tmp_path / "both")["status"] == "failed"
     assert "clashes" not in facts_in(tmp_path / "both")
 
@@ -254,7 +257,7 @@ def test_other_data_under_one_name_is_left_out(tmp_path):
         "data=xor hidden=[2,1]: job 0 of two was trained with other data or own components under "
         "the same name; it is left out."
     ]
-    assert done.trials["seed"].tolist() == [0, 1]
+    assert done.results.trials["seed"].tolist() == [0, 1]
 
 
 def test_seeds_tuned_on_in_one_sweep_and_reported_in_another_are_named(tmp_path):
@@ -280,7 +283,7 @@ def test_another_target_judges_the_curves_anew(tmp_path):
     ]
     sweep = a_sweep(tmp_path / "s", a_record(0, range(4), curves))
     done = rebuild([sweep], Choices(target="accuracy:0.8"))
-    found = done.trials.set_index("seed")
+    found = done.results.trials.set_index("seed")
     assert found["status"].tolist() == ["reached", "reached", "exhausted", "diverged"]
     assert found["samples_to_target"].tolist()[:2] == [20, 40]
     assert found["first_hit"].tolist()[:3] == [20, 10, 160]
@@ -289,12 +292,12 @@ def test_another_target_judges_the_curves_anew(tmp_path):
         "Judged against accuracy ≥ 0.8 instead of the declared accuracy ≥ 0.95 (held for 2 "
         "evaluations): this target was chosen after training."
     ]
-    assert done.findings.sweep.target == {"metric": "accuracy", "value": 0.8, "hold": 2}
-    held = rebuild([sweep], Choices(target="accuracy:0.8:3")).trials
+    assert done.results.sweep.target == {"metric": "accuracy", "value": 0.8, "hold": 2}
+    held = rebuild([sweep], Choices(target="accuracy:0.8:3")).results.trials
     assert held["status"].tolist() == ["reached", "exhausted", "exhausted", "diverged"]
     again = rebuild([sweep])  # the records hold what was declared
     assert again.notes == []
-    assert set(again.trials["status"]) == {"exhausted"}
+    assert set(again.results.trials["status"]) == {"exhausted"}
 
 
 def a_study(folder, sentence="{{ require(setting(lr='0.1').reached == 2, 'Both arrive.') }}"):
@@ -383,7 +386,7 @@ def test_settings_that_differ_in_nothing_but_the_target_become_one(tmp_path):
     one = a_sweep(tmp_path / "one", a_record(0, [0, 1]))
     two = a_sweep(tmp_path / "two", a_record(0, [1, 2], config=config_of(**easy)))
     done = rebuild([one, two], Choices(target="accuracy:0.9"), tmp_path / "both")
-    assert done.trials["seed"].tolist() == [0, 1, 2]
+    assert done.results.trials["seed"].tolist() == [0, 1, 2]
     assert (
         "accuracy ≥ 0.8 (held for 2 evaluations) or accuracy ≥ 0.95 (held for 2 evaluations)"
         in done.notes[0]
@@ -420,16 +423,16 @@ def test_the_baseline_is_selected_by_words_and_moved_to_the_front(grid, words):
     done = rebuild([grid], Choices(baseline=words))
     assert labels(done)[0] == "lr=0.3 hidden=[2,1]"
     assert labels(done)[1:] == ["lr=0.1 hidden=[2]", "lr=0.1 hidden=[2,1]", "lr=0.3 hidden=[2]"]
-    assert done.trials["label"].iloc[0] == "lr=0.3 hidden=[2,1]"
-    assert set(done.contrasts.loc[done.contrasts["family"] == "setting", "b"]) == {
-        done.findings.sweep.settings[0].id
+    assert done.results.trials["label"].iloc[0] == "lr=0.3 hidden=[2,1]"
+    assert set(done.results.contrasts.loc[done.results.contrasts["family"] == "setting", "b"]) == {
+        done.results.sweep.settings[0].id
     }
 
 
 def test_the_baseline_can_be_an_id(grid):
-    last = rebuild([grid]).findings.sweep.settings[-1].id
+    last = rebuild([grid]).results.sweep.settings[-1].id
     done = rebuild([grid], Choices(baseline=last))
-    assert done.findings.sweep.settings[0].id == last
+    assert done.results.sweep.settings[0].id == last
 
 
 @pytest.mark.parametrize(
@@ -453,8 +456,8 @@ def test_choices_that_cannot_be_met_are_refused_before_anything_is_written(grid,
 
 
 def test_a_facet_is_kept_under_its_whole_name(grid):
-    assert rebuild([grid], Choices(facet="hidden")).findings.sweep.facet == "network.hidden"
-    assert rebuild([grid]).findings.sweep.facet is None
+    assert rebuild([grid], Choices(facet="hidden")).results.sweep.facet == "network.hidden"
+    assert rebuild([grid]).results.sweep.facet is None
 
 
 def test_keys_name_the_settings(tmp_path):
@@ -463,8 +466,8 @@ def test_keys_name_the_settings(tmp_path):
     assert labels(rebuild([sweep])) == ["lr=0.1 budget=100", "lr=0.3 budget=200"]
     done = rebuild([sweep], Choices(keys=["budget"]))
     assert labels(done) == ["budget=100", "budget=200"]
-    assert done.findings.sweep.telling == ["budget"]
-    assert done.summary["label"].tolist() == ["budget=100", "budget=200"]
+    assert done.results.sweep.telling == ["budget"]
+    assert done.results.summary["label"].tolist() == ["budget=100", "budget=200"]
 
 
 def test_the_package_is_a_function_for_notebooks(grid, tmp_path):

@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from nnrun.report.figures import TITLES, Picture
 from nnrun.report.sections import FACTORS, PICTURED, SETTINGS, contrast_groups, sections
-from nnrun.results.results import Findings
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 
@@ -29,7 +28,7 @@ def tuning_row(**changes):
 
 
 def test_a_single_setting_has_no_contrasts():
-    assert ids(Findings.of(a_sweep([""])), {}) == []
+    assert ids(a_sweep([""]), {}) == []
 
 
 def test_every_section_has_something_to_show():
@@ -56,14 +55,14 @@ def test_levels_come_before_settings_and_unlisted_settings_are_left_out():
 
 
 def test_one_group_needs_no_title():
-    findings = Findings.of(a_sweep(["lr=0.1", "lr=0.3"]))
+    findings = a_sweep(["lr=0.1", "lr=0.3"])
     (group,) = contrast_groups(findings.contrasts, listed(findings))
     assert group.title == ""
 
 
 def test_behaviour_says_its_notes():
     found = SimpleNamespace(notes=["One is left out.", "So is another."])
-    findings = Findings.of(a_sweep([""]))
+    findings = a_sweep([""])
     (section,) = sections(findings, {}, listed(findings), found)
     assert section.text == "One is left out. So is another."
     assert section.rows == [found]
@@ -72,7 +71,7 @@ def test_behaviour_says_its_notes():
 def test_tuning_lists_what_was_tried():
     lost = tuning_row(lr=3.0, chosen=False, restricted_mean=None, error="it broke", reached=0)
     tuning = {"seeds": [1_000_000, 1_000_004], "rows": [tuning_row(), lost]}
-    findings = Findings.of(a_sweep([""], tuned=["lr"], tuning=tuning))
+    findings = a_sweep([""], tuned=["lr"], tuning=tuning)
     (section,) = sections(findings, {}, listed(findings), None)
     assert "n = 5 seeds (1,000,000 to 1,000,004)" in section.caption
     first, second = section.rows
@@ -86,7 +85,7 @@ def test_tuning_lists_what_was_tried():
 def test_an_untold_arm_is_the_setting(keys):
     row = tuning_row(overrides="", batch_size=2)
     tuning = {"seeds": [7, 11], "rows": [row]}
-    findings = Findings.of(a_sweep([""], tuned=keys, tuning=tuning))
+    findings = a_sweep([""], tuned=keys, tuning=tuning)
     (section,) = sections(findings, {}, listed(findings), None)
     assert section.rows[0]["arm"] == "the setting"
     assert " and ".join(keys) in section.text

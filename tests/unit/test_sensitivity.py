@@ -4,7 +4,6 @@ import pytest
 from scipy.stats import bootstrap
 
 from nnrun.records.sweep import Sweep
-from nnrun.results.results import Findings
 from nnrun.statistics.ladder import NAMES, RUNGS
 from nnrun.statistics.sensitivity import restricted_ratios, sensitivity, sizes
 from tests.unit.sweeps import a_sweep
@@ -64,7 +63,7 @@ def test_targets_worked_by_hand():
 
 
 def test_the_last_choice_is_the_headline():
-    findings = Findings.of(a_sweep(["one", "two", "three"], seeds=30, diverged=3))
+    findings = a_sweep(["one", "two", "three"], seeds=30, diverged=3)
     found = findings.sensitivity(["s1", "s2"])
     contrasts = findings.contrasts.query("family == 'setting'").set_index("a")
     for setting in ("s1", "s2"):

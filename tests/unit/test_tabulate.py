@@ -16,7 +16,7 @@ from nnrun.records.record import Record, join_records, read_records, write_recor
 from nnrun.records.sweep import SWEEP
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.results import tabulate as module
-from nnrun.results.results import Findings, load
+from nnrun.results.results import load
 from nnrun.results.tabulate import (
     by_setting,
     curves_table,
@@ -117,7 +117,7 @@ def test_findings_are_those_that_the_files_give(records, tmp_path):
     facts = facts_of(records)
     (tmp_path / SWEEP).write_text(json.dumps(told(facts)))
     found = tabulate(by_setting(read_records(written(records, tmp_path), "head")), facts, tmp_path)
-    again = Findings.of(load(tmp_path))
+    again = load(tmp_path)
     pd.testing.assert_frame_equal(found.trials, again.trials)
     pd.testing.assert_frame_equal(found.summary, again.summary)
     assert list(found.bands) == list(again.bands) == ["b", "a"]

@@ -5,13 +5,12 @@ import numpy as np
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
 from nnrun.report.limits import reading_limits
 from nnrun.report.verdict import compared, verdict
-from nnrun.results.results import Findings
 from nnrun.statistics.curves import bands
 from tests.unit.sweeps import NAN, a_sweep
 
 
 def told(results):
-    return verdict(Findings.of(results))
+    return verdict(results)
 
 
 def test_verdict_answers_first_and_then_says_how_sure_it_is():
@@ -107,7 +106,7 @@ def test_verdict_of_one_setting_is_how_it_did():
 def test_verdict_compares_only_with_the_first_setting_of_the_sweep():
     results = a_sweep(["lr=0.1", "lr=0.3", "lr=1"])
     trials, curves = (t[t["setting"] != "s0"] for t in (results.trials, results.curves))
-    rest = replace(results, trials=trials, curves=curves)
+    rest = replace(results, trials=trials, known={"curves": curves})
     lines = told(rest)
     assert lines[0].startswith("Not compared: ")
     assert "(baseline)" not in " ".join(lines)
@@ -155,7 +154,7 @@ def test_an_arm_is_not_said_to_reach_and_never_to_arrive():
     results = a_sweep(["budget=1000", "budget=4000"], arrives=1.0)
     mine = results.trials["setting"] == "s1"
     results.trials.loc[mine, ["budget", "samples_to_target"]] = [4000, 2500.0]
-    lines = verdict(Findings.of(results))
+    lines = verdict(results)
     (line,) = (line for line in lines if line.startswith("budget=4000"))
     assert "0 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples" in line
     assert "No seed of budget=4000 arrives" in line
@@ -166,7 +165,7 @@ def test_who_reaches_the_target_and_diverges_is_told():
     lost = (results.trials["setting"] == "s1") & (results.trials["seed"] < 3)
     final = ["final_train_loss", "final_test_loss", "final_accuracy"]
     results.trials.loc[lost, final] = np.nan
-    found = Findings.of(results)
+    found = results
     (line,) = (line for line in verdict(found) if line.startswith("b:"))
     assert "20 of 20 seeds reached accuracy ≥ 0.95" in line
     assert "3 of them diverged afterwards." in line
