@@ -214,7 +214,7 @@ def a_job(number, status, error=None):
 
 def test_page_of_an_interrupted_sweep_says_what_is_in_it(undrawn, tmp_path):
     jobs = [a_job(0, "complete"), a_job(1, "failed", "boom")]
-    jobs += [{"number": n, "overrides": [f"lr={n}"], "status": "missing"} for n in (2, 3, 4)]
+    jobs += [{**a_job(n, "missing"), "overrides": [f"lr={n}"]} for n in (2, 3, 4)]
     results = a_sweep(["lr=0.1", "lr=0.3"], jobs=jobs, status="interrupted")
     gap = (
         "1 of 5 settings are complete and in this report; 1 ended with an error; 3 left no "
