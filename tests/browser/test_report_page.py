@@ -173,11 +173,10 @@ def test_injected_markup_and_styles_stay_text(tmp_path, watched):
         '<style>body{display:none}</style>{{7*7}} "onload=alert(2) url(http://x.example/y)'
     )
     results = a_sweep(["plain", evil], constant={evil: evil}, command=evil, name=evil)
-    results = type(results)(
-        results.trials.rename(columns={"optimizer.lr": evil}),
-        results.curves,
-        results.summary,
-        replace(results.sweep, varying=[evil], telling=[evil]),
+    results = replace(
+        results,
+        trials=results.trials.rename(columns={"optimizer.lr": evil}),
+        sweep=replace(results.sweep, varying=[evil], telling=[evil]),
     )
     seen = watched()
     seen.page.on("dialog", lambda dialog: pytest.fail("a script of the label ran"))

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib as mpl
 import pytest
@@ -92,7 +93,7 @@ def test_what_cannot_be_drawn_is_refused():
         nnrun.plot.heatmap(three)
     errors = one.trials.assign(status="failed")
     with pytest.raises(InputError, match="no setting was trained"):
-        nnrun.plot.time_to_target(type(one)(errors, one.curves.iloc[:0], one.summary, one.sweep))
+        nnrun.plot.time_to_target(replace(one, trials=errors))
     with pytest.raises(AttributeError, match=r"'nnrun\.plot' has no attribute 'pie'"):
         _ = nnrun.plot.pie
 
