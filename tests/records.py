@@ -1,16 +1,19 @@
 """Made-up records for the tests of what is made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from nnrun.records.labels import describe
-from nnrun.records.record import Record, write_record
+from nnrun.records.record import Record, join_records, read_record, write_record
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import Curves, Outcomes, Trials
+from nnrun.results.tabulate import assemble, curve_rows, records_of, trial_rows
 
 GRID = np.array([10, 100, 1000])
 
@@ -81,3 +84,26 @@ def on_disk(record: Record) -> Path:
 def described(configs: Mapping[str, Mapping[str, Any]]) -> Sweep:
     """A sweep of some flat configurations, by the ids of their settings."""
     return Sweep("complete", **describe(configs))
+
+
+def by_setting(heads: Sequence[Record]) -> Iterator[list[Record]]:
+    """Read records a setting at a time, in order of first appearance."""
+    return ([read_record(path) for path in found] for found in records_of(heads).values())
+
+
+def trials_table(records: Sequence[Record], sweep: Sweep) -> pd.DataFrame:
+    """The trials table of some records, in the sweep's order of settings."""
+    return assemble([trial_rows(one) for one in _in_order(records, sweep)], sweep)
+
+
+def curves_table(records: Sequence[Record], sweep: Sweep) -> pd.DataFrame:
+    """Their curves table."""
+    parts = [part for one in _in_order(records, sweep) for part in curve_rows(one)]
+    return pa.concat_tables(parts).to_pandas()
+
+
+def _in_order(records: Sequence[Record], sweep: Sweep) -> list[Record]:
+    return [
+        join_records([record for record in records if record.setting == one.id])
+        for one in sweep.settings
+    ]

@@ -26,13 +26,13 @@ from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, identity_of, take_unused
-from nnrun.launch.clock import Clock
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
 from nnrun.tracking.mirror import Runs
+from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import provenance
 
 Batch = Sequence[Sequence[str]]

@@ -19,13 +19,12 @@ from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import MARKER, require_unused
-from nnrun.launch.clock import Clock
 from nnrun.launch.launch import MEASURE_FROM, announce
 from nnrun.launch.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted, wanted
-from nnrun.trials.progress import meter
+from nnrun.trials.progress import Clock, meter
 
 JUDGES = ("target", "budget", "evals")
 """What the choices of a job are judged by."""

@@ -7,7 +7,5 @@
 - ``choices``: another target, baseline, facet, or naming of settings.
 - ``finish``: the one way from records to tables, report, index, sweep.json and MLflow.
 - ``foreign``: sweeps whose jobs another's launcher ran, found and then finished.
-- ``animations``: how each setting's first seed learned.
-- ``clock``: seconds by stage.
 - ``terminal``: what the user sees.
 """

@@ -10,7 +10,6 @@ from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue, refused
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
-from nnrun.launch.animations import draw_animations
 from nnrun.launch.choices import (
     AS_DECLARED,
     Choices,
@@ -19,7 +18,6 @@ from nnrun.launch.choices import (
     read_target,
     retargeted,
 )
-from nnrun.launch.clock import Clock
 from nnrun.launch.sources import Joiner, Source, read_sources
 from nnrun.launch.sweeps import (
     as_told,
@@ -51,7 +49,7 @@ from nnrun.results.tabulate import (
     tabulate,
 )
 from nnrun.tracking.mirror import Runs
-from nnrun.trials.progress import waiting
+from nnrun.trials.progress import Clock, waiting
 
 SOON = 1.2
 """Seconds after a signal until which MLflow is waited for."""
@@ -299,7 +297,12 @@ class Making:
                     self.report(new, choices, say, interrupt.pressed)
             if self.heads[0].meta.get("animate"):
                 with self._clock("animate"):
-                    pages, failed = draw_animations(self.heads, self.folder, interrupt.pressed)
+                    # draws networks, and so is loaded where that is asked for
+                    from nnrun.pictures.trial_pictures import animate_settings
+
+                    pages, failed = animate_settings(
+                        self.heads, self.folder, interrupt.pressed, terminal.warn
+                    )
                     self.sweep = replace(self.sweep, animations=pages)
                     self.undrawn |= failed
             self.whole = True

@@ -12,7 +12,6 @@ from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, unmasked
 from nnrun.interrupt import Ended, Interrupt, interrupts_held
 from nnrun.launch import terminal
-from nnrun.launch.clock import Clock
 from nnrun.launch.finish import Launched, finish
 from nnrun.launch.sources import Source
 from nnrun.layout import STORE
@@ -20,6 +19,7 @@ from nnrun.records.lock import FolderLock
 from nnrun.records.record import RECORD, Record, read_records
 from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.tracking.mirror import Runs
+from nnrun.trials.progress import Clock
 
 Trials = tuple[int, str, int, int]
 """Number of a job, id of its setting, first seed and number of seeds."""

@@ -18,7 +18,6 @@ from nnrun.errors import InputError, TrainingFailed, masked, refused
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim
-from nnrun.launch.clock import Clock
 from nnrun.launch.finish import SOON, Launched, finish
 from nnrun.launch.sources import Source
 from nnrun.layout import wait_for_disk
@@ -29,6 +28,7 @@ from nnrun.tracking.mirror import Runs
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
+from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, provenance
 from nnrun.trials.run import Tally, run_jobs
 

@@ -1,6 +1,6 @@
-"""The files that are drawn of one trial: stills as PNG, and its learning as GIF and page."""
+"""The files that are drawn of a trial: stills as PNG, and its learning as GIF and page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nnrun.config.settings import Setting
+from nnrun.interrupt import Ended
 from nnrun.layout import write_atomically, write_text
+from nnrun.model.load import setting_of
 from nnrun.pictures.diagram import network
 from nnrun.pictures.film import scene_of, shoot
 from nnrun.pictures.fit import graph, has_one_input, response_of, window
@@ -16,6 +18,7 @@ from nnrun.pictures.gif import gif
 from nnrun.pictures.history import accuracy, losses
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
+from nnrun.pictures.replay import reason_of
 from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import is_planar, plane_of, scale_of_outputs, shown_points, surface_of
 from nnrun.pictures.surface_plots import heatmap, relief
@@ -24,8 +27,10 @@ from nnrun.plot.style import INK
 from nnrun.plot.text import one_line, wrapped
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
+from nnrun.records.record import Record
+from nnrun.text import things
 from nnrun.training.trainer import TrainingStopped
-from nnrun.trials.progress import say
+from nnrun.trials.progress import meter, say
 
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
@@ -173,3 +178,39 @@ def animate(
     stills = draw_stills(film.subject, folder)
     advance(1.0 - told)  # training that goes on from a saved network is less than a half
     return [folder / PAGE, folder / GIF, *stills]
+
+
+def animate_settings(
+    heads: Sequence[Record],
+    folder: Path,
+    stopped: Callable[[], bool],
+    warn: Callable[[str], None],
+) -> tuple[list[str], bool]:
+    """Animate the first seed of every setting that was trained, in the folder of its first job.
+
+    Args:
+        heads: Of the launch's records, in the order of their jobs.
+        folder: Of the launch.
+        stopped: Asked often; what is not drawn then is left out.
+        warn: Is told what could not be drawn, and why.
+
+    Returns:
+        The pages, as paths from ``folder``, and whether any could not be drawn.
+    """
+    firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}
+    todo = [head for head in heads if firsts.get(head.meta["setting"]) is head]
+    pages: list[str] = []
+    failed = False
+    with meter(f"animating {things(len(todo), 'setting')}", len(todo)) as advance:
+        for head in todo:
+            home = head.path.parent
+            try:
+                animate(setting_of(head.meta), head.meta["seed"], home, advance, stopped)
+                pages.append((home / PAGE).relative_to(folder).as_posix())
+            except (TrainingStopped, Ended):
+                break
+            except Exception as error:
+                # whatever went wrong: the results are there, and stay
+                failed = True
+                warn(f"{home} was not animated: {reason_of(error)}")
+    return pages, failed

@@ -183,14 +183,6 @@ def records_below(folder: Path) -> list[Path]:
     return sorted(folder.rglob(RECORD), key=lambda path: [_ordered(part) for part in path.parts])
 
 
-def settings_of(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Group records by setting, in order of first appearance."""
-    settings: dict[str, list[Record]] = {}
-    for record in records:
-        settings.setdefault(record.setting, []).append(record)
-    return settings
-
-
 def join_records(records: Sequence[Record]) -> Record:
     """Put the records of one setting together, without their networks if there are several.
 

@@ -15,7 +15,7 @@ from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.config.settings import Target
 from nnrun.errors import as_typed
 from nnrun.layout import CURVES, LADDER, SUMMARY, TRIALS, write_atomically, write_text
-from nnrun.records.record import Record, join_records, read_record, settings_of
+from nnrun.records.record import Record, join_records
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import METRICS, Curves, Outcomes
 from nnrun.results.results import Results, csv_text
@@ -116,27 +116,10 @@ def _curve_rows(
     return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
 
 
-def trials_table(records: Sequence[Record], facts: Sweep) -> pd.DataFrame:
-    """Make the trials table of some records, in the sweep's order of settings."""
-    return assemble([trial_rows(trials) for trials in _in_order(records, facts)], facts)
-
-
-def curves_table(records: Sequence[Record], facts: Sweep) -> pd.DataFrame:
-    """Make the curves table: columns as ``nnrun.Results.curves`` says."""
-    parts = [part for trials in _in_order(records, facts) for part in curve_rows(trials)]
-    return pa.concat_tables(parts).to_pandas()
-
-
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """Write a table as Parquet, or not at all."""
     data = pa.Table.from_pandas(table, preserve_index=False)
     write_atomically(path, lambda file: pq.write_table(data, file, write_page_checksum=True))
-
-
-def _in_order(records: Sequence[Record], facts: Sweep) -> Iterator[Record]:
-    """Yield the settings of some records, as the sweep lists them."""
-    by_setting = settings_of(records)
-    return (join_records(by_setting[s.id]) for s in facts.settings)
 
 
 def _repeated(values: Sequence[Any], counts: list[int]) -> Any:
@@ -191,15 +174,6 @@ def _outcomes(curves: Curves, meta: Mapping[str, Any]) -> Outcomes:
     target = Target(**{key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
     # records from before 0.2 do not say how many samples there were
     return outcomes(curves, target, loss_window(data["training"]["samples"] if data else None))
-
-
-def by_setting(heads: Sequence[Record]) -> Iterator[list[Record]]:
-    """Read records a setting at a time, in order of first appearance.
-
-    Raises:
-        InputError: If a record cannot be read.
-    """
-    return ([read_record(path) for path in found] for found in records_of(heads).values())
 
 
 def records_of(heads: Iterable[Record]) -> dict[str, list[Path]]:

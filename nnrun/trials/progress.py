@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock, Timer
-from time import monotonic
+from time import monotonic, perf_counter
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from nnrun import IMPORTED_AT
 from nnrun.text import shown
 
 FIRST_SIGN, BETWEEN_LINES = 2.0, 5.0
@@ -155,3 +156,59 @@ def human(number: float) -> str:
         if number >= size:
             return f"{number / size:#.3g}".rstrip(".") + prefix
     return f"{number:.0f}"
+
+
+STAGES = (
+    "start",
+    "compose",
+    "tune",
+    "train",
+    "evaluate",
+    "store",
+    "mlflow",
+    "tables",
+    "report",
+    "animate",
+    "total",
+)
+
+
+class Clock:
+    """Adds up wall time by stage; a stage inside another counts for itself alone.
+
+    The stage ``start`` is what passed between the first import of nnrun and the clock's making.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES[:-1], 0.0)
+        self.seconds["start"] = perf_counter() - IMPORTED_AT
+        self._open: list[str] = []
+        self._since = perf_counter()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Count the time inside the ``with`` block for a stage."""
+        self._switch()
+        self._open.append(stage)
+        try:
+            yield
+        finally:
+            self._switch()
+            self._open.pop()
+
+    def move(self, stage: str, into: str, seconds: float) -> None:
+        """Count seconds of a stage for another."""
+        moved = min(seconds, self.seconds[stage])
+        self.seconds[stage] -= moved
+        self.seconds[into] += moved
+
+    def report(self) -> dict[str, float]:
+        """Return the seconds of every stage so far, and in total since nnrun was imported."""
+        total = perf_counter() - IMPORTED_AT
+        return {k: round(v, 4) for k, v in {**self.seconds, "total": total}.items()}
+
+    def _switch(self) -> None:
+        now = perf_counter()
+        if self._open:
+            self.seconds[self._open[-1]] += now - self._since
+        self._since = now

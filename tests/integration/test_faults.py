@@ -131,7 +131,7 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
 STAGES = ("compose", "mlflow", "train", "store", "tables", "report")
 AT_STAGE = """
 import os, signal
-from nnrun.launch.clock import Clock
+from nnrun.trials.progress import Clock
 enter = Clock.__call__
 def entered(self, stage):
     if stage == {stage!r} and not getattr(Clock, "sent", False):

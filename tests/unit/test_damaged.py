@@ -22,11 +22,11 @@ from nnrun.records.networks import read_networks
 from nnrun.records.record import read_record, read_records, write_record
 from nnrun.records.sweep import SWEEP
 from nnrun.report.index import entries as index_entries
-from nnrun.results.tabulate import by_setting, tabulate
+from nnrun.results.tabulate import tabulate
 from nnrun.sync import main as sync
 from nnrun.trials.cache import Cache, Entry, setup
 from tests.conftest import make_setting
-from tests.records import a_record, changed, described, told
+from tests.records import a_record, by_setting, changed, described, told
 from tests.unit.test_cache import blocks, launch, trained
 from tests.unit.test_record import job, records
 

@@ -16,11 +16,10 @@ from nnrun.network.activations import LeakyRelu
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import Schedule
 from nnrun.records.record import RECORD, read_record, read_records, write_record
-from nnrun.results.tabulate import curves_table, trials_table
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
-from tests.records import described
+from tests.records import curves_table, described, trials_table
 
 
 def job(setting=None, seed=0, seeds=3):

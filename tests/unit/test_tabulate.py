@@ -17,15 +17,10 @@ from nnrun.records.sweep import SWEEP
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.results import tabulate as module
 from nnrun.results.results import load
-from nnrun.results.tabulate import (
-    by_setting,
-    curves_table,
-    tabulate,
-    trials_table,
-)
+from nnrun.results.tabulate import tabulate
 from nnrun.statistics.curves import bands, bands_table
 from nnrun.statistics.ladder import RUNGS, rung_name
-from tests.records import changed, described, told
+from tests.records import by_setting, changed, curves_table, described, told, trials_table
 
 GRID = np.array([10, 100, 1000])
 
