@@ -1,4 +1,4 @@
-"""What is said before training: how much there is, what was done before, how long it takes."""
+"""A launch: its jobs announced, trained and recorded, then finished."""
 
 import logging
 from collections import Counter

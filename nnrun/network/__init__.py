@@ -2,8 +2,8 @@
 
 - ``activations``: element-wise functions and softmax, with their backward form.
 - ``losses``: what is minimised, with its gradient at the output.
+- ``randomness``: random numbers by role, so that changing one role never shifts another.
 - ``initializers``: first parameters, drawn weight by weight from a trial's own seed.
-- ``saved``: first parameters from a file.
 - ``mlp``: the dense network: stacked forward pass and back-propagation.
 - ``penalties``: what is added to the gradients, and what bounds them.
 - ``optimizers``: update rules.

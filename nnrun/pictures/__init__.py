@@ -12,10 +12,9 @@ Values and their drawings, axis in and axis out:
 
 Of a whole sweep, for its report:
 
-- ``casting``: which trials are shown: the median one of a setting, and the worst of all.
 - ``replay``: trials filmed at the same moments, as many as a bound on time allows.
 - ``thumbnails``: a trial in small: its answers, its units and its network.
-- ``behaviour``: all of that, as plain data, with ``captions``.
+- ``behaviour``: all of that, as plain data; ``captions``: what is said below it.
 - ``panels``: the same as figures for files.
 
 Files of one trial:

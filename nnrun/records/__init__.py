@@ -7,4 +7,5 @@
 - ``record``: record.npz, what a job of a sweep has found.
 - ``networks``: networks in files, whatever wrote them; ``saved``: first parameters from these.
 - ``continued``: training that goes on from a record.
+- ``sweep``: sweep.json, all about a sweep; ``labels``: what each of its settings is called.
 """

@@ -1,7 +1,5 @@
 """From a sweep's records to what it found; loads no drawing library.
 
-- ``tabulate``: records to the tables on disk, and to results.
-- ``results``: all that was found: what a report is made of.
 - ``targets``: what counts as converged.
 - ``survival``: censored times to target: Kaplan-Meier, restricted mean, expected running time.
 - ``quantiles``: quantiles and interquartile means in which a failure is infinitely slow.

@@ -4,8 +4,8 @@
 - ``entities``: what MLflow is given of a run, within its limits.
 - ``runs``: what a setting's run and a sweep's say, from records and tables.
 - ``tracker``: writing and finding runs and their files; ``pyfunc``: their networks as models.
-- ``mirror``: sending what a store lacks, beside training (``writer``: its thread), at the end,
-  and by ``python -m nnrun.sync``.
+- ``writer``: the thread that logs beside training.
+- ``mirror``: sending what a store lacks, beside training, at the end, and by ``nnrun.sync``.
 - ``view``: what a sweep's page opens with; ``server``: MLflow's own pages, for ``nnrun.ui``.
 - ``read``: a sweep's tables back from a store.
 """

@@ -5,5 +5,5 @@
 - ``cache``: trained trials found again.
 - ``executors``: who trains the shards.
 - ``provenance``: command, versions, commit, processor, data.
-- ``progress``: what is done and how far it is, said on a terminal.
+- ``progress``: what is done and how far it is, said on a terminal; seconds by stage.
 """

@@ -1,4 +1,4 @@
-"""What is done and how far it is: a live bar on a terminal, plain lines elsewhere."""
+"""What is done and how far it is: a live bar on a terminal, plain lines elsewhere; stage times."""
 
 import sys
 from collections.abc import Callable, Iterator

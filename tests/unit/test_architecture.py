@@ -13,6 +13,7 @@ import pytest
 import nnrun
 
 PACKAGE = Path(__file__).parents[2] / "nnrun"
+FIGURES = PACKAGE / "plot/figures"  # the room above it lists them
 
 # each part may import itself and what stands before it
 ORDER = [
@@ -98,6 +99,24 @@ def test_imports_point_backwards_along_the_flow(path):
                 )
         elif top in ALLOWED:
             assert here in ALLOWED[top], f"{here} imports {name}"
+
+
+ROOMS = [path for path in PACKAGE.rglob("__init__.py") if path.parent not in (PACKAGE, FIGURES)]
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.parent.relative_to(PACKAGE)))
+def test_a_room_lists_its_files_and_no_others(path):
+    listed = set()
+    for line in (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines():
+        if line.startswith("- "):
+            # after a semicolon more may be named: ``a``: what it is; ``b``: what that is
+            for part in line.removeprefix("- ").split("; "):
+                head = re.match(r"(``\w+``(, )?)+", part)
+                listed |= set(re.findall(r"``(\w+)``", head[0])) if head else set()
+    there = {file.stem for file in path.parent.glob("*.py")} - {"__init__", "__main__"}
+    folders = {file.parent.name for file in path.parent.glob("*/*.py")}
+    assert there <= listed, "files that its docstring does not list"
+    assert listed - {"__main__"} <= there | folders, "files that it lists and has not"
 
 
 def spelt(path: Path) -> str:

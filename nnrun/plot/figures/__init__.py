@@ -1,4 +1,4 @@
-"""The figures of a sweep, one a file, each named as ``nnrun.plot`` names it.
+"""The figures of a sweep, one a file, each named as ``nnrun.plot`` names it and lists it.
 
 Each function draws on the axis that it is given and returns it. Those that draw a line a setting
 take, besides a table:
