@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from nnrun.errors import InputError
     from nnrun.launch.finish import make_report
     from nnrun.model import Model, NeuralNetwork, load_network
-    from nnrun.reading import load
     from nnrun.results.results import Results
+    from nnrun.tracking.read import load
 
 heed_from_the_start()  # first of all: an import takes a second
 
@@ -46,7 +46,7 @@ _HOMES = {
     "Model": "nnrun.model",
     "NeuralNetwork": "nnrun.model",
     "Results": "nnrun.results.results",
-    "load": "nnrun.reading",
+    "load": "nnrun.tracking.read",
     "load_network": "nnrun.model",
     "make_report": "nnrun.launch.finish",
 }

@@ -56,8 +56,8 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     # pandas takes half a second, in which the command could have said what is wrong with it
     from nnrun.launch.claim import MARKER
     from nnrun.model.load import admit_modules, not_imported
-    from nnrun.tracking.mirror import Runs, say
-    from nnrun.tracking.runs import read_tables
+    from nnrun.tracking.mirror import Mirror, say
+    from nnrun.tracking.run_contents import read_tables
 
     sweep = read_sweep(folder) or Sweep("missing")
     if (folder / MARKER).exists() or sweep.status == "running":
@@ -87,7 +87,7 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
             "where the store has them"
         )
     identity = told.get("id") or uuid4().hex
-    runs = Runs.open(
+    runs = Mirror.open(
         tracking,
         sweep.name or "",
         folder.name,
@@ -170,7 +170,7 @@ def pending(folders: Iterable[Path]) -> list[Path]:
 
 def _is_pending(folder: Path) -> bool:
     """Say whether a finished sweep was to be tracked, and is not wholly, or not as it is now."""
-    from nnrun.tracking.runs import digest
+    from nnrun.tracking.run_contents import digest
 
     with suppress(InputError, OSError):  # of another version, or damaged: whoever names it is told
         sweep = read_sweep(folder)

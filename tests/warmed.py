@@ -47,7 +47,7 @@ WARM = (
     "nnrun.plot.api",
     "nnrun.pictures.trial_pictures",
     "nnrun.tracking.pyfunc",
-    "nnrun.tracking.tracker",
+    "nnrun.tracking.client",
     "mlflow.tracking",
     "mlflow.pyfunc",
     "matplotlib.backends.backend_agg",

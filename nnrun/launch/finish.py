@@ -48,7 +48,7 @@ from nnrun.results.tabulate import (
     records_of,
     tabulate,
 )
-from nnrun.tracking.mirror import Runs
+from nnrun.tracking.mirror import Mirror
 from nnrun.trials.progress import Clock, waiting
 
 SOON = 1.2
@@ -68,7 +68,7 @@ class Launched:
     """
 
     clock: Clock
-    runs: Runs | None
+    runs: Mirror | None
     interrupt: Interrupt
 
 
@@ -351,7 +351,7 @@ class Making:
                 # an older one says what other numbers said
                 (self.folder / template.name.removesuffix(".j2")).unlink(missing_ok=True)
 
-    def _mirror(self, runs: Runs, interrupt: Interrupt) -> None:
+    def _mirror(self, runs: Mirror, interrupt: Interrupt) -> None:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""
         if interrupt.pressed():
             runs.hurry(interrupt.left(SOON))

@@ -24,7 +24,7 @@ from nnrun.layout import wait_for_disk
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, read_records, write_record
 from nnrun.records.sweep import Sweep, SweepJob
-from nnrun.tracking.mirror import Runs
+from nnrun.tracking.mirror import Mirror
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
@@ -116,7 +116,7 @@ class Launch:
         self.more: Mapping[str, Any] = {}
         self.plan: list[SweepJob] = []
         self.written: list[Path] = []
-        self.runs: Runs | None = None
+        self.runs: Mirror | None = None
         self.provenance = {
             **provenance(),
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -180,7 +180,7 @@ class Launch:
                 sweep, go_on = uuid4().hex, False
                 if self.claim is not None:
                     sweep, go_on = self.claim.sweep, self.claim.continued
-                self.runs = Runs.open(
+                self.runs = Mirror.open(
                     job.tracking, job.name, self.folder.name, self.provenance, sweep, go_on
                 )
 

@@ -2,10 +2,10 @@
 
 - ``address``, ``store``: where a store is, and opening it; ``errors``: what it says instead.
 - ``entities``: what MLflow is given of a run, within its limits.
-- ``runs``: what a setting's run and a sweep's say, from records and tables.
-- ``tracker``: writing and finding runs and their files; ``pyfunc``: their networks as models.
-- ``writer``: the thread that logs beside training.
+- ``run_contents``: what a setting's run and a sweep's say, from records and tables.
+- ``client``: writing and finding runs and their files; ``pyfunc``: their networks as models.
+- ``log_queue``: the thread that logs beside training.
 - ``mirror``: sending what a store lacks, beside training, at the end, and by ``nnrun.sync``.
 - ``view``: what a sweep's page opens with; ``server``: MLflow's own pages, for ``nnrun.ui``.
-- ``read``: a sweep's tables back from a store.
+- ``read``: results read back, from a folder or from a store.
 """

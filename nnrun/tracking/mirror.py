@@ -1,4 +1,4 @@
-"""What MLflow is told of a launch: a run for each setting, and one for the sweep."""
+"""The mirror of a sweep in MLflow: a run for each setting, and one for the sweep."""
 
 import re
 import sys
@@ -22,9 +22,11 @@ from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
 from nnrun.text import shown, things
 from nnrun.tracking.address import require_usable, ui_command
+from nnrun.tracking.client import Tracker
 from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.runs import (
+from nnrun.tracking.log_queue import LogQueue
+from nnrun.tracking.run_contents import (
     Tables,
     best_setting,
     digest,
@@ -33,9 +35,7 @@ from nnrun.tracking.runs import (
     sweep_run,
     updates,
 )
-from nnrun.tracking.tracker import Tracker
 from nnrun.tracking.view import View, page_view
-from nnrun.tracking.writer import Writer
 
 OPENING = 10.0
 """Seconds that a launch waits for a server before it trains: what is wrong with it is said then."""
@@ -59,7 +59,7 @@ SEEDS, DIGEST = (f"nnrun.{name}" for name in ("seeds", "digest"))
 NAME, NOTE = "mlflow.runName", "mlflow.note.content"
 
 OPEN, TIDY, VIEW, SWEEP, REGISTER = "open", "tidy", "view", "sweep", "register"
-"""Keys of what the writer does besides settings, whose ids are digits."""
+"""Keys of what the queue does besides settings, whose ids are digits."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Kept:
     trials: list[str] = field(default_factory=list)
 
 
-class Runs:
+class Mirror:
     """The MLflow runs of one launch, logged in the background while it trains.
 
     One thread imports MLflow, opens the store and logs settings from their records on disk; nothing
@@ -98,7 +98,7 @@ class Runs:
     ) -> None:
         self._tracking, self._tags, self._go_on = tracking, tags, go_on
         self._beside_training, self._training = beside_training, beside_training
-        self._writer = Writer()
+        self._queue = LogQueue()
         self._opened: Future[Tracker] = Future()
         self._kept: dict[str, Kept] = {}
         self._updates: dict[str, Update] = {}
@@ -110,7 +110,7 @@ class Runs:
         self._closed = False
         self._until = inf
         self.facts = facts
-        self._writer.add(OPEN, self._open)
+        self._queue.add(OPEN, self._open)
 
     @classmethod
     def open(
@@ -171,7 +171,7 @@ class Runs:
         self._collect()
         self._queued.add(setting)
         places = [path.absolute() for path in paths]
-        self._writer.add(setting, partial(self._log_setting, setting, places, sweep))
+        self._queue.add(setting, partial(self._log_setting, setting, places, sweep))
 
     def add_settings(
         self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Tables
@@ -194,19 +194,19 @@ class Runs:
         self._updates = updates(sweep, results, self._tags)
         for setting, update in self._updates.items():
             if setting in self.facts["settings"]:
-                self._writer.add(setting, partial(self._update, setting, update))
+                self._queue.add(setting, partial(self._update, setting, update))
         if sweep.status != "interrupted":
             known = {about.id for about in sweep.settings}
-            self._writer.add(TIDY, partial(self._drop_others, known))
+            self._queue.add(TIDY, partial(self._drop_others, known))
         made_of = digest(sweep, folder)
         same = self._own if self._own and self._own.tags.get(DIGEST) == made_of else None
         if same is None:
-            self._writer.add(VIEW, partial(self._save_view, page_view(sweep)))
+            self._queue.add(VIEW, partial(self._save_view, page_view(sweep)))
         self._wait()
         if same is None and not self._broken:
             tags = {**self._tags, DIGEST: made_of}
             run = sweep_run(replace(sweep, tracking=self.facts), results.summary, folder, tags)
-            self._writer.add(SWEEP, partial(self._log_sweep, run))
+            self._queue.add(SWEEP, partial(self._log_sweep, run))
         elif same is not None:
             told = sweep.tracking or {}
             self.facts["view"] = self.facts["view"] or told.get("view") or ""
@@ -226,11 +226,11 @@ class Runs:
             return
         self._closed, self._training = True, False
         self._wait()
-        self._writer.close(min(60.0, self._left()))
+        self._queue.close(min(60.0, self._left()))
         if self._opened.done() and not self._opened.exception():
             if self._parent and self.facts["sweep"] is None:
                 self._leave(self._parent)
-            if not self._broken and not self._writer.unfinished:
+            if not self._broken and not self._queue.unfinished:
                 self._tracker.close()
         for setting in self._queued.difference(self.facts["settings"]):
             self._note_refused(setting)  # the one in hand, if there was no time for it
@@ -246,7 +246,7 @@ class Runs:
         return self._opened.result()
 
     def _open(self) -> str:
-        """Open the store and see what it has of the sweep; called by the writer's thread."""
+        """Open the store and see what it has of the sweep; called by the queue's thread."""
         asked, name = self._tracking, self.facts["experiment"]
         try:
             tracker = Tracker(asked.uri, name, asked.artifacts)
@@ -274,7 +274,7 @@ class Runs:
             self._opened.result(OPENING)
         except InputError:
             self._closed = True
-            self._writer.close()
+            self._queue.close()
             raise
         except NotYet:
             if self._beside_training:
@@ -315,7 +315,7 @@ class Runs:
         return found.status == "FINISHED" or (found.status == "FAILED" and NOTE in found.tags)
 
     def _log_setting(self, key: str, paths: Sequence[Path], sweep: Sweep) -> str:
-        """Log a setting in the place of an earlier run of it; called by the writer's thread."""
+        """Log a setting in the place of an earlier run of it; called by the queue's thread."""
         records = [read_record(path) for path in paths]
         seeds, kept = spans(records), self._kept.get(key)
         if kept and kept.seeds == seeds:
@@ -334,7 +334,7 @@ class Runs:
         return self._kept[key].run
 
     def _update(self, key: str, update: Update) -> str:
-        """Send what a setting's run does not say yet; called by the writer's thread."""
+        """Send what a setting's run does not say yet; called by the queue's thread."""
         kept = self._kept[key]
         # a table that was read back may differ in the last digit
         metrics = {
@@ -351,7 +351,7 @@ class Runs:
         return kept.run
 
     def _drop_others(self, settings: Container[str]) -> str:
-        """Delete the runs of settings that the sweep has no more; called by the writer's thread."""
+        """Delete the runs of settings that the sweep has no more; called by the queue's thread."""
         for key in [key for key in self._kept if key not in settings]:
             self._drop(key)
         return ""
@@ -363,7 +363,7 @@ class Runs:
                 self._tracker.delete(run)
 
     def _log_sweep(self, run: SweepRun) -> str:
-        """Log the sweep in the place of an earlier run of it; called by the writer's thread."""
+        """Log the sweep in the place of an earlier run of it; called by the queue's thread."""
         if self._own and not self._parent:
             self._tracker.delete(self._own.run)
             self._own = None
@@ -387,11 +387,11 @@ class Runs:
             self._note_error(TrackingError(f"no model to register as '{name}'", lasting=False))
             return
         tags = {"nnrun.setting": best, **{k: v for k, v in self._tags.items() if k[:5] == "nnrun"}}
-        self._writer.add(REGISTER, lambda: self._tracker.register(name, run, tags))
+        self._queue.add(REGISTER, lambda: self._tracker.register(name, run, tags))
 
     def _collect(self) -> None:
-        """Take over what the writer has done since the last call."""
-        for key, outcome in self._writer.finished():
+        """Take over what the queue has done since the last call."""
+        for key, outcome in self._queue.finished():
             if isinstance(outcome, TrackingError):
                 self._note_error(outcome)
                 if key not in (OPEN, TIDY, VIEW, SWEEP, REGISTER):
@@ -434,16 +434,16 @@ class Runs:
         until = monotonic() + self._tracking.wait
         try:
             with waiting() as tell:
-                while not self._writer.wait(min(0.2, self._left())):
+                while not self._queue.wait(min(0.2, self._left())):
                     self._collect()
                     if not self._left():  # nor for the run in hand
-                        self._writer.give_up(ENDED)
+                        self._queue.give_up(ENDED)
                         break
-                    tell(self._writer.unfinished)
+                    tell(self._queue.unfinished)
                     if monotonic() > until and not self._broken:
-                        self._writer.give_up(self._out_of_time())
+                        self._queue.give_up(self._out_of_time())
         except BaseException:
-            self._writer.drop(min(IN_HAND, self._left()))
+            self._queue.drop(min(IN_HAND, self._left()))
             raise
         finally:
             self._collect()

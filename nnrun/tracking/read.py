@@ -1,8 +1,9 @@
-"""A sweep's tables back from a store, for whoever does not have its folder."""
+"""Results read back, from a folder or from an MLflow store."""
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean, masked
 from nnrun.layout import CURVES, LADDER, STORE, SUMMARY, TRIALS
 from nnrun.records.sweep import SWEEP
+from nnrun.results import results
 from nnrun.tracking.address import require_own_host
 from nnrun.tracking.errors import first_line
 from nnrun.tracking.store import READING, connect, unusable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+MLFLOW = "mlflow:"
 TABLES = (TRIALS, CURVES, SUMMARY, LADDER, SWEEP)
 
 SEARCHED = 1000
@@ -97,3 +100,26 @@ def _named(runs: "Sequence[Run]", sweep: str, experiment: str) -> "Run":
         hint = f"take one's id, the newest first: {', '.join(which[:5])}"
         raise InputError(Issue("sweep", sweep, rule, hint))
     return runs[found[0]]
+
+
+def load(path: str | Path) -> results.Results:
+    """Read a sweep's or a run's tables.
+
+    Args:
+        path: A folder under outputs/sweeps or outputs/runs; or ``mlflow:EXPERIMENT`` for the newest
+            sweep of an MLflow experiment, ``mlflow:EXPERIMENT/SWEEP`` for the one of that name,
+            wherever it was run. The store is that of the variable MLFLOW_TRACKING_URI, else
+            outputs/mlflow.db.
+
+    Returns:
+        Its trials, curves, summary and provenance.
+
+    Raises:
+        InputError: If there is no such finished sweep, or the store cannot be read.
+    """
+    if not str(path).startswith(MLFLOW):
+        return results.load(path)
+    with downloaded(str(path).removeprefix(MLFLOW)) as folder:
+        found = results.load(folder)
+        # the folder lasts no longer
+        return replace(found, folder=None, known={**found.known, "curves": found.curves})

@@ -9,7 +9,7 @@ import pytest
 from nnrun.config.settings import Tracking
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Trials
-from nnrun.tracking.mirror import Runs
+from nnrun.tracking.mirror import Mirror
 from tests.records import described, on_disk
 
 SEEDS, EVALS, KEYS = 10, 60, 25
@@ -33,7 +33,7 @@ def test_settings_into_sqlite(benchmark, tmp_path, settings):
 
 
 def open_runs():
-    return Runs.open(Tracking(), "xor", "sweep", {"command": "nnrun"})
+    return Mirror.open(Tracking(), "xor", "sweep", {"command": "nnrun"})
 
 
 def log(runs, records, facts):

@@ -15,7 +15,7 @@ from nnrun.network.activations import ACTIVATIONS
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
 from nnrun.sync import mirror, pending
-from nnrun.tracking import tracker
+from nnrun.tracking import client as tracker
 from nnrun.tracking.entities import Dataset, dataset_inputs
 from tests.integration.conftest import reads_mlflow
 from tests.unit.test_validate import config

@@ -13,9 +13,9 @@ import pytest
 import nnrun as package
 from nnrun.errors import InputError
 from nnrun.sync import mirror
+from nnrun.tracking.client import Tracker
 from nnrun.tracking.entities import Artifact, SweepRun
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.tracker import Tracker
 from tests.conftest import slowness
 from tests.integration import servers
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from nnrun.errors import InputError
+from nnrun.tracking.client import Tracker
 from nnrun.tracking.entities import (
     CURVE_POINTS,
     Artifact,
@@ -26,7 +27,6 @@ from nnrun.tracking.entities import (
     curve_points,
 )
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.tracker import Tracker
 from tests.forked import SERVER, Forked
 
 URI = "sqlite:///outputs/mlflow.db"
@@ -377,7 +377,7 @@ def test_mlflow_is_imported_by_opening_a_store_only_and_says_nothing(tmp_path: P
         import logging, os, sys
         logging.basicConfig(level=logging.INFO)
         from nnrun.tracking.entities import SweepRun
-        from nnrun.tracking.tracker import Tracker
+        from nnrun.tracking.client import Tracker
         assert not {"mlflow", "sqlalchemy", "pandas"} & set(sys.modules)
         os.chdir(sys.argv[1])
         tracker = Tracker("sqlite:///m.db", "xor")
@@ -399,7 +399,7 @@ def test_processes_may_create_the_store_at_the_same_time(tmp_path: Path) -> None
         import mlflow.tracking  # noqa: F401  -- slow and uneven, so it comes before the start
         import pandas
         from nnrun.tracking.entities import SettingRun
-        from nnrun.tracking.tracker import Tracker
+        from nnrun.tracking.client import Tracker
         os.chdir(sys.argv[1])
         print("ready", flush=True)
         sys.stdin.readline()

@@ -22,10 +22,11 @@ from nnrun import load
 from nnrun.config.settings import Tracking
 from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.results.tabulate import tabulate
-from nnrun.tracking import errors, tracker
+from nnrun.tracking import client as tracker
+from nnrun.tracking import errors
+from nnrun.tracking.client import Tracker
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.mirror import SEEDS, Runs
-from nnrun.tracking.tracker import Tracker
+from nnrun.tracking.mirror import SEEDS, Mirror
 from tests.conftest import slowness
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
 from tests.integration.test_tracking import (
@@ -48,21 +49,21 @@ ACTIVE = """
 """
 
 
-def opened(go_on: bool = False, **tracking: Any) -> Runs:
-    runs = Runs.open(Tracking(**tracking), "xor", "sweep 1", {"command": "nnrun"}, go_on=go_on)
+def opened(go_on: bool = False, **tracking: Any) -> Mirror:
+    runs = Mirror.open(Tracking(**tracking), "xor", "sweep 1", {"command": "nnrun"}, go_on=go_on)
     assert runs is not None
     runs._opened.exception(60)  # until it is open, or not to be opened
     return runs
 
 
-def logged(runs: Runs, records: list[Any] = RECORDS) -> None:
+def logged(runs: Mirror, records: list[Any] = RECORDS) -> None:
     for record in records:
         runs.add_setting([on_disk(record)], FACTS, record.setting)
 
 
-def settle(runs: Runs) -> None:
+def settle(runs: Mirror) -> None:
     """Wait until what was added is logged."""
-    assert runs._writer.wait(60)
+    assert runs._queue.wait(60)
 
 
 @pytest.fixture
@@ -297,7 +298,7 @@ def test_going_on_with_other_seeds_replaces_the_run(here: Path) -> None:
 def test_names_with_quotes_are_found_again(here: Path) -> None:
     name = 'o\'clock "x"'
     for _ in range(2):
-        runs = Runs.open(Tracking(), "xor", name, {"command": "c"}, go_on=True)
+        runs = Mirror.open(Tracking(), "xor", name, {"command": "c"}, go_on=True)
         assert runs is not None
         logged(runs, RECORDS[:2])
         runs.close()

@@ -41,7 +41,7 @@ ORDER = [
     {"report", "tracking"},
     {"launch"},
     {"hydra_ext"},
-    {"cache", "reading", "sync", "ui", "__main__"},
+    {"cache", "sync", "ui", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 ALLOWED = {

@@ -20,10 +20,10 @@ from nnrun.results.tabulate import assemble, tabulate, trial_rows
 from nnrun.tracking import mirror as module
 from nnrun.tracking.entities import SettingRun, SweepRun, Update
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.mirror import Runs
-from nnrun.tracking.runs import best_setting, setting_run, spans, updates
+from nnrun.tracking.log_queue import LogQueue
+from nnrun.tracking.mirror import Mirror
+from nnrun.tracking.run_contents import best_setting, setting_run, spans, updates
 from nnrun.tracking.view import View
-from nnrun.tracking.writer import Writer
 from tests.records import a_record, described, on_disk
 
 
@@ -75,25 +75,25 @@ FACTS = described({record.setting: record.meta["config"] for record in RECORDS})
 
 
 @pytest.fixture
-def runs_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runs]:
+def runs_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mirror]:
     monkeypatch.chdir(tmp_path)
 
-    def make(store: Store, **tracking: Any) -> Runs:
+    def make(store: Store, **tracking: Any) -> Mirror:
         monkeypatch.setattr(module, "Tracker", lambda *_: store)
-        runs = Runs.open(Tracking(**tracking), "xor", "s", {"command": "nnrun -m lr=1,2"})
+        runs = Mirror.open(Tracking(**tracking), "xor", "s", {"command": "nnrun -m lr=1,2"})
         assert runs is not None
         return runs
 
     return make
 
 
-def add(runs: Runs, *records: Record) -> None:
+def add(runs: Mirror, *records: Record) -> None:
     for record in records:
         runs.add_setting([on_disk(record)], FACTS, record.setting)
 
 
 def test_settings_are_logged_in_the_background_and_noted_by_the_end(
-    runs_into: Callable[..., Runs],
+    runs_into: Callable[..., Mirror],
 ) -> None:
     store = Store()
     runs = runs_into(store)
@@ -107,7 +107,7 @@ def test_settings_are_logged_in_the_background_and_noted_by_the_end(
     assert (runs.facts["not_logged"], runs.facts["error"]) == ([], None)
 
 
-def test_a_sweep_that_is_not_finished_is_not_left_running(runs_into: Callable[..., Runs]) -> None:
+def test_a_sweep_that_is_not_finished_is_not_left_running(runs_into: Callable[..., Mirror]) -> None:
     store = Store()
     runs = runs_into(store, nested=True)
     add(runs, *RECORDS[:1])
@@ -116,7 +116,7 @@ def test_a_sweep_that_is_not_finished_is_not_left_running(runs_into: Callable[..
 
 
 def test_an_error_that_lasts_is_met_once_and_said_once(
-    runs_into: Callable[..., Runs], capsys: pytest.CaptureFixture[str]
+    runs_into: Callable[..., Mirror], capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = Store(s1=TrackingError("the store is gone"), s2=AssertionError("was asked again"))
     runs = runs_into(store)
@@ -133,7 +133,7 @@ def test_an_error_that_lasts_is_met_once_and_said_once(
 
 
 def test_a_run_that_is_refused_by_itself_does_not_stop_the_others(
-    runs_into: Callable[..., Runs],
+    runs_into: Callable[..., Mirror],
 ) -> None:
     store = Store(
         s1=TrackingError("a bad name", lasting=False), s2=ZeroDivisionError("a bug of ours")
@@ -147,7 +147,7 @@ def test_a_run_that_is_refused_by_itself_does_not_stop_the_others(
 
 
 def test_runs_that_were_lost_with_their_store_are_not_claimed(
-    runs_into: Callable[..., Runs],
+    runs_into: Callable[..., Mirror],
 ) -> None:
     runs = runs_into(Store(s2=TrackingError("deleted", lost=True)))
     add(runs, *RECORDS[:3])
@@ -157,7 +157,7 @@ def test_runs_that_were_lost_with_their_store_are_not_claimed(
 
 
 def test_a_setting_that_comes_again_is_logged_again_for_new_seeds_only(
-    runs_into: Callable[..., Runs],
+    runs_into: Callable[..., Mirror],
 ) -> None:
     store = Store()
     runs = runs_into(store)
@@ -169,22 +169,22 @@ def test_a_setting_that_comes_again_is_logged_again_for_new_seeds_only(
 
 
 def test_an_interrupt_while_waiting_drops_what_waits(
-    runs_into: Callable[..., Runs], monkeypatch: pytest.MonkeyPatch
+    runs_into: Callable[..., Mirror], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store()
     runs = runs_into(store)
     store.go.clear()
     add(runs, *RECORDS)
-    wait, waited = Writer.wait, []
+    wait, waited = LogQueue.wait, []
 
-    def interrupted(writer: Writer, seconds: float) -> bool:
+    def interrupted(queue: LogQueue, seconds: float) -> bool:
         if not waited:
             waited.append(seconds)
             threading.Timer(0.1, store.go.set).start()
             raise KeyboardInterrupt
-        return wait(writer, seconds)
+        return wait(queue, seconds)
 
-    monkeypatch.setattr(Writer, "wait", interrupted)
+    monkeypatch.setattr(LogQueue, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runs.close()
     assert store.taken == ["s0"]  # the one in hand is whole
@@ -193,7 +193,7 @@ def test_an_interrupt_while_waiting_drops_what_waits(
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_who_is_in_a_hurry_waits_for_nothing_and_notes_what_is_not_there(
-    runs_into: Callable[..., Runs], count: int
+    runs_into: Callable[..., Mirror], count: int
 ) -> None:
     store = Store()
     runs = runs_into(store)
@@ -302,7 +302,7 @@ def test_trials_are_runs_of_their_own_where_they_are_wanted() -> None:
     assert second.summary["samples_to_target"] == 1000
 
 
-def test_the_end_sends_what_differs_once(runs_into: Callable[..., Runs], tmp_path: Path) -> None:
+def test_the_end_sends_what_differs_once(runs_into: Callable[..., Mirror], tmp_path: Path) -> None:
     store = Store()
     runs = runs_into(store)
     # as under a sweeper that learns: what varies is not known by then
@@ -335,7 +335,7 @@ def test_a_store_that_cannot_be_used_does_not_stop_training(
         raise InputError(Issue("tracking.uri", "sqlite:///m.db", "is out of date"))
 
     monkeypatch.setattr(module, "Tracker", refuse)
-    runs = Runs.open(Tracking(), "xor", "s", {"command": "c"})
+    runs = Mirror.open(Tracking(), "xor", "s", {"command": "c"})
     assert runs is not None
     add(runs, *RECORDS)
     runs.close()
@@ -353,7 +353,7 @@ def test_an_mlflow_that_is_broken_does_not_stop_training(
         raise ImportError("cannot import name 'MlflowClient'")
 
     monkeypatch.setattr(module, "Tracker", broken)
-    runs = Runs.open(Tracking(uri=uri), "xor", "s", {"command": "c"})
+    runs = Mirror.open(Tracking(uri=uri), "xor", "s", {"command": "c"})
     assert runs is not None
     add(runs, *RECORDS[:1])
     runs.close()
@@ -368,10 +368,10 @@ def test_what_a_server_refuses_at_once_is_said_before_training(
 
     monkeypatch.setattr(module, "Tracker", refuse)
     with pytest.raises(InputError, match="is not yours"):
-        Runs.open(Tracking(uri="http://x"), "xor", "s", {"command": "c"})
+        Mirror.open(Tracking(uri="http://x"), "xor", "s", {"command": "c"})
 
 
-def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Runs]) -> None:
+def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Mirror]) -> None:
     store = Store()
     runs = runs_into(store, wait=0.3)
     store.go.clear()

@@ -12,7 +12,7 @@ DROPPED = "was not logged: the process was asked to end"
 Outcome = str | TrackingError
 
 
-class Writer:
+class LogQueue:
     """Log runs in a thread of its own, in the order in which they are added.
 
     Adding one never waits. After an error that lasts nothing more is sent: what waits fails by the
