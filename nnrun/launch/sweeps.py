@@ -71,7 +71,7 @@ def as_told(sweep: Sweep) -> Sweep:
     return replace(
         sweep,
         verdict=(),
-        animations=(),
+        animations=None,
         stages={name: stages[name] for name in BEFORE_REPORT if name in stages},
         tracking=tracking and {key: tracking.get(key) for key in PLACES},
     )

@@ -48,7 +48,7 @@ OF_RESULTS = {"settings": list, "jobs": list, "varying": list, "telling": list, 
 """What it must say besides where there are results."""
 
 IF_ANY = (
-    *("tables", "tuned", "tuning", "verdict", "animations"),
+    *("tables", "tuned", "tuning", "verdict"),
     *("facet", "merged", "report_of", "notes", "clashes"),
 )
 """What is left out where there is none of it."""
@@ -140,7 +140,7 @@ class Sweep:
         common_grid: The points at which settings are judged whose evaluations differ: ``samples``,
             and how far evaluations may be ``apart`` that count as one.
         verdict: What was found, in sentences, the answer first.
-        animations: Pages, as paths from the sweep's folder.
+        animations: Pages, as paths from the sweep's folder; None where none was asked for.
         stages: Seconds by stage.
         facet: The key whose values were given panels of their own.
         merged: Where each of several sweeps comes from that were put together.
@@ -174,7 +174,7 @@ class Sweep:
     tracking: Mapping[str, Any] | None = None
     common_grid: Mapping[str, Any] | None = None
     verdict: Sequence[str] = ()
-    animations: Sequence[str] = ()
+    animations: Sequence[str] | None = None
     stages: Mapping[str, float] | None = None
     facet: str | None = None
     merged: Sequence[Mapping[str, Any]] = ()
@@ -197,7 +197,7 @@ class Sweep:
             for job in found.get("jobs") or ()
         ]
         known.setdefault("telling", found.get("telling", found.get("varying") or ()))
-        for key in ("stages", "stacks", "target", "constant"):
+        for key in ("stages", "stacks", "target", "constant", "animations"):
             known.setdefault(key, found.get(key))
         return cls(**known)
 
@@ -205,6 +205,8 @@ class Sweep:
         """Return what its sweep.json says."""
         facts = {one.name: getattr(self, one.name) for one in fields(self)}
         facts = {key: value for key, value in facts.items() if value or key not in IF_ANY}
+        if self.animations is None:  # an empty list says that none could be drawn
+            del facts["animations"]
         facts["settings"] = [vars(setting) for setting in self.settings]
         facts["jobs"] = [job.to_facts() for job in self.jobs]
         # the experiment's name comes first, as a reader looks for it

@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -305,13 +306,14 @@ def test_intervals_are_wider_by_what_evaluations_that_count_as_one_are_apart():
     trials, sweep = trials_of(spread(22), spread(22, 250, seed=1)), sweep_of({"lr": 0}, {"lr": 1})
     exact = contrasts(trials, sweep).iloc[0]
     shared = {"samples": [10, 100, 1000], "apart": 0.03}
-    wide = contrasts(trials, {**sweep, "common_grid": shared}).iloc[0]
+    wide = contrasts(trials, replace(sweep, common_grid=shared)).iloc[0]
     assert wide["ratio"] == exact["ratio"]
     assert wide["ratio_low"] == pytest.approx(exact["ratio_low"] / 1.03)
     assert wide["ratio_high"] == pytest.approx(exact["ratio_high"] * 1.03)
     assert wide["detectable"] == pytest.approx(exact["detectable"] * 1.03)
     assert wide["difference_low"] < exact["difference_low"]
-    few = contrasts(trials, {**sweep, "common_grid": {"samples": [10, 1000], "apart": 0.0}}).iloc[0]
+    shared = {"samples": [10, 1000], "apart": 0.0}
+    few = contrasts(trials, replace(sweep, common_grid=shared)).iloc[0]
     assert few["verdict"] == "incomparable"
     assert few["why"] == ("their evaluations have 2 points in common, and a target must hold at 3")
 
