@@ -26,7 +26,7 @@ TRACEBACKS = [
     ("hydra=glob(x*)", "hydra=glob(x*)"),
     ("-m hydra=glob(x*)", "hydra=glob(x*)"),
     ("lr=1 --nope", "--nope: is not a flag"),
-    ("hydra.run.dir=a/b continue_from=nope", "continue_from=nope: does not exist"),
+    ("hydra.run.dir=a/b continue_from=nope", "continue_from=nope: is not there; looked in"),
     (
         "-m hydra/launcher=basic hydra/sweeper=basic plan_only=true hydra.sweep.dir=a/b",
         "plan_only=true: needs nnrun's own sweeper or launcher",
