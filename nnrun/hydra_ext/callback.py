@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,14 @@ class Check(Callback):
             folder = settle(config, "hydra.sweep.dir")
             if config.hydra.launcher._target_ != OWN_LAUNCHER:
                 foreign_sweep(folder, list(config.hydra.overrides.task))
+            else:
+                finish_later(partial(_leave_nothing_empty, folder))
+
+
+def _leave_nothing_empty(folder: Path) -> int:
+    """Take back the folder of a sweep whose sweeper could not even begin."""
+    take_back(folder)
+    return 0
 
 
 def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
