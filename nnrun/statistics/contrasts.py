@@ -94,17 +94,21 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     for name in ("p", "p_logrank"):
         corrected = table[name].where(able).groupby(table["family"], sort=False).transform(holm)
         table[f"{name}_holm"] = corrected.astype(np.float64)
-    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
-    claim = apart & (table["p_holm"] < LEVEL)
-    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
-    names = ["incomparable", "few", "none", "sooner"]
-    table["verdict"] = list(np.select(cases, names, "later"))
+    table["verdict"] = _verdicts(table)
     table["detectable"] = _detectable(table)
     few = table["verdict"] == "few"
     table.loc[few, "why"] = [
         f"{seeds(n)} in common, and a verdict takes {ENOUGH}" for n in table.loc[few, "pairs"]
     ]
     return table[list(COLUMNS)]
+
+
+def _verdicts(table: pd.DataFrame) -> list[str]:
+    """Say what is claimed: where interval and corrected test agree, and nowhere else."""
+    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
+    claim = apart & (table["p_holm"] < LEVEL)
+    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
+    return list(np.select(cases, ["incomparable", "few", "none", "sooner"], "later"))
 
 
 _LATER = (*MEASURES, "apart", "p_holm", "p_logrank_holm", "detectable", "verdict")
