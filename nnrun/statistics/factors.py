@@ -23,6 +23,7 @@ def factors(sweep: Sweep) -> dict[str, list[str]]:
         appearance: the baseline's level comes first.
 
     Example:
+        >>> from nnrun.records.sweep import LabelledSetting
         >>> arms = [{"lr": 0.1, "init": "zeros"}, {"lr": 0.3, "init": "zeros"}]
         >>> settings = [LabelledSetting(str(i), "", config) for i, config in enumerate(arms)]
         >>> factors(Sweep("complete", settings=settings, varying=["lr"], telling=["lr"]))
