@@ -311,8 +311,10 @@ class Mirror:
     def _is_whole(self, found: FoundRun) -> bool:
         if found.tags["nnrun.kind"] == "sweep":
             return self._tracking.nested or found.status != "RUNNING"
-        # a setting of which no trial could be trained is a failed run, but has had its last word
-        return found.status == "FINISHED" or (found.status == "FAILED" and NOTE in found.tags)
+        # a setting of which no trial could be trained is a failed run, but has had its last word;
+        # any other failed run is one that the store took in part
+        untrained = re.fullmatch(r"\d+ failed", found.tags.get("nnrun.status", ""))
+        return found.status == "FINISHED" or bool(untrained and NOTE in found.tags)
 
     def _log_setting(self, key: str, paths: Sequence[Path], sweep: Sweep) -> str:
         """Log a setting in the place of an earlier run of it; called by the queue's thread."""
