@@ -26,7 +26,6 @@ from nnrun.launch.sweeps import (
     sweep_of_source,
 )
 from nnrun.layout import (
-    CURVES,
     FIGURES,
     INDEX,
     KINDS,
@@ -280,7 +279,9 @@ class Making:
         with self._clock("tables"):
             results = tabulate(settings, self.sweep, new)
         self.sweep = replace(self._timed(), notes=notes, clashes=settings.clashes)
-        self.results = replace(results, sweep=as_told(self.sweep))
+        # a launch's tables take their places before its page is drawn, which may read them
+        there = self.folder if self.launched else new
+        self.results = replace(results, sweep=as_told(self.sweep), folder=there)
         if self.reports:
             self.sweep = replace(self.sweep, verdict=verdict(self.results))
         self._timed().write(new)
@@ -338,10 +339,8 @@ class Making:
 
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
         records = records_of(self.heads)
-        there = new if (new / CURVES).exists() else self.folder
-        results = replace(self.results, folder=there)
         try:
-            write_report(results, new, records, say, stopped, template, choices.pdf)
+            write_report(self.results, new, records, say, stopped, template, choices.pdf)
         except InputError as error:  # the results are there, whatever a study's page cannot say
             self.unfilled = f"the study's page is left out: {error}"
             self.undrawn = True
