@@ -30,12 +30,16 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 class Kept(NamedTuple):
-    """A file of the cache, its bytes, when it was last used (in seconds), and trials in it."""
+    """A file of the cache, its bytes, when it was last used (in seconds), what it has how many of.
+
+    ``films`` are trials that were watched for a report.
+    """
 
     path: Path
     size: int
     used: float
     trials: int
+    films: int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,8 +73,9 @@ def kept(folder: Path) -> Iterator[Kept]:
             if entry := Entry.of(path):
                 about = path.stat()
                 entry = entry._replace(size=about.st_size)
-                trials = entry.last - entry.first + 1 if entry.long_enough else 0
-                yield Kept(path, about.st_size, max(about.st_mtime, about.st_atime), trials)
+                count = entry.last - entry.first + 1 if entry.long_enough else 0
+                counts = (0, count) if entry.film else (count, 0)
+                yield Kept(path, about.st_size, max(about.st_mtime, about.st_atime), *counts)
 
 
 def unfinished(folder: Path, now: float) -> Iterator[Path]:
@@ -153,12 +158,13 @@ def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: boo
         rows.insert(0, ("would be deleted" if dry else "deleted", list(doomed)))
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     name = escape(shown(folder))
-    for heading in (name, "trials", "settings", "size"):
+    for heading in (name, "trials", "settings", "films", "size"):
         table.add_column(heading, justify="left" if heading == name else "right")
     for name, part in rows:
         trials = f"{sum(block.trials for block in part):,}"
-        settings = f"{len({block.path.parent for block in part}):,}"
-        table.add_row(name, trials, settings, filesize.decimal(sum(b.size for b in part)))
+        settings = f"{len({block.path.parent for block in part if not block.films}):,}"
+        films = f"{sum(block.films for block in part):,}"
+        table.add_row(name, trials, settings, films, filesize.decimal(sum(b.size for b in part)))
     Console().print(table)
 
 

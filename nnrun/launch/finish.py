@@ -26,6 +26,7 @@ from nnrun.launch.sweeps import (
     sweep_of_source,
 )
 from nnrun.layout import (
+    CACHE,
     FIGURES,
     INDEX,
     KINDS,
@@ -48,6 +49,7 @@ from nnrun.results.tabulate import (
     tabulate,
 )
 from nnrun.tracking.mirror import Mirror
+from nnrun.trials.cache import Cache
 from nnrun.trials.progress import Clock, waiting
 
 SOON = 1.2
@@ -64,11 +66,13 @@ class Launched:
         clock: Counts the stages.
         runs: Its MLflow runs; None if tracking is off.
         interrupt: Whether an end is asked for: after one only what is quick is made.
+        cache: Where trials are found that were watched for an earlier report; None for nowhere.
     """
 
     clock: Clock
     runs: Mirror | None
     interrupt: Interrupt
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True)
@@ -339,8 +343,10 @@ class Making:
 
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
         records = records_of(self.heads)
+        # where no sweep was trained, there is none to look into, and none is made
+        cache = self.launched.cache if self.launched else Cache() if CACHE.is_dir() else None
         try:
-            write_report(self.results, new, records, say, stopped, template, choices.pdf)
+            write_report(self.results, new, records, say, stopped, template, choices.pdf, cache)
         except InputError as error:  # the results are there, whatever a study's page cannot say
             self.unfilled = f"the study's page is left out: {error}"
             self.undrawn = True

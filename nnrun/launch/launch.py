@@ -88,7 +88,7 @@ class Launch:
         plan: The number and overrides of each job that was begun.
         written: The records that were written.
         runs: Its MLflow runs; None if tracking is off, or nothing was begun.
-        keeps: Whether trained trials are kept for the next launch.
+        cache: Where trained trials are kept for the next launch.
         given_up: Settings, by id, that are not to be trained, with the errors that say why.
         more: What else its sweep.json says.
     """
@@ -111,7 +111,7 @@ class Launch:
         self.jobs = jobs
         self._jobs_of = Counter(job.setting.id for job in jobs or ())
         self._waiting: dict[str, list[Path]] = {}
-        self.keeps = True
+        self.cache = Cache()
         self.given_up: Mapping[str, str] = {}
         self.more: Mapping[str, Any] = {}
         self.plan: list[SweepJob] = []
@@ -234,7 +234,7 @@ class Launch:
         early = stopped and (left > 0 or self.jobs is None)
         finished = finish(
             [self._source("interrupted" if early else "complete")],
-            launched=Launched(self.clock, self.runs, self.interrupt),
+            launched=Launched(self.clock, self.runs, self.interrupt, self.cache),
         )
         if self.claim is not None:
             self.claim.release(finished=not left)
@@ -242,7 +242,8 @@ class Launch:
         finished.show()
         if self.interrupt.pressed():
             more, page = self.jobs is None, None if finished.whole else self.folder
-            terminal.say_how_to_go_on(left, len(self.plan), self.keeps, more, page)
+            keeps = self.cache.use == "use"
+            terminal.say_how_to_go_on(left, len(self.plan), keeps, more, page)
         return self.interrupt.exit_code or (1 if finished.failed else 0)
 
     def _source(self, status: str) -> Source:
@@ -283,10 +284,10 @@ def train_and_publish(
     Raises:
         InputError: If the MLflow store cannot be used; nothing was trained.
     """
-    cache, tally, clock = Cache(use=jobs[0].cache), launch.tally, launch.clock
+    tally, clock = launch.tally, launch.clock
+    cache = launch.cache = Cache(use=jobs[0].cache)
     launch.open_runs(jobs[0])
     launch.plan += plan
-    launch.keeps = cache.use == "use"
     with clock("train"), suppress(KeyboardInterrupt):
         with launch.interrupt.let_through():
             todo = wanted(jobs)

@@ -23,6 +23,7 @@ from nnrun.records.record import read_record
 from nnrun.results.typical import Case, costs, median_case, worst_cases
 from nnrun.text import count
 from nnrun.training.stack import Trial
+from nnrun.trials.cache import Cache
 
 MOST_SETTINGS = 8  # that are shown
 
@@ -128,11 +129,12 @@ def behaviour(
     advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
     most_seconds: float = 8.0,
+    cache: Cache | None = None,
 ) -> Behaviour:
     """Show what networks of a sweep do.
 
-    The median trial of each shown setting is trained again and watched; the failures are drawn
-    from their records. Whatever goes wrong with a setting becomes a note.
+    The median trial of each shown setting is trained again and watched, unless the cache has it;
+    the failures are drawn from their records. Whatever goes wrong with a setting becomes a note.
 
     Args:
         trials: As ``nnrun.Results.trials``, of all settings.
@@ -142,6 +144,7 @@ def behaviour(
         advance: Called with the share of the training done since the last call.
         stopped: Asked often; films that are not done by then are left out.
         most_seconds: Bound on the estimated time to train again; 0 trains nothing.
+        cache: Where trials that were watched are found and kept; None for nowhere.
     """
     notes: list[str] = []
     cast: list[tuple[Case, Subject]] = []
@@ -154,7 +157,7 @@ def behaviour(
     notes += [_unseen(s, names) for _, s in cast if not has_look(s.setting)]
     moments = matched_moments([s.setting for s in seen]) if seen else []
     wanted = [Trial(s.setting, s.seed) for s in seen]
-    reel = film_within(wanted, moments, costs(trials), most_seconds, advance, stopped)
+    reel = film_within(wanted, moments, costs(trials), most_seconds, advance, stopped, cache)
     notes += [f"{names[key]}: only the end is shown: {why}." for key, why in reel.reasons.items()]
     rows = []
     for case, subject in cast:

@@ -4,14 +4,14 @@ A trial is itself: trained alone or with some others, it takes the same steps as
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.config.settings import Setting
-from nnrun.network.mlp import Params, map_params, taken
+from nnrun.network.mlp import Params, map_params
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, response_of, window
 from nnrun.pictures.subject import Subject
@@ -24,9 +24,11 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.problem.problem import Array, Samples
+from nnrun.records.trials import Trials
 from nnrun.text import count, number, percent
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import choose_engine, train
+from nnrun.training.trainer import choose_engine, engine_name, train
+from nnrun.trials.cache import Cache
 
 MOST_FRAMES = 40
 
@@ -72,11 +74,12 @@ def shoot(
     Raises:
         TrainingStopped: If ``stopped`` said so.
     """
-    stack = Stack((Trial(setting, seed),))
+    trial = Trial(setting, seed)
+    stack = Stack((trial,))
     ahead = stack.grid[stack.grid > setting.seen]
     wanted = [int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0]
-    (film,) = _shot(stack, {setting.seen, *wanted}, advance, stopped)
-    return film
+    counts = [setting.seen, *wanted]
+    return _film(trial, _shot(stack, counts, advance, stopped), counts)
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,13 @@ def shoot_together(
     counts: Sequence[int],
     advance: Callable[[int], None] = lambda samples: None,
     stopped: Callable[[], bool] = lambda: False,
+    cache: Cache | None = None,
 ) -> list[Film]:
     """Train trials of equal shape side by side and keep what they knew at the same moments.
 
     Where a trial is measured changes nothing of what it learns. Their settings may share a stack.
     Moments are samples seen, in whole batches; those beyond the budget, or before a run that is
-    continued, are left out, and the end is always kept.
+    continued, are left out, and the end is always kept. What the cache has is not trained again.
 
     Returns:
         A film a trial; its curves have the measurements of its frames only.
@@ -120,30 +124,44 @@ def shoot_together(
     end = setting.budget // setting.batch_size * setting.batch_size
     ahead = [count for count in counts if setting.seen < count < end]
     stack = Matched(tuple(trials), counts=(*ahead, *([end] if end > setting.seen else [])))
-    return _shot(stack, {setting.seen, *stack.counts}, advance, stopped)
+    kept, moments = [setting.seen, *stack.counts], tuple(stack.grid.tolist())
+    cache, engine = cache or Cache(use="off"), engine_name(stack)
+    shots = [cache.find(s, engine, [seed], moments) for s, seed in trials]
+    left = [i for i, shot in enumerate(shots) if shot is None]
+    advance((setting.budget - setting.seen) * (len(trials) - len(left)))
+    if left:
+        again = replace(stack, trials=tuple(trials[i] for i in left))
+        trained = _shot(again, kept, advance, stopped)
+        for row, i in enumerate(left):
+            shots[i] = shot = trained.rows([row])
+            cache.keep(trials[i].setting, shot, moments)
+    pairs = zip(trials, shots, strict=True)
+    return [_film(trial, shot, kept) for trial, shot in pairs if shot is not None]
 
 
 def _shot(
     stack: Stack,
-    wanted: set[int],
+    wanted: Sequence[int],
     advance: Callable[[int], None],
     stopped: Callable[[], bool],
-) -> list[Film]:
-    """Train a stack and keep its parameters at some of its evaluations."""
-    kept: dict[int, Params] = {}
+) -> Trials:
+    """Train a stack and keep its parameters at some of its evaluations, as frames."""
+    kept: list[Params] = []
 
     def watch(samples: int, params: Params) -> None:
         if samples in wanted:
-            kept[samples] = map_params(np.copy, params)
+            kept.append(map_params(np.copy, params))
 
     trained = train(stack, choose_engine(stack), advance, stopped, watch).trials
-    evaluations = np.searchsorted(stack.grid, list(kept)) - (np.array(list(kept)) == 0)
-    films = []
-    for i, (setting, seed) in enumerate(stack.trials):
-        mine = slice(i, i + 1)
-        subject = Subject(setting, seed, taken(trained.params, mine), trained.curves.of(i))
-        films.append(Film(subject, evaluations, tuple(taken(p, mine) for p in kept.values())))
-    return films
+    return replace(trained, frames=map_params(lambda *moments: np.stack(moments, axis=1), *kept))
+
+
+def _film(trial: Trial, shot: Trials, counts: Sequence[int]) -> Film:
+    """Make a film of a trial that was watched when it had seen so many samples."""
+    subject = Subject(*trial, shot.params, shot.curves.of(0))
+    evaluations = np.searchsorted(shot.curves.samples, counts) - (np.array(counts) == 0)
+    frames = (map_params(lambda a, i=i: a[:, i], shot.frames) for i in range(len(counts)))
+    return Film(subject, evaluations, tuple(frames))
 
 
 def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:

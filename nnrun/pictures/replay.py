@@ -11,8 +11,10 @@ from nnrun.config.settings import Setting
 from nnrun.errors import refused
 from nnrun.pictures.film import Film, shoot_together
 from nnrun.text import number
+from nnrun.training.lanes.forms import LANES
 from nnrun.training.stack import Stack, Trial, group, seconds
-from nnrun.training.trainer import TrainingStopped, choose_engine
+from nnrun.training.trainer import TrainingStopped, engine_name
+from nnrun.trials.cache import Cache
 
 MOST_MOMENTS = 12
 DECADES = 3  # how far back the moments reach from the end; before, little has happened yet
@@ -71,8 +73,12 @@ def film_within(
     most_seconds: float,
     advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
+    cache: Cache | None = None,
 ) -> Reel:
-    """Film trials, the first of them first, until the estimated time is spent."""
+    """Film trials, the first of them first, until the estimated time is spent.
+
+    What is chosen does not depend on what the cache has: the same records make the same report.
+    """
     chosen: list[Trial] = []
     reasons: dict[str, str] = {}
     for trial in trials:
@@ -96,6 +102,7 @@ def film_within(
                 moments,
                 lambda n: advance(n / total),
                 lambda: stopped() or monotonic() > until,
+                cache,
             )
             films |= {film.subject.setting.id: film for film in shot}
         except TrainingStopped:
@@ -122,15 +129,16 @@ def reason_of(error: Exception) -> str:
 
 def _stack_seconds(stack: Stack, costs: Mapping[str, tuple[float, int]]) -> float:
     """Take the larger of both estimates for one stack."""
-    engine, setting, n = choose_engine(stack), stack.setting, len(stack.trials)
+    engine, setting, n = engine_name(stack), stack.setting, len(stack.trials)
+    width = LANES if engine == "lanes" else 1
     # a few trials take the lanes as long as a full width of them
-    side_by_side = -(-n // engine.width) * engine.width
-    estimated = seconds(setting, side_by_side, engine.name)
+    side_by_side = -(-n // width) * width
+    estimated = seconds(setting, side_by_side, engine)
     measured = 0.0
     for nanoseconds, trained in (costs.get(t.setting.id, (0.0, 1)) for t in stack.trials):
         # its mean over the trials that were trained together; these were not more than a width,
         # and as a rule not fewer than the setting has
-        together = min(trained, engine.width) * side_by_side / engine.width
+        together = min(trained, width) * side_by_side / width
         whole = max(together, n) * nanoseconds * 1e-9 * (setting.budget - setting.seen)
         measured = max(measured, whole)
     return max(estimated, measured)

@@ -81,6 +81,8 @@ class Trials:
             (trial,).
         engine: Name of the engine that trained.
         memory: The optimizer's state where it is kept, each array with the trials first.
+        frames: Of trials that were watched their parameters at some moments, with the axes trial,
+            moment, then those of one trial's parameters; of others none.
     """
 
     seeds: npt.NDArray[np.int64]
@@ -89,6 +91,7 @@ class Trials:
     ns_per_sample: Array
     engine: str
     memory: tuple[Array, ...] = ()
+    frames: Params = ()
 
     @property
     def seen(self) -> int:
@@ -106,6 +109,7 @@ class Trials:
             params=taken(self.params, take),
             ns_per_sample=self.ns_per_sample[take],
             memory=tuple(leaf[take] for leaf in self.memory),
+            frames=taken(self.frames, take),
         )
 
     def take(self, seeds: Collection[int]) -> Self:
@@ -128,8 +132,9 @@ class Trials:
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything but the engine as named arrays, for an npz file."""
         arrays = {f"curves/{key}": value for key, value in self.curves._asdict().items()}
-        for index, layer in enumerate(self.params):
-            arrays |= {f"params/{index}/{key}": value for key, value in layer._asdict().items()}
+        for name, params in (("params", self.params), ("frames", self.frames)):
+            for index, layer in enumerate(params):
+                arrays |= {f"{name}/{index}/{key}": value for key, value in layer._asdict().items()}
         arrays |= {f"memory/{index}": leaf for index, leaf in enumerate(self.memory)}
         return {**arrays, "seeds": self.seeds, "ns_per_sample": self.ns_per_sample}
 
@@ -139,16 +144,23 @@ class Trials:
         samples = arrays.get("curves/samples", np.empty(0, dtype=np.int64))
         unmeasured = np.empty((0, len(samples)))
         metrics = (arrays.get(f"curves/{key}", unmeasured) for key in METRICS)
-        n_layers = sum(key.startswith("params/") and key.endswith("/bias") for key in arrays)
         n_leaves = sum(key.startswith("memory/") for key in arrays)
-        layers = [[arrays[f"params/{i}/{key}"] for key in Layer._fields] for i in range(n_layers)]
+
+        def params_of(name: str) -> Params:
+            n_layers = sum(key.startswith(f"{name}/") and key.endswith("/bias") for key in arrays)
+            parts = (
+                [arrays[f"{name}/{i}/{key}"] for key in Layer._fields] for i in range(n_layers)
+            )
+            return tuple(Layer(*layer) for layer in parts)
+
         return cls(
             seeds=arrays["seeds"],
             curves=Curves(samples, *metrics),
-            params=tuple(Layer(*parts) for parts in layers),
+            params=params_of("params"),
             ns_per_sample=arrays.get("ns_per_sample", np.empty(0)),
             engine=engine,
             memory=tuple(arrays[f"memory/{i}"] for i in range(n_leaves)),
+            frames=params_of("frames"),
         )
 
 
@@ -164,4 +176,5 @@ def join(parts: Sequence[Trials]) -> Trials:
         ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
         engine=parts[0].engine,
         memory=tuple(map(np.concatenate, zip(*(part.memory for part in parts), strict=True))),
+        frames=joined([part.frames for part in parts]),
     )

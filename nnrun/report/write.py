@@ -14,6 +14,7 @@ from nnrun.report.study import write_study
 from nnrun.results.results import Results
 from nnrun.statistics.summary import shown
 from nnrun.text import setting_name
+from nnrun.trials.cache import Cache
 
 if TYPE_CHECKING:
     from nnrun.pictures.behaviour import Behaviour
@@ -27,6 +28,7 @@ def write_report(
     stopped: Callable[[], bool] = lambda: False,
     template: Path | None = None,
     pdf: bool = False,
+    cache: Cache | None = None,
 ) -> None:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
@@ -38,6 +40,7 @@ def write_report(
         stopped: Asked while networks are watched: whether an end is wanted.
         template: Of the study's page; None for no such page.
         pdf: Whether each figure is written as PDF, too.
+        cache: Where networks that were watched before are found; None for nowhere.
 
     Raises:
         InputError: If the study's page cannot be filled; all else is written.
@@ -45,7 +48,7 @@ def write_report(
     say("watching networks learn")
     figures = folder / layout.FIGURES
     with beside(partial(draw_pictures, results, figures, pdf)) as drawn:
-        found = watched(results, records, stopped)
+        found = watched(results, records, stopped, cache)
         say("drawing the report")
         if found is not None:
             with beside(partial(_write_figures, found, figures, pdf, ["networks"])) as written:
@@ -71,6 +74,7 @@ def watched(
     results: Results,
     records: Mapping[str, Sequence[Path]],
     stopped: Callable[[], bool] = lambda: False,
+    cache: Cache | None = None,
 ) -> "Behaviour | None":
     """See what networks of the settings do that a panel has room for; None if none trained."""
     from nnrun.pictures.behaviour import behaviour
@@ -80,4 +84,4 @@ def watched(
         return None
     about = zip(results.summary["setting"], results.summary["label"], strict=True)
     names = {str(setting): setting_name(label) for setting, label in about}
-    return behaviour(results.trials, records, chosen, names, stopped=stopped)
+    return behaviour(results.trials, records, chosen, names, stopped=stopped, cache=cache)

@@ -53,11 +53,6 @@ class Engine(Protocol):
     name: str
     width: int
 
-    @staticmethod
-    def supports(stack: Stack) -> bool:
-        """Say whether the engine has every component of the stack's settings."""
-        ...
-
     def begin(
         self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
     ) -> Any:
@@ -154,11 +149,6 @@ class Reference:
 
     name = "reference"
     width = 1
-
-    @staticmethod
-    def supports(stack: Stack) -> bool:
-        """Say yes: every component has a NumPy form."""
-        return True
 
     def begin(
         self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0

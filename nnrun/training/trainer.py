@@ -9,6 +9,7 @@ import numpy as np
 from nnrun.network.mlp import Params
 from nnrun.records.trials import Curves, Trials, join
 from nnrun.training.engine import Engine, Reference, first_params
+from nnrun.training.lanes.forms import have_all
 from nnrun.training.stack import Stack
 from nnrun.training.streams import StackedStreams
 
@@ -122,7 +123,16 @@ def end_at_divergence(curves: Curves) -> Curves:
 
 
 def choose_engine(stack: Stack) -> Engine:
-    """Return a new engine: the one the setting asks for, or by shape if it says auto.
+    """Return a new engine: the one the setting asks for, or by shape if it says auto."""
+    if engine_name(stack) == "lanes":
+        from nnrun.training.lanes.compiled import lanes_engine
+
+        return lanes_engine()
+    return Reference()
+
+
+def engine_name(stack: Stack) -> str:
+    """Say which engine trains a stack: "lanes" or "reference"; none is loaded.
 
     A stack with a component that has no lane form goes to the reference engine even if its
     setting asks for the lanes; the record says which engine it was.
@@ -134,10 +144,5 @@ def choose_engine(stack: Stack) -> Engine:
     """
     setting, n_params = stack.setting, stack.setting.n_params
     small = n_params <= 512 or n_params * setting.batch_size <= 8192
-    if setting.engine == "lanes" or (setting.engine == "auto" and small):
-        from nnrun.training.lanes.compiled import lanes_engine
-
-        engine = lanes_engine()
-        if engine.supports(stack):
-            return engine
-    return Reference()
+    asked = setting.engine == "lanes" or (setting.engine == "auto" and small)
+    return "lanes" if asked and have_all(stack) else "reference"

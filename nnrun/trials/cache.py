@@ -3,6 +3,9 @@
 A folder for each training setup (setting, engine and numerics), named by its hash, holds blocks of
 seeds. Two sweeps may write and read at once. A block's file is called ``FIRST-LAST.CHECKSUM.npz``,
 so that one that is not whole is known by its name; it is written under another name and renamed.
+
+Trials that were watched for a report, with their parameters at some moments, are a setup of their
+own for these moments; their blocks end in ``.film.npz``.
 """
 
 import hashlib
@@ -20,6 +23,7 @@ from time import perf_counter
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nnrun.config.settings import CacheUse, Setting
 from nnrun.errors import refused
@@ -36,8 +40,16 @@ LAYOUT = 1
 SEED_SIZE = 8
 """Bytes that a trial takes at least."""
 
-SHAPES = {**TRIALS, "setup": Array("u1", ("byte",))}
+SHAPES = {
+    **TRIALS,
+    "frames/*/weights": Array("f8", ("trial", "frame", "fan_in*", "fan_out*")),
+    "frames/*/bias": Array("f8", ("trial", "frame", "1", "fan_out*")),
+    "setup": Array("u1", ("byte",)),
+}
 """The arrays of a block."""
+
+Moments = tuple[int, ...]
+"""Samples seen at the evaluations of trials that were watched; of others none, they have all."""
 
 
 class Entry(NamedTuple):
@@ -48,6 +60,7 @@ class Entry(NamedTuple):
         first: Of its seeds, which have no gap.
         last: Of its seeds.
         checksum: Of its content.
+        film: Whether its trials were watched.
         size: Bytes, where the file was looked at.
     """
 
@@ -55,15 +68,16 @@ class Entry(NamedTuple):
     first: int
     last: int
     checksum: str
+    film: bool = False
     size: int = 0
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
         """Read a file's name; None if it is not a block's."""
-        found = re.fullmatch(r"(\d+)-(\d+)\.([0-9a-f]+)\.npz", path.name)
+        found = re.fullmatch(r"(\d+)-(\d+)\.([0-9a-f]+)(\.film)?\.npz", path.name)
         if not found or not int(found[1]) <= int(found[2]) < 2**63:
             return None
-        return cls(path, int(found[1]), int(found[2]), found[3])
+        return cls(path, int(found[1]), int(found[2]), found[3], film=bool(found[4]))
 
     @property
     def seeds(self) -> range:
@@ -116,8 +130,9 @@ def write_block(folder: Path, block: Trials, about: str) -> Entry:
     setup = np.frombuffer(about.encode(), dtype=np.uint8)
     np.savez(buffer, setup=setup, **block.to_arrays())  # type: ignore[arg-type]
     content = buffer.getvalue()
-    entry = Entry(Path(), int(block.seeds[0]), int(block.seeds[-1]), _checksum(content))
-    path = folder / f"{entry.first}-{entry.last}.{entry.checksum}.npz"
+    first, last, checksum = int(block.seeds[0]), int(block.seeds[-1]), _checksum(content)
+    kind = ".film.npz" if block.frames else ".npz"
+    path = folder / f"{first}-{last}.{checksum}{kind}"
     for last_try in (False, True):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +142,7 @@ def write_block(folder: Path, block: Trials, about: str) -> Entry:
         except FileNotFoundError:  # another process has just pruned the empty folder
             if last_try:
                 raise
-    return entry._replace(path=path)
+    return Entry(path, first, last, checksum, film=bool(block.frames))
 
 
 def _checksum(content: bytes) -> str:
@@ -142,9 +157,11 @@ class Setup(NamedTuple):
 
 
 @lru_cache(maxsize=16384)
-def setup(setting: Setting, engine: str) -> Setup:
-    """Describe how an engine trains a setting here."""
-    about = json.dumps({**_surroundings(engine), "setting": setting.identity}, sort_keys=True)
+def setup(setting: Setting, engine: str, moments: Moments = ()) -> Setup:
+    """Describe how an engine trains a setting here, watched at some moments."""
+    facts = {**_surroundings(engine), "setting": setting.identity}
+    facts |= {"moments": moments} if moments else {}
+    about = json.dumps(facts, sort_keys=True)
     digits = hashlib.sha256(about.encode()).hexdigest()[:32]
     return Setup(Path(digits[:2], digits[2:]), about)
 
@@ -193,7 +210,9 @@ class Cache:
         there = [entry for entry in self._entries(place) if entry.long_enough]
         return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
 
-    def find(self, setting: Setting, engine: str, seeds: Sequence[int]) -> Trials | None:
+    def find(
+        self, setting: Setting, engine: str, seeds: Sequence[int], moments: Moments = ()
+    ) -> Trials | None:
         """Return those of a setting's trials that were trained before; None if none was.
 
         A block that is not whole is left out and deleted, with a complaint.
@@ -201,16 +220,17 @@ class Cache:
         if self.use != "use":
             return None
         wanted, parts = set(seeds), []
-        place, about = setup(setting, engine)
+        place, about = setup(setting, engine, moments)
+        grid = moments or setting.grid
         with self._counted():
             for entry in self._entries(place):
                 here = sorted(seed for seed in wanted if seed in entry.seeds)
-                if here and (block := self._read(entry, engine, about, setting)) is not None:
+                if here and (block := self._read(entry, engine, about, grid)) is not None:
                     parts.append(block.take(here))
                     wanted.difference_update(here)
         return join(parts) if parts else None
 
-    def keep(self, setting: Setting, block: Trials) -> None:
+    def keep(self, setting: Setting, block: Trials, moments: Moments = ()) -> None:
         """Keep trained trials, unless the cache is off.
 
         Where the disk does not take them, that is a complaint, and nothing more is tried: the sweep
@@ -218,7 +238,7 @@ class Cache:
         """
         if self.use == "off" or self._closed:
             return
-        place, about = setup(setting, block.engine)
+        place, about = setup(setting, block.engine, moments)
         with self._counted():
             try:
                 seeds = np.sort(block.seeds)
@@ -242,10 +262,10 @@ class Cache:
             )
             return []
 
-    def _read(self, entry: Entry, engine: str, about: str, setting: Setting) -> Trials | None:
+    def _read(self, entry: Entry, engine: str, about: str, grid: ArrayLike) -> Trials | None:
         try:
             block = read_block(entry, engine, about)
-            if not np.array_equal(block.curves.samples, setting.grid):
+            if not np.array_equal(block.curves.samples, grid):
                 raise Damaged("its evaluations are not the setting's")
             return block
         except FileNotFoundError:  # pruned meanwhile

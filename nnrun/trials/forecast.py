@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from nnrun.config.settings import Job, Setting
 from nnrun.text import things
 from nnrun.training.stack import Stack, Trial, group, seconds, shape_key
-from nnrun.training.trainer import choose_engine, train
+from nnrun.training.trainer import choose_engine, engine_name, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import meter
 
@@ -63,7 +63,7 @@ def wanted(jobs: Sequence[Job]) -> dict[str, Wanted]:
         setting = jobs[indices[0]].setting
         shape = shape_key(setting)
         if shape not in engines:
-            engines[shape] = choose_engine(Stack((Trial(setting, 0),))).name
+            engines[shape] = engine_name(Stack((Trial(setting, 0),)))
         seeds = sorted({seed for i in indices for seed in jobs[i].trial_seeds})
         found[key] = Wanted(setting, tuple(seeds), engines[shape], tuple(indices))
     return found

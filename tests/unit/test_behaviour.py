@@ -24,6 +24,7 @@ from nnrun.records.record import write_record
 from nnrun.results.typical import median_case, worst_cases
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import TrainingStopped
+from nnrun.trials.cache import Cache
 from tests.conftest import make_setting, run
 from tests.records import a_record, changed
 
@@ -171,6 +172,31 @@ def test_all_rows_are_seen_at_the_same_samples_and_end_as_recorded(tmp_path, mon
     assert [f.png for f in shown.failures] == [f.png for f in again.failures]
     for draw in FIGURES.values():
         assert canvas.svg(draw(shown)) == canvas.svg(draw(again))
+
+
+def test_a_trial_that_was_watched_is_found_again_and_not_trained(tmp_path, monkeypatch):
+    batches = make_setting(batch_size=10, budget=600)
+    sweep = a_sweep(monkeypatch, tmp_path, make_setting(lr=0.1), batches)
+    folder, told = tmp_path / "cache", []
+    first = behaviour(*sweep, cache=Cache(folder))
+    films = sorted(folder.glob("*/*/*.film.npz"))
+    assert len(films) == 2
+    with monkeypatch.context() as patched:
+        patched.setattr("nnrun.pictures.film.train", lambda *arguments: 1 / 0)
+        again = behaviour(*sweep, advance=told.append, cache=Cache(folder))
+        assert behaviour(*sweep, cache=Cache(folder, "off")).notes, "off finds nothing"
+        assert behaviour(*sweep, cache=Cache(folder, "refresh")).notes
+    assert (again.notes, sum(told)) == ([], pytest.approx(1))
+    for mine, other in zip(first.rows, again.rows, strict=True):
+        assert mine.frames == other.frames
+    for draw in FIGURES.values():
+        assert canvas.svg(draw(first)) == canvas.svg(draw(again))
+    films[0].write_bytes(films[0].read_bytes()[:-100])
+    assert behaviour(*sweep, cache=Cache(folder)).notes == []
+    anew = sorted(folder.glob("*/*/*.film.npz"))
+    assert (len(anew), films[1] in anew, films[0] in anew) == (2, True, False)
+    assert behaviour(*sweep, cache=Cache(tmp_path / "other", "off")).notes == []
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_trial_that_is_shown_keeps_no_other_in_memory(tmp_path, monkeypatch):

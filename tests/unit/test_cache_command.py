@@ -5,6 +5,8 @@ import os
 import pytest
 
 from nnrun import cache as command
+from nnrun.pictures.film import shoot_together
+from nnrun.training.stack import Trial
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
@@ -44,6 +46,20 @@ def test_it_says_what_there_is(folder, capsys):
     assert "12" in said
     assert "kB" in said
     assert seeds(folder) == [3, 4, 5]
+
+
+def test_watched_trials_are_told_of_and_pruned_as_such(folder, capsys):
+    shoot_together(
+        [Trial(make_setting(lr=0.1), seed) for seed in (4, 7)], [80], cache=Cache(folder)
+    )
+    assert sorted((block.trials, block.films) for block in command.kept(folder)) == [
+        (0, 1), (0, 1), (3, 0), (4, 0), (5, 0)
+    ]  # fmt: skip
+    heads, held = run(capsys, "--folder", folder).splitlines()
+    assert heads.split()[-4:] == ["trials", "settings", "films", "size"]
+    assert held.split()[:4] == ["held", "12", "3", "2"]
+    run(capsys, "--folder", folder, "prune", "--all")
+    assert not any(folder.glob("*/*"))
 
 
 def test_an_empty_cache_is_no_error(tmp_path, capsys):

@@ -8,7 +8,8 @@ from numba import njit
 
 from nnrun.training.lanes import elementary
 from nnrun.training.lanes import elementary as circular
-from nnrun.training.lanes.vector import LANES, load, store
+from nnrun.training.lanes.forms import LANES
+from nnrun.training.lanes.vector import load, store
 
 FORMS = {
     **{name: getattr(elementary, name) for name in ("exp", "sigmoid", "tanh", "log", "log1p_exp")},

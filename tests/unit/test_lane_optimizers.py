@@ -9,8 +9,9 @@ from numba import njit
 from nnrun.network.mlp import Layer
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.problem.planar_generators import Xor
-from nnrun.training.lanes.optimizers import CODES, hyper_names, update_any
-from nnrun.training.lanes.vector import LANES, load
+from nnrun.training.lanes.forms import LANES, OF_OPTIMIZERS
+from nnrun.training.lanes.optimizers import hyper_names, update_any
+from nnrun.training.lanes.vector import load
 from nnrun.training.stack import Stack, Trial, stacked
 from tests.conftest import make_setting, run
 from tests.unit.test_optimizers import drawn_entry
@@ -57,7 +58,7 @@ def test_lane_forms_follow_the_reference_on_given_slopes(name, draw):
     state = entry.init(params)
     for slope, rate in zip(slopes, rates, strict=True):
         params, state = entry.update(params, as_params(slope), state, rate[:, None, None])
-    follow(CODES[type(entry)], p, slopes, rates, *lane_memory(entry))
+    follow(OF_OPTIMIZERS[type(entry)], p, slopes, rates, *lane_memory(entry))
     for ours, theirs in zip(as_params(p)[0], params[0], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
@@ -86,7 +87,7 @@ def test_a_lost_lane_stays_lost_and_alone(name, rng):
     entry = OPTIMIZERS[name]()
     p, slopes = rng.normal(size=ROWS * LANES), rng.normal(size=(4, ROWS * LANES))
     slopes[1].reshape(ROWS, LANES)[:, 5] = np.nan
-    follow(CODES[type(entry)], p, slopes, np.full((4, LANES), 0.01), *lane_memory(entry))
+    follow(OF_OPTIMIZERS[type(entry)], p, slopes, np.full((4, LANES), 0.01), *lane_memory(entry))
     lost = np.isnan(p.reshape(ROWS, LANES))
     assert lost[:, 5].all()
     assert lost.sum() == ROWS

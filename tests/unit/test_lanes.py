@@ -19,8 +19,8 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
 from nnrun.problem.split_tables import Wine
-from nnrun.training.lanes import activations, compiled, losses, optimizers
-from nnrun.training.lanes.vector import LANES
+from nnrun.training.lanes import activations, compiled, forms
+from nnrun.training.lanes.forms import LANES
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine
 from tests.conftest import make_setting, run
@@ -38,9 +38,9 @@ TERMS = Terms(("x", "y", "x*y"))
 
 
 def test_every_registered_entry_has_a_lane_form():
-    assert set(ACTIVATIONS.values()) <= set(activations.CODES)
-    assert set(LOSSES.values()) <= set(losses.CODES)
-    assert set(OPTIMIZERS.values()) <= set(optimizers.CODES)
+    assert set(ACTIVATIONS.values()) <= set(forms.OF_ACTIVATIONS)
+    assert set(LOSSES.values()) <= set(forms.OF_LOSSES)
+    assert set(OPTIMIZERS.values()) <= set(forms.OF_OPTIMIZERS)
 
 
 @njit(error_model="numpy")
@@ -54,7 +54,7 @@ def there_and_back(code, z, a, d, n):
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_lane_forms_have_numpys_values_at_special_points(name):
     entry = ACTIVATIONS[name]()
-    code, wild = activations.CODES[type(entry)], 1e5 if name == "sine" else 1e300
+    code, wild = forms.OF_ACTIVATIONS[type(entry)], 1e5 if name == "sine" else 1e300
     x = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-300, 8.5, -8.5, wild, -wild])
     z = np.repeat(x, LANES)
     a, d = np.empty_like(z), np.ones_like(z)

@@ -3,7 +3,7 @@
 A lane form is known to the kernels by a number and does what its entry in ``nnrun.network`` says,
 for one sample of 32 trials: rows of a buffer stand where the entry has its last axis. The common
 kernel knows the forms of ``activate`` and ``take_back``; the general kernel all of them. To add
-one: a number, its name in ``NAMES``, a branch in ``curve`` and one in ``slope``.
+one: a number, its name in ``forms``, a branch in ``curve`` and one in ``slope``.
 """
 
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from numba import njit
 
 from nnrun.network.activations import (
-    ACTIVATIONS,
     GELU_BOUND,
     GELU_CUBIC,
     GELU_SCALE,
@@ -19,22 +18,13 @@ from nnrun.network.activations import (
     LeakyRelu,
 )  # fmt: skip
 from nnrun.training.lanes.elementary import arctan, cos, exp, expm1, log1p_exp, sigmoid, sin, tanh
+from nnrun.training.lanes.forms import OF_ACTIVATIONS
 from nnrun.training.lanes.vector import Lanes, load, splat, store, where
 
 SIGMOID, TANH, RELU, LINEAR, SOFTMAX = range(5)
 LEAKY_RELU, ELU, GELU, SILU, SOFTPLUS, SOFTSIGN, ARCTAN, SINE = range(5, 13)
 
-NAMES = (
-    "sigmoid", "tanh", "relu", "linear", "softmax", "leaky_relu", "elu", "gelu", "silu", "softplus",
-    "softsign", "arctan", "sine",
-)  # fmt: skip
-CODES: dict[type, int] = {ACTIVATIONS[name]: code for code, name in enumerate(NAMES)}
-"""The number of each entry that has a lane form; by class, so that no namesake is taken for it.
-
-Lane forms have no fields: an activation with other values than its defaults runs in NumPy.
-"""
-
-COMMON = tuple(CODES)[:5]
+COMMON = tuple(OF_ACTIVATIONS)[:5]
 """What the common kernel knows."""
 
 LEAK = LeakyRelu().slope

@@ -13,8 +13,8 @@ from nnrun.network.mlp import Layer, Params, fans
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.engine import Batches, Scores, rate_factors, require_columns
 from nnrun.training.lanes import activations, compiled, losses, optimizers
+from nnrun.training.lanes.forms import LANES, OF_ACTIVATIONS, OF_LOSSES, OF_OPTIMIZERS
 from nnrun.training.lanes.kernel import Option, work_rows
-from nnrun.training.lanes.vector import LANES
 from nnrun.training.stack import Stack, rigid
 
 
@@ -53,17 +53,6 @@ class LanesEngine:
     name = "lanes"
     width = LANES
 
-    @staticmethod
-    def supports(stack: Stack) -> bool:
-        """Say whether every component of the stack's settings has a lane form."""
-        s = stack.setting
-        layers = s.architecture.activations
-        return (
-            all(type(a) in activations.CODES and a == type(a)() for a in layers)
-            and type(s.loss) in losses.CODES
-            and type(s.optimizer) in optimizers.CODES
-        )
-
     def begin(
         self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
     ) -> State:
@@ -72,10 +61,10 @@ class LanesEngine:
         self._n_trials = len(stack.trials)
         self._sizes = np.array([len(s.problem.inputs), *s.sizes])
         layers = s.architecture.activations
-        self._codes = np.array([activations.CODES[type(a)] for a in layers])
+        self._codes = np.array([OF_ACTIVATIONS[type(a)] for a in layers])
         self._options = _options(s)
-        self._loss, self._fields = losses.CODES[type(s.loss)], losses.loss_fields(s.loss)
-        self._optimizer = optimizers.CODES[type(s.optimizer)]
+        self._loss, self._fields = OF_LOSSES[type(s.loss)], losses.loss_fields(s.loss)
+        self._optimizer = OF_OPTIMIZERS[type(s.optimizer)]
         self._kernel = _kernel(stack)
         rows = _flat(params)
         rates = stack.learning_rate[:, 0, 0]
@@ -165,7 +154,7 @@ def _options(setting: Setting) -> npt.NDArray[np.int64]:
     net, loss = setting.architecture, setting.loss
     top = ACTIVATIONS["linear"]() if net.raw_error else net.activations[-1]
     options = np.zeros(len(Option), dtype=np.int64)
-    options[Option.TOP] = activations.CODES[type(top)]
+    options[Option.TOP] = OF_ACTIVATIONS[type(top)]
     options[Option.SHORTCUT] = net.shortcut and len(net.activations) > 1
     options[Option.BIAS], options[Option.RAW] = net.bias, net.raw_error
     options[Option.FUSED] = loss.output is not None

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from nnrun.training.lanes.vector import LANES, load, splat, store, where
+from nnrun.training.lanes.forms import LANES
+from nnrun.training.lanes.vector import load, splat, store, where
 
 PIECE = 32
 """Samples laid out for the lanes at once: few enough to stay in the first-level cache."""

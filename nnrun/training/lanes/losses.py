@@ -1,7 +1,7 @@
 """Losses in lane form, and which entries of the registry have one.
 
 The common kernel knows the forms of ``loss_value`` and ``loss_gradient``, the general kernel all of
-them. To add one: a number, its name in ``NAMES``, a branch in ``cost`` and one in ``cost_slope``.
+them. To add one: a number, its name in ``forms``, a branch in ``cost`` and one in ``cost_slope``.
 """
 
 from typing import Any
@@ -10,21 +10,16 @@ import numpy as np
 from numba import njit
 
 from nnrun.network.activations import Array
-from nnrun.network.losses import LOSSES, Hinge
+from nnrun.network.losses import Hinge
 from nnrun.training.lanes.activations import highest, size_of, take_back, take_back_any
 from nnrun.training.lanes.elementary import exp, log, log1p_exp
+from nnrun.training.lanes.forms import OF_LOSSES
 from nnrun.training.lanes.vector import Lanes, load, splat, store, where
 
 SQUARED_ERROR, BINARY_CROSSENTROPY, CATEGORICAL_CROSSENTROPY = range(3)
 ABSOLUTE, HUBER, HINGE = range(3, 6)
 
-NAMES = (
-    "squared_error", "binary_crossentropy", "categorical_crossentropy", "absolute", "huber", "hinge"
-)  # fmt: skip
-CODES: dict[type, int] = {LOSSES[name]: code for code, name in enumerate(NAMES)}
-"""The number of each entry that has a lane form."""
-
-COMMON = tuple(CODES)[:3]
+COMMON = tuple(OF_LOSSES)[:3]
 """What the common kernel knows: these, with the usual values of their fields."""
 
 Buffer = Any

@@ -5,7 +5,7 @@ step, the hyperparameters, a row each, and the state ``m``, first all of slot 0,
 then the running products (see ``Slotted``).
 
 The common kernel knows the forms of ``update``, the general kernel all of them. To add one: a
-number, its name in ``NAMES``, a function and a branch in ``update_any``.
+number, its name in ``forms``, a function and a branch in ``update_any``.
 """
 
 from dataclasses import fields
@@ -13,20 +13,13 @@ from typing import Any
 
 from numba import njit
 
-from nnrun.network.optimizers import OPTIMIZERS
+from nnrun.training.lanes.forms import OF_OPTIMIZERS
 from nnrun.training.lanes.vector import Lanes, load, splat, sqrt, store, where
 
 SGD, ADAM = range(2)
 MOMENTUM, NESTEROV, RMSPROP, ADAGRAD, ADADELTA, ADAMW, NADAM, LION, RPROP, QUICKPROP = range(2, 12)
 
-NAMES = (
-    "sgd", "adam", "momentum", "nesterov", "rmsprop", "adagrad", "adadelta", "adamw", "nadam",
-    "lion", "rprop", "quickprop",
-)  # fmt: skip
-CODES: dict[type, int] = {OPTIMIZERS[name]: code for code, name in enumerate(NAMES)}
-"""The number of each entry that has a lane form; by class, so that no namesake is taken for it."""
-
-COMMON = tuple(CODES)[:2]
+COMMON = tuple(OF_OPTIMIZERS)[:2]
 """What the common kernel knows."""
 
 

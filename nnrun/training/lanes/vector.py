@@ -21,8 +21,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-LANES = 32
-"""Trials side by side: the fastest of 8, 16, 32 and 64 on the seed network, with AVX-512."""
+from nnrun.training.lanes.forms import LANES
 
 DOUBLE, INT = ir.DoubleType(), ir.IntType(64)
 DOUBLES, INTS = ir.VectorType(DOUBLE, LANES), ir.VectorType(INT, LANES)
