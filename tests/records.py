@@ -78,7 +78,7 @@ def on_disk(record: Record) -> Path:
     """Write a record into a folder of its own below the working directory."""
     folder = Path(f"records/{record.setting}-{len(record.seeds)}")
     folder.mkdir(parents=True, exist_ok=True)
-    return write_record(record, folder)
+    return write_record(record, folder).path
 
 
 def described(configs: Mapping[str, Mapping[str, Any]]) -> Sweep:

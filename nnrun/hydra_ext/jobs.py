@@ -7,6 +7,7 @@ is composed in plain values, and only what differs from other jobs is written an
 import logging.config
 import os
 import pickle
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -123,7 +124,11 @@ def _write_hydra_folder(job: Composed) -> None:
         "overrides.yaml": _dumped(masked_values(job.hydra["overrides"]["task"])),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(text.encode())
+
+
+WORD = re.compile(r"\w{1,60}")
+"""A key that is written in one line, whatever it has in it."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -145,15 +150,26 @@ def yaml_text(plain: Mapping[str, Any], inside: str = "") -> str:
     if not plain:
         return _dumped({inside: {}} if inside else {})
     # by pickle, which tells 1 from 1.0, True and -0.0 from 0.0
-    entries = (_entry_text(pickle.dumps((inside, key, one))) for key, one in plain.items())
+    entries = (_entry_text(pickle.dumps((bool(inside), *entry))) for entry in plain.items())
     return f"{inside}:\n" * bool(inside) + "".join(entries)
 
 
 @lru_cache(maxsize=4096)
 def _entry_text(pickled: bytes) -> str:
-    inside, key, value = pickle.loads(pickled)
+    """Write an entry at a depth; of a section only what was not written before."""
+    depth, key, value = pickle.loads(pickled)
+    if isinstance(value, dict) and value and WORD.fullmatch(str(key)):
+        own = (_entry_text(pickle.dumps((depth + 1, *entry))) for entry in value.items())
+        return "  " * depth + _title(key) + "".join(own)
     entry = masked_values({key: value})
-    return _dumped({inside: entry}).partition("\n")[2] if inside else _dumped(entry)
+    for _ in range(depth):  # where a long text is folded goes by its place
+        entry = {"": entry}
+    return _dumped(entry).split("\n", depth)[depth]
+
+
+@lru_cache(maxsize=256)
+def _title(key: object) -> str:
+    return _dumped({key: {}}).replace(" {}", "")
 
 
 def _dumped(plain: Any) -> str:

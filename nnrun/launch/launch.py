@@ -22,7 +22,7 @@ from nnrun.launch.finish import SOON, Launched, finish
 from nnrun.launch.sources import Source
 from nnrun.layout import wait_for_disk
 from nnrun.records.labels import describe
-from nnrun.records.record import Record, read_records, write_record
+from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.tracking.mirror import Mirror
 from nnrun.trials.cache import Cache
@@ -31,6 +31,9 @@ from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, provenance
 from nnrun.trials.run import Tally, run_jobs
+
+MOST_HELD = 2**25
+"""Bytes of trials that are held from their being written to the tables; others are read back."""
 
 MEASURE_FROM = 5.0
 """Estimated seconds of training from which on a moment is spent on a better estimate."""
@@ -86,7 +89,8 @@ class Launch:
 
     Attributes:
         plan: The number and overrides of each job that was begun.
-        written: The records that were written.
+        written: The records that were written, as they are read back: whole ones as long as they
+            take little memory, then their heads.
         runs: Its MLflow runs; None if tracking is off, or nothing was begun.
         cache: Where trained trials are kept for the next launch.
         given_up: Settings, by id, that are not to be trained, with the errors that say why.
@@ -115,7 +119,8 @@ class Launch:
         self.given_up: Mapping[str, str] = {}
         self.more: Mapping[str, Any] = {}
         self.plan: list[SweepJob] = []
-        self.written: list[Path] = []
+        self.written: list[Record] = []
+        self._held = 0
         self.runs: Mirror | None = None
         self.provenance = {
             **provenance(),
@@ -152,7 +157,9 @@ class Launch:
         """
         about = {"number": number, "overrides": [*map(masked, overrides)], **self.provenance}
         record = replace(record, meta={**record.meta, **about})
-        self.written.append(write_record(record, folder))
+        written = write_record(record, folder)
+        self._held += written.trials.nbytes
+        self.written.append(written if self._held < MOST_HELD else written.head)
         if record.meta["error"]:
             log.error("%s", record.meta["error"])
             raise TrainingFailed(record.meta["error"].strip().splitlines()[-1])
@@ -218,7 +225,7 @@ class Launch:
             setting: Of the record that was written last.
         """
         found = self._waiting.setdefault(setting, [])
-        found.append(self.written[-1])
+        found.append(self.written[-1].path)
         return self._waiting.pop(setting) if len(found) == self._jobs_of[setting] else []
 
     def finish(self) -> int:
@@ -229,7 +236,7 @@ class Launch:
         """
         stopped = self.interrupt.pressed()
         with self.clock("store"):
-            wait_for_disk(self.written)
+            wait_for_disk(record.path for record in self.written)
         left = len(self.plan) - len(self.written)
         early = stopped and (left > 0 or self.jobs is None)
         finished = finish(
@@ -248,8 +255,6 @@ class Launch:
 
     def _source(self, status: str) -> Source:
         """Return what was trained, as it would be read back."""
-        with self.clock("tables"):
-            heads = read_records(self.written, "head")
         asked = Sweep(
             status,
             overrides=self.overrides,
@@ -258,6 +263,7 @@ class Launch:
             tracking=self.runs.facts if self.runs else None,
             **self.more,
         )
+        heads = sorted(self.written, key=lambda record: int(record.meta["number"]))
         return Source(self.folder, self.folder.name, heads, asked)
 
 

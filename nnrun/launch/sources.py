@@ -29,7 +29,8 @@ class Source:
     Attributes:
         folder: Where it is.
         name: What it is called among others.
-        heads: Of the records that can be read, in the order of their jobs.
+        heads: Of the records that can be read, in the order of their jobs; whole ones need not be
+            read again.
         saved: What its sweep.json says; None without one.
     """
 
@@ -193,7 +194,7 @@ class Joiner:
         kept: list[tuple[str, Record]] = []
         for name, head in heads:
             try:
-                record = read_record(head.path)
+                record = head if head.whole else read_record(head.path)
             except InputError as error:
                 self._notes.append(unread(head.path, error))
                 continue

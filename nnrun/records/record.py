@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
 from nnrun.layout import A_RUN, write_atomically
-from nnrun.records.archive import Array, Arrays, read_arrays
+from nnrun.records.archive import Array, Arrays, read_arrays, write_arrays
 from nnrun.records.plain import TEXT, Damaged, parse_plain, reading, require, require_version
 from nnrun.records.sweep import TARGET
 from nnrun.records.trials import METRICS, Curves, Outcomes, Status, Trials, join
@@ -110,17 +110,33 @@ class Record:
         ran: npt.NDArray[np.bool_] = self.outcomes.status != Status.FAILED.value
         return ran
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is here, and not its head alone."""
+        return len(self.outcomes.status) == len(self.seeds)
 
-def write_record(record: Record, folder: Path) -> Path:
-    """Write a record into ``folder``, or not at all; `nnrun.layout.wait_for_disk` is for later."""
+    @property
+    def head(self) -> Self:
+        """What is read of it at the depth ``head``."""
+        arrays = {"seeds": self.seeds, "curves/samples": self.samples}
+        trials = Trials.from_arrays(arrays, self.trials.engine)
+        return replace(self, trials=trials, outcomes=Outcomes(*[np.empty(0)] * 4))  # type: ignore[arg-type]
+
+
+def write_record(record: Record, folder: Path) -> Record:
+    """Write a record into ``folder``, or not at all; `nnrun.layout.wait_for_disk` is for later.
+
+    Returns:
+        The record as it is read back.
+    """
     arrays = record.trials.to_arrays()
     arrays |= {f"outcomes/{k}": v for k, v in record.outcomes._asdict().items()}
     meta = json.dumps({"schema": SCHEMA_VERSION, **record.meta})
     arrays["meta"] = np.frombuffer(meta.encode(), dtype=np.uint8)
     path = folder / RECORD
-    # compressed, it would take six tenths of the space and four times as long
-    write_atomically(path, lambda file: np.savez(file, **arrays), sync=False)  # type: ignore[arg-type]
-    return path
+    # compressed, it would take six tenths of the space and many times as long
+    write_atomically(path, lambda file: write_arrays(file, arrays), sync=False)
+    return replace(record, meta=json.loads(meta), path=path)
 
 
 def read_record(

@@ -98,6 +98,11 @@ class Trials:
         """Samples that every trial has seen."""
         return int(self.curves.samples[-1])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that its arrays take."""
+        return sum(array.nbytes for array in self.to_arrays().values())
+
     def rows(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Self:
         """Copy the trials at some places, in this order."""
         take = np.array(places, dtype=np.intp)

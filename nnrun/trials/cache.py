@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from nnrun.config.settings import CacheUse, Setting
 from nnrun.errors import refused
 from nnrun.layout import CACHE, write_atomically
-from nnrun.records.archive import Array, arrays_in, require_archive
+from nnrun.records.archive import Array, arrays_in, require_archive, write_arrays
 from nnrun.records.plain import Damaged, opened, require_file
 from nnrun.records.record import TRIALS
 from nnrun.records.trials import Trials, join
@@ -128,7 +128,7 @@ def write_block(folder: Path, block: Trials, about: str) -> Entry:
     """Write a block of ascending seeds without a gap into a folder, which is made if need be."""
     buffer = io.BytesIO()
     setup = np.frombuffer(about.encode(), dtype=np.uint8)
-    np.savez(buffer, setup=setup, **block.to_arrays())  # type: ignore[arg-type]
+    write_arrays(buffer, {"setup": setup, **block.to_arrays()})
     content = buffer.getvalue()
     first, last, checksum = int(block.seeds[0]), int(block.seeds[-1]), _checksum(content)
     kind = ".film.npz" if block.frames else ".npz"

@@ -53,7 +53,7 @@ def a_sweep(monkeypatch, folder, *settings, seeds=3):
         home = folder / setting.id
         home.mkdir()
         meta = {**record.meta, "number": 0}
-        records[setting.id] = [write_record(replace(record, meta=meta), home)]
+        records[setting.id] = [write_record(replace(record, meta=meta), home).path]
         for seed, loss in enumerate(losses):
             status = "diverged" if np.isnan(loss) else "exhausted"
             rows.append((setting.id, seed, status, np.nan, loss))

@@ -33,7 +33,9 @@ def saved(setting, folder, engine):
     meta = {"setting": setting.id, "config": config, "engine": trained.engine, "error": None}
     meta |= {"sources": setting.sources, "task": "binary", "samples": setting.budget}
     folder.mkdir(parents=True, exist_ok=True)
-    return write_record(Record(meta, trained, outcomes(trained.curves, setting.target)), folder)
+    return write_record(
+        Record(meta, trained, outcomes(trained.curves, setting.target)), folder
+    ).path
 
 
 def respoiled(path, **arrays):
@@ -176,7 +178,7 @@ def test_a_failed_run_cannot_be_continued(tmp_path):
 
     setting = make_setting(keep_state=True)
     job = Job(setting, 0, 2, "test", Tracking("off"), Executor(), Report("off"))
-    path = str(write_record(failed_record(job, "it broke"), tmp_path))
+    path = str(write_record(failed_record(job, "it broke"), tmp_path).path)
     with pytest.raises(InputError, match="its training failed"):
         find_state(path, setting.flat)
 

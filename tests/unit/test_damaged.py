@@ -304,6 +304,6 @@ def test_a_record_that_says_no_budget_cannot_be_continued(tmp_path):
     for value, words in ((None, "'config.budget' is null"), (..., "'config.budget' is missing")):
         config = {**wanted, "budget": value}
         config = {key: value for key, value in config.items() if value is not ...}
-        path = write_record(replace(record, meta={**record.meta, "config": config}), tmp_path)
+        path = write_record(replace(record, meta={**record.meta, "config": config}), tmp_path).path
         text = said(find_state, str(tmp_path), wanted)
         assert text.startswith(f"continue_from={path}: is not a readable record: {words}")

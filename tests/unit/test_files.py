@@ -209,7 +209,7 @@ def written(folder, **changes):
     """A record of which some arrays are others, and some plain values, too."""
     record = a_record("a", seeds=[3, 5])
     record.meta.update(changes.pop("meta", {}))
-    path = write_record(record, folder)
+    path = write_record(record, folder).path
     with np.load(path) as arrays:
         content = {**arrays, **{k.replace("__", "/"): v for k, v in changes.items()}}
     np.savez(path, **content)

@@ -30,7 +30,7 @@ def written(folder, *numbers, report="off"):
                 about, report=report, number=number, overrides=[f"lr={0.1 * (number + 1)}"]
             )
             (folder / str(number)).mkdir(exist_ok=True)
-            os.utime(write_record(record, folder / str(number)), (1e9, 1e9))
+            os.utime(write_record(record, folder / str(number)).path, (1e9, 1e9))
 
 
 @pytest.fixture

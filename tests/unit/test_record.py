@@ -88,7 +88,7 @@ def test_what_the_system_refuses_names_the_file_and_not_the_temporary_one(tmp_pa
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty"])
 def test_a_damaged_record_is_refused_by_name(tmp_path, damage):
     (record,) = records(job())
-    path = write_record(record, tmp_path)
+    path = write_record(record, tmp_path).path
     whole = path.read_bytes()
     content = {"truncated": whole[: len(whole) // 2], "text": b"hello", "empty": b""}
     path.write_bytes(content[damage])
@@ -100,7 +100,7 @@ def test_another_schema_is_refused(tmp_path):
     (record,) = records(job())
     record.meta["schema"] = 999
     with pytest.raises(InputError, match="has schema 999"):
-        read_record(write_record(record, tmp_path))
+        read_record(write_record(record, tmp_path).path)
 
 
 def test_jobs_that_share_a_setting_share_its_trials_in_the_tables():

@@ -67,7 +67,7 @@ def written(records, folder):
     for record in reversed(records):
         home = folder / str(record.meta["number"])
         home.mkdir(parents=True)
-        paths.append(write_record(record, home))
+        paths.append(write_record(record, home).path)
     return paths
 
 

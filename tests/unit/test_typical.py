@@ -94,7 +94,7 @@ def test_its_network_is_the_one_in_the_file(tmp_path):
         found = representative([trained], which)
         assert found is not None
         mine = chosen(*found)
-        read = load_network(write_record(trained, tmp_path), seed=found[1])
+        read = load_network(write_record(trained, tmp_path).path, seed=found[1])
         assert mine.predict(X).tobytes() == read.predict(X).tobytes()
         assert mine.config == read.config
         told = ("seed", "setting", "samples", "inputs", "outputs", "task", "boundary")
