@@ -222,6 +222,19 @@ def interrupts_held() -> Iterator[Interrupt]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def none_delivered() -> Iterator[None]:
+    """Let no signal be delivered while the ``with`` block runs, in which a process is started."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _of_process() -> Interrupt | None:
     """Return what ``heed`` has set up, if it has."""
     owners = [getattr(signal.getsignal(number), "__self__", None) for number in ENDING]

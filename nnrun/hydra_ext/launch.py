@@ -31,7 +31,7 @@ from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
-from nnrun.tracking.mirror import Mirror
+from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import provenance
 
@@ -241,10 +241,7 @@ def run_elsewhere(
     folder = settle(master, "hydra.sweep.dir")
     sweep = foreign_sweep(folder, list(master.hydra.overrides.task))
     asked = jobs[0].tracking
-    sweep.runs = Mirror.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
-    if sweep.runs is not None:
-        # such a launcher may fork: not in the middle of an import
-        sweep.runs.await_opening()
+    sweep.runs = MirrorProcess.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
     sweep.plan += [
         SweepJob(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(chain(*batches), jobs, strict=True))

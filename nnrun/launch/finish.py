@@ -48,7 +48,7 @@ from nnrun.results.tabulate import (
     records_of,
     tabulate,
 )
-from nnrun.tracking.mirror import Mirror
+from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import Clock, waiting
 
@@ -70,7 +70,7 @@ class Launched:
     """
 
     clock: Clock
-    runs: Mirror | None
+    runs: MirrorProcess | None
     interrupt: Interrupt
     cache: Cache | None = None
 
@@ -356,7 +356,7 @@ class Making:
                 # an older one says what other numbers said
                 (self.folder / template.name.removesuffix(".j2")).unlink(missing_ok=True)
 
-    def _mirror(self, runs: Mirror, interrupt: Interrupt) -> None:
+    def _mirror(self, runs: MirrorProcess, interrupt: Interrupt) -> None:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""
         if interrupt.pressed():
             runs.hurry(interrupt.left(SOON))

@@ -18,7 +18,7 @@ from nnrun.layout import STORE
 from nnrun.records.lock import FolderLock
 from nnrun.records.record import RECORD, Record, read_records
 from nnrun.records.sweep import Sweep, SweepJob
-from nnrun.tracking.mirror import Mirror
+from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.progress import Clock
 
 Trials = tuple[int, str, int, int]
@@ -49,7 +49,7 @@ class ForeignSweep:
     lock: FolderLock
     plan: list[SweepJob] = field(default_factory=list)
     asked: set[Trials] = field(default_factory=set)
-    runs: Mirror | None = None
+    runs: MirrorProcess | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def begun(self) -> bool:
@@ -94,7 +94,9 @@ def _finish(sweep: ForeignSweep, interrupt: Interrupt) -> int:
             tracking = Tracking(**first["tracking"])
             tracking = replace(tracking, uri=unmasked(tracking.uri, sweep.addresses()))
             with suppress(Ended), interrupt.let_through():
-                runs = Mirror.open(tracking, first["name"], sweep.folder.name, first, uuid4().hex)
+                runs = MirrorProcess.open(
+                    tracking, first["name"], sweep.folder.name, first, uuid4().hex
+                )
     left = len(sweep.plan) - len(heads)
     status = "interrupted" if left > 0 else "complete"
     asked = Sweep(

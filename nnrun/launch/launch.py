@@ -24,7 +24,7 @@ from nnrun.layout import wait_for_disk
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
-from nnrun.tracking.mirror import Mirror
+from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
@@ -121,7 +121,7 @@ class Launch:
         self.plan: list[SweepJob] = []
         self.written: list[Record] = []
         self._held = 0
-        self.runs: Mirror | None = None
+        self.runs: MirrorProcess | None = None
         self.provenance = {
             **provenance(),
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -187,7 +187,7 @@ class Launch:
                 sweep, go_on = uuid4().hex, False
                 if self.claim is not None:
                     sweep, go_on = self.claim.sweep, self.claim.continued
-                self.runs = Mirror.open(
+                self.runs = MirrorProcess.open(
                     job.tracking, job.name, self.folder.name, self.provenance, sweep, go_on
                 )
 

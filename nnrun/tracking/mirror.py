@@ -163,7 +163,7 @@ class Mirror:
         }
         runs = cls(tracking, facts, tags, go_on, beside_training)
         if not tracking.uri.startswith("sqlite"):
-            runs.await_opening()
+            runs._await_opening()
         return runs
 
     def add_setting(self, paths: Sequence[Path], sweep: Sweep, setting: str) -> None:
@@ -235,10 +235,14 @@ class Mirror:
         for setting in self._queued.difference(self.facts["settings"]):
             self._note_refused(setting)  # the one in hand, if there was no time for it
             self.facts["error"] = self.facts["error"] or ENDED
-        lost, logged = len(self.facts["not_logged"]), len(self.facts["settings"])
         if self.facts["error"]:
-            rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
-            self.facts["error"] += f"{rest}: {SYNC} sends what is missing"
+            self.facts["error"] = incomplete(self.facts["error"], self.facts)
+
+    def leave(self, seconds: float) -> None:
+        """Send nothing more, and give the run in hand so many seconds: else it stays as running."""
+        self._queue.give_up(ENDED)
+        if self._opened.done():
+            self._queue.wait(seconds)
 
     @property
     def _tracker(self) -> Tracker:
@@ -264,7 +268,7 @@ class Mirror:
         self._opened.set_result(tracker)
         return ""
 
-    def await_opening(self) -> None:
+    def _await_opening(self) -> None:
         """Wait a while for the store, where nothing else should happen before it is open.
 
         Raises:
@@ -456,6 +460,13 @@ class Mirror:
     def _out_of_time(self) -> str:
         done = "was not done" if self._opened.done() else "has not answered"
         return f"MLflow {done} within tracking.wait={self._tracking.wait:g} s"
+
+
+def incomplete(error: str, facts: Mapping[str, Any]) -> str:
+    """Say why MLflow was not told all, and what helps."""
+    lost, logged = len(facts["not_logged"]), len(facts["settings"])
+    rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
+    return f"{error}{rest}: {SYNC} sends what is missing"
 
 
 def say(text: str) -> None:
