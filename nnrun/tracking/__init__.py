@@ -5,8 +5,8 @@
 - ``run_contents``: what a setting's run and a sweep's say, from records and tables.
 - ``client``: writing and finding runs and their files; ``pyfunc``: their networks as models.
 - ``log_queue``: the thread that logs beside training.
-- ``mirror``: sending what a store lacks, beside training, at the end, and by ``nnrun.sync``;
-  ``process``: a mirror in a process of its own, beside training.
+- ``mirror``: sending what a store lacks, beside training, at the end, and by ``nnrun.sync``.
+- ``process``: a mirror in a process of its own, beside training and drawing.
 - ``view``: what a sweep's page opens with; ``server``: MLflow's own pages, for ``nnrun.ui``.
 - ``read``: results read back, from a folder or from a store.
 """
