@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 
 from nnrun.layout import write_atomically
 from nnrun.plot.style import INK, MUTED, STYLE
-from nnrun.plot.text import find_letters, fit_words
+from nnrun.plot.text import find_letters, fit_words, laid_out_once
 from nnrun.text import shown
 
 PLOT_HEIGHT = 3.0  # inches between the axis and the top of the plot
 PANEL_HEIGHT = 1.9  # the same of one of several panels
-DOTS = 200  # dots an inch of a PNG
+DOTS, POINTS = 200, 72  # dots an inch of a PNG, and units an inch of a drawing
 
 PLAIN: Any = {"text.parse_math": False, "image.composite_image": False}
 """No text is mathematics, and a picture is kept as it is rather than blown up to its place."""
@@ -124,7 +124,7 @@ def styled() -> Iterator[None]:
     No text is read as mathematics, and a label may hold letters that no font has: that is no
     reason to stop, and `nnrun.plot.text` says it once.
     """
-    with rc_context({**STYLE, **PLAIN}), warnings.catch_warnings():
+    with rc_context({**STYLE, **PLAIN}), warnings.catch_warnings(), laid_out_once():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*missing.*")
         yield
 
@@ -135,8 +135,9 @@ def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
     if kind == "png":  # a third larger than at its smallest, in a third of the time
         how["pil_kwargs"] = {"compress_level": 3}
     with styled():
-        if figure.get_layout_engine() is not None:  # else they were found when it was laid out
-            find_letters(figure)
+        if figure.get_layout_engine() is not None:
+            figure.dpi = DOTS if kind == "png" else POINTS  # at which it would be laid out
+            _freeze(figure)
         figure.savefig(buffer, format=kind, dpi=DOTS, **how)
     return buffer.getvalue()
 
@@ -148,7 +149,7 @@ def _shortened(tag: re.Match[str]) -> str:
 
 def _lay_out(figure: Figure) -> None:
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if engine is not None and figure.axes:
         engine.execute(figure)
 
 

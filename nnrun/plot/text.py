@@ -1,13 +1,16 @@
 """Text of a figure: names in lines that fit or cut so that they differ, and fonts for them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import takewhile
 from typing import Any
 from unicodedata import combining, east_asian_width
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager
 from matplotlib.ft2font import FT2Font
@@ -236,7 +239,7 @@ NOTE = (
 
 def find_letters(figure: Figure) -> None:
     """Give every text of a figure fonts that have its letters; say once if there are none."""
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         said = text.get_text()
         if not said.isascii():
             families, whole = _families(frozenset(c for c in said if c.isprintable()))
@@ -244,6 +247,44 @@ def find_letters(figure: Figure) -> None:
                 text.set_fontfamily(families)
             if not whole:
                 say(NOTE)
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """Yield the texts of an artist; ticks of scales that are not drawn would be made in vain."""
+    for child in artist.get_children():
+        if isinstance(child, Text):
+            yield child
+        elif not isinstance(child, Axis) or child.axes.axison:
+            yield from _texts(child)
+
+
+@contextmanager
+def laid_out_once() -> Iterator[None]:
+    """Let a text be measured once, and not anew at each of matplotlib's ten looks at it."""
+    lay_out: Callable[[Text, Any], Any] = Text._get_layout  # type: ignore[attr-defined]
+
+    def known(text: Any, renderer: Any) -> Any:
+        key = (
+            *(type(renderer), text.get_figure(root=True).dpi, text.get_text(), text.get_rotation()),
+            *(hash(text.get_fontproperties()), text.get_parse_math(), text.get_rotation_mode()),
+            *(text.get_horizontalalignment(), text.get_verticalalignment()),
+            *(text._multialignment, text._linespacing),
+        )
+        if text.get_wrap() or key not in _LAID_OUT:
+            if len(_LAID_OUT) >= MOST_LAID_OUT:
+                _LAID_OUT.clear()
+            _LAID_OUT[key] = lay_out(text, renderer)
+        return _LAID_OUT[key]
+
+    Text._get_layout = known  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        Text._get_layout = lay_out  # type: ignore[attr-defined]
+
+
+MOST_LAID_OUT = 4096
+_LAID_OUT: dict[tuple[Any, ...], Any] = {}
 
 
 @cache

@@ -1,7 +1,7 @@
 """The figures that a sweep's results can fill: as files, inside the page, and of a study's page."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from nnrun.plot.layout import Layout, layout
 from nnrun.records.sweep import Sweep
 from nnrun.report import captions
 from nnrun.report.markup import inline
+from nnrun.report.second_process import shared
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
 from nnrun.statistics.curves import TRACES, bands_table, target_times
@@ -87,18 +88,29 @@ class Drawn(NamedTuple):
     layout: Layout
 
 
-def draw_pictures(results: Results, folder: Path, pdf: bool = False) -> Drawn:
-    """Draw every figure that the results can fill, and write its files."""
+@contextmanager
+def drawing(results: Results, folder: Path, pdf: bool = False) -> Iterator[Callable[[], Drawn]]:
+    """Draw every figure that the results can fill, and write its files, while the block runs.
+
+    What the block yields waits for all of them.
+    """
     lay = layout(results.summary, results.sweep, results.sweep.facet)
     if not lay.line_styles:
-        return Drawn({}, lay)
+        yield lambda: Drawn({}, lay)
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    made = {
-        name: _written(name, caption, paint, folder, pdf)
+    asked = [
+        partial(_written, name, caption, paint, folder, pdf)
         for figures in (_lines, _contrasts, _grids, _sensitivity, _effects)
         for name, caption, paint in figures(results, lay)
-    }
-    return Drawn({name: made[name] for name in TITLES if name in made}, lay)
+    ]
+
+    def drawn() -> Drawn:
+        made = {picture.name: picture for picture in done()}
+        return Drawn({name: made[name] for name in TITLES if name in made}, lay)
+
+    with shared(asked) as done:
+        yield drawn
 
 
 def _written(name: str, caption: str, paint: Paint, folder: Path, pdf: bool) -> Picture:
@@ -180,13 +192,15 @@ def _sensitivity(results: Results, lay: Layout) -> Iterator[tuple[str, str, Pain
 
 
 def _effects(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    if len(factors(results.sweep)) < 2:  # with a single one the contrasts say it all
+        return
     table = results.effects
-    if len(table) > 3:  # with a single factor the contrasts say it all
+    if len(table):
         height = effects_height(table)
         draw = partial(effects, table=table)
         caption = captions.effects_caption(results)
         yield "effects", caption, partial(canvas.paint, draw, height=height)
-    if len(lay.line_styles) > 2 and len(factors(results.sweep)) > 1:
+    if len(lay.line_styles) > 2:
         draw = partial(coordinates, summary=results.summary, sweep=results.sweep)
         caption = captions.coordinates_caption(results)
         height = coordinates_height(results.sweep)

@@ -13,7 +13,7 @@ from nnrun.jinja import environment, script
 from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
-from nnrun.report.figures import Drawn, draw_pictures
+from nnrun.report.figures import Drawn, drawing
 from nnrun.report.limits import reading_limits
 from nnrun.report.markup import inline, md
 from nnrun.report.sections import Section, sections
@@ -41,14 +41,17 @@ def build(
         results: What a sweep or a run found.
         folder: Where to.
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
-        drawn: The figures, as `nnrun.report.figures.draw_pictures` returns them; None to draw them.
+        drawn: The figures, as `nnrun.report.figures.drawing` yields them; None to draw them.
 
     Returns:
         Path of report.html.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = _content(results, drawn or draw_pictures(results, folder / FIGURES), behaviour)
+    if drawn is None:
+        with drawing(results, folder / FIGURES) as made:
+            drawn = made()
+    about = _content(results, drawn, behaviour)
     language = _language()
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))

@@ -1,11 +1,11 @@
-"""Work done in a second process beside this one, where starting one costs next to nothing."""
+"""Work shared with a second process beside this one, where starting one costs next to nothing."""
 
 import multiprocessing as mp
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from multiprocessing.connection import Connection
@@ -15,49 +15,66 @@ from typing import TypeVar
 from nnrun.trials.progress import say
 
 Result = TypeVar("Result")
+Pieces = Sequence[Callable[[], Result]]
 
 
 @contextmanager
-def beside(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
-    """Do work in a forked process while the block runs; what it yields waits for the result.
+def shared(pieces: "Pieces[Result]") -> Iterator[Callable[[], list[Result]]]:
+    """Do pieces of work in a forked process while the block runs, and here what is left then.
 
-    Where a fork is no cheap and safe thing (not on Linux, or with one processor), and where the
-    second process ended without a result, the work is done here when the result is asked for: it
-    must bear to be done twice. However the block is left, no process stays behind.
+    What the block yields waits for all results. Where a fork is no cheap and safe thing (not on
+    Linux, or with one processor) the pieces are done here, and so are those without a result of a
+    second process that did not come to its end: each must bear to be done twice. However the
+    block is left, no process stays behind.
 
     Args:
-        work: Draws and computes; it starts no thread, and its result can be pickled.
+        pieces: Draw and compute, the longest first, 255 at most; they start no thread, and their
+            results can be pickled.
     """
-    found = _started(work)
-    if found is None:
-        yield work
-        return
-    process, receiver = found
+    # whoever reads the next byte does the piece of that number
+    queue, numbers = os.pipe()
+    os.write(numbers, bytes(range(len(pieces))))
+    os.close(numbers)
+    started = _started(pieces, queue)
+    process, receiver = started or (None, None)
 
-    def result() -> Result:
-        try:
-            done, words = receiver.recv()
-        except EOFError:  # killed, or it failed: here it says why
-            return work()
-        for line in words.splitlines():
-            say(line)
-        return done
+    def results() -> list[Result]:
+        done = _done(pieces, queue)
+        if receiver is not None:
+            with suppress(EOFError):  # killed, or a piece failed: done here, that says why
+                others, words = receiver.recv()
+                done |= others
+                for line in words.splitlines():
+                    say(line)
+        return [done[i] if i in done else piece() for i, piece in enumerate(pieces)]
 
     try:
-        yield result
+        yield results
     finally:
-        process.kill()
-        process.join()
-        receiver.close()
+        os.close(queue)
+        if process is not None and receiver is not None:
+            process.kill()
+            process.join()
+            receiver.close()
 
 
-def _started(work: Callable[[], Result]) -> "tuple[mp.process.BaseProcess, Connection] | None":
+def _done(pieces: "Pieces[Result]", queue: int) -> dict[int, Result]:
+    """Do pieces as long as there are any that nobody has begun."""
+    done = {}
+    while number := os.read(queue, 1):
+        done[number[0]] = pieces[number[0]]()
+    return done
+
+
+def _started(
+    pieces: "Pieces[Result]", queue: int
+) -> "tuple[mp.process.BaseProcess, Connection] | None":
     """Fork, with signals held back until the new process has let go of this one's handlers."""
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
         return None
     context = mp.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(work, sender), daemon=True)
+    process = context.Process(target=_work, args=(pieces, queue, sender), daemon=True)
     held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         with warnings.catch_warnings():  # of other threads: the work shares none of their locks
@@ -71,13 +88,13 @@ def _started(work: Callable[[], Result]) -> "tuple[mp.process.BaseProcess, Conne
     return process, receiver
 
 
-def _work(work: Callable[[], Result], sender: Connection) -> None:
+def _work(pieces: "Pieces[Result]", queue: int, sender: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     Thread(target=_end_with_parent, daemon=True).start()
     with suppress(Exception), redirect_stderr(StringIO()) as words:
-        done = work()
+        done = _done(pieces, queue)
         sender.send((done, words.getvalue()))
 
 

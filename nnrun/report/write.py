@@ -1,15 +1,13 @@
 """Everything that is written of what a sweep found: page, figures, and a study's own page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnrun import layout
 from nnrun.plot import canvas
-from nnrun.report.figures import draw_pictures
+from nnrun.report.figures import drawing
 from nnrun.report.page import build
-from nnrun.report.second_process import beside
 from nnrun.report.study import write_study
 from nnrun.results.results import Results
 from nnrun.statistics.summary import shown
@@ -47,26 +45,23 @@ def write_report(
     """
     say("watching networks learn")
     figures = folder / layout.FIGURES
-    with beside(partial(draw_pictures, results, figures, pdf)) as drawn:
+    with drawing(results, figures, pdf) as drawn:
         found = watched(results, records, stopped, cache)
         say("drawing the report")
         if found is not None:
-            with beside(partial(_write_figures, found, figures, pdf, ["networks"])) as written:
-                _write_figures(found, figures, pdf, ["surfaces", "failures"])
-                written()
+            _write_figures(found, figures, pdf)
         build(results, folder, found, drawn())
     if template is not None:
         say("filling the study's page")
         write_study(template, results, folder)
 
 
-def _write_figures(found: "Behaviour", folder: Path, pdf: bool, names: Sequence[str]) -> None:
+def _write_figures(found: "Behaviour", folder: Path, pdf: bool) -> None:
     """Write figures of single networks, which the page shows picture by picture."""
     from nnrun.pictures import panels  # this and `behaviour` load beside the other process
 
-    for name in names:
-        figure = panels.FIGURES[name](found)
-        if figure is not None:
+    for name, draw in panels.FIGURES.items():
+        if (figure := draw(found)) is not None:
             canvas.write_files(figure, folder / name, pdf)
 
 

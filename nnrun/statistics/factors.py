@@ -87,11 +87,14 @@ def is_full_grid(sweep: Sweep) -> bool:
 
 def _texts(sweep: Sweep) -> dict[str, list[str]]:
     """Write each setting's value of the keys that could be factors, by key."""
-    configs = [setting.config for setting in sweep.settings]
-    short = len({label(config, sweep.varying, True) for config in configs}) == len(configs)
-    return {
-        key: _level_texts(configs, key, short) for key in sweep.telling if key not in sweep.tuned
-    }
+    kept = vars(sweep)  # a sweep does not change: what is written of it is kept with it
+    if "_texts" not in kept:
+        configs = [setting.config for setting in sweep.settings]
+        short = len({label(config, sweep.varying, True) for config in configs}) == len(configs)
+        keys = (key for key in sweep.telling if key not in sweep.tuned)
+        kept["_texts"] = {key: _level_texts(configs, key, short) for key in keys}
+    found: dict[str, list[str]] = kept["_texts"]
+    return found
 
 
 def _level_texts(configs: Sequence[Mapping[str, Any]], key: str, short: bool) -> list[str]:

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, nullcontext
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -377,9 +377,9 @@ def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnrun.pictures.behaviour.diagram_svg", lambda subject: "")
     monkeypatch.setattr("nnrun.pictures.behaviour.unit_rows", lambda subject: [])
     monkeypatch.setattr(
-        "nnrun.report.write.draw_pictures",
-        lambda findings, folder, pdf: Drawn(
-            {}, layout(findings.summary, findings.sweep, findings.sweep.facet)
+        "nnrun.report.write.drawing",
+        lambda findings, folder, pdf: nullcontext(
+            lambda: Drawn({}, layout(findings.summary, findings.sweep, findings.sweep.facet))
         ),
     )
     monkeypatch.setattr(

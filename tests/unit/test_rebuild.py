@@ -1,6 +1,7 @@
 """Reports anew from records: merged, judged anew, with another baseline, other names."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +35,7 @@ def page(monkeypatch):
         path.write_text(json.dumps(findings.sweep.to_facts(), sort_keys=True))
         return path
 
-    monkeypatch.setattr("nnrun.report.write.draw_pictures", lambda *asked: None)
+    monkeypatch.setattr("nnrun.report.write.drawing", lambda *asked: nullcontext(lambda: None))
     monkeypatch.setattr("nnrun.report.write.build", build)
 
 
