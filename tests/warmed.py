@@ -12,6 +12,7 @@ import gc
 import io
 import json
 import os
+import pickle
 import select
 import shutil
 import signal
@@ -23,11 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+ROOT = Path(__file__).parents[1]
 WARM = (
-    "nnrun.launch.launch",
-    "nnrun.launch.finish",
-    "nnrun.launch.terminal",
-    "nnrun.hydra_ext.launch",
     "nnrun.launch.launch",
     "nnrun.launch.finish",
     "nnrun.launch.terminal",
@@ -35,7 +33,6 @@ WARM = (
     "nnrun.hydra_ext.check",
     "nnrun.hydra_ext.complaints",
     "nnrun.hydra_ext.single",
-    "nnrun.hydra_ext.callback",
     "nnrun.hydra_ext.callback",
     "nnrun.hydra_ext.tuning",
     "hydra._internal.hydra",
@@ -50,6 +47,7 @@ WARM = (
     "nnrun.tracking.client",
     "mlflow.tracking",
     "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "matplotlib.backends.backend_pdf",
@@ -164,6 +162,26 @@ def share_schema() -> None:
     store.create = created
 
 
+def _parse_once() -> None:
+    """Let OmegaConf parse each text once: a command composes from fifty files, time and again."""
+    from omegaconf import OmegaConf
+
+    load, known = OmegaConf.load, {}
+
+    def loaded(file: Any) -> Any:
+        if not hasattr(file, "read"):
+            return load(file)
+        text = file.read()
+        if text not in known:
+            known[text] = pickle.dumps(load(io.StringIO(text)))
+        return pickle.loads(known[text])
+
+    OmegaConf.load = staticmethod(loaded)  # type: ignore[method-assign]
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        with path.open(encoding="utf-8") as file:
+            loaded(file)
+
+
 def _end(run: Callable[[], None]) -> NoReturn:
     """Run something and end as the interpreter would, but for taking its modules apart.
 
@@ -198,7 +216,9 @@ def _warm_up() -> None:
 
     for name in WARM:
         import_module(name)
+    import_module("sqlalchemy.orm").configure_mappers()
     share_schema()
+    _parse_once()
     lanes_engine()
     kernel("common")
     kernel("general")

@@ -36,6 +36,7 @@ def pages(browser, tmp_path_factory):
     finally:
         process.terminate()
         process.communicate(timeout=60)
+    assert process.returncode == 143
 
 
 def drawn(page, text):

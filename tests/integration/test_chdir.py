@@ -1,5 +1,7 @@
 """hydra.job.chdir changes where Hydra works, and nothing of what is trained."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -14,9 +16,14 @@ GOES_ON = ["continue_from=done", "keep_state=true", "evals=4"]  # the budget is 
 STARTS = ["init=saved", "init.path=done"]
 
 
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory):
+    return furnish(tmp_path_factory.mktemp("furnished"))
+
+
 @pytest.fixture
-def folder(tmp_path):
-    return furnish(tmp_path)
+def folder(furnished, tmp_path):
+    return shutil.copytree(furnished, tmp_path / "folder", symlinks=True)
 
 
 def folders_of(folder, *arguments):

@@ -63,7 +63,8 @@ def test_more_seeds_train_only_what_is_new(nnrun):
 
 @reads_mlflow
 def test_a_setting_of_several_batches_is_one_run_with_all_its_seeds(nnrun):
-    nnrun("-m", "lr=0.1", "seed=0,2", "seeds=4", "budget=300", "hydra.sweeper.max_batch_size=1")
+    batches = ["seed=0,2", "hydra.sweeper.max_batch_size=1"]
+    nnrun("-m", "lr=0.1", *batches, "seeds=4", "budget=300", "report=off")
     (run,) = of_kind(runs(nnrun), "setting")
     assert run.data.metrics["seeds"] == 6
     assert run.data.tags[SEEDS] == "0-5"
@@ -115,7 +116,6 @@ def test_sigterm_ends_a_sweep_of_hydra_s_launcher_in_order(nnrun):
     assert "1 of 2 jobs not finished" in errors
 
 
-@pytest.mark.fresh
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_an_interrupted_run_is_begun_again_in_its_own_folder(nnrun, number, code):
     run = ["hydra.run.dir=here", "seeds=2", *OFF]

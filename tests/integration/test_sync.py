@@ -83,27 +83,26 @@ def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLi
 
 
 @reads_mlflow
-@pytest.mark.parametrize("launcher", ["nnrun", "basic"])
-def test_a_password_is_kept_nowhere_and_found_again(nnrun: CommandLine, launcher: str) -> None:
+def test_a_password_is_kept_nowhere_and_found_again(nnrun: CommandLine) -> None:
     process, uri = start_server(nnrun.folder)
     secret = uri.replace("://", "://me:geheim@")
-    own = f"hydra/launcher={launcher}"
+    served = nnrun.folder / "served.db"
     try:
-        nnrun(*SWEEP, own, f"hydra/sweeper={launcher}", f"tracking.uri={secret}")
-        (sweep,) = nnrun.outputs("sweeps")
-        served = nnrun.folder / "served.db"
-        assert len(rows(RUNS, "setting", database=served)) == 2
-        hydras_own = {".hydra", "multirun.yaml"}
-        for path in (path for path in sweep.rglob("*") if path.is_file()):
-            if hydras_own.isdisjoint(path.relative_to(sweep).parts):
-                assert b"geheim" not in path.read_bytes(), path
-        assert tracking(sweep)["uri"] == uri.replace("://", "://me:***@")
-        tags = rows("select value from tags", database=served)
-        assert not any("geheim" in str(value) for (value,) in tags)
-        refused = sync(nnrun, str(sweep), code=2)
-        assert "is named by the sweep's folder alone" in refused
-        assert "are in http" in sync(nnrun, str(sweep), "--uri", secret)
-        assert len(rows(RUNS, "setting", database=served)) == 2
+        for name, sent in (("nnrun", 2), ("basic", 4)):
+            sweep, own = nnrun.folder / name, [f"hydra/launcher={name}", f"hydra/sweeper={name}"]
+            nnrun(*SWEEP, *own, f"hydra.sweep.dir={name}", f"tracking.uri={secret}")
+            assert len(rows(RUNS, "setting", database=served)) == sent
+            hydras_own = {".hydra", "multirun.yaml"}
+            for path in (path for path in sweep.rglob("*") if path.is_file()):
+                if hydras_own.isdisjoint(path.relative_to(sweep).parts):
+                    assert b"geheim" not in path.read_bytes(), path
+            assert tracking(sweep)["uri"] == uri.replace("://", "://me:***@")
+            tags = rows("select value from tags", database=served)
+            assert not any("geheim" in str(value) for (value,) in tags)
+            refused = sync(nnrun, str(sweep), code=2)
+            assert "is named by the sweep's folder alone" in refused
+            assert "are in http" in sync(nnrun, str(sweep), "--uri", secret)
+            assert len(rows(RUNS, "setting", database=served)) == sent
     finally:
         stop_group(process)
 

@@ -52,8 +52,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children in /proc")
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_it_serves_the_newest_sweep_and_ends_with_its_children(
     swept: CommandLine, number: int, code: int
