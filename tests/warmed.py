@@ -39,7 +39,7 @@ WARM = (
     "hydra._internal.utils",
     "nnrun.results.results",
     "nnrun.report.page",
-    "nnrun.report.write",
+    "nnrun.report.page",
     "nnrun.report.study",
     "nnrun.plot.api",
     "nnrun.pictures.trial_pictures",

@@ -14,7 +14,7 @@ from nnrun.launch.sources import Source
 from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
 from nnrun.records.sweep import Sweep
-from nnrun.statistics.targets import target_text
+from nnrun.statistics.survival import target_text
 from nnrun.text import setting_name, things
 
 

@@ -339,7 +339,7 @@ class Making:
         stopped: Callable[[], bool],
     ) -> None:
         """Write the pages where they wait for their place; a study's may be left out."""
-        from nnrun.report.write import write_report  # it draws: matplotlib takes a second
+        from nnrun.report.page import write_report  # it draws: matplotlib takes a second
 
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
         records = records_of(self.heads)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nnrun.commands import exit_code, run
 from nnrun.model.load import admit_modules
-from nnrun.pictures.subject import from_record
+from nnrun.pictures.film import from_record
 from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.records.record import find_records, read_record
 from nnrun.text import shown

@@ -14,9 +14,8 @@ from nnrun.pictures.captions import (
     networks_caption,
     units_caption,
 )
-from nnrun.pictures.film import Film
+from nnrun.pictures.film import Film, Subject, from_record
 from nnrun.pictures.replay import film_within, matched_moments, reason_of
-from nnrun.pictures.subject import Subject, from_record
 from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of, unit_rows
 from nnrun.problem.features import bare_problem
 from nnrun.records.record import read_record

@@ -1,20 +1,22 @@
-"""Trials trained again and watched: their learning as frames.
+"""A trial to be drawn, from its record, and as a film: trained again and watched.
 
 A trial is itself: trained alone or with some others, it takes the same steps as among thousands.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.config.settings import Setting
-from nnrun.network.mlp import Params, map_params
+from nnrun.errors import InputError, Issue, as_typed, listed
+from nnrun.model.load import setting_of
+from nnrun.network.mlp import Params, fans, map_params
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
 from nnrun.pictures.fit import Response, has_one_input, response_of, window
-from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import (
     Surface,
     is_planar,
@@ -24,11 +26,68 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.problem.problem import Array, Samples
-from nnrun.records.trials import Trials
+from nnrun.records.record import read_record
+from nnrun.records.trials import Curves, Trials
 from nnrun.text import count, number, percent
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, engine_name, train
 from nnrun.trials.cache import Cache
+
+
+class Subject(NamedTuple):
+    """A trial to be drawn.
+
+    Attributes:
+        setting: What was trained.
+        seed: From which seed.
+        params: Its last parameters; the trial axis has length 1.
+        curves: Its measurements, each of shape (n_evals,).
+    """
+
+    setting: Setting
+    seed: int
+    params: Params
+    curves: Curves
+
+    @property
+    def headline(self) -> str:
+        """Words for what was trained, on one line."""
+        s = self.setting
+        layers = [activation.name for activation in s.architecture.activations]
+        kinds = "-".join(dict.fromkeys(layers))
+        hidden = f"-[{','.join(map(str, s.network.hidden))}]" if s.network.hidden else ""
+        shape = f"{len(s.problem.inputs)}{hidden}-{len(s.problem.outputs)} {kinds}"
+        lr = as_typed(s.lr)
+        return f"{s.data.name} · {shape} · {s.optimizer.name}, lr {lr} · seed {self.seed}"
+
+
+def from_record(path: Path, seed: int | None = None) -> Subject:
+    """Read a trial from its job's record.
+
+    Args:
+        path: Of the record.
+        seed: Of the trial; None for the first.
+
+    Raises:
+        InputError: If the record cannot be read or drawn, or has no such seed.
+    """
+    record = read_record(path)
+    if record.meta["error"]:
+        raise InputError(Issue("record", path, "is of a job that failed; nothing was trained"))
+    seeds = record.seeds.tolist()
+    if seed is not None and seed not in seeds:
+        rule = f"is not among the seeds of {path.parent}"
+        raise InputError(Issue("seed", seed, rule, f"known: {listed([str(s) for s in seeds])}"))
+    # a copy: a view would keep all other trials in memory
+    trial = record.trials.rows([0 if seed is None else seeds.index(seed)])
+    setting = setting_of(record.meta)
+    expected = fans(len(setting.problem.inputs), setting.sizes, setting.network.shortcut)
+    found = tuple(layer.weights.shape[1:] for layer in trial.params)
+    if found != expected:  # a table may have changed since
+        rule = f"has weights of shapes {found}, and its setting now makes {expected}"
+        raise InputError(Issue("record", path, rule, "did the file of its data change?"))
+    return Subject(setting, int(trial.seeds[0]), trial.params, trial.curves.of(0))
+
 
 MOST_FRAMES = 40
 

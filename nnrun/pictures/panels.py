@@ -13,8 +13,8 @@ from PIL import Image
 from nnrun.network.mlp import Params
 from nnrun.pictures.behaviour import Behaviour, Failure, Shown
 from nnrun.pictures.diagram import network
+from nnrun.pictures.film import Subject
 from nnrun.pictures.neurons import neurons, rows_of, size_of
-from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import (
     Plane,
     boundaries,

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from nnrun.pictures.surface import Extent, Surface, boundaries, class_names, coloured
 from nnrun.plot.axes import width
 from nnrun.plot.gallery import COLORS, HEIGHTS
-from nnrun.plot.labels import fill, legend_columns
+from nnrun.plot.layout import fill, legend_columns
 from nnrun.plot.style import INK, MUTED
 from nnrun.plot.text import one_line
 from nnrun.problem.generator_base import class_numbers

@@ -12,14 +12,13 @@ from nnrun.interrupt import Ended
 from nnrun.layout import write_atomically, write_text
 from nnrun.model.load import setting_of
 from nnrun.pictures.diagram import network
-from nnrun.pictures.film import scene_of, shoot
+from nnrun.pictures.film import Subject, scene_of, shoot
 from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import gif
 from nnrun.pictures.history import accuracy, losses
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
 from nnrun.pictures.replay import reason_of
-from nnrun.pictures.subject import Subject
 from nnrun.pictures.surface import is_planar, plane_of, scale_of_outputs, shown_points, surface_of
 from nnrun.pictures.surface_plots import heatmap, relief
 from nnrun.plot import canvas

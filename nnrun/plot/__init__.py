@@ -12,8 +12,8 @@ For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotli
 - ``style``: the palette, the style sheet, a colour and a dash pattern for each setting.
 - ``axes``: scales, ticks and words on an axis; scales of colour for values, and their key.
 - ``text``: names in lines that fit, or cut so that they differ; letters that the font lacks.
-- ``labels``: names of lines, beside their ends or in a legend.
-- ``layout``: which settings are drawn together, in one panel or in small multiples.
+- ``layout``: which settings are drawn together, in one panel or in small multiples, and how their
+  lines are named, beside their ends or in a legend.
 - ``canvas``: from a drawing function to a figure of one or more panels, SVG, PNG and PDF.
 - ``gallery``: every generated data set in one figure.
 """

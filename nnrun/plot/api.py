@@ -21,8 +21,7 @@ from nnrun.plot.style import LINE_STYLES, styles
 from nnrun.results.results import Results
 from nnrun.statistics.curves import bands_table
 from nnrun.statistics.ladder import profile as profile_of
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import shared_target
+from nnrun.statistics.survival import common_budget, shared_target, trained
 from nnrun.text import METRIC_NAMES, setting_name
 
 

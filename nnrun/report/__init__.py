@@ -11,9 +11,8 @@ The page:
 
 - ``figures``: the figures that the results can fill, as files and inside the page.
 - ``sections``: what follows the first screen.
-- ``page``: report.html and report.md, from ``templates/``.
-- ``markup``: Markdown text that stays text, and SVG in the colours of the page.
-- ``write``: all files of a report; ``second_process``: some of them made beside the others.
+- ``page``: all files of a report: report.html and report.md, from ``templates/``, and the others.
+- ``second_process``: work that is shared with a second process.
 - ``study``, ``study_language``: a study's page, from its own template.
 - ``index``: index.html over all sweeps and runs.
 - ``__main__``: ``python -m nnrun.report PATH [PATH ...]``.

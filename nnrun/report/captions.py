@@ -12,8 +12,7 @@ from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.factors import factors
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import judged_on, shared_target, target_text
+from nnrun.statistics.survival import common_budget, judged_on, shared_target, target_text, trained
 from nnrun.text import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"

@@ -1,5 +1,6 @@
 """The figures that a sweep's results can fill: as files, inside the page, and of a study's page."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from nnrun.errors import InputError
 from nnrun.plot import canvas
@@ -20,19 +21,18 @@ from nnrun.plot.figures.learning_curves import TRACED, learning_curves
 from nnrun.plot.figures.sensitivity import sensitivity
 from nnrun.plot.figures.target_times import target_times as draw_target_times
 from nnrun.plot.figures.time_to_target import profile, time_to_target
-from nnrun.plot.labels import legend_below
-from nnrun.plot.layout import Layout, layout
+from nnrun.plot.layout import Layout, layout, legend_below
+from nnrun.plot.style import GRID, INK, LINE_STYLES, MUTED, PAPER
 from nnrun.records.sweep import Sweep
 from nnrun.report import captions
-from nnrun.report.markup import inline
 from nnrun.report.second_process import shared
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
 from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
 from nnrun.statistics.ladder import rungs_used
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import shared_target
+from nnrun.statistics.survival import common_budget, shared_target, trained
+from nnrun.text import shown
 
 WIDE, NARROW = 7.2, 4.4  # inches: across the page, and half of it or a phone
 MOST_ROWS = 16  # contrasts that a figure has room for
@@ -253,3 +253,42 @@ FIGURES: Mapping[str, Draw] = {"arrival": arrival, "targets": targets}
 def _svg(draw: Callable[..., Any], results: Results, facet: str) -> str:
     lay = layout(results.summary, results.sweep, facet)
     return canvas.svg(panels(partial(draw, line_styles=lay.line_styles), lay)(WIDE))
+
+
+THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}
+THEME |= {PAPER: "var(--card)"}
+THEME |= {style.color: f"var(--s{i})" for i, style in enumerate(LINE_STYLES)}
+
+
+def inline(svg: str, prefix: str, title: str) -> Markup:
+    """Make an SVG file part of a page: themed by the page's colours, its ids unique there."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
+    head, rest = body.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', head)
+    named = f'role="img" aria-labelledby="{prefix}title"'
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", rest))
+    rest = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", rest)
+    rest = re.sub(r'(url\(#|href="#)', rf"\g<1>{prefix}", rest.replace("xlink:href", "href"))
+    # Only inside style attributes: a label may well hold the name of a colour.
+    colours = re.compile("|".join(map(re.escape, THEME)))
+    rest = re.sub(
+        r'style="[^"]*"', lambda m: colours.sub(lambda colour: THEME[colour[0]], m[0]), rest
+    )
+    heading = f'<title id="{prefix}title">{escape(shown(title))}</title>'
+    return Markup(f"<svg {view[0] if view else ''} {named}>{heading}{rest}")
+
+
+SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+
+
+def md(text: object) -> Markup:
+    r"""Escape what Markdown, or HTML inside it, would take for more than text.
+
+    Example:
+        >>> md("a|b <i>*x*</i>")
+        Markup('a\\|b &lt;i&gt;\\*x\\*&lt;/i&gt;')
+    """
+    line = shown(" ".join(str(text).split()))
+    # a name after @ would be told of the report
+    return Markup(SPECIAL.sub(r"\\\1", str(escape(line))).replace("@", "&#64;"))

@@ -13,7 +13,7 @@ from nnrun.jinja import environment, script
 from nnrun.layout import INDEX, KINDS, REPORT, write_text
 from nnrun.records.plain import NUMBER, Damaged, read_plain, require
 from nnrun.records.sweep import SWEEP, Sweep, read_sweep
-from nnrun.statistics.targets import is_target, target_text, targets
+from nnrun.statistics.survival import is_target, target_text, targets
 from nnrun.text import count, seeds_range
 
 STATUSES = {

@@ -7,8 +7,7 @@ import numpy as np
 from nnrun.records.sweep import Sweep
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import judged_on
+from nnrun.statistics.survival import common_budget, judged_on, trained
 from nnrun.text import count, number, ratio, share
 
 RARE = 5  # arrivals, or failures, under which a bootstrap has too little to resample

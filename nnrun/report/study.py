@@ -14,15 +14,14 @@ from nnrun import text as words
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.jinja import mistake
 from nnrun.layout import MARKDOWN, write_text
-from nnrun.report.figures import FIGURES
-from nnrun.report.markup import md
+from nnrun.report.figures import FIGURES, md
 from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.report.verdict import CLAIMS
 from nnrun.results.results import Results
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
-from nnrun.statistics.targets import shared_target
+from nnrun.statistics.survival import shared_target
 
 Row = Mapping[str, Any]
 

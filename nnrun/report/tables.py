@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Results
-from nnrun.statistics.targets import shared_target
+from nnrun.statistics.survival import shared_target
 from nnrun.text import count, number, setting_name
 
 MOST = 200  # settings up to which the table holds them all

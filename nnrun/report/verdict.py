@@ -10,8 +10,13 @@ from nnrun.report.tables import incomplete
 from nnrun.results.results import Results
 from nnrun.statistics.contrasts import ENOUGH, LEVEL
 from nnrun.statistics.summary import SHOWN, shown
-from nnrun.statistics.survival import common_budget
-from nnrun.statistics.targets import not_comparable, one_target, target_text, targets
+from nnrun.statistics.survival import (
+    common_budget,
+    not_comparable,
+    one_target,
+    target_text,
+    targets,
+)
 from nnrun.text import (
     count,
     listing,

@@ -22,7 +22,7 @@ from nnrun.results.results import Results, csv_text
 from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
 from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
 from nnrun.statistics.summary import summarise
-from nnrun.statistics.targets import holds, judged_on
+from nnrun.statistics.survival import holds, judged_on
 from nnrun.training.convergence import at_points, loss_window, outcomes
 
 ROW_GROUP = 200_000

@@ -1,7 +1,7 @@
 """From a sweep's records to what it found; loads no drawing library.
 
-- ``targets``: what counts as converged.
-- ``survival``: censored times to target: Kaplan-Meier, restricted mean, expected running time.
+- ``survival``: what counts as converged, and censored times to it: Kaplan-Meier, restricted mean,
+  expected running time.
 - ``quantiles``: quantiles and interquartile means in which a failure is infinitely slow.
 - ``curves``: learning curves as median and quartiles over seeds; times to accuracies.
 - ``summary``: one row a setting, and which settings a panel has room for.

@@ -19,7 +19,7 @@ from nnrun.statistics.pairs import (
     pairs,
     questions,
 )
-from nnrun.statistics.targets import judged_on, not_comparable
+from nnrun.statistics.survival import judged_on, not_comparable
 from nnrun.text import seeds
 
 ENOUGH = 20  # pairs of seeds that a claim needs

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, is_full_grid, levels, names
 from nnrun.statistics.pairs import clock
-from nnrun.statistics.targets import not_comparable
+from nnrun.statistics.survival import not_comparable
 
 Floats = NDArray[np.float64]
 

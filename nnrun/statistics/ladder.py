@@ -12,8 +12,7 @@ from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.curves import SettingCurves, curves_by_setting
 from nnrun.statistics.resampling import resampled_means
-from nnrun.statistics.survival import common_budget, trained
-from nnrun.statistics.targets import holds, judged_on
+from nnrun.statistics.survival import common_budget, holds, judged_on, trained
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.ladder import RUNGS, rung_name, rungs_used
 from nnrun.statistics.resampling import percentile, resampled_means
-from nnrun.statistics.survival import censored, common_budget
-from nnrun.statistics.targets import targets
+from nnrun.statistics.survival import censored, common_budget, targets
 
 Floats = NDArray[np.float64]
 

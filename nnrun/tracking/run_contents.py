@@ -34,7 +34,7 @@ from nnrun.results.typical import representative
 from nnrun.statistics.curves import bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
-from nnrun.statistics.targets import judged_on
+from nnrun.statistics.survival import judged_on
 from nnrun.text import cell, seeds, sign
 from nnrun.tracking.entities import (
     SO_FAR,

@@ -55,8 +55,8 @@ if module == "load":
         return 0
     sys.exit(exit_code(run, ""))
 if module == "report":
-    import nnrun.report.write
-    nnrun.report.write.write_report = lambda *given, **more: None
+    import nnrun.report.page
+    nnrun.report.page.write_report = lambda *given, **more: None
     module = "nnrun.report"
 runpy.run_module(module, run_name="__main__", alter_sys=True)
 """

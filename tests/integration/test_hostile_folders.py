@@ -373,11 +373,11 @@ def place(
 
 def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what only draws numbers: what is read, written and said stays."""
-    monkeypatch.setattr("nnrun.report.write._write_figures", lambda *asked: None)
+    monkeypatch.setattr("nnrun.report.page._write_figures", lambda *asked: None)
     monkeypatch.setattr("nnrun.pictures.behaviour.diagram_svg", lambda subject: "")
     monkeypatch.setattr("nnrun.pictures.behaviour.unit_rows", lambda subject: [])
     monkeypatch.setattr(
-        "nnrun.report.write.drawing",
+        "nnrun.report.page.drawing",
         lambda findings, folder, pdf: nullcontext(
             lambda: Drawn({}, layout(findings.summary, findings.sweep, findings.sweep.facet))
         ),

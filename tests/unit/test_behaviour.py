@@ -58,7 +58,7 @@ def a_sweep(monkeypatch, folder, *settings, seeds=3):
             status = "diverged" if np.isnan(loss) else "exhausted"
             rows.append((setting.id, seed, status, np.nan, loss))
     known = {s.id: s for s in settings}
-    monkeypatch.setattr("nnrun.pictures.subject.setting_of", lambda meta: known[meta["setting"]])
+    monkeypatch.setattr("nnrun.pictures.film.setting_of", lambda meta: known[meta["setting"]])
     names = {s.id: f"setting {i}" for i, s in enumerate(settings)}
     return table(*rows), records, list(records), names
 
@@ -268,7 +268,7 @@ def test_what_goes_wrong_with_one_setting_is_a_note(tmp_path, monkeypatch):
             lost.data.problem()
         return sound
 
-    monkeypatch.setattr("nnrun.pictures.subject.setting_of", read_again)
+    monkeypatch.setattr("nnrun.pictures.film.setting_of", read_again)
     shown = behaviour(trials, records, ids, names)
     assert [row.setting for row in shown.rows] == [sound.id]
     assert len(shown.failures) == 5

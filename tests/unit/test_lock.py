@@ -63,7 +63,7 @@ def test_no_report_is_made_of_what_is_being_written(sweep, named, capsys, monkey
 def test_a_report_is_alone_in_its_folder_too(sweep, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "nnrun.report.write.write_report", lambda *_, **__: seen.append(being_written(sweep))
+        "nnrun.report.page.write_report", lambda *_, **__: seen.append(being_written(sweep))
     )
     report([str(sweep)])
     assert seen == [True]

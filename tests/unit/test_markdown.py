@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from nnrun.records.sweep import SweepJob
-from nnrun.report.markup import md
+from nnrun.report.figures import md
 from nnrun.report.page import build
 from tests.unit.sweeps import a_sweep
 

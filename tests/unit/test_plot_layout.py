@@ -10,8 +10,7 @@ from nnrun.plot.axes import ink_on
 from nnrun.plot.figures.coordinates import coordinate, coordinates
 from nnrun.plot.figures.heatmap import grid, heatmap, panels_key
 from nnrun.plot.figures.time_to_target import time_to_target
-from nnrun.plot.labels import legend_below
-from nnrun.plot.layout import layout
+from nnrun.plot.layout import layout, legend_below
 from nnrun.plot.style import LINE_STYLES, ON_DARK, ON_LIGHT
 from nnrun.statistics.factors import levels
 from nnrun.statistics.survival import common_budget, trained

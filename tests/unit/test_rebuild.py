@@ -35,8 +35,8 @@ def page(monkeypatch):
         path.write_text(json.dumps(findings.sweep.to_facts(), sort_keys=True))
         return path
 
-    monkeypatch.setattr("nnrun.report.write.drawing", lambda *asked: nullcontext(lambda: None))
-    monkeypatch.setattr("nnrun.report.write.build", build)
+    monkeypatch.setattr("nnrun.report.page.drawing", lambda *asked: nullcontext(lambda: None))
+    monkeypatch.setattr("nnrun.report.page.build", build)
 
 
 def config_of(lr=0.1, **more):
@@ -359,7 +359,7 @@ def test_a_template_of_ours_may_be_named_by_a_record():
     "place",
     [
         *("results.tabulate.write_parquet", "launch.finish.verdict"),
-        *("report.write.build", "report.write.write_study"),
+        *("report.page.build", "report.page.write_study"),
     ],
 )
 def test_whenever_a_report_is_interrupted_nothing_of_the_older_one_has_changed(

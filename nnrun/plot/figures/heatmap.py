@@ -29,7 +29,7 @@ from nnrun.plot.text import cells as cells_of
 from nnrun.plot.text import in_lines, one_line, told_apart
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, levels, names
-from nnrun.statistics.targets import one_target
+from nnrun.statistics.survival import one_target
 from nnrun.text import compact, number, share
 
 TITLES: Mapping[str, str] = {

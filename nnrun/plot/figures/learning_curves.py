@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nnrun.plot.axes import samples_axis, title, value_range, value_ticks, write
-from nnrun.plot.labels import name_lines
+from nnrun.plot.layout import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
 from nnrun.records.trials import METRICS
 from nnrun.statistics.curves import SettingBands

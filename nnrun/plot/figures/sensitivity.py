@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from nnrun.plot.axes import log_ticks, ratio_limits, ratio_ticks, samples_axis, ticks, title, width
-from nnrun.plot.labels import name_lines
+from nnrun.plot.layout import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import log_ticks, ticks, title
-from nnrun.plot.labels import name_lines
+from nnrun.plot.layout import name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 from nnrun.text import compact, share
 

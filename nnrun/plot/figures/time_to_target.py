@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
 
 from nnrun.plot.axes import samples_axis, ticks, title, write
-from nnrun.plot.labels import ROW, name_lines
+from nnrun.plot.layout import ROW, name_lines
 from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
 from nnrun.text import share
