@@ -125,7 +125,17 @@ def kaplan_meier(times: ArrayLike, observed: ArrayLike, confidence: float = 0.95
         doi:10.1080/01621459.1958.10501452. J. D. Kalbfleisch, R. L. Prentice: The Statistical
         Analysis of Failure Time Data, 1980, section 1.4 (the log(-log) interval).
     """
-    time, at_risk, events, survival = _steps(times, observed)
+    t, seen = np.asarray(times, dtype=np.float64), np.asarray(observed, dtype=bool)
+    if t.ndim != 1 or t.shape != seen.shape or t.size == 0:
+        raise ValueError(
+            f"times {t.shape} and observed {seen.shape}: need one shape (n_trials,), n_trials >= 1"
+        )
+    if not np.isfinite(t).all():
+        raise ValueError("times: not finite; give a censored trial the samples it was followed for")
+    time, where, total = np.unique(t, return_inverse=True, return_counts=True)
+    events = np.bincount(where, weights=seen, minlength=len(time)).astype(np.int64)
+    at_risk = t.size - np.concatenate([[0], np.cumsum(total)[:-1]]).astype(np.int64)
+    survival: Floats = np.cumprod(1.0 - events / at_risk, dtype=np.float64)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     left = at_risk - events
     hazard_variance = np.cumsum(events / (at_risk * np.where(left > 0, left, np.nan)))
@@ -173,31 +183,6 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def rmst(times: ArrayLike, observed: ArrayLike, horizon: float) -> float:
-    """Compute the restricted mean time to target: the area under Kaplan-Meier up to a horizon.
-
-    With no trial censored before the horizon it is the mean of min(time, horizon).
-
-    Args:
-        times: Samples to the event or to the censoring, shape (n_trials,), finite.
-        observed: True where the event was seen, False where censored, shape (n_trials,).
-        horizon: Samples; a trial not there by then counts with exactly this many.
-
-    Returns:
-        Mean training samples to target, at most ``horizon``.
-
-    Raises:
-        ValueError: As `kaplan_meier`.
-
-    Example:
-        >>> rmst([100, 300], [True, False], horizon=300)
-        200.0
-    """
-    time, _, _, survival = _steps(times, observed)
-    edges = np.clip(np.concatenate([[0.0], time, [horizon]]), 0.0, horizon)
-    return float(np.sum(np.diff(edges) * np.concatenate([[1.0], survival])))
-
-
 def trained(trials: pd.DataFrame) -> pd.DataFrame:
     """Keep the trials that did train: all but those stopped by an error."""
     return trials[trials["status"] != "failed"]
@@ -235,23 +220,6 @@ def censored(trials: pd.DataFrame, horizon: float) -> tuple[Floats, NDArray[np.b
     times = samples_to_target(trials)
     observed = times <= horizon
     return np.where(observed, times, horizon), observed
-
-
-def _steps(times: ArrayLike, observed: ArrayLike) -> tuple[Floats, Ints, Ints, Floats]:
-    """Kaplan-Meier's distinct times, trials at risk, events and survival."""
-    t = np.asarray(times, dtype=np.float64)
-    seen = np.asarray(observed, dtype=bool)
-    if t.ndim != 1 or t.shape != seen.shape or t.size == 0:
-        raise ValueError(
-            f"times {t.shape} and observed {seen.shape}: need one shape (n_trials,), n_trials >= 1"
-        )
-    if not np.isfinite(t).all():
-        raise ValueError("times: not finite; give a censored trial the samples it was followed for")
-    time, where, total = np.unique(t, return_inverse=True, return_counts=True)
-    events = np.bincount(where, weights=seen, minlength=len(time)).astype(np.int64)
-    at_risk = t.size - np.concatenate([[0], np.cumsum(total)[:-1]]).astype(np.int64)
-    survival: Floats = np.cumprod(1.0 - events / at_risk, dtype=np.float64)
-    return time, at_risk, events, survival
 
 
 def expected_running_time(spent: ArrayLike, arrived: ArrayLike) -> Floats:

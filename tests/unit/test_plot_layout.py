@@ -115,9 +115,11 @@ def test_heatmap_draws_what_is_not_there_otherwise_than_nothing_reached(twelve):
     never = table.to_numpy() == 0
     assert never.sum() == 1
     ax = painted(lambda ax: heatmap(ax, cells), height=cells.height)[0]
-    patches = np.array(ax.patches).reshape(3, 4)
-    hatched = np.array([[bool(p.get_hatch()) for p in row] for row in patches])
-    assert hatched.tolist() == np.isnan(table.to_numpy()).tolist()
+    filled, hatched, vague = ax.collections
+    assert (filled.get_hatch(), hatched.get_hatch()) == (None, "////")
+    centres = [path.vertices[:4].mean(axis=0)[::-1].round(9) for path in hatched.get_paths()]
+    assert np.array(centres).tolist() == np.argwhere(np.isnan(table.to_numpy())).tolist()
+    assert (len(filled.get_paths()), len(vague.get_paths())) == (11, 0)
     said = {t.xy: t.get_text() for t in ax.texts}
     assert len(said) == 11
     assert sorted(said.values()) == ["0%"] + ["100%"] * 10

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nnrun.statistics.survival import kaplan_meier, rmst, wilson_interval
+from nnrun.statistics.survival import kaplan_meier, wilson_interval
 
 INF = math.inf
 
@@ -87,17 +87,3 @@ def test_wilson_interval_agrees_with_scipy(n, share, confidence):
 
 def test_wilson_interval_of_no_trial_is_unknown():
     assert all(map(math.isnan, wilson_interval(0, 0)))
-
-
-def test_rmst_is_the_area_worked_by_hand():
-    # Survival 1 to 2, 3/4 to 5 (one censored at 3), 3/8 to 10: 2 + 9/4 + 15/8.
-    assert rmst([2, 3, 5, 10], [True, False, True, False], horizon=10) == pytest.approx(6.125)
-    # The same curve cut at 4: 2 + 3/4 * 2.
-    assert rmst([2, 3, 5, 10], [True, False, True, False], horizon=4) == pytest.approx(3.5)
-
-
-@given(st.lists(st.integers(1, 100), min_size=1, max_size=30))
-def test_rmst_without_early_censoring_is_the_mean_of_the_capped_times(times):
-    t = np.array(times, dtype=float)
-    capped = np.minimum(t, 60)
-    assert rmst(capped, t <= 60, horizon=60) == pytest.approx(capped.mean())
