@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from nnrun.config.settings import Executor, Network, Setting, Target
 from nnrun.network.initializers import Uniform
@@ -20,6 +21,7 @@ from nnrun.network.schedules import Constant
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.planar_generators import Xor
 from nnrun.records.trials import Trials
+from nnrun.report.figures import ALONE, TITLES, Picture
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.executors import workers
@@ -111,6 +113,17 @@ def _note_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
     if path and report.skipped and "PYTEST_XDIST_WORKER" not in os.environ:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{report.nodeid}\n")
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages whose figures have captions and no picture: drawing takes seconds."""
+
+    def caption_only(name: str, caption: str, *_: object) -> Picture:
+        drawing = Markup("<svg></svg>" * (name in ALONE))
+        return Picture(name, TITLES[name], caption, drawing, Markup())
+
+    monkeypatch.setattr("nnrun.report.figures._written", caption_only)
 
 
 @pytest.fixture

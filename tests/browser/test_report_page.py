@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from markupsafe import Markup
 
-from nnrun.report.figures import TITLES, Picture
 from nnrun.report.index import write_index
 from nnrun.report.page import build
 from tests.integration.conftest import CommandLine
@@ -203,11 +201,7 @@ SPILLS = """() => [...document.querySelectorAll("h1, h3, p, li, dd, figcaption")
 
 
 @pytest.mark.parametrize("width", [1400, 390])
-def test_long_names_stay_in_their_places(watched, width, tmp_path, monkeypatch):
-    def caption_only(name, caption, paint, folder, pdf):
-        return Picture(name, TITLES[name], caption, Markup(""), Markup(""))
-
-    monkeypatch.setattr("nnrun.report.figures._written", caption_only)
+def test_long_names_stay_in_their_places(watched, width, tmp_path, undrawn):
     labels = [f"path=/home/someone/projects/2026/data/november/{i * 'x'}/train.csv" for i in (1, 9)]
     page = watched(width).open(build(a_sweep(labels), tmp_path))
     assert page.evaluate(SPILLS) == []

@@ -412,7 +412,11 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         start_new_session=True,
     )
     uri = f"http://127.0.0.1:{port}"
-    await_answer(f"{uri}/health")
+    try:
+        await_answer(f"{uri}/health")
+    except BaseException:
+        stop_group(process)
+        raise
     return process, uri
 
 

@@ -30,7 +30,7 @@ def test_what_markdown_would_take_for_more_is_escaped(text, escaped):
     assert md(text) == escaped
 
 
-def test_a_label_stays_text_in_report_md(tmp_path):
+def test_a_label_stays_text_in_report_md(tmp_path, undrawn):
     results = a_sweep(["lr=0.1", EVIL])
     calm = a_sweep(["lr=0.1", "lr=0.3"])
     pages = []
@@ -52,7 +52,7 @@ def test_a_label_stays_text_in_report_md(tmp_path):
         assert re.search(rf"(?<!\\){re.escape(raw)}", evil) is None
 
 
-def test_what_a_job_failed_with_stays_text_in_report_md(tmp_path):
+def test_what_a_job_failed_with_stays_text_in_report_md(tmp_path, undrawn):
     job = SweepJob(0, [f"name={EVIL}"], "s9", "failed", error=EVIL)
     results = a_sweep(["lr=0.1", "lr=0.3"])
     build(replace(results, sweep=replace(results.sweep, jobs=[job])), tmp_path)

@@ -3,11 +3,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from markupsafe import Markup
 
 from nnrun.plot import canvas
 from nnrun.records.sweep import LabelledSetting, Sweep, SweepJob
-from nnrun.report.figures import ALONE, Picture
 from nnrun.report.page import build
 from nnrun.report.tables import incomplete, row_groups
 from nnrun.report.verdict import verdict
@@ -54,16 +52,6 @@ def read(results, folder):
     html = path.read_text(encoding="utf-8")
     assert re.search(r"\bnan\b|\binf\b", Reader(html).text, re.IGNORECASE) is None
     return html
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Pages whose figures have captions and no picture: drawing takes seconds."""
-
-    def caption_only(name, caption, paint, folder, pdf):
-        return Picture(name, name, caption, Markup("<svg></svg>" * (name in ALONE)), Markup())
-
-    monkeypatch.setattr("nnrun.report.figures._written", caption_only)
 
 
 @pytest.fixture
