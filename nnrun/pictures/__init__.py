@@ -3,10 +3,10 @@
 Values and their drawings, axis in and axis out:
 
 - ``surface``, ``surface_plots``: what a network answers over the plane of its problem.
-- ``fit``: the same along the input of a problem that has but one.
+- ``graphs``: the same along the input of a problem that has but one, and losses and accuracy along
+  training.
 - ``neurons``: a small heatmap for every unit.
 - ``diagram``: units and links with their weights.
-- ``history``: losses and accuracy against training samples seen.
 - ``film``: a trial to be drawn, as its record has it, and trained again and watched, as frames.
 
 Of a whole sweep, for its report:

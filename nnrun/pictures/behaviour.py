@@ -125,7 +125,6 @@ def behaviour(
     records: Mapping[str, Sequence[Path]],
     settings: Sequence[str],
     names: Mapping[str, str],
-    advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
     most_seconds: float = 8.0,
     cache: Cache | None = None,
@@ -140,7 +139,6 @@ def behaviour(
         records: Paths of the records of each setting, by its id.
         settings: Ids of those to show, the most important first; at most eight are.
         names: Of settings, for people, by id.
-        advance: Called with the share of the training done since the last call.
         stopped: Asked often; films that are not done by then are left out.
         most_seconds: Bound on the estimated time to train again; 0 trains nothing.
         cache: Where trials that were watched are found and kept; None for nowhere.
@@ -156,7 +154,7 @@ def behaviour(
     notes += [_unseen(s, names) for _, s in cast if not has_look(s.setting)]
     moments = matched_moments([s.setting for s in seen]) if seen else []
     wanted = [Trial(s.setting, s.seed) for s in seen]
-    reel = film_within(wanted, moments, costs(trials), most_seconds, advance, stopped, cache)
+    reel = film_within(wanted, moments, costs(trials), most_seconds, stopped, cache)
     notes += [f"{names[key]}: only the end is shown: {why}." for key, why in reel.reasons.items()]
     rows = []
     for case, subject in cast:

@@ -16,7 +16,7 @@ from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.model.load import setting_of
 from nnrun.network.mlp import Params, fans, map_params
 from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
-from nnrun.pictures.fit import Response, has_one_input, response_of, window
+from nnrun.pictures.graphs import Response, has_one_input, response_of, window
 from nnrun.pictures.surface import (
     Surface,
     is_planar,
@@ -138,7 +138,7 @@ def shoot(
     ahead = stack.grid[stack.grid > setting.seen]
     wanted = [int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0]
     counts = [setting.seen, *wanted]
-    return _film(trial, _shot(stack, counts, advance, stopped), counts)
+    return _film(trial, _shot(stack, counts, stopped, advance), counts)
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,6 @@ class Matched(Stack):
 def shoot_together(
     trials: Sequence[Trial],
     counts: Sequence[int],
-    advance: Callable[[int], None] = lambda samples: None,
     stopped: Callable[[], bool] = lambda: False,
     cache: Cache | None = None,
 ) -> list[Film]:
@@ -187,10 +186,9 @@ def shoot_together(
     cache, engine = cache or Cache(use="off"), engine_name(stack)
     shots = [cache.find(s, engine, [seed], moments) for s, seed in trials]
     left = [i for i, shot in enumerate(shots) if shot is None]
-    advance((setting.budget - setting.seen) * (len(trials) - len(left)))
     if left:
         again = replace(stack, trials=tuple(trials[i] for i in left))
-        trained = _shot(again, kept, advance, stopped)
+        trained = _shot(again, kept, stopped)
         for row, i in enumerate(left):
             shots[i] = shot = trained.rows([row])
             cache.keep(trials[i].setting, shot, moments)
@@ -201,8 +199,8 @@ def shoot_together(
 def _shot(
     stack: Stack,
     wanted: Sequence[int],
-    advance: Callable[[int], None],
     stopped: Callable[[], bool],
+    advance: Callable[[int], None] = lambda samples: None,
 ) -> Trials:
     """Train a stack and keep its parameters at some of its evaluations, as frames."""
     kept: list[Params] = []

@@ -13,8 +13,7 @@ from PIL import Image
 
 from nnrun.pictures.diagram import diagram
 from nnrun.pictures.film import Film, Scene
-from nnrun.pictures.fit import graph
-from nnrun.pictures.history import LINES, accuracy, losses
+from nnrun.pictures.graphs import LINES, accuracy, graph, losses
 from nnrun.pictures.surface_plots import heatmap
 from nnrun.plot.canvas import styled
 from nnrun.plot.gallery import COLORS

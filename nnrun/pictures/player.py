@@ -9,8 +9,7 @@ import numpy as np
 from nnrun.jinja import environment, script
 from nnrun.pictures.diagram import refusal
 from nnrun.pictures.film import Film, Scene
-from nnrun.pictures.fit import heights
-from nnrun.pictures.history import LINES
+from nnrun.pictures.graphs import LINES, heights
 from nnrun.pictures.neurons import scale_of
 from nnrun.pictures.surface import (
     UNKNOWN,

@@ -71,7 +71,6 @@ def film_within(
     moments: Sequence[int],
     costs: Mapping[str, tuple[float, int]],
     most_seconds: float,
-    advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
     cache: Cache | None = None,
 ) -> Reel:
@@ -92,17 +91,12 @@ def film_within(
             reasons[trial.setting.id] = f"its frames would take {took}"
         except Exception as error:
             reasons[trial.setting.id] = reason_of(error)
-    total = sum((t.setting.budget - t.setting.seen for t in chosen), 0) or 1
     until = monotonic() + max(PATIENCE * most_seconds, 1.0)
     films: dict[str, Film] = {}
     for stack in group(chosen):
         try:
             shot = shoot_together(
-                stack.trials,
-                moments,
-                lambda n: advance(n / total),
-                lambda: stopped() or monotonic() > until,
-                cache,
+                stack.trials, moments, lambda: stopped() or monotonic() > until, cache
             )
             films |= {film.subject.setting.id: film for film in shot}
         except TrainingStopped:

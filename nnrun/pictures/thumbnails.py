@@ -15,7 +15,7 @@ from nnrun.config.settings import Setting
 from nnrun.network.mlp import Params, forward
 from nnrun.pictures.diagram import network, refusal, wiring_of
 from nnrun.pictures.film import Subject
-from nnrun.pictures.fit import Response, has_one_input, heights, response_of, window
+from nnrun.pictures.graphs import Response, has_one_input, heights, response_of, window
 from nnrun.pictures.neurons import ends, rows_of
 from nnrun.pictures.surface import (
     UNKNOWN,

@@ -13,9 +13,8 @@ from nnrun.layout import write_atomically, write_text
 from nnrun.model.load import setting_of
 from nnrun.pictures.diagram import network
 from nnrun.pictures.film import Subject, scene_of, shoot
-from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import gif
-from nnrun.pictures.history import accuracy, losses
+from nnrun.pictures.graphs import accuracy, graph, has_one_input, losses, response_of, window
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
 from nnrun.pictures.replay import reason_of

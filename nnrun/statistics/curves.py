@@ -144,11 +144,6 @@ def bands_of_curves(curves: pd.DataFrame) -> dict[str, SettingBands]:
     }
 
 
-def bands(curves: pd.DataFrame) -> pd.DataFrame:
-    """Summarise curves as `bands_of_curves`, laid out as `bands_table`."""
-    return bands_table(bands_of_curves(curves))
-
-
 def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
     """Cut a table of curves into settings, in order of first appearance."""
     setting, settings = pd.factorize(curves["setting"])

@@ -14,7 +14,7 @@ from nnrun.plot.figures.learning_curves import learning_curves
 from nnrun.plot.figures.sensitivity import sensitivity
 from nnrun.plot.figures.time_to_target import profile, time_to_target
 from nnrun.plot.style import INK, LATER, LINE_STYLES, PAPER, SOONER, VAGUE, styles
-from nnrun.statistics.curves import bands, bands_of_curves, bands_table
+from nnrun.statistics.curves import bands_of_curves, bands_table
 from nnrun.statistics.summary import SHOWN
 from tests.unit.sweeps import a_sweep
 
@@ -40,7 +40,7 @@ def lines(ax):
 def test_every_setting_looks_the_same_in_every_figure():
     results = a_sweep(["lr=0.1", "lr=0.3", "lr=1"])
     line_styles = styles(["s0", "s1", "s2"])
-    table = bands(results.curves)
+    table = bands_table(bands_of_curves(results.curves))
     drawn = [
         canvas.svg(canvas.paint(draw, 7.0))
         for draw in (
@@ -63,7 +63,11 @@ def test_line_styles_are_all_different_and_limited():
 def test_an_exploding_loss_does_not_flatten_the_others():
     results = a_sweep(["lr=0.1", "lr=9"])
     wild = results.curves["setting"].eq("s1") & (results.curves["samples"] >= 100)
-    table = bands(results.curves.assign(test_loss=results.curves["test_loss"].where(~wild, 1e200)))
+    table = bands_table(
+        bands_of_curves(
+            results.curves.assign(test_loss=results.curves["test_loss"].where(~wild, 1e200))
+        )
+    )
     ax = learning_curves(an_axis(), table, "test_loss", styles(["s0", "s1"]), NAMES)
     assert ax.get_ylim()[1] < 10
 
@@ -87,7 +91,12 @@ def test_the_word_target_keeps_clear_of_the_title(target, place):
     results = a_sweep(["lr=0.1"])
     figure = canvas.paint(
         lambda ax: learning_curves(
-            ax, bands(results.curves), "accuracy", styles(["s0"]), NAMES, target
+            ax,
+            bands_table(bands_of_curves(results.curves)),
+            "accuracy",
+            styles(["s0"]),
+            NAMES,
+            target,
         ),
         7.2,
     )
@@ -266,6 +275,8 @@ def test_drawing_changes_no_setting_of_matplotlib():
 
 def test_a_regression_without_accuracy_has_its_loss_drawn():
     results = replace(a_sweep(["lr=0.1"], regression=True))
-    ax = learning_curves(an_axis(), bands(results.curves), "test_loss", styles(["s0"]), NAMES)
+    ax = learning_curves(
+        an_axis(), bands_table(bands_of_curves(results.curves)), "test_loss", styles(["s0"]), NAMES
+    )
     assert ax.get_title("left") == "Test loss"
     assert len(lines(ax)) == 1

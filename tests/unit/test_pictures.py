@@ -19,9 +19,8 @@ from nnrun.network.mlp import Layer
 from nnrun.pictures import trial_pictures as stills
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, biases, diagram, weights, wiring_of
 from nnrun.pictures.film import chosen, scene_of, shoot
-from nnrun.pictures.fit import graph, has_one_input, response_of, window
 from nnrun.pictures.gif import MOST_BYTES, gif, images
-from nnrun.pictures.history import accuracy, losses
+from nnrun.pictures.graphs import accuracy, graph, has_one_input, losses, response_of, window
 from nnrun.pictures.neurons import neurons, rows_of, size_of
 from nnrun.pictures.player import player
 from nnrun.pictures.surface import (

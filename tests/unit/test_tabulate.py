@@ -18,7 +18,7 @@ from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.results import tabulate as module
 from nnrun.results.results import load
 from nnrun.results.tabulate import tabulate
-from nnrun.statistics.curves import bands, bands_table
+from nnrun.statistics.curves import bands_of_curves, bands_table
 from nnrun.statistics.ladder import RUNGS, rung_name
 from tests.records import by_setting, changed, curves_table, described, told, trials_table
 
@@ -116,7 +116,9 @@ def test_findings_are_those_that_the_files_give(records, tmp_path):
     pd.testing.assert_frame_equal(found.trials, again.trials)
     pd.testing.assert_frame_equal(found.summary, again.summary)
     assert list(found.bands) == list(again.bands) == ["b", "a"]
-    pd.testing.assert_frame_equal(bands_table(found.bands), bands(load(tmp_path).curves))
+    pd.testing.assert_frame_equal(
+        bands_table(found.bands), bands_table(bands_of_curves(load(tmp_path).curves))
+    )
     pd.testing.assert_frame_equal(found.ladder, again.ladder)
     for setting, mine in found.bands.items():
         np.testing.assert_array_equal(mine.traces, again.bands[setting].traces)

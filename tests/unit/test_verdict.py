@@ -5,7 +5,7 @@ import numpy as np
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
 from nnrun.report.limits import reading_limits
 from nnrun.report.verdict import compared, verdict
-from nnrun.statistics.curves import bands
+from nnrun.statistics.curves import bands_of_curves, bands_table
 from tests.unit.sweeps import NAN, a_sweep
 
 
@@ -134,7 +134,7 @@ def test_captions_name_n_method_budget_and_units(tmp_path):
         assert words in time
     other = results.trials.assign(budget=np.where(results.trials["setting"] == "s0", 1000, 5000))
     assert "common budget of 1,000" in time_caption(other, ["s0", "s1"], results.sweep)
-    curve = curve_caption(bands(results.curves), "test_loss", 2)
+    curve = curve_caption(bands_table(bands_of_curves(results.curves)), "test_loss", 2)
     assert "interquartile range" in curve
     assert "A line ends" not in curve
     assert "Wilson 95%" in summary_caption(results.summary, 1000)
