@@ -4,6 +4,7 @@ Hydra copies the configuration four times and writes all of its YAML anew for ea
 is composed in plain values, and only what differs from other jobs is written anew.
 """
 
+import logging
 import logging.config
 import os
 import pickle
@@ -38,6 +39,7 @@ def run_job(
     overrides: Sequence[str],
     number: int,
     task: Callable[[Path], Any],
+    log: "JobLog",
 ) -> JobReturn:
     """Run one job of a sweep in a folder of its own.
 
@@ -48,6 +50,7 @@ def run_job(
         overrides: The job's, as the sweeper wrote them.
         number: The job's number in the sweep.
         task: Gets the job's folder, relative to the working directory.
+        log: Of the jobs before it.
 
     Returns:
         What ``task`` returned, or the exception that it raised.
@@ -69,7 +72,7 @@ def run_job(
             os.chdir(folder)
         outcome.working_dir = folder if chdir else str(cwd)
         outcome.overrides = list(job.hydra["overrides"]["task"])
-        _begin_log(job)
+        log.begin(job)
         _write_hydra_folder(job)
         watched = any(type(callback) is not Check for callback in context.callbacks.callbacks)
         with env_override(job.get("job.env_set") or {}):
@@ -93,13 +96,50 @@ def run_job(
             os.chdir(cwd)
 
 
-def _begin_log(job: Composed) -> None:
-    """Begin the job's log as ``configure_log`` does."""
-    wanted = job.get("job_logging")
-    if isinstance(wanted, dict) and wanted.get("root") and job.hydra["verbose"] is False:
+class JobLog:
+    """The logs of one job after the other.
+
+    Where they differ in nothing but the place of their files, the handlers of these go on there:
+    to set all up anew, as ``configure_log`` does for each, takes as long as to write a record.
+    """
+
+    def __init__(self) -> None:
+        self._like: object = None
+        self._of_root: list[logging.Handler] = []
+        self._handlers: dict[str, logging.FileHandler] = {}
+
+    def begin(self, job: Composed) -> None:
+        """Begin a job's log as ``configure_log`` does."""
+        wanted = job.get("job_logging")
+        if (
+            not isinstance(wanted, dict)
+            or not wanted.get("root")
+            or job.hydra["verbose"] is not False
+        ):
+            self._like = None
+            configure_log(job.config.hydra.job_logging, job.config.hydra.verbose)
+            return
+        files, like = _apart(wanted)
+        if like == self._like and logging.root.handlers == self._of_root:
+            for name, handler in self._handlers.items():
+                handler.baseFilename = os.path.abspath(files[name])  # noqa: PTH100  (as logging)
+                if before := handler.setStream(handler._open()):
+                    before.close()
+            return
         configure_logging(wanted)
-    else:
-        configure_log(job.config.hydra.job_logging, job.config.hydra.verbose)
+        self._of_root = logging.root.handlers[:]
+        found = [h for h in self._of_root if type(h) is logging.FileHandler and not h.delay]
+        self._handlers = {str(handler.name): handler for handler in found}
+        known = files and self._handlers.keys() == files.keys()
+        self._like = like if known and wanted.get("disable_existing_loggers") is False else None
+
+
+def _apart(wanted: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Take the names of files, by their handlers, out of a logging configuration."""
+    handlers = wanted.get("handlers") or {}
+    files = {name: str(one["filename"]) for name, one in handlers.items() if "filename" in one}
+    others = {name: {**one, "filename": None} for name, one in handlers.items()}
+    return files, {**wanted, "handlers": others}
 
 
 def _show(job: Composed, outcome: JobReturn) -> None:
@@ -130,6 +170,11 @@ def _write_hydra_folder(job: Composed) -> None:
 WORD = re.compile(r"\w{1,60}")
 """A key that is written in one line, whatever it has in it."""
 
+PLAIN = re.compile(r"[A-Za-z/][\w.,/=+-]*[/=][\w.,/=+-]*", re.ASCII)
+"""A text that is written as it is: what has a slash or an equals sign is no number or date."""
+
+DIGITS = re.compile("[0-9]{1,60}")
+
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes YAML as OmegaConf does, in C where PyYAML has that."""
@@ -158,10 +203,13 @@ def yaml_text(plain: Mapping[str, Any], inside: str = "") -> str:
 def _entry_text(pickled: bytes) -> str:
     """Write an entry at a depth; of a section only what was not written before."""
     depth, key, value = pickle.loads(pickled)
-    if isinstance(value, dict) and value and WORD.fullmatch(str(key)):
-        own = (_entry_text(pickle.dumps((depth + 1, *entry))) for entry in value.items())
-        return "  " * depth + _title(key) + "".join(own)
+    title = "  " * depth + _title(key) if WORD.fullmatch(str(key)) else ""
+    if isinstance(value, dict) and value and title:
+        own = (_entry_text(pickle.dumps((depth + 1, *one))) for one in value.items())
+        return f"{title}:\n{''.join(own)}"
     entry = masked_values({key: value})
+    if title and (plain := _plain_text(entry[key])):
+        return f"{title}: {plain}\n"
     for _ in range(depth):  # where a long text is folded goes by its place
         entry = {"": entry}
     return _dumped(entry).split("\n", depth)[depth]
@@ -169,7 +217,16 @@ def _entry_text(pickled: bytes) -> str:
 
 @lru_cache(maxsize=256)
 def _title(key: object) -> str:
-    return _dumped({key: {}}).replace(" {}", "")
+    return _dumped({key: 0}).removesuffix(": 0\n")
+
+
+def _plain_text(value: object) -> str:
+    """Write what differs between most jobs; nothing for what takes the thought of a dumper."""
+    if type(value) is int:
+        return str(value)
+    if type(value) is not str:
+        return ""
+    return f"'{value}'" if DIGITS.fullmatch(value) else value if PLAIN.fullmatch(value) else ""
 
 
 def _dumped(plain: Any) -> str:

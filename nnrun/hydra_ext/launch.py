@@ -20,7 +20,7 @@ from nnrun.hydra_ext.callback import finish_later, foreign_sweep
 from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.folders import settle, take_back
-from nnrun.hydra_ext.jobs import mask_file, run_job, write_masked
+from nnrun.hydra_ext.jobs import JobLog, mask_file, run_job, write_masked
 from nnrun.hydra_ext.planning import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.interrupt import interrupts_held
@@ -193,7 +193,7 @@ class Sweep:
             for i, (overrides, job) in enumerate(zip(batch, jobs, strict=True))
         ]
 
-        cwd = Path.cwd()
+        cwd, log = Path.cwd(), JobLog()
 
         def publish(index: int, record: Record) -> None:
             number, overrides = plan[index].number, plan[index].overrides
@@ -202,7 +202,7 @@ class Sweep:
                 with chdir(cwd):
                     return self.launch.write(record, number, overrides, folder)
 
-            done = run_job(self.context, self.composer, batch[index], number, task)
+            done = run_job(self.context, self.composer, batch[index], number, task, log)
             error = done._return_value
             if done.status != JobStatus.COMPLETED and not isinstance(error, TrainingFailed):
                 raise error

@@ -298,13 +298,13 @@ def train_and_publish(
         with launch.interrupt.let_through():
             todo = wanted(jobs)
             announce(todo, cache, jobs[0].executor, launch.where)
-            facts = launch.describe()
+            facts = launch.describe() if launch.runs else None
         check, given_up = launch.interrupt.check, launch.given_up
         for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
             with clock("store"):
                 publish(index, record)
             paths = launch.gathered(record.setting)
-            if paths and launch.runs:
+            if paths and launch.runs and facts:
                 with launch.clock("mlflow"):
                     launch.runs.add_setting(paths, facts, record.setting)
     clock.move("train", "store", cache.seconds)

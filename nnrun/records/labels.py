@@ -42,7 +42,8 @@ def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def varying_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """List the dotted keys whose values differ between flat configurations, in their order."""
     keys = dict.fromkeys(key for config in configs for key in config)
-    return [key for key in keys if len({json.dumps(config.get(key)) for config in configs}) > 1]
+    # by their spelling, which tells 1 from 1.0
+    return [key for key in keys if len({repr(config.get(key)) for config in configs}) > 1]
 
 
 def telling_keys(configs: Sequence[Mapping[str, Any]], varying: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Trials: trained seeds of one setting, what was measured of them, and how they ended."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params, joined, taken
+from nnrun.network.mlp import Layer, Params, map_params
 
 
 class Curves(NamedTuple):
@@ -103,21 +103,12 @@ class Trials:
         """Bytes of memory that its arrays take."""
         return sum(array.nbytes for array in self.to_arrays().values())
 
-    def rows(self, places: Sequence[int] | npt.NDArray[np.intp]) -> Self:
+    def rows(self, places: Sequence[int] | npt.NDArray[np.intp]) -> "Trials":
         """Copy the trials at some places, in this order."""
         take = np.array(places, dtype=np.intp)
-        samples, *metrics = self.curves
-        return replace(
-            self,
-            seeds=self.seeds[take],
-            curves=Curves(samples, *(metric[take] for metric in metrics)),
-            params=taken(self.params, take),
-            ns_per_sample=self.ns_per_sample[take],
-            memory=tuple(leaf[take] for leaf in self.memory),
-            frames=taken(self.frames, take),
-        )
+        return _made([self], lambda arrays: arrays[0][take])
 
-    def take(self, seeds: Collection[int]) -> Self:
+    def take(self, seeds: Collection[int]) -> "Trials":
         """Return the trials of these seeds, in their order; itself if it is just these."""
         if len(seeds) == len(self.seeds) and np.array_equal(self.seeds, list(seeds)):
             return self
@@ -171,15 +162,33 @@ class Trials:
 
 def join(parts: Sequence[Trials]) -> Trials:
     """Put trials of one setting, at the same evaluations, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
+    return parts[0] if len(parts) == 1 else _made(parts, np.concatenate)
+
+
+def gather(parts: Sequence[tuple[Trials, Sequence[int]]]) -> Trials:
+    """Copy trials out of several: of each those at some places, one after the other."""
+    takes = [np.array(places, dtype=np.intp) for _, places in parts]
+
+    def combine(arrays: Sequence[Array]) -> Array:
+        return np.concatenate([a[take] for a, take in zip(arrays, takes, strict=True)])
+
+    return _made([trials for trials, _ in parts], combine)
+
+
+def _made(parts: Sequence[Trials], combine: Callable[[Sequence[Any]], Any]) -> Trials:
+    """Make trials of others, combining all arrays that have the trials first."""
     metrics = zip(*(part.curves[1:] for part in parts), strict=True)
+    memory = zip(*(part.memory for part in parts), strict=True)
+    params, frames = (
+        map_params(lambda *arrays: combine(arrays), *several)
+        for several in ([part.params for part in parts], [part.frames for part in parts])
+    )
     return Trials(
-        seeds=np.concatenate([part.seeds for part in parts]),
-        curves=Curves(parts[0].curves.samples, *map(np.concatenate, metrics)),
-        params=joined([part.params for part in parts]),
-        ns_per_sample=np.concatenate([part.ns_per_sample for part in parts]),
+        seeds=combine([part.seeds for part in parts]),
+        curves=Curves(parts[0].curves.samples, *map(combine, metrics)),
+        params=params,
+        ns_per_sample=combine([part.ns_per_sample for part in parts]),
         engine=parts[0].engine,
-        memory=tuple(map(np.concatenate, zip(*(part.memory for part in parts), strict=True))),
-        frames=joined([part.frames for part in parts]),
+        memory=tuple(map(combine, memory)),
+        frames=frames,
     )

@@ -15,7 +15,7 @@ from nnrun.config.settings import Job
 from nnrun.errors import masked
 from nnrun.model.load import network_facts
 from nnrun.records.record import Record
-from nnrun.records.trials import Curves, Outcomes, Status, Trials, join
+from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
 from nnrun.training.convergence import loss_window, outcomes
 from nnrun.training.stack import Stack, Trial, group, shards
 from nnrun.training.trainer import Trained, TrainingStopped, choose_engine, train
@@ -157,6 +157,10 @@ def _trained(
                 yield from gathered.add(shard, trained.trials)
 
 
+Part = tuple[Trials, list[int]]
+"""A shard's result, and the places in it of one setting's trials."""
+
+
 class Gathered:
     """Trained trials until their settings are done; kept in the cache early enough.
 
@@ -171,8 +175,8 @@ class Gathered:
         self._cache = cache
         self._left = Counter(trial.setting.id for trial in trials)
         self._settings = {trial.setting.id: trial.setting for trial in trials}
-        self._parts: dict[str, list[Trials]] = {}
-        self._fresh: dict[str, list[Trials]] = {}
+        self._parts: dict[str, list[Part]] = {}
+        self._fresh: dict[str, list[Part]] = {}
         self._kept = monotonic()
 
     def __enter__(self) -> Self:
@@ -188,21 +192,22 @@ class Gathered:
             rows.setdefault(trial.setting.id, []).append(row)
         done = []
         for key, mine in rows.items():
-            part = trained.rows(mine)  # a copy: the whole is then free to go
-            self._fresh.setdefault(key, []).append(part)
+            self._fresh.setdefault(key, []).append((trained, mine))
             if key in self._left:
-                self._parts.setdefault(key, []).append(part)
+                self._parts.setdefault(key, []).append((trained, mine))
                 self._left[key] -= len(mine)
                 if not self._left[key]:
                     done.append(key)
         for key in done:
-            self._keep(key)
+            # in the order of their seeds, in which the record has them
+            parts = sorted(self._parts.pop(key), key=lambda part: part[0].seeds[part[1][0]])
+            whole, fresh = gather(parts), self._fresh.pop(key)
+            part_is_kept = sum(len(rows) for _, rows in fresh) < len(whole.seeds)
+            self._cache.keep(self._settings[key], gather(fresh) if part_is_kept else whole)
+            del self._left[key]
+            yield key, whole
         if monotonic() - self._kept > KEEP_EVERY:
             self.keep()
-        for key in done:
-            del self._left[key]
-            # in the order of their seeds, in which the record has them
-            yield key, join(sorted(self._parts.pop(key), key=lambda part: part.seeds[0]))
 
     def fail(self, failure: Failure) -> Iterator[tuple[str, Failure]]:
         """Give a setting up, once."""
@@ -213,11 +218,8 @@ class Gathered:
     def keep(self) -> None:
         """Keep what is trained, whether its setting is done or not."""
         for key in list(self._fresh):
-            self._keep(key)
+            self._cache.keep(self._settings[key], gather(self._fresh.pop(key)))
         self._kept = monotonic()
-
-    def _keep(self, key: str) -> None:
-        self._cache.keep(self._settings[key], join(self._fresh.pop(key)))
 
 
 def train_apart(

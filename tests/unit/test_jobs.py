@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from nnrun.hydra_ext.jobs import run_job, yaml_text
+from nnrun.hydra_ext.jobs import JobLog, run_job, yaml_text
 from tests.hydra_app import hydra_app
 
 JOBS = [
@@ -80,8 +80,12 @@ def test_folders_callbacks_and_outcomes_are_those_of_hydra(app, tmp_path):
             logging.getLogger("test").info("in the task")
         return 5
 
-    left = []
-    for run in (by_hydra, lambda app, o, n, task: run_job(app.context, app.composer, o, n, task)):
+    left, log = [], JobLog()
+
+    def by_us(app, overrides, number, task):
+        return run_job(app.context, app.composer, overrides, number, task, log)
+
+    for run in (by_hydra, by_us):
         returns = [run(app, overrides, n, task) for n, overrides in enumerate(JOBS)]
         logging.shutdown()
         left.append((returns, files(tmp_path), watch.seen[:], around[:]))
@@ -106,7 +110,7 @@ def test_a_task_that_raises_has_failed_and_the_next_one_runs(app, capsys):
         return folder
 
     bad, good = (
-        run_job(app.context, app.composer, [f"lr={lr}", "hydra.job.chdir=true"], lr, task)
+        run_job(app.context, app.composer, [f"lr={lr}", "hydra.job.chdir=true"], lr, task, JobLog())
         for lr in (1, 2)
     )
     assert bad.status is JobStatus.FAILED
@@ -124,18 +128,19 @@ def test_an_interrupt_passes_and_leaves_nothing_changed(app, tmp_path):
 
     overrides = ["hydra.job.chdir=true", "+hydra.job.env_set.NNRUN_X=7"]
     with pytest.raises(KeyboardInterrupt):
-        run_job(app.context, app.composer, overrides, 0, task)
+        run_job(app.context, app.composer, overrides, 0, task, JobLog())
     assert Path.cwd() == tmp_path
     assert "NNRUN_X" not in os.environ
     assert OmegaConf.is_missing(HydraConfig.get().job, "num")
 
 
 def test_without_callbacks_of_others_nothing_of_omegaconf_is_made(app, monkeypatch):
-    run_job(app.context, app.composer, ["lr=1"], 0, lambda _: 0.5)
+    log = JobLog()
+    run_job(app.context, app.composer, ["lr=1"], 0, lambda _: 0.5, log)
     with monkeypatch.context() as patch:
         patch.setattr(OmegaConf, "masked_copy", None)
         patch.setattr(OmegaConf, "to_container", None)
-        outcome = run_job(app.context, app.composer, ["lr=2"], 1, lambda _: 0.5)
+        outcome = run_job(app.context, app.composer, ["lr=2"], 1, lambda _: 0.5, log)
     assert isinstance(outcome, JobReturn)
     assert (outcome.return_value, outcome.cfg, outcome.hydra_cfg) == (0.5, None, None)
     assert "lr: 2\n" in Path("nnrun/sweep/1/.hydra/config.yaml").read_text()
@@ -151,6 +156,7 @@ scalars = (
     | st.floats()
     | texts
     | st.sampled_from(["yes", "1", "1e3", "~", "a: b", "x" * 90, "word " * 40, "- a", "#"])
+    | st.sampled_from(["lr=0.1,seeds=2", "/tmp/a-b/0", "y/n", "=/", "12", "007"])
 )
 keys = texts | st.integers() | st.booleans() | st.sampled_from(["k" * 130, "?", "a b", "no"])
 trees = st.recursive(
@@ -167,3 +173,11 @@ def test_the_text_says_to_omegaconf_what_its_own_says(plain):
     for text, content in ((yaml_text(plain), plain), (yaml_text(plain, "in"), {"in": plain})):
         again = OmegaConf.load(io.StringIO(text))
         assert repr(OmegaConf.to_container(again)) == repr(content)
+
+
+def test_what_is_written_without_a_dumper_is_what_it_writes():
+    plain = {
+        "a": "lr=0.1,seeds=2",
+        "b": {"c": "/tmp/" + "long/" * 40, "1": "12", "no": 3, "d": "y/n"},
+    }
+    assert yaml_text(plain, "in") == OmegaConf.to_yaml(OmegaConf.create({"in": plain}))
