@@ -12,7 +12,7 @@ from typing import Any
 
 import hydra._internal.hydra as hydra_main
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
@@ -26,8 +26,19 @@ FOR_THE_SWEEP = ("sweep", "hydra")
 """Sections that are read once for all jobs."""
 
 
+MULTIRUN = "hydra.mode=MULTIRUN"
+"""What Hydra adds to a sweep's words once it knows that they name no mode."""
+
+
 class Loader(ConfigLoaderImpl):
-    """Composes what Hydra's loader does; refuses what it stumbles over."""
+    """Composes what Hydra's loader does; refuses what it stumbles over.
+
+    Hydra composes a sweep twice, at first for its mode alone, and parses each time twice: here what
+    was made for the same words a moment ago is handed out once more.
+    """
+
+    _for_mode: tuple[list[str | None], DictConfig] | None = None
+    _parsed: tuple[list[str | None], tuple[list[Override], CachingConfigRepository]] | None = None
 
     def load_configuration(
         self,
@@ -43,6 +54,10 @@ class Loader(ConfigLoaderImpl):
             InputError: If a group's value is no option, or a key is none of the chosen options.
             HydraException: Whatever else is wrong.
         """
+        if run_mode == RunMode.MULTIRUN and (
+            known := self._composed_before(config_name, overrides)
+        ):
+            return known
         more = (run_mode, from_shell, validate_sweep_overrides)
 
         def compose(lines: Sequence[str]) -> DictConfig:
@@ -53,12 +68,37 @@ class Loader(ConfigLoaderImpl):
             self._require_options(parsed, repo)
             config = self._composed(compose, parsed, repo, run_mode)
             _require_sections(config, run_mode)
-            return _with_home(config)
+            config = _with_home(config)
+            for_mode = run_mode == RunMode.MULTIRUN and not validate_sweep_overrides
+            if for_mode and not any(map(_sweeps_hydra, parsed)):
+                self._for_mode = [config_name, *overrides], config
+            return config
         except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
             raise
         except Exception as error:  # Hydra checks little of what it is given
             own = [text for text in overrides if not text.startswith("hydra.mode=")]
             raise refusal(error, own) from error
+
+    def _composed_before(self, config_name: str | None, overrides: list[str]) -> DictConfig | None:
+        """Return what was composed for a sweep's mode, with that mode; None if it is another's."""
+        known, self._for_mode = self._for_mode, None
+        if known is None or known[0] != [config_name, *(o for o in overrides if o != MULTIRUN)]:
+            return None
+        config = known[1]
+        if MULTIRUN in overrides:
+            config.hydra.mode = RunMode.MULTIRUN
+            config.hydra.overrides.hydra.append(MULTIRUN)
+        return config
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        known, self._parsed = self._parsed, None
+        if known is not None and known[0] == [config_name, *overrides]:
+            return known[1]
+        found = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        self._parsed = [config_name, *overrides], found
+        return found
 
     def _composed(
         self,
@@ -109,6 +149,11 @@ def _is_value(override: Override, repo: IConfigRepository) -> bool:
     if override.is_sweep_override() or key.split(".")[0].split("/")[0] in FOR_THE_SWEEP:
         return False
     return isinstance(override.value(), dict) or not repo.group_exists(key)
+
+
+def _sweeps_hydra(override: Override) -> bool:
+    """Say whether an override is a sweep over Hydra's own keys, which it refuses."""
+    return override.is_sweep_override() and override.is_hydra_override()
 
 
 def _sweeps_groups(parsed: Sequence[Override], bare: DictConfig, repo: IConfigRepository) -> bool:

@@ -171,9 +171,7 @@ class Tracker:
                 inputs = dataset_inputs(run.datasets)
                 patiently(lambda: self._client.log_inputs(info.run_id, inputs))
             place = self._files(info)
-            with place.folder() as folder:
-                for name, text in run.texts.items():
-                    (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            self._write(place, run.texts)
             for artifact in run.artifacts:
                 place.keep(artifact)
             if run.network is not None:
@@ -184,7 +182,12 @@ class Tracker:
         return info.run_id
 
     def update_setting(
-        self, run: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float]
+        self,
+        run: str,
+        name: str,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+        texts: Mapping[str, str],
     ) -> None:
         """Let the ended run of a setting say more; a name that is empty stays as it is.
 
@@ -201,6 +204,8 @@ class Tracker:
             points = [points for points, _ in batches(_figures(metrics), {})]
             for some in points or [[]]:  # tags may be all that there is
                 patiently(partial(self._client.log_batch, run, metrics=some, tags=entries))
+            if texts:
+                self._write(self._files(patiently(lambda: self._client.get_run(run).info)), texts)
         except Exception as error:
             raise refusal(f"the figures of the run {run}", error) from error
 
@@ -363,6 +368,11 @@ class Tracker:
     def _files(self, info: "RunInfo") -> Files:
         require_own_host(info.artifact_uri, *self._own)
         return Files(self._client, info.run_id, info.artifact_uri)
+
+    def _write(self, place: Files, texts: Mapping[str, str]) -> None:
+        with place.folder() as folder:
+            for name, text in texts.items():
+                (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
     def _log_trial(self, trial: TrialRun, tags: Mapping[str, str], of: SettingRun) -> None:
         about = {"nnrun.kind": "trial", "nnrun.setting": of.setting}

@@ -20,6 +20,7 @@ from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
 from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
+from nnrun.results.results import csv_text
 from nnrun.text import shown, things
 from nnrun.tracking.address import require_usable, ui_command
 from nnrun.tracking.client import Tracker
@@ -27,6 +28,7 @@ from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.log_queue import LogQueue
 from nnrun.tracking.run_contents import (
+    TRIALS_TOLD,
     Tables,
     best_setting,
     digest,
@@ -194,7 +196,7 @@ class Mirror:
         self._updates = updates(sweep, results, self._tags)
         for setting, update in self._updates.items():
             if setting in self.facts["settings"]:
-                self._queue.add(setting, partial(self._update, setting, update))
+                self._queue.add(setting, partial(self._update, setting, update, results))
         if sweep.status != "interrupted":
             known = {about.id for about in sweep.settings}
             self._queue.add(TIDY, partial(self._drop_others, known))
@@ -339,7 +341,7 @@ class Mirror:
         self._kept[key] = Kept(self._tracker.log_setting(run), seeds, said, dict(run.summary))
         return self._kept[key].run
 
-    def _update(self, key: str, update: Update) -> str:
+    def _update(self, key: str, update: Update, results: Tables) -> str:
         """Send what a setting's run does not say yet; called by the queue's thread."""
         kept = self._kept[key]
         # a table that was read back may differ in the last digit
@@ -351,7 +353,9 @@ class Mirror:
         tags = {name: text for name, text in update.tags.items() if kept.tags.get(name) != text}
         name = update.name if kept.tags.get(NAME) != update.name else ""
         if metrics or tags or name:
-            self._tracker.update_setting(kept.run, name, tags, metrics)
+            mine = results.trials[results.trials["setting"] == key]
+            texts = {TRIALS_TOLD: csv_text(mine)} if name else {}  # it has the label, too
+            self._tracker.update_setting(kept.run, name, tags, metrics, texts)
             kept.metrics.update(metrics)
             kept.tags.update({**tags, NAME: update.name})
         return kept.run

@@ -70,6 +70,9 @@ ENDED_AS: dict[str, Status] = {
     "missing": "FAILED",
 }
 
+TRIALS_TOLD = "trials.csv"
+"""A setting's part of the trials table, among its run's files."""
+
 PAGES = (REPORT, MARKDOWN, FIGURES, "animation.html", "animation.gif")
 TABLES = (SUMMARY, TRIALS, CURVES, LADDER, TUNING, SWEEP)
 
@@ -156,7 +159,7 @@ def setting_run(
             "config.yaml": yaml.dump(
                 nested(config), Dumper=DUMPER, sort_keys=False, allow_unicode=True
             ),
-            "trials.csv": _csv(part, about, varying),
+            TRIALS_TOLD: _csv(part, about, varying),
         },
         artifacts=_files(records),
         trials=list(_trial_runs(trials, part, about, varying)) if tracking.trials else (),

@@ -33,6 +33,7 @@ class Store:
     def __init__(self, **refusals: Exception) -> None:
         self.refusals = refusals
         self.taken: list[str] = []
+        self.texts: dict[str, str] = {}
         self.go = threading.Event()
         self.go.set()
 
@@ -47,8 +48,9 @@ class Store:
         self.taken.append(run.status)
         return "sweep"
 
-    def update_setting(self, run: str, name: str, tags: Any, metrics: Any) -> None:
+    def update_setting(self, run: str, name: str, tags: Any, metrics: Any, texts: Any) -> None:
         self.taken.append(f"{run} is {name or 'as it was'}: {len(metrics)} figures")
+        self.texts |= texts
 
     def delete(self, run: str) -> None:
         self.taken.append(f"deleted {run}")
@@ -320,6 +322,7 @@ def test_the_end_sends_what_differs_once(runs_into: Callable[..., Mirror], tmp_p
     assert told[2].startswith("run of s0 is lr=0.1: ")
     assert told[3].startswith("run of s1 is as it was: ")
     assert told[4:] == ["FINISHED", "closed"]
+    assert set(pd.read_csv(StringIO(store.texts["trials.csv"]))["label"]) == {"lr=0.1"}
     kept = runs._kept["s0"].metrics
     assert {key: kept[key] for key in ("rmst", "success_rate")} == {
         key: found.summary[key][0] for key in ("rmst", "success_rate")
