@@ -173,7 +173,8 @@ def _parse_once() -> None:
             return load(file)
         text = file.read()
         if text not in known:
-            known[text] = pickle.dumps(load(io.StringIO(text)))
+            file.seek(0)  # an error names the file
+            known[text] = pickle.dumps(load(file))
         return pickle.loads(known[text])
 
     OmegaConf.load = staticmethod(loaded)  # type: ignore[method-assign]
