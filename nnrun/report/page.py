@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.figures import Drawn, drawing, inline, md
 from nnrun.report.limits import reading_limits
+from nnrun.report.second_process import shared
 from nnrun.report.sections import Section, sections
 from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
@@ -73,9 +75,12 @@ def _write_figures(found: "Behaviour", folder: Path, pdf: bool) -> None:
     """Write figures of single networks, which the page shows picture by picture."""
     from nnrun.pictures import panels  # this and `behaviour` load beside the other process
 
-    for name, draw in panels.FIGURES.items():
-        if (figure := draw(found)) is not None:
+    def written(name: str) -> None:
+        if (figure := panels.FIGURES[name](found)) is not None:
             canvas.write_files(figure, folder / name, pdf)
+
+    with shared([partial(written, name) for name in panels.FIGURES]) as done:
+        done()
 
 
 def watched(

@@ -2,6 +2,8 @@
 
 import ast
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -283,3 +285,16 @@ def test_kernels_are_compiled_anew_where_a_constant_of_theirs_was_changed():
                 home = package.joinpath(*node.module.split(".")[1:]).with_suffix(".py")
                 constants = {a.name for a in node.names if a.name.isupper()} - registries
                 assert not constants or home in compiled.sources(), f"{path.name}: {constants}"
+
+
+def test_which_engine_trains_is_known_without_a_compiler():
+    code = (
+        "import sys\n"
+        "from nnrun.pictures.film import Stack, Trial, engine_name\n"
+        "from tests.conftest import make_setting\n"
+        "wide = make_setting(engine='reference')\n"
+        "print(engine_name(Stack((Trial(make_setting(engine='lanes'), 0),))))\n"
+        "print(engine_name(Stack((Trial(wide, 0),))), 'numba' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["lanes", "reference", "False"]
