@@ -13,7 +13,7 @@ Of a whole sweep, for its report:
 
 - ``replay``: trials filmed at the same moments, as many as a bound on time allows.
 - ``thumbnails``: a trial in small: its answers, its units and its network.
-- ``behaviour``: all of that, as plain data; ``captions``: what is said below it.
+- ``behaviour``: all of that, as plain data, with what is said below it.
 - ``panels``: the same as figures for files.
 
 Files of one trial:

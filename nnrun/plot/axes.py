@@ -15,7 +15,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from nnrun.plot.style import MUTED, ON_DARK, ON_LIGHT
+from nnrun.plot.style import BAND_ALPHA, MUTED, ON_DARK, ON_LIGHT
 from nnrun.text import compact, number, share
 
 WIDE = 4.4  # inches of an axis from which on there is room for words beside it
@@ -112,6 +112,11 @@ def write(ax: Axes, text: str, at: tuple[float, float], **how: Any) -> Annotatio
     look = {"fontsize": 8.0, "va": "center", "annotation_clip": False, **how}
     place: Any = {"xytext": offset, "textcoords": "offset points", "parse_math": False}
     return ax.annotate(text, at, **place, **look)
+
+
+def fill_band(ax: Axes, x: Any, low: Any, high: Any, color: str, **how: Any) -> None:
+    """Fill the band around a line, in its colour."""
+    ax.fill_between(x, low, high, color=color, alpha=BAND_ALPHA, linewidth=0, **how)
 
 
 def ratio_limits(

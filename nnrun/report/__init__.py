@@ -4,13 +4,12 @@ Words:
 
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
 - ``captions``: a caption for each figure and for the table.
-- ``limits``: what a reader must know before leaning on the numbers.
 - ``tables``: the rows of the page's tables: settings, jobs that failed or are missing, provenance.
 
 The page:
 
 - ``figures``: the figures that the results can fill, as files and inside the page.
-- ``sections``: what follows the first screen.
+- ``sections``: what follows the first screen, and what a reader must know before leaning on it.
 - ``page``: all files of a report: report.html and report.md, from ``templates/``, and the others.
 - ``second_process``: work that is shared with a second process.
 - ``study``, ``study_language``: a study's page, from its own template.

@@ -13,7 +13,7 @@ from nnrun.jinja import environment, script
 from nnrun.layout import INDEX, KINDS, REPORT, write_text
 from nnrun.records.plain import NUMBER, Damaged, read_plain, require
 from nnrun.records.sweep import SWEEP, Sweep, read_sweep
-from nnrun.statistics.survival import is_target, target_text, targets
+from nnrun.statistics.survival import shared_target, target_text
 from nnrun.text import count, seeds_range
 
 STATUSES = {
@@ -172,8 +172,7 @@ def _union(spans: Iterable[Sequence[int]]) -> int:
 
 
 def _target(facts: Sweep) -> str:
-    found = list(targets(facts).values()) if facts.settings else []
-    if not found:
+    if not facts.settings:
         return ""
-    shared = all(target == found[0] for target in found) and is_target(found[0])
-    return target_text(found[0]) if shared else "differs"
+    target = shared_target(facts)
+    return target_text(target) if target else "differs"

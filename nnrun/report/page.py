@@ -17,9 +17,8 @@ from nnrun.plot import canvas
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.figures import Drawn, drawing, inline, md
-from nnrun.report.limits import reading_limits
 from nnrun.report.second_process import shared
-from nnrun.report.sections import Section, sections
+from nnrun.report.sections import Section, reading_limits, sections
 from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nnrun.report.limits import reading_limits
+from nnrun.report.sections import reading_limits
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
-from nnrun.report.limits import reading_limits
+from nnrun.report.sections import reading_limits
 from nnrun.report.verdict import compared, verdict
 from nnrun.statistics.curves import bands_of_curves, bands_table
 from tests.unit.sweeps import NAN, a_sweep

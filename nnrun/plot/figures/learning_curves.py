@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from nnrun.plot.axes import samples_axis, title, value_range, value_ticks, write
+from nnrun.plot.axes import fill_band, samples_axis, title, value_range, value_ticks, write
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import BAND_ALPHA, MUTED, TRACE_ALPHA, LineStyle
+from nnrun.plot.style import MUTED, TRACE_ALPHA, LineStyle
 from nnrun.records.trials import METRICS
 from nnrun.statistics.curves import SettingBands
 from nnrun.text import METRIC_NAMES
@@ -61,7 +61,7 @@ def _curve(
     x = one["samples"].to_numpy(np.float64)
     bottom, middle, top = (one[q].to_numpy(np.float64) for q in ("q25", "median", "q75"))
     edge = np.where(np.isfinite(bottom), np.minimum(top, 10 * high), np.nan)
-    ax.fill_between(x, bottom, edge, color=style.color, alpha=BAND_ALPHA, linewidth=0)
+    fill_band(ax, x, bottom, edge, style.color)
     line = np.where(np.isfinite(middle), middle, np.nan)
     ax.plot(x, line, **style.matplotlib)
     return float(x[-1]), float(line[-1])

@@ -8,9 +8,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from nnrun.plot.axes import log_ticks, ratio_limits, ratio_ticks, samples_axis, ticks, title, width
+from nnrun.plot.axes import (
+    fill_band,
+    log_ticks,
+    ratio_limits,
+    ratio_ticks,
+    samples_axis,
+    ticks,
+    title,
+    width,
+)
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import MUTED, LineStyle
 
 Floats = NDArray[np.float64]
 
@@ -56,8 +65,8 @@ def _lines(ax: Axes, table: pd.DataFrame, places: Floats, style: LineStyle) -> t
         ratio, low, high = (
             table.loc[part, name].to_numpy(np.float64)[order] for name in ("ratio", "low", "high")
         )
-        band: dict[str, Any] = {"color": style.color, "alpha": BAND_ALPHA, "linewidth": 0}
-        ax.fill_between(x, low, high, where=np.isfinite(low) & np.isfinite(high), **band)
+        known = np.isfinite(low) & np.isfinite(high)
+        fill_band(ax, x, low, high, style.color, where=known)
         dot: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(x) < 6 else {}
         ax.plot(x, ratio, **style.matplotlib, **dot)
         if not end[0] >= x[-1]:

@@ -1,15 +1,14 @@
 """Time to target against the target."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from nnrun.plot.axes import log_ticks, ticks, title
+from nnrun.plot.axes import fill_band, log_ticks, ticks, title
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import MUTED, LineStyle
 from nnrun.text import compact, share
 
 
@@ -45,9 +44,8 @@ def target_times(
             x, bottom, middle, top = (
                 mine[name].to_numpy(np.float64) for name in ("accuracy", "q25", "median", "q75")
             )
-            band: dict[str, Any] = {"color": style.color, "alpha": BAND_ALPHA, "linewidth": 0}
             edge = np.where(np.isfinite(bottom), np.minimum(top, 10 * horizon), np.nan)
-            ax.fill_between(x, np.where(np.isfinite(bottom), bottom, np.nan), edge, **band)
+            fill_band(ax, x, np.where(np.isfinite(bottom), bottom, np.nan), edge, style.color)
             ax.plot(x, np.where(np.isfinite(middle), middle, np.nan), **style.matplotlib)
             ends[setting] = (np.nan, np.nan)
     title(ax, "Training samples until then (log scale)")

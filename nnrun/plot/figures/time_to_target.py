@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
 
-from nnrun.plot.axes import samples_axis, ticks, title, write
+from nnrun.plot.axes import fill_band, samples_axis, ticks, title, write
 from nnrun.plot.layout import ROW, name_lines
-from nnrun.plot.style import BAND_ALPHA, MUTED, LineStyle
+from nnrun.plot.style import MUTED, LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
 from nnrun.text import share
 
@@ -80,8 +80,7 @@ def _shares_axis(ax: Axes, start: float, end: float) -> None:
 def _steps(ax: Axes, columns: tuple[Any, Any, Any, Any], style: LineStyle) -> tuple[float, float]:
     """Draw shares, which stay until they rise, within their band; return where the line ends."""
     x, shares, low, high = columns
-    band: dict[str, Any] = {"color": style.color, "alpha": BAND_ALPHA, "linewidth": 0}
-    ax.fill_between(x, low, high, step="post", **band)
+    fill_band(ax, x, low, high, style.color, step="post")
     ax.step(x, shares, where="post", **style.matplotlib)
     return float(x[-1]), float(shares[-1])
 
