@@ -155,6 +155,9 @@ def _home(name: str) -> Path:
 NEW = ".new-"
 """How folders begin in which files wait for each other."""
 
+SWAPPING = ".swapping"
+"""Stands in a folder while its files are exchanged: who is killed then leaves old beside new."""
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, or not at all."""
@@ -212,7 +215,8 @@ def together(folder: Path) -> Iterator[Path]:
     Yields:
         A folder to write them into, also in folders there. When the ``with`` block ends they take
         their places in ``folder``, each instead of an older one; if it ends in an error, nothing
-        there changes.
+        there changes. One that is killed in the milliseconds between the first file and the last
+        leaves ``SWAPPING``, and nobody takes what is there for results until it is written anew.
 
     Raises:
         OSError: With the name that a file would have had, if the system refuses it.
@@ -232,10 +236,13 @@ def together(folder: Path) -> Iterator[Path]:
         for place in places.values():
             if place.is_dir():
                 raise named(OSError(errno.EISDIR, "Is a directory"), place)
+        with naming(folder / SWAPPING):
+            (folder / SWAPPING).touch()
         for path, place in places.items():
             with naming(place):
                 place.parent.mkdir(exist_ok=True)
                 path.replace(place)
+        (folder / SWAPPING).unlink()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pandas.api.types import (
 from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
-from nnrun.layout import A_SWEEP, CURVES, MARKDOWN, REPORT, SUMMARY, TRIALS
+from nnrun.layout import A_SWEEP, CURVES, MARKDOWN, REPORT, SUMMARY, SWAPPING, TRIALS
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import Sweep, read_sweep
@@ -208,6 +208,9 @@ def load(path: str | Path) -> Results:
     folder = Path(path)
     with reading("path", folder, "folder", ""):
         missing = [n for n in (TRIALS, CURVES, SUMMARY, SWEEP) if not os.path.lexists(folder / n)]
+        if not missing and (folder / SWAPPING).exists():
+            rule = "holds old tables beside new ones: who wrote them was killed"
+            raise InputError(Issue("path", folder, rule, _anew(folder)))
     sweep = None if missing else read_sweep(folder, results=True)
     if sweep is None:
         rule = f"holds no {[*missing, SWEEP][0]}, so it is no finished sweep or run"

@@ -3,6 +3,7 @@
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from nnrun.errors import InputError
 from nnrun.launch.choices import Choices, setting_id
 from nnrun.launch.finish import rebuild
 from nnrun.launch.sweeps import as_told
-from nnrun.layout import shipped_template, studies
+from nnrun.layout import NEW, shipped_template, studies
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.records.trials import Curves, Outcomes, Trials
@@ -487,6 +488,27 @@ def test_names_stay_text_in_a_notebook(tmp_path):
     shown = nnrun.make_report(sweep)._repr_html_()
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_tables_that_were_exchanged_in_part_are_not_read(grid, monkeypatch):
+    rebuild([grid])
+    kept, moved = Path.replace, []
+
+    def replace_three(self, target):
+        if self.parent.name.startswith(NEW) and target.parent == grid:
+            moved.append(self)
+            if len(moved) == 3:
+                raise KeyboardInterrupt
+        return kept(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_three)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild([grid], Choices(target="accuracy:0.9"))
+    with pytest.raises(InputError, match="holds old tables beside new ones"):
+        nnrun.load(grid)
+    rebuild([grid])
+    assert len(nnrun.load(grid).summary) == 4
 
 
 def test_results_of_others_are_not_written_over(grid, tmp_path):
