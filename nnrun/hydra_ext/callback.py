@@ -18,7 +18,7 @@ from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
 
 if TYPE_CHECKING:
-    from nnrun.launch.foreign import ForeignSweep
+    from nnrun.launch.launch import ForeignLaunch
 
 OWN_LAUNCHER = "hydra_plugins.nnrun_hydra.NnrunLauncher"
 OWN_SWEEPER = "hydra_plugins.nnrun_hydra.NnrunSweeper"
@@ -70,7 +70,7 @@ class Check(Callback):
         with _refusing(), suppress(OmegaConfBaseException):  # Hydra meets it next
             folder = settle(config, "hydra.sweep.dir")
             if config.hydra.launcher._target_ != OWN_LAUNCHER:
-                foreign_sweep(folder, list(config.hydra.overrides.task))
+                foreign_launch(folder, list(config.hydra.overrides.task))
             else:
                 finish_later(partial(_leave_nothing_empty, folder))
 
@@ -81,34 +81,33 @@ def _leave_nothing_empty(folder: Path) -> int:
     return 0
 
 
-def foreign_sweep(folder: Path, overrides: list[str]) -> "ForeignSweep":
+def foreign_launch(folder: Path, overrides: list[str]) -> "ForeignLaunch":
     """Take the folder of a sweep whose launcher is not ours; it is finished when Hydra is done.
 
     Raises:
         InputError: If the folder is that of another run or sweep.
     """
-    from nnrun.launch.claim import take_unused
-    from nnrun.launch.foreign import ForeignSweep, states
+    from nnrun.launch.launch import ForeignLaunch
 
-    lock = take_unused(folder)
-    sweep = ForeignSweep(folder, overrides, states(folder), lock)
-    finish_later(lambda: _finish(sweep))
-    return sweep
+    launch = ForeignLaunch(folder, overrides)
+    finish_later(lambda: _finish(launch))
+    return launch
 
 
-def _finish(sweep: "ForeignSweep") -> int:
+def _finish(launch: "ForeignLaunch") -> int:
     """Finish a sweep of a launcher that is not ours, or leave nothing of one that never began."""
     from nnrun.hydra_ext.jobs import mask_file
-    from nnrun.launch.foreign import finish_foreign_sweep
+    from nnrun.interrupt import interrupts_held
 
     try:
-        mask_file(sweep.folder / "multirun.yaml")
-        if sweep.begun():
-            return finish_foreign_sweep(sweep)
-        take_back(sweep.folder, *(() if sweep.before else ("multirun.yaml",)))
+        mask_file(launch.folder / "multirun.yaml")
+        if launch.begun():
+            with interrupts_held() as launch.interrupt:
+                return launch.finish()
+        take_back(launch.folder, *(() if launch.before else ("multirun.yaml",)))
         return 0
     finally:
-        sweep.lock.release()
+        launch.lock.release()
 
 
 def _require_one_study(config: DictConfig) -> None:

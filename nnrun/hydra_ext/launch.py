@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 from nnrun.config.read import require_no_grid
 from nnrun.config.settings import Job
 from nnrun.errors import TrainingFailed
-from nnrun.hydra_ext.callback import finish_later, foreign_sweep
+from nnrun.hydra_ext.callback import finish_later, foreign_launch
 from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.folders import settle, take_back
@@ -31,9 +30,7 @@ from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
-from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.progress import Clock
-from nnrun.trials.provenance import provenance
 
 Batch = Sequence[Sequence[str]]
 """The overrides of each job of a batch."""
@@ -61,7 +58,7 @@ def run_sweep(
     with interrupts_held() as interrupt:
         launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock, jobs)
         with launch.closing():
-            launch.open_runs(jobs[0])
+            launch.open_runs(jobs[0].tracking, jobs[0].name)
             launch.begin(jobs[0].name)
             if tuned is not None:
                 tuned.write(folder)
@@ -239,20 +236,19 @@ def run_elsewhere(
     if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = settle(master, "hydra.sweep.dir")
-    sweep = foreign_sweep(folder, list(master.hydra.overrides.task))
-    asked = jobs[0].tracking
-    sweep.runs = MirrorProcess.open(asked, jobs[0].name, folder.name, provenance(), uuid4().hex)
-    sweep.plan += [
+    launch = foreign_launch(folder, list(master.hydra.overrides.task))
+    launch.open_runs(jobs[0].tracking, jobs[0].name)
+    launch.plan += [
         SweepJob(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(chain(*batches), jobs, strict=True))
     ]
-    sweep.asked |= {
+    launch.asked |= {
         (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)
     }
     folder.mkdir(parents=True, exist_ok=True)
     if tuned is not None:
         tuned.write(folder)
-        sweep.more = tuned.facts
+        launch.more = tuned.facts
     write_masked(master, folder / "multirun.yaml")
     returns, first = [], 0
     for batch in batches:

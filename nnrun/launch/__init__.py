@@ -7,6 +7,5 @@
 - ``sweeps``: what a sweep is, as its records and its sweep.json tell; several put together.
 - ``choices``: another target, baseline, facet, or naming of settings.
 - ``finish``: the one way from records to tables, report, index, sweep.json and MLflow.
-- ``foreign``: sweeps whose jobs another's launcher ran, found and then finished.
 - ``terminal``: what the user sees.
 """

@@ -1,6 +1,7 @@
 """A launch: its jobs announced, trained and recorded, then finished."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,14 +14,14 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun.config.evaluation_grid import common_grid
-from nnrun.config.settings import Executor, Job
-from nnrun.errors import InputError, TrainingFailed, masked, refused
+from nnrun.config.settings import Executor, Job, Tracking
+from nnrun.errors import InputError, TrainingFailed, masked, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
-from nnrun.launch.claim import Claim
+from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.finish import SOON, Launched, finish
-from nnrun.launch.sources import Source
-from nnrun.layout import wait_for_disk
+from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
+from nnrun.layout import STORE, wait_for_disk
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
@@ -175,8 +176,8 @@ class Launch:
         times = record.outcomes.samples_to_target
         return float(np.where(np.isnan(times), record.meta["samples"], times).mean())
 
-    def open_runs(self, job: Job) -> None:
-        """Open the MLflow store, unless it is open.
+    def open_runs(self, tracking: Tracking, name: str) -> None:
+        """Open the MLflow store for an experiment of a name, unless it is open.
 
         Raises:
             InputError: If it cannot be used.
@@ -188,7 +189,7 @@ class Launch:
                 if self.claim is not None:
                     sweep, go_on = self.claim.sweep, self.claim.continued
                 self.runs = MirrorProcess.open(
-                    job.tracking, job.name, self.folder.name, self.provenance, sweep, go_on
+                    tracking, name, self.folder.name, self.provenance, sweep, go_on
                 )
 
     @contextmanager
@@ -232,13 +233,14 @@ class Launch:
         """Make tables, report and the sweep's MLflow run of what was written; say how it ended.
 
         Returns:
-            The exit code of the process: 0, 1 if a job failed, 128 + the signal if interrupted.
+            The exit code of the process: 0, 1 if a job failed or is missing, 128 + the signal if
+            interrupted.
         """
         stopped = self.interrupt.pressed()
         with self.clock("store"):
             wait_for_disk(record.path for record in self.written)
         left = len(self.plan) - len(self.written)
-        early = stopped and (left > 0 or self.jobs is None)
+        early = left > 0 or (stopped and self.jobs is None)
         finished = finish(
             [self._source("interrupted" if early else "complete")],
             launched=Launched(self.clock, self.runs, self.interrupt, self.cache),
@@ -247,11 +249,11 @@ class Launch:
             self.claim.release(finished=not left)
         # last: nobody may be listening any more
         finished.show()
-        if self.interrupt.pressed():
+        if left > 0 or self.interrupt.pressed():
             more, page = self.jobs is None, None if finished.whole else self.folder
             keeps = self.cache.use == "use"
             terminal.say_how_to_go_on(left, len(self.plan), keeps, more, page)
-        return self.interrupt.exit_code or (1 if finished.failed else 0)
+        return self.interrupt.exit_code or int(finished.failed or left > 0)
 
     def _source(self, status: str) -> Source:
         """Return what was trained, as it would be read back."""
@@ -265,6 +267,45 @@ class Launch:
         )
         heads = sorted(self.written, key=lambda record: int(record.meta["number"]))
         return Source(self.folder, self.folder.name, heads, asked)
+
+
+class ForeignLaunch(Launch):
+    """A launch whose jobs another's launcher runs: their records are found when Hydra is done.
+
+    Args:
+        folder: Of the sweep; taken, and made if need be.
+        overrides: As given on the command line.
+
+    Attributes:
+        lock: On the folder.
+        before: The records that were in the folder before it began.
+        asked: The trials that its jobs are to leave records of; empty where jobs are not known.
+
+    Raises:
+        InputError: If the folder is that of another run or sweep.
+    """
+
+    def __init__(self, folder: Path, overrides: Sequence[str]) -> None:
+        super().__init__(folder, overrides, jobs=())
+        self.lock = take_unused(folder)
+        self.before = written_in(folder)
+        self.asked: set[AskedTrials] = set()
+
+    def begun(self) -> bool:
+        """Tell whether jobs were planned or run; not so where the input was bad."""
+        return bool(self.plan) or written_in(self.folder) != self.before
+
+    def finish(self) -> int:
+        """Finish as any launch what has come."""
+        self.written = found_since(self.folder, self.before, self.asked)
+        if self.written and self.runs is None:
+            first = self.written[0].meta
+            asked = Tracking(**first["tracking"])
+            # records do not keep what may be the store's password
+            addresses = [given.partition("=")[2].strip("'\"") for given in self.overrides]
+            uri = unmasked(asked.uri, [os.environ.get(STORE), *addresses])
+            self.open_runs(replace(asked, uri=uri), first["name"])
+        return super().finish()
 
 
 def show_plan(jobs: Sequence[Job]) -> None:
@@ -292,7 +333,7 @@ def train_and_publish(
     """
     tally, clock = launch.tally, launch.clock
     cache = launch.cache = Cache(use=jobs[0].cache)
-    launch.open_runs(jobs[0])
+    launch.open_runs(jobs[0].tracking, jobs[0].name)
     launch.plan += plan
     with clock("train"), suppress(KeyboardInterrupt):
         with launch.interrupt.let_through():

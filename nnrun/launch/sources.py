@@ -1,7 +1,8 @@
 """The records under some folders, sorted by the sweep or run that they are of."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +14,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.layout import A_RUN
 from nnrun.records.lock import being_written, in_use
 from nnrun.records.plain import reading
-from nnrun.records.record import Record, find_records, read_record, read_records
+from nnrun.records.record import RECORD, Record, find_records, read_record, read_records
 from nnrun.records.sweep import SWEEP, Sweep, read_sweep
 from nnrun.results.tabulate import judged
 from nnrun.text import setting_name
@@ -94,6 +95,42 @@ def root_of(record: Path, top: Path) -> Path:
             return folder
     # Hydra names the folder of a job by its number
     return home.parent if home.name.isdecimal() and home != top else home
+
+
+AskedTrials = tuple[int, str, int, int]
+"""Number of a job, id of its setting, first seed and number of seeds."""
+
+State = tuple[int, int]
+"""When a file was written, and its number in its file system."""
+
+
+def written_in(folder: Path) -> dict[Path, State]:
+    """Tell the records in and below a folder, and what changes when one is written anew.
+
+    The times of files are the file system's own: no clock of this machine is compared with them.
+    """
+    found = {path: path.stat() for path in folder.rglob(RECORD)}
+    return {path: (about.st_mtime_ns, about.st_ino) for path, about in found.items()}
+
+
+def found_since(
+    folder: Path, before: Mapping[Path, State], asked: Collection[AskedTrials]
+) -> list[Record]:
+    """Choose the records of a sweep among all in its folder, one a job; read their heads.
+
+    Where its jobs are known, by what records say: whoever wrote them, and whatever the time there
+    was. Else those that came or changed since it began.
+    """
+    found: dict[int, Record] = {}
+    now = written_in(folder)
+    for path in sorted(now, key=lambda path: before.get(path) != now[path]):  # new ones win
+        with suppress(InputError):  # a damaged one is missing
+            (head,) = read_records([path], "head")
+            meta = head.meta
+            trials = int(meta["number"]), head.setting, int(meta["seed"]), int(meta["seeds"])
+            if trials in asked or (not asked and before.get(path) != now[path]):
+                found[trials[0]] = head
+    return [found[number] for number in sorted(found)]
 
 
 def unread(path: Path, error: InputError) -> str:

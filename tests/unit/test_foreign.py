@@ -8,10 +8,9 @@ import pytest
 
 import nnrun
 from nnrun.interrupt import interrupts_held
-from nnrun.launch import foreign as finishing
 from nnrun.launch.finish import Making
-from nnrun.launch.foreign import ForeignSweep, finish_foreign_sweep, states
-from nnrun.records.lock import FolderLock
+from nnrun.launch.launch import ForeignLaunch
+from nnrun.launch.sources import written_in
 from nnrun.records.record import write_record
 from nnrun.records.sweep import SweepJob
 from nnrun.trials.provenance import provenance
@@ -37,8 +36,15 @@ def written(folder, *numbers, report="off"):
 def sweep(tmp_path):
     plan = [SweepJob(n, [f"lr=0.{n + 1}"], j.setting.id) for n, j in enumerate(JOBS)]
     asked = {(n, j.setting.id, j.seed, j.seeds) for n, j in enumerate(JOBS)}
-    lock = FolderLock(tmp_path)
-    return ForeignSweep(tmp_path, [], states(tmp_path), lock, plan, asked)
+    launch = ForeignLaunch(tmp_path, [])
+    launch.plan, launch.asked = plan, asked
+    yield launch
+    launch.lock.release()
+
+
+def finished(launch):
+    with interrupts_held() as launch.interrupt:
+        return launch.finish()
 
 
 def statuses(sweep):
@@ -48,15 +54,17 @@ def statuses(sweep):
 
 def test_what_another_machine_wrote_at_its_own_time_is_found(sweep, capsys):
     written(sweep.folder, 0, 1)
-    sweep.before = states(sweep.folder)  # as a clock, or what a network keeps of it, may have it
-    assert finish_foreign_sweep(sweep) == 0
+    sweep.before = written_in(
+        sweep.folder
+    )  # as a clock, or what a network keeps of it, may have it
+    assert finished(sweep) == 0
     assert statuses(sweep) == ("complete", ["complete", "complete"])
     assert "not finished" not in capsys.readouterr().err
 
 
 def test_what_is_missing_is_said_and_no_success(sweep, capsys):
     written(sweep.folder, 0)
-    assert finish_foreign_sweep(sweep) == 1
+    assert finished(sweep) == 1
     assert statuses(sweep) == ("interrupted", ["complete", "missing"])
     assert "1 of 2 jobs not finished" in capsys.readouterr().err
 
@@ -65,17 +73,17 @@ def test_records_of_other_trials_and_damaged_ones_are_not_taken_for_its_own(swee
     written(sweep.folder, 0, 1)
     (sweep.folder / "0" / "record.npz").write_bytes(b"PK\x03\x04 and no more")
     sweep.asked = {(n, setting, seed + n, seeds) for n, setting, seed, seeds in sweep.asked}
-    assert finish_foreign_sweep(sweep) == 1
+    assert finished(sweep) == 1
     assert statuses(sweep) == ("interrupted", ["missing", "missing"])
 
 
 def test_where_the_jobs_are_not_known_all_that_came_counts(sweep):
     written(sweep.folder, 0)
-    sweep.before, sweep.plan, sweep.asked = states(sweep.folder), [], set()
+    sweep.before, sweep.plan, sweep.asked = written_in(sweep.folder), [], set()
     assert not sweep.begun()
     written(sweep.folder, 1)
     assert sweep.begun()
-    assert finish_foreign_sweep(sweep) == 0
+    assert finished(sweep) == 0
     assert statuses(sweep) == ("complete", ["complete"])
 
 
@@ -88,7 +96,7 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
         drawn.append("the page")
 
     monkeypatch.setattr(Making, "report", pressed)
-    assert finish_foreign_sweep(sweep) == 143
+    assert finished(sweep) == 143
     assert drawn == []
     assert statuses(sweep) == ("complete", ["complete", "complete"])
     assert len(nnrun.load(sweep.folder).trials) == 4
@@ -100,7 +108,7 @@ def test_after_a_signal_tables_and_words_come_and_the_page_is_left_out(sweep, ca
 def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
     written(sweep.folder, 0, report="html")
     monkeypatch.setattr(Making, "report", lambda *_: pytest.fail("drawn"))
-    with interrupts_held() as interrupt:
+    with interrupts_held() as sweep.interrupt:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert finishing._finish(sweep, interrupt) == 143
+        assert sweep.finish() == 143
     assert statuses(sweep) == ("interrupted", ["complete", "missing"])
