@@ -290,7 +290,7 @@ class Tracker:
             The page's address; empty where there can be none. It is an extra: a store that does not
             take it is no error.
         """
-        tag = saved_view(sweep, _settings_of(sweep), *view)
+        tag = saved_view(sweep, _settings_of(sweep), view)
         if tag is None or not page_address(self._store.uri):
             return ""
         try:

@@ -20,7 +20,7 @@ from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, masked
 from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
-from nnrun.results.results import csv_text
+from nnrun.results.results import Results, csv_text
 from nnrun.text import shown, things
 from nnrun.tracking.address import require_usable, ui_command
 from nnrun.tracking.client import Tracker
@@ -29,7 +29,6 @@ from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.log_queue import LogQueue
 from nnrun.tracking.run_contents import (
     TRIALS_TOLD,
-    Tables,
     best_setting,
     digest,
     setting_run,
@@ -176,7 +175,7 @@ class Mirror:
         self._queue.add(setting, partial(self._log_setting, setting, places, sweep))
 
     def add_settings(
-        self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Tables
+        self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Results
     ) -> None:
         """Queue the settings of a whole sweep that were not queued before, one after the other.
 
@@ -187,7 +186,7 @@ class Mirror:
             if setting not in self._queued:
                 self.add_setting(paths, sweep, setting)
 
-    def add_sweep(self, sweep: Sweep, results: Tables, folder: Path) -> None:
+    def add_sweep(self, sweep: Sweep, results: Results, folder: Path) -> None:
         """Send what takes the whole sweep, after its settings: what is there already stays."""
         self._training = False
         self._wait()
@@ -341,7 +340,7 @@ class Mirror:
         self._kept[key] = Kept(self._tracker.log_setting(run), seeds, said, dict(run.summary))
         return self._kept[key].run
 
-    def _update(self, key: str, update: Update, results: Tables) -> str:
+    def _update(self, key: str, update: Update, results: Results) -> str:
         """Send what a setting's run does not say yet; called by the queue's thread."""
         kept = self._kept[key]
         # a table that was read back may differ in the last digit
@@ -390,7 +389,7 @@ class Mirror:
         ending.start()
         ending.join(min(LEAVING, self._left()))
 
-    def _register(self, name: str, results: Tables) -> None:
+    def _register(self, name: str, results: Results) -> None:
         best = best_setting(results.summary)
         run = self.facts["settings"].get(best)
         if run is None:

@@ -23,8 +23,8 @@ from typing import Any, Self
 from nnrun.config.settings import Tracking
 from nnrun.interrupt import ENDING, none_delivered
 from nnrun.records.sweep import Sweep
+from nnrun.results.results import Results
 from nnrun.tracking.mirror import LEAVING, Mirror, incomplete
-from nnrun.tracking.run_contents import ReadTables, Tables
 
 ANSWERED = ("add_sweep", "close")
 """What is waited for."""
@@ -96,15 +96,15 @@ class MirrorProcess:
         self._ask("add_setting", paths, None if sweep is told else sweep, setting)
 
     def add_settings(
-        self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Tables
+        self, records: Mapping[str, Sequence[Path]], sweep: Sweep, results: Results
     ) -> None:
         """Queue the settings of a whole sweep that were not queued before."""
         self._settings |= records.keys()
-        self._ask("add_settings", records, sweep, _tables(results))
+        self._ask("add_settings", records, sweep, _told(results))
 
-    def add_sweep(self, sweep: Sweep, results: Tables, folder: Path) -> None:
+    def add_sweep(self, sweep: Sweep, results: Results, folder: Path) -> None:
         """Send what takes the whole sweep, and wait for all that was queued."""
-        self._ask("add_sweep", sweep, _tables(results), folder)
+        self._ask("add_sweep", sweep, _told(results), folder)
         self._await_answer()
 
     def hurry(self, seconds: float) -> None:
@@ -155,8 +155,10 @@ class MirrorProcess:
             self._process.join(LEAVING)
 
 
-def _tables(results: Tables) -> ReadTables:
-    return ReadTables(results.summary, results.trials, results.ladder)
+def _told(results: Results) -> Results:
+    """Take of what a sweep found the tables that MLflow is told of."""
+    known = {"summary": results.summary, "ladder": results.ladder}
+    return Results(results.trials, results.sweep, known=known)
 
 
 def _keep(link: Connection, asked: tuple[Any, ...]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from io import StringIO
 from itertools import cycle
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from nnrun.records.plain import is_itself
 from nnrun.records.record import Record, join_records
 from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.records.trials import METRICS
-from nnrun.results.results import load
+from nnrun.results.results import Results, load
 from nnrun.results.tabulate import TrialRows, curves_of, judged, judged_at, trial_rows
 from nnrun.results.typical import representative
 from nnrun.statistics.curves import bands_table, setting_bands
@@ -82,31 +82,7 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one that is compiled is six times as fast."""
 
 
-class Tables(Protocol):
-    """What a sweep found, as MLflow is told it."""
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """A row a setting, as `nnrun.statistics.summary.summarise` returns it."""
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """As `nnrun.Results.trials`."""
-
-    @property
-    def ladder(self) -> pd.DataFrame:
-        """A row a trial, in the order of ``trials``, a column a rung."""
-
-
-class ReadTables(NamedTuple):
-    """The tables of a folder."""
-
-    summary: pd.DataFrame
-    trials: pd.DataFrame
-    ladder: pd.DataFrame
-
-
-def read_tables(folder: Path) -> ReadTables:
+def read_tables(folder: Path) -> Results:
     """Read a sweep's tables; the ladder may be missing in those of earlier versions.
 
     Raises:
@@ -114,7 +90,7 @@ def read_tables(folder: Path) -> ReadTables:
     """
     found, path = load(folder), folder / LADDER
     ladder = pd.read_parquet(path) if path.is_file() else found.trials[["setting", "seed"]]
-    return ReadTables(found.summary, found.trials, ladder)
+    return replace(found, known={**found.known, "ladder": ladder})
 
 
 def setting_run(
@@ -177,7 +153,7 @@ def setting_run(
     return replace(run, bands=bands, lines={SO_FAR: Line(curves.samples, by_then)})
 
 
-def updates(sweep: Sweep, results: Tables, tags: Mapping[str, str]) -> dict[str, Update]:
+def updates(sweep: Sweep, results: Results, tags: Mapping[str, str]) -> dict[str, Update]:
     """Say of every setting, by its id, what takes the whole sweep: label, colour and figures."""
     configs = {about.id: about.config for about in sweep.settings}
     ladders, colors = _ladders(results), _colors(sweep)
@@ -232,7 +208,7 @@ def _figures(row: Row) -> dict[str, float]:
     return {first: figures[first], **rest}
 
 
-def _ladders(results: Tables) -> dict[str, dict[str, float]]:
+def _ladders(results: Results) -> dict[str, dict[str, float]]:
     """Give the median times to targets, by setting; inf where most seeds never reach one."""
     told = {
         rung_name(rung): f"{UNTIL[rung.metric]}/{rung.value:g}"

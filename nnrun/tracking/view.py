@@ -39,33 +39,9 @@ State = dict[str, Any]
 
 
 class View(NamedTuple):
-    """What a sweep's view shows, as ``saved_view`` takes it."""
+    """What a sweep's view shows.
 
-    panels: Sequence[Sequence[str]]
-    varying: Sequence[str]
-    figures: Sequence[str]
-    folded: Sequence[str]
-    order: str
-
-
-CARD: State = {"runsCountToCompare": 10, "deleted": False, "isGenerated": False}
-"""What charts of all kinds have in common."""
-
-
-def saved_view(
-    key: str,
-    wanted: str,
-    panels: Sequence[Sequence[str]],
-    varying: Sequence[str],
-    figures: Sequence[str] = (),
-    folded: Sequence[str] = (),
-    order: str = "attributes.start_time",
-) -> tuple[str, str] | None:
-    """Build the tag that holds a sweep's view.
-
-    Args:
-        key: What the address opens it by; the same key replaces the view.
-        wanted: MLflow's search filter for the runs.
+    Attributes:
         panels: Line charts over training samples, on a log axis, in this order: the metrics of
             each, the first drawn solid and the others dashed.
         varying: Parameters in which the runs differ: columns of the table, and with two or more
@@ -75,19 +51,39 @@ def saved_view(
         folded: Sections, named by what stands before the slash in a metric's name, that are closed
             at first.
         order: Key that sorts the runs, rising; MLflow draws the first ten.
+    """
+
+    panels: Sequence[Sequence[str]]
+    varying: Sequence[str]
+    figures: Sequence[str] = ()
+    folded: Sequence[str] = ()
+    order: str = "attributes.start_time"
+
+
+CARD: State = {"runsCountToCompare": 10, "deleted": False, "isGenerated": False}
+"""What charts of all kinds have in common."""
+
+
+def saved_view(key: str, wanted: str, view: View) -> tuple[str, str] | None:
+    """Build the tag that holds a sweep's view.
+
+    Args:
+        key: What the address opens it by; the same key replaces the view.
+        wanted: MLflow's search filter for the runs.
+        view: What it shows.
 
     Returns:
         Key and value of the experiment's tag; None if it would be too long for MLflow.
 
     Example:
-        >>> key, value = saved_view("s1", "", [["test_loss/median"]], ["lr"])
+        >>> key, value = saved_view("s1", "", View([["test_loss/median"]], ["lr"]))
         >>> key, value[:8]
         ('mlflow.sharedViewState.s1', 'deflate;')
     """
     state = {
-        **_search(wanted, order),
-        **_table(varying, figures),
-        **_charts(panels, varying, figures, folded),
+        **_search(wanted, view.order),
+        **_table(view),
+        **_charts(view),
     }
     value = _deflated(json.dumps(state, separators=(",", ":")))
     return (KEY_PREFIX + key, value) if len(value) <= VALUE_LENGTH else None
@@ -105,11 +101,11 @@ def _search(wanted: str, order: str) -> State:
     }
 
 
-def _table(varying: Sequence[str], figures: Sequence[str]) -> State:
+def _table(view: View) -> State:
     """Give the state of the table; all of its fields, as old versions fill in no default."""
-    columns = [*(f"params.`{key}`" for key in varying), *(f"metrics.`{key}`" for key in figures)]
+    params = [f"params.`{key}`" for key in view.varying]
     return {
-        "selectedColumns": columns,
+        "selectedColumns": params + [f"metrics.`{key}`" for key in view.figures],
         "columnOrder": [],
         "columnWidths": {},
         "runsExpanded": {},
@@ -125,24 +121,20 @@ def _table(varying: Sequence[str], figures: Sequence[str]) -> State:
     }
 
 
-def _charts(
-    panels: Sequence[Sequence[str]],
-    varying: Sequence[str],
-    figures: Sequence[str],
-    folded: Sequence[str],
-) -> State:
+def _charts(view: View) -> State:
     """Give the state of the charts; MLflow adds a chart for every metric that has none."""
     cards = [
-        *map(_line, panels),
-        *_parallel(varying, figures),
-        *({"type": "BAR", "metricKey": key} for key in figures),
+        *map(_line, view.panels),
+        *_parallel(view.varying, view.figures),
+        *({"type": "BAR", "metricKey": key} for key in view.figures),
     ]
+    closed = [_section(name, False) for name in view.folded]
     return {
         "compareRunCharts": [
             {**card, "uuid": f"{FIRST}{number}", "metricSectionId": FIRST, **CARD}
             for number, card in enumerate(cards)
         ],
-        "compareRunSections": [_section(FIRST, True), *(_section(name, False) for name in folded)],
+        "compareRunSections": [_section(FIRST, True), *closed],
         "isAccordionReordered": True,  # else the sections are sorted by name
         "autoRefreshEnabled": True,
         "hideEmptyCharts": True,

@@ -5,7 +5,7 @@ import json
 import zlib
 from typing import Any
 
-from nnrun.tracking.view import VALUE_LENGTH, saved_view
+from nnrun.tracking.view import VALUE_LENGTH, View, saved_view
 
 CURVES = [f"accuracy/{quantile}" for quantile in ("median", "q25", "q75")]
 
@@ -19,7 +19,8 @@ def build(**changes: object) -> tuple[str, str] | None:
         "figures": ["success_rate", "rmst"],
         "folded": ["accuracy", "Model metrics"],
     }
-    return saved_view(**(given | changes))
+    key, wanted, *view = (given | changes).values()
+    return saved_view(key, wanted, View(*view))
 
 
 def state(**changes: object) -> dict[str, Any]:
