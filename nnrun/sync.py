@@ -26,7 +26,7 @@ from nnrun.tracking.address import require_files_beside
 KINDS = ("sweeps", "runs")
 
 
-def mirror(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str, Any]:
+def send(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str, Any]:
     """Send what MLflow lacks of a finished sweep or run, or says otherwise than its tables.
 
     In the end each setting has one run, and the sweep one, however often this is called: what is
@@ -54,10 +54,38 @@ def mirror(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str
 
 def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     # pandas takes half a second, in which the command could have said what is wrong with it
-    from nnrun.launch.claim import MARKER
-    from nnrun.model.load import admit_modules, not_imported
-    from nnrun.tracking.mirror import Mirror, say
+    from nnrun.tracking.mirror import Mirror
     from nnrun.tracking.run_contents import read_tables
+
+    sweep, heads = _finished(folder)
+    tables = read_tables(folder)
+    if not heads:
+        raise InputError(Issue("path", folder, "holds no records"))
+    _admit(heads, modules)
+    for head in heads:  # a damaged one is told before anything is sent
+        read_record(head.path)
+    told, name = sweep.tracking or {}, sweep.name or ""
+    meant = _tracking(heads[0].meta, uri or str(told.get("uri") or ""))
+    tracking = _addressed(meant, uri, folder, name)
+    identity = told.get("id") or uuid4().hex
+    again = {"go_on": True, "beside_training": False}
+    mirror = Mirror.open(tracking, name, folder.name, vars(sweep), identity, **again)
+    assert mirror is not None
+    if not uri:
+        mirror.facts["uri"] = masked(meant.uri)  # a relative path stays one: folders are moved
+    try:
+        mirror.add_settings(_records_of(sweep, heads), sweep, tables)
+        mirror.add_sweep(sweep, tables, folder)
+    finally:
+        mirror.close()
+        # the id even where nothing could be sent: the next attempt must find what this one left
+        _note(folder, sweep, mirror.facts)
+    return mirror.facts
+
+
+def _finished(folder: Path) -> tuple[Sweep, list[Record]]:
+    """Read a finished sweep and the heads of its records."""
+    from nnrun.launch.claim import MARKER
 
     sweep = read_sweep(folder) or Sweep("missing")
     if (folder / MARKER).exists() or sweep.status == "running":
@@ -67,46 +95,24 @@ def _send(folder: Path, uri: str, modules: Path | None) -> dict[str, Any]:
     if heads and not (folder / SWEEP).exists():  # a sweeper that learns was killed
         hint = f"first make its tables: python -m nnrun.report {folder}"
         raise InputError(Issue("path", folder, "was not finished", hint))
-    tables = read_tables(folder)
-    if not heads:
-        raise InputError(Issue("path", folder, "holds no records"))
+    return sweep, heads
+
+
+def _admit(heads: Sequence[Record], modules: Path | None) -> None:
+    """Let records import what they need, and say what is left out of them."""
+    from nnrun.model.load import admit_modules, not_imported
+    from nnrun.tracking.mirror import say
+
     metas = [head.meta for head in heads]
     if modules is not None:
         admit_modules(modules, metas)
     if left_out := not_imported(metas):
         say(f"note: {left_out}")
-    for head in heads:  # a damaged one is told before anything is sent
-        read_record(head.path)
-    told = sweep.tracking or {}
-    tracking = _tracking(metas[0], uri or str(told.get("uri") or ""))
-    named = masked(tracking.uri)
-    tracking = _addressed(tracking, uri, folder, sweep.name or "")
     if (metas[0].get("tracking") or {}).get("artifacts"):
         say(
             "note: tracking.artifacts is not taken from a record: the files of a new experiment go "
             "where the store has them"
         )
-    identity = told.get("id") or uuid4().hex
-    runs = Mirror.open(
-        tracking,
-        sweep.name or "",
-        folder.name,
-        vars(sweep),
-        identity,
-        go_on=True,
-        beside_training=False,
-    )
-    assert runs is not None
-    if not uri:
-        runs.facts["uri"] = named  # a relative path stays one: the folder may be moved
-    try:
-        runs.add_settings(_records_of(sweep, heads), sweep, tables)
-        runs.add_sweep(sweep, tables, folder)
-    finally:
-        runs.close()
-        # the id even where nothing could be sent: the next attempt must find what this one left
-        _note(folder, sweep, runs.facts)
-    return runs.facts
 
 
 def _records_of(sweep: Sweep, heads: Sequence[Record]) -> dict[str, list[Path]]:
@@ -203,7 +209,7 @@ def _run(options: argparse.Namespace) -> int:
     code, said = 0, set[str]()
     for folder in folders:
         try:
-            told = mirror(folder, options.uri or "", options.modules)
+            told = send(folder, options.uri or "", options.modules)
         except InputError as error:  # the others can be sent nevertheless
             if str(error) not in said:
                 print(f"error: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ from nnrun.launch.launch import Launch, train_and_publish
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
-from nnrun.sync import mirror, pending
+from nnrun.sync import pending, send
 from nnrun.tracking import client as tracker
 from nnrun.tracking.entities import Dataset, dataset_inputs
 from tests.integration.conftest import reads_mlflow
@@ -89,7 +89,7 @@ def test_a_run_of_every_entry_is_read_back(sweep: Trained, tmp_path: Path) -> No
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{tmp_path}/m.db"
-    told = mirror(sweep.folder, uri)
+    told = send(sweep.folder, uri)
     assert (told["error"], told["not_logged"]) == (None, [])
     client = MlflowClient(uri)
     place = client.get_experiment_by_name("entries")
@@ -121,12 +121,12 @@ def test_a_run_that_breaks_a_rule_of_the_store_is_refused_alone_and_sent_later(
     train_into(jobs, folder)
     with monkeypatch.context() as patch:
         patch.setattr(tracker, "dataset_inputs", spoilt)
-        told = mirror(folder, "sqlite:///m.db")
+        told = send(folder, "sqlite:///m.db")
     xor, gate, iris = (job.setting.id for job in jobs)
     assert (set(told["settings"]), told["not_logged"]) == ({xor, iris}, [gate])
     assert "'digest' exceeds the maximum length" in told["error"]
     assert "; 1 of 3 settings are not in MLflow: python -m nnrun.sync" in told["error"]
     assert pending([folder]) == [folder]
-    after = mirror(folder)
+    after = send(folder)
     assert (after["error"], after["not_logged"], pending([folder])) == (None, [], [])
     assert after["settings"].items() > told["settings"].items()

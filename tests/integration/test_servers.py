@@ -12,7 +12,7 @@ import pytest
 
 import nnrun as package
 from nnrun.errors import InputError
-from nnrun.sync import mirror
+from nnrun.sync import send
 from nnrun.tracking.client import Tracker
 from nnrun.tracking.entities import Artifact, SweepRun
 from nnrun.tracking.errors import TrackingError
@@ -273,7 +273,7 @@ def test_a_sweep_that_a_failing_server_took_in_part_is_sent_later_exactly_once(
     """
     identity = package.load(sweep).sweep.tracking["id"]
     for _ in range(2):
-        told = mirror(sweep, faulty.uri)
+        told = send(sweep, faulty.uri)
         assert (told["error"], told["not_logged"]) == (None, [])
         assert postgres.rows(query, identity, database=mlflow_server.database) == [
             *(("setting", f"lr={rate}", "FINISHED", 1) for rate in (0.1, 0.2, 0.3)),

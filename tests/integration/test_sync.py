@@ -16,7 +16,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
 from nnrun.plot.style import LINE_STYLES
-from nnrun.sync import main, mirror, pending
+from nnrun.sync import main, pending, send
 from tests.forked import SERVER
 from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_every_entry import job_of, train_into
@@ -146,14 +146,14 @@ def test_what_a_report_says_by_another_target_is_what_mlflow_says_then(
     jobs, folder, uri = [job_of("data", name) for name in ("xor", "moons")], Path("sweep"), STORE
     train_into(jobs, folder)
     if logged_before:
-        assert mirror(folder, uri)["settings"].keys() == {job.setting.id for job in jobs}
+        assert send(folder, uri)["settings"].keys() == {job.setting.id for job in jobs}
         assert_as_in_the_folder(folder)
         assert pending([folder]) == []
     rebuild([folder], Choices(target="test_loss:0.2:1"))
     assert pending([folder]) == ([folder] if logged_before else [])
     registering = replace(Tracking(uri=uri), register="best")
     monkeypatch.setattr(sync_command, "_tracking", lambda *_: registering)
-    told = mirror(folder, uri)
+    told = send(folder, uri)
     assert (told["error"], told["not_logged"], told["model"]) == (None, [], "models:/best/1")
     assert_as_in_the_folder(folder)
     target = "select distinct value from params p join runs r on r.run_uuid = p.run_uuid "
@@ -166,11 +166,11 @@ def test_what_a_report_says_by_another_target_is_what_mlflow_says_then(
 def test_a_second_sync_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     train_into([job_of("data", name) for name in ("xor", "moons")], Path("sweep"))
-    told = mirror(Path("sweep"), STORE)
+    told = send(Path("sweep"), STORE)
     before = everything(Path("m.db"))
     for method in ("create_run", "log_batch", "set_tag", "delete_run", "set_experiment_tag"):
         monkeypatch.setattr(f"mlflow.MlflowClient.{method}", None)
-    assert mirror(Path("sweep"), STORE) == told
+    assert send(Path("sweep"), STORE) == told
     assert everything(Path("m.db")) == before
 
 
@@ -219,10 +219,10 @@ def test_a_sweep_that_was_killed_before_its_tables_is_sent_once_they_are_made(
         (Path("sweep") / name).unlink()
     told = r"sweep: was not finished \(first make its tables: python -m nnrun\.report sweep\)"
     with pytest.raises(InputError, match=told):
-        mirror(Path("sweep"))
+        send(Path("sweep"))
     assert [path.name for path in Path("sweep").iterdir() if path.is_file()] == []
     rebuild([Path("sweep")])
-    told = mirror(Path("sweep"))
+    told = send(Path("sweep"))
     assert (told["error"], len(told["settings"])) == (None, 2)
     assert told["uri"] == "sqlite:///outputs/mlflow.db"
 
@@ -235,7 +235,7 @@ def test_a_folder_that_cannot_be_sent_does_not_keep_others_from_it(
             raise InputError(Issue("path", folder, "is being written by another process"))
         return {"error": None, "settings": {"a": "b"}, "uri": "m.db"}
 
-    monkeypatch.setattr(sync_command, "mirror", mirrored)
+    monkeypatch.setattr(sync_command, "send", mirrored)
     assert main(["bad", "good"]) == 2
     out, err = capsys.readouterr()
     assert err == "error: path=bad: is being written by another process\n"
