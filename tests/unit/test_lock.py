@@ -86,7 +86,7 @@ def test_sync_leaves_what_is_being_written_to_who_does(sweep, capsys, monkeypatc
 def test_sync_is_alone_while_it_sends(sweep, monkeypatch):
     seen = []
     monkeypatch.setattr(syncing, "_send", lambda folder, *_: seen.append(being_written(folder)))
-    syncing.mirror(sweep)
+    syncing.send(sweep)
     assert seen == [True]
 
 
@@ -111,7 +111,7 @@ def test_a_user_s_own_lock_file_is_left_as_it_is(sweep, kind, monkeypatch):
     }[kind]()
     before = all_below(sweep)
     monkeypatch.setattr(syncing, "_send", lambda *_: {})
-    syncing.mirror(sweep)
+    syncing.send(sweep)
     (sweep / "sweep.json").unlink()
     for number in (0, 1):
         (sweep / str(number) / "record.npz").unlink()
