@@ -38,6 +38,8 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     alone = hydra.mode != RunMode.MULTIRUN
     for name in HYDRAS if hydra.output_subdir else ():
         mask_file(Path(hydra.runtime.output_dir) / hydra.output_subdir / name)
+    if not alone and hydra.job.num == 0:  # the sweep may be killed before it masks what is Hydra's
+        mask_file(Path(hydra.runtime.cwd, hydra.sweep.dir, "multirun.yaml"))
     # outputs/ and relative paths are where the command was given, in sweeps, too
     with (
         _where_started(hydra.runtime.cwd),

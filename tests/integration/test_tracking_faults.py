@@ -482,3 +482,15 @@ def test_a_password_is_in_no_file_and_in_no_line(nnrun: CommandLine, sweep: list
     assert any(name.endswith("hydra.yaml") for name in found)
     assert not [name for name, content in found.items() if b"s3cr3tZq7" in content]
     assert b"http://me:***@127.0.0.1:9?token=***" in b"".join(found.values())
+
+
+def test_a_sweep_that_is_killed_leaves_no_password(nnrun: CommandLine) -> None:
+    kill = (
+        "import os\nfrom nnrun.hydra_ext import callback\ncallback.finish_all = lambda: os._exit(9)"
+    )
+    words = ["-m", "lr=0.1,0.2", "hydra/sweeper=basic", "hydra/launcher=basic", *QUICK]
+    address = 'tracking.uri="http://me:s3cr3tZq7@127.0.0.1:9"'
+    nnrun(*words, address, "report=off", patch=kill, code=9)
+    found = dict(held(nnrun.folder))
+    assert any(name.endswith("multirun.yaml") for name in found)
+    assert not [name for name, content in found.items() if b"s3cr3tZq7" in content]
