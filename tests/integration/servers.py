@@ -226,7 +226,7 @@ def _mlflow(
             start_new_session=True,
         )
         try:
-            _await(f"http://127.0.0.1:{port}/health", process, folder / "log")
+            await_answer(f"http://127.0.0.1:{port}/health", process, folder / "log")
             yield f"http://127.0.0.1:{port}"
         finally:
             assert process.stdin is not None
@@ -234,12 +234,14 @@ def _mlflow(
             process.wait(30)
 
 
-def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 90
+def await_answer(address: str, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+    """Wait for a server that was started to answer, as long as it may take on a busy machine."""
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=5):
                 return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"{address} does not answer:\n{log.read_text(errors='replace')[-3000:]}")
+    told = log.read_text(errors="replace")[-3000:] if log else ""
+    raise AssertionError(f"{address} does not answer:\n{told}")

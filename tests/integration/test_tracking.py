@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from nnrun.tracking.entities import (
 )
 from nnrun.tracking.errors import TrackingError
 from tests.forked import SERVER, Forked
+from tests.integration.servers import await_answer
 
 URI = "sqlite:///outputs/mlflow.db"
 DATABASE = Path("outputs/mlflow.db")
@@ -445,7 +445,7 @@ def test_the_command_serves_the_store_and_a_server_takes_runs(tracker: Tracker, 
     )
     try:
         uri = f"http://127.0.0.1:{port}"
-        await_answer(f"{uri}/health")
+        await_answer(f"{uri}/health", server, home / "ui.log")
         remote = Tracker(uri, "xor")
         (home / "report.html").write_text("<p>verdict</p>", encoding="utf-8")
         run = remote.log_sweep(SweepRun("over http", artifacts=[Artifact(home / "report.html")]))
@@ -458,13 +458,3 @@ def test_the_command_serves_the_store_and_a_server_takes_runs(tracker: Tracker, 
     assert rows("select name, status from runs where run_uuid=?", run) == [
         ("over http", "FINISHED")
     ]
-
-
-def await_answer(address: str) -> None:
-    for _ in range(480):
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.25)
-    raise AssertionError(f"{address} did not answer within two minutes")

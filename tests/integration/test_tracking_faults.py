@@ -29,9 +29,9 @@ from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.mirror import SEEDS, Mirror
 from tests.conftest import slowness
 from tests.integration.conftest import QUICK, CommandLine, reads_mlflow
+from tests.integration.servers import await_answer
 from tests.integration.test_tracking import (
     DATABASE,
-    await_answer,
     clear_environment,
     pairs,
     python,
@@ -413,7 +413,7 @@ def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     )
     uri = f"http://127.0.0.1:{port}"
     try:
-        await_answer(f"{uri}/health")
+        await_answer(f"{uri}/health", process)
     except BaseException:
         stop_group(process)
         raise
