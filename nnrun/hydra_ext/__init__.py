@@ -5,7 +5,7 @@
   errors in nnrun's words.
 - ``callback``: checks a configuration before a folder is made for it; ``folders``: where plugins
   and a user's modules are found, and where a sweep writes.
-- ``planning``, ``grid``, ``ranges``: from the arguments of a sweep to its jobs.
+- ``planning``, ``grid``: from the arguments of a sweep to its jobs.
 - ``compose``, ``shared_composition``: a job's configuration in a millisecond or two.
 - ``check``: all jobs of a sweep, and Hydra's own keys, before any is trained.
 - ``tuning``: what is chosen for each job first.

@@ -20,8 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from nnrun.config.read import SWEEP
 from nnrun.errors import InputError, Issue, listed
 from nnrun.hydra_ext.check import grid_options
-from nnrun.hydra_ext.grid import MOST_JOBS, plan_grid, too_many
-from nnrun.hydra_ext.ranges import range_problem, rounding
+from nnrun.hydra_ext.grid import MOST_JOBS, plan_grid, range_problem, rounding, too_many
 from nnrun.layout import STUDIES
 from nnrun.text import many
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from math import inf, isclose, isfinite, nan
 from pathlib import Path
@@ -63,17 +63,6 @@ OPEN, TIDY, VIEW, SWEEP, REGISTER = "open", "tidy", "view", "sweep", "register"
 """Keys of what the queue does besides settings, whose ids are digits."""
 
 
-@dataclass
-class Kept:
-    """The run of a setting that the store has whole, with what it says and its trials' runs."""
-
-    run: str
-    seeds: str
-    tags: dict[str, str]
-    metrics: dict[str, float]
-    trials: list[str] = field(default_factory=list)
-
-
 class Mirror:
     """The MLflow runs of one launch, logged in the background while it trains.
 
@@ -101,7 +90,8 @@ class Mirror:
         self._beside_training, self._training = beside_training, beside_training
         self._queue = LogQueue()
         self._opened: Future[Tracker] = Future()
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, FoundRun] = {}
+        self._trials: dict[str, list[str]] = {}
         self._updates: dict[str, Update] = {}
         self._parent = ""
         self._own: FoundRun | None = None
@@ -302,12 +292,10 @@ class Mirror:
             elif kind == "sweep" and self._own is None and self._is_whole(found):
                 self._own = found
             elif kind == "setting" and key not in self._kept and self._is_whole(found):
-                seeds, tags = found.tags.get(SEEDS, ""), dict(found.tags)
-                self._kept[key] = Kept(found.run, seeds, tags, dict(found.metrics))
+                self._kept[key] = found
             else:
                 rest.append(found.run)
-        for kept in self._kept.values():
-            kept.trials = below.pop(kept.run, [])
+        self._trials = {kept.run: below.pop(kept.run, []) for kept in self._kept.values()}
         if self._tracking.nested and self._own:
             self._parent = self._own.run
         for run in (*rest, *(trial for trials in below.values() for trial in trials)):
@@ -325,7 +313,7 @@ class Mirror:
         """Log a setting in the place of an earlier run of it; called by the queue's thread."""
         records = [read_record(path) for path in paths]
         seeds, kept = spans(records), self._kept.get(key)
-        if kept and kept.seeds == seeds:
+        if kept and kept.tags.get(SEEDS, "") == seeds:
             return kept.run
         tags = {**self._tags, SEEDS: seeds}
         if self._parent:
@@ -336,9 +324,9 @@ class Mirror:
             said, figures = {**run.tags, **update.tags}, {**update.metrics, **run.summary}
             run = replace(run, name=update.name, tags=said, summary={**figures, **update.metrics})
         self._drop(key)
-        said = {**run.tags, NAME: run.name}
-        self._kept[key] = Kept(self._tracker.log_setting(run), seeds, said, dict(run.summary))
-        return self._kept[key].run
+        logged, said = self._tracker.log_setting(run), {**run.tags, NAME: run.name}
+        self._kept[key] = FoundRun(logged, "FINISHED", said, run.summary)
+        return logged
 
     def _update(self, key: str, update: Update, results: Results) -> str:
         """Send what a setting's run does not say yet; called by the queue's thread."""
@@ -355,8 +343,8 @@ class Mirror:
             mine = results.trials[results.trials["setting"] == key]
             texts = {TRIALS_TOLD: csv_text(mine)} if name else {}  # it has the label, too
             self._tracker.update_setting(kept.run, name, tags, metrics, texts)
-            kept.metrics.update(metrics)
-            kept.tags.update({**tags, NAME: update.name})
+            said = {**kept.tags, **tags, NAME: update.name}
+            self._kept[key] = kept._replace(tags=said, metrics={**kept.metrics, **metrics})
         return kept.run
 
     def _drop_others(self, settings: Container[str]) -> str:
@@ -368,7 +356,7 @@ class Mirror:
     def _drop(self, key: str) -> None:
         """Delete the run of a setting, if there is one, and those of its trials."""
         if kept := self._kept.pop(key, None):
-            for run in (*kept.trials, kept.run):
+            for run in (*self._trials.pop(kept.run, ()), kept.run):
                 self._tracker.delete(run)
 
     def _log_sweep(self, run: SweepRun) -> str:
