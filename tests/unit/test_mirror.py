@@ -34,10 +34,11 @@ class Store:
         self.refusals = refusals
         self.taken: list[str] = []
         self.texts: dict[str, str] = {}
-        self.go = threading.Event()
+        self.begun, self.go = threading.Event(), threading.Event()
         self.go.set()
 
     def log_setting(self, run: SettingRun) -> str:
+        self.begun.set()
         assert self.go.wait(20)
         if run.setting in self.refusals:
             raise self.refusals[run.setting]
@@ -177,6 +178,7 @@ def test_an_interrupt_while_waiting_drops_what_waits(
     runs = runs_into(store)
     store.go.clear()
     add(runs, *RECORDS)
+    assert store.begun.wait(20)
     wait, waited = LogQueue.wait, []
 
     def interrupted(queue: LogQueue, seconds: float) -> bool:
@@ -379,6 +381,7 @@ def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Mir
     runs = runs_into(store, wait=0.3)
     store.go.clear()
     add(runs, *RECORDS)
+    assert store.begun.wait(20)
     threading.Timer(1.0, store.go.set).start()
     runs.close()
     assert store.taken == ["s0"]  # the one in hand is whole
