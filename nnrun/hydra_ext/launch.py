@@ -58,7 +58,7 @@ def run_sweep(
     with interrupts_held() as interrupt:
         launch = Launch(folder, list(master.hydra.overrides.task), claim, interrupt, clock, jobs)
         with launch.closing():
-            launch.open_runs(jobs[0].tracking, jobs[0].name)
+            launch.open_mirror(jobs[0].tracking, jobs[0].name)
             launch.begin(jobs[0].name)
             if tuned is not None:
                 tuned.write(folder)
@@ -237,7 +237,7 @@ def run_elsewhere(
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = settle(master, "hydra.sweep.dir")
     launch = foreign_launch(folder, list(master.hydra.overrides.task))
-    launch.open_runs(jobs[0].tracking, jobs[0].name)
+    launch.open_mirror(jobs[0].tracking, jobs[0].name)
     launch.plan += [
         SweepJob(number, list(own), job.setting.id)
         for number, (own, job) in enumerate(zip(chain(*batches), jobs, strict=True))

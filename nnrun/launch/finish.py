@@ -64,13 +64,13 @@ class Launched:
 
     Attributes:
         clock: Counts the stages.
-        runs: Its MLflow runs; None if tracking is off.
+        mirror: Of it in MLflow; None if tracking is off.
         interrupt: Whether an end is asked for: after one only what is quick is made.
         cache: Where trials are found that were watched for an earlier report; None for nowhere.
     """
 
     clock: Clock
-    runs: MirrorProcess | None
+    mirror: MirrorProcess | None
     interrupt: Interrupt
     cache: Cache | None = None
 
@@ -292,10 +292,10 @@ class Making:
 
     def rest(self, launched: Launched, choices: Choices) -> None:
         """Draw a launch's pages and animations, and tell MLflow; after a signal what is quick."""
-        runs, interrupt = launched.runs, launched.interrupt
-        if runs:
+        mirror, interrupt = launched.mirror, launched.interrupt
+        if mirror:
             with self._clock("mlflow"):
-                runs.add_settings(records_of(self.heads), self.sweep, self.results)
+                mirror.add_settings(records_of(self.heads), self.sweep, self.results)
         with suppress(Ended), interrupt.let_through():
             if self.reports:
                 with self._clock("report"), waiting() as say, together(self.folder) as new:
@@ -312,9 +312,9 @@ class Making:
                     self.undrawn |= failed
             self.whole = True
         self.whole |= not self.reports
-        if runs:
+        if mirror:
             with self._clock("mlflow"):
-                self._mirror(runs, interrupt)
+                self._tell(mirror, interrupt)
         self.sweep = self._timed()
         self.sweep.write(self.folder)
 
@@ -356,16 +356,16 @@ class Making:
                 # an older one says what other numbers said
                 (self.folder / template.name.removesuffix(".j2")).unlink(missing_ok=True)
 
-    def _mirror(self, runs: MirrorProcess, interrupt: Interrupt) -> None:
+    def _tell(self, mirror: MirrorProcess, interrupt: Interrupt) -> None:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""
         if interrupt.pressed():
-            runs.hurry(interrupt.left(SOON))
-            runs.add_sweep(self.sweep, self.results, self.folder)
+            mirror.hurry(interrupt.left(SOON))
+            mirror.add_sweep(self.sweep, self.results, self.folder)
         else:
             with suppress(Ended), interrupt.let_through():
-                runs.add_sweep(self.sweep, self.results, self.folder)
-            runs.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
-        runs.close()
+                mirror.add_sweep(self.sweep, self.results, self.folder)
+            mirror.hurry(interrupt.left(SOON) if interrupt.pressed() else inf)
+        mirror.close()
 
     def _timed(self) -> Sweep:
         """Return the sweep with the seconds of all stages so far, where a launch counts them."""

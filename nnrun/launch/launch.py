@@ -92,7 +92,7 @@ class Launch:
         plan: The number and overrides of each job that was begun.
         written: The records that were written, as they are read back: whole ones as long as they
             take little memory, then their heads.
-        runs: Its MLflow runs; None if tracking is off, or nothing was begun.
+        mirror: Of it in MLflow; None if tracking is off, or nothing was begun.
         cache: Where trained trials are kept for the next launch.
         given_up: Settings, by id, that are not to be trained, with the errors that say why.
         more: What else its sweep.json says.
@@ -122,7 +122,7 @@ class Launch:
         self.plan: list[SweepJob] = []
         self.written: list[Record] = []
         self._held = 0
-        self.runs: MirrorProcess | None = None
+        self.mirror: MirrorProcess | None = None
         self.provenance = {
             **provenance(),
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -176,19 +176,19 @@ class Launch:
         times = record.outcomes.samples_to_target
         return float(np.where(np.isnan(times), record.meta["samples"], times).mean())
 
-    def open_runs(self, tracking: Tracking, name: str) -> None:
+    def open_mirror(self, tracking: Tracking, name: str) -> None:
         """Open the MLflow store for an experiment of a name, unless it is open.
 
         Raises:
             InputError: If it cannot be used.
         """
-        if self.runs is None:
+        if self.mirror is None:
             # what is noted here ends training before it begins
             with self.clock("mlflow"), suppress(Ended), self.interrupt.let_through():
                 sweep, go_on = uuid4().hex, False
                 if self.claim is not None:
                     sweep, go_on = self.claim.sweep, self.claim.continued
-                self.runs = MirrorProcess.open(
+                self.mirror = MirrorProcess.open(
                     tracking, name, self.folder.name, self.provenance, sweep, go_on
                 )
 
@@ -209,10 +209,10 @@ class Launch:
                 f"{refused(error)}. What was trained is kept, and found again by\n  {command()}"
             ) from error
         finally:
-            if self.runs is not None:
+            if self.mirror is not None:
                 if self.interrupt.pressed():
-                    self.runs.hurry(self.interrupt.left(SOON))
-                self.runs.close()
+                    self.mirror.hurry(self.interrupt.left(SOON))
+                self.mirror.close()
             if self.claim is not None:
                 self.claim.release(finished=False)
 
@@ -243,7 +243,7 @@ class Launch:
         early = left > 0 or (stopped and self.jobs is None)
         finished = finish(
             [self._source("interrupted" if early else "complete")],
-            launched=Launched(self.clock, self.runs, self.interrupt, self.cache),
+            launched=Launched(self.clock, self.mirror, self.interrupt, self.cache),
         )
         if self.claim is not None:
             self.claim.release(finished=not left)
@@ -262,7 +262,7 @@ class Launch:
             overrides=self.overrides,
             jobs=self.plan,
             stacks=self.tally.stacks,
-            tracking=self.runs.facts if self.runs else None,
+            tracking=self.mirror.facts if self.mirror else None,
             **self.more,
         )
         heads = sorted(self.written, key=lambda record: int(record.meta["number"]))
@@ -298,13 +298,13 @@ class ForeignLaunch(Launch):
     def finish(self) -> int:
         """Finish as any launch what has come."""
         self.written = found_since(self.folder, self.before, self.asked)
-        if self.written and self.runs is None:
+        if self.written and self.mirror is None:
             first = self.written[0].meta
             asked = Tracking(**first["tracking"])
             # records do not keep what may be the store's password
             addresses = [given.partition("=")[2].strip("'\"") for given in self.overrides]
             uri = unmasked(asked.uri, [os.environ.get(STORE), *addresses])
-            self.open_runs(replace(asked, uri=uri), first["name"])
+            self.open_mirror(replace(asked, uri=uri), first["name"])
         return super().finish()
 
 
@@ -333,21 +333,21 @@ def train_and_publish(
     """
     tally, clock = launch.tally, launch.clock
     cache = launch.cache = Cache(use=jobs[0].cache)
-    launch.open_runs(jobs[0].tracking, jobs[0].name)
+    launch.open_mirror(jobs[0].tracking, jobs[0].name)
     launch.plan += plan
     with clock("train"), suppress(KeyboardInterrupt):
         with launch.interrupt.let_through():
             todo = wanted(jobs)
             announce(todo, cache, jobs[0].executor, launch.where)
-            facts = launch.describe() if launch.runs else None
+            facts = launch.describe() if launch.mirror else None
         check, given_up = launch.interrupt.check, launch.given_up
         for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
             with clock("store"):
                 publish(index, record)
             paths = launch.gathered(record.setting)
-            if paths and launch.runs and facts:
+            if paths and launch.mirror and facts:
                 with launch.clock("mlflow"):
-                    launch.runs.add_setting(paths, facts, record.setting)
+                    launch.mirror.add_setting(paths, facts, record.setting)
     clock.move("train", "store", cache.seconds)
     spent = tally.train + tally.evaluate
     share = tally.evaluate / spent if spent else 0.0

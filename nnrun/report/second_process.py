@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TypeVar
 
+from nnrun.interrupt import ENDING, none_delivered
 from nnrun.trials.progress import say
 
 Result = TypeVar("Result")
@@ -75,21 +76,19 @@ def _started(
     context = mp.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(pieces, queue, sender), daemon=True)
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
-        with warnings.catch_warnings():  # of other threads: the work shares none of their locks
+        with none_delivered(), warnings.catch_warnings():  # of threads: it shares no lock of theirs
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
     except (OSError, AssertionError):  # no room for a process, or this one may have no children
         return None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         sender.close()
     return process, receiver
 
 
 def _work(pieces: "Pieces[Result]", queue: int, sender: Connection) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     Thread(target=_end_with_parent, daemon=True).start()
