@@ -98,7 +98,7 @@ def trials_table(records: Sequence[Record], sweep: Sweep) -> pd.DataFrame:
 
 def curves_table(records: Sequence[Record], sweep: Sweep) -> pd.DataFrame:
     """Their curves table."""
-    parts = [part for one in _in_order(records, sweep) for part in curve_rows(one)]
+    parts = [part for one in _in_order(records, sweep) for part in curve_rows([one])]
     return pa.concat_tables(parts).to_pandas()
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.config.settings import Target
@@ -20,7 +20,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.records.trials import METRICS, Curves, Outcomes
 from nnrun.results.results import Results, csv_text
 from nnrun.statistics.curves import SettingBands, SettingCurves, setting_bands
-from nnrun.statistics.ladder import SettingLadder, align, setting_ladder
+from nnrun.statistics.ladder import SettingLadder, align, ladders
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.survival import holds, judged_on
 from nnrun.training.convergence import at_points, loss_window, outcomes
@@ -86,34 +86,56 @@ def assemble(parts: Sequence[TrialRows], facts: Sweep) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def curve_rows(record: Record) -> Iterator[pa.Table]:
-    """Make one setting's part of the curves table, some trials at a time; NaN becomes null."""
+def curve_rows(records: Sequence[Record]) -> Iterator[pa.Table]:
+    """Make some settings' part of the curves table; NaN becomes null.
+
+    One setting of more than ``ROW_GROUP`` rows comes some trials at a time.
+    """
+    pieces = [piece for record in records for piece in _pieces(record)]
+    if len(records) == 1:
+        yield from (_curve_rows([piece]) for piece in pieces)
+    else:
+        yield _curve_rows(pieces)
+
+
+Piece = tuple[str, NDArray[np.int64], Curves]
+"""A setting's id, the seeds of some of its trials, and their curves."""
+
+
+def _pieces(record: Record) -> Iterator[Piece]:
     trials, ran = record.trials, record.trained
     if not ran.all():
         trials = trials.rows(np.flatnonzero(ran))
     samples, *metrics = trials.curves
-    seeds = trials.seeds
     step = max(1, ROW_GROUP // max(1, len(samples)))
-    for start in range(0, max(1, len(seeds)), step):
+    for start in range(0, max(1, len(trials.seeds)), step):
         some = slice(start, start + step)
-        yield _curve_rows(record, seeds[some], samples, [metric[some] for metric in metrics])
+        yield record.setting, trials.seeds[some], Curves(samples, *(m[some] for m in metrics))
 
 
-def _curve_rows(
-    record: Record,
-    seeds: npt.NDArray[np.int64],
-    samples: npt.NDArray[np.int64],
-    metrics: Sequence[npt.NDArray[np.float64]],
-) -> pa.Table:
-    n = len(seeds) * len(samples)
+def _curve_rows(pieces: Sequence[Piece]) -> pa.Table:
+    names = pa.array([setting for setting, _, _ in pieces])
+    rows = [len(seeds) * len(curves.samples) for _, seeds, curves in pieces]
+    metrics = zip(*(curves[1:] for _, _, curves in pieces), strict=True)
     columns = [
-        pa.repeat(str(record.meta["setting"]), n),
-        pa.array(np.repeat(seeds, len(samples))),
-        pa.array(np.tile(samples, len(seeds))),
-        # flattened: a piece that waits to be written holds no record
-        *(pa.array(metric.flatten(), from_pandas=True) for metric in metrics),
+        names.take(pa.array(np.repeat(np.arange(len(pieces)), rows))),
+        pa.array(np.concatenate([np.repeat(seeds, len(c.samples)) for _, seeds, c in pieces])),
+        pa.array(np.concatenate([np.tile(c.samples, len(seeds)) for _, seeds, c in pieces])),
+        # copied: a piece that waits to be written holds no record
+        *(
+            pa.array(np.concatenate([part.ravel() for part in metric]), from_pandas=True)
+            for metric in metrics
+        ),
     ]
     return pa.Table.from_arrays(columns, schema=CURVES_SCHEMA)
+
+
+def _stacked(records: Sequence[Record]) -> Curves:
+    """Put the curves of several settings, at the same evaluations, one after the other."""
+    if len(records) == 1:
+        return records[0].trials.curves
+    metrics = zip(*(record.trials.curves[1:] for record in records), strict=True)
+    return Curves(records[0].samples, *map(np.concatenate, metrics))
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
@@ -144,11 +166,11 @@ def judged(record: Record) -> Record:
     return replace(record, outcomes=_outcomes(record.trials.curves, record.meta))
 
 
-def judged_at(record: Record, common: CommonGrid | None) -> Record:
-    """Judge a setting's trials as if they had been evaluated at common points and nowhere else.
+def judged_at(records: Sequence[Record], common: CommonGrid | None) -> Sequence[Record]:
+    """Judge trials as if they had been evaluated at common points and nowhere else.
 
     Args:
-        record: Of a setting; failed trials stay failed.
+        records: Of settings that are evaluated and judged alike; failed trials stay failed.
         common: The points; None to leave the trials as they are.
 
     Returns:
@@ -156,17 +178,25 @@ def judged_at(record: Record, common: CommonGrid | None) -> Record:
         what was measured.
     """
     if common is None:
-        return record
-    record = replace(record, meta={**record.meta, "horizon": int(common.samples[-1])})
-    ran = record.trained
-    if not ran.any():
-        return record
-    measured = record.trials if ran.all() else record.trials.rows(np.flatnonzero(ran))
-    found = _outcomes(at_points(measured.curves, common), record.meta)
-    fates: list[Any] = [was.copy() for was in record.outcomes]
-    for fate, now in zip(fates, found, strict=True):
-        fate[ran] = now
-    return replace(record, outcomes=Outcomes(*fates))
+        return records
+    horizon = int(common.samples[-1])
+    ran = np.concatenate([record.trained for record in records])
+    fates: list[Any] = [
+        np.concatenate(fate) for fate in zip(*(r.outcomes for r in records), strict=True)
+    ]
+    if ran.any():
+        samples, *metrics = _stacked(records)
+        if not ran.all():
+            metrics = [metric[ran] for metric in metrics]
+        found = _outcomes(at_points(Curves(samples, *metrics), common), records[0].meta)
+        for fate, now in zip(fates, found, strict=True):
+            fate[ran] = now
+    ends = np.cumsum([len(record.seeds) for record in records])[:-1]
+    apart = zip(*(np.split(fate, ends) for fate in fates), strict=True)
+    return [
+        replace(record, meta={**record.meta, "horizon": horizon}, outcomes=Outcomes(*own))
+        for record, own in zip(records, apart, strict=True)
+    ]
 
 
 def _outcomes(curves: Curves, meta: Mapping[str, Any]) -> Outcomes:
@@ -199,7 +229,7 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
 
     Args:
         settings: The records of each setting, in the sweep's order of settings, at least one; read
-            once, and no record is held after its turn.
+            once, and held for a row group of curves.
         facts: Of the sweep, for its varying keys and labels, and for the points (``common_grid``)
             at which its settings are judged if their evaluations differ.
         folder: Where to.
@@ -213,14 +243,24 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
     hold, common = holds(facts), judged_on(facts)
 
     def curves() -> Iterator[pa.Table]:
-        for records in settings:
-            record = judged_at(join_records(records), common)
-            rows.append(trial_rows(record))
-            if record.trained.any():
-                one = curves_of(record)
-                bands[one.setting] = setting_bands(one.samples, one.metrics)
-                rungs.append(setting_ladder(one, record.meta["task"], hold[one.setting], common))
-            yield from curve_rows(record)
+        for window in _windows(map(join_records, settings)):
+            found: dict[str, Record] = {}
+            measured: dict[str, tuple[SettingCurves, SettingLadder]] = {}
+            for alike in _alike(window, hold):
+                judged = judged_at(alike, common)
+                found |= {record.setting: record for record in judged}
+                drawn = [curves_of(record) for record in judged if record.trained.any()]
+                if drawn:
+                    task, held = judged[0].meta["task"], hold[drawn[0].setting]
+                    pairs = zip(drawn, ladders(drawn, task, held, common), strict=True)
+                    measured |= {one.setting: (one, reached) for one, reached in pairs}
+            for key, record in ((one.setting, found[one.setting]) for one in window):
+                rows.append(trial_rows(record))
+                if key in measured:
+                    one, reached = measured[key]
+                    bands[key] = setting_bands(one.samples, one.metrics)
+                    rungs.append(reached)
+            yield from curve_rows(window)
 
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
@@ -231,6 +271,31 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
     write_text(folder / SUMMARY, csv_text(summary))
     known = {"bands": bands, "ladder": ladder, "summary": summary}
     return Results(table, facts, folder, known)
+
+
+def _windows(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Take as many settings at once as fill a row group of curves."""
+    window: list[Record] = []
+    rows = 0
+    for record in records:
+        window.append(record)
+        rows += len(record.seeds) * len(record.samples)
+        if rows >= ROW_GROUP:
+            yield window
+            window, rows = [], 0
+    if window:
+        yield window
+
+
+def _alike(records: Sequence[Record], hold: Mapping[str, int]) -> Iterable[list[Record]]:
+    """Sort settings by how they are evaluated and judged: those alike count as one array."""
+    groups: dict[Any, list[Record]] = {}
+    for record in records:
+        config, data = record.meta["config"], record.meta.get("data") or {}
+        target = [config.get(f"target.{key}") for key in ("metric", "value", "hold")]
+        told = (record.meta["task"], hold.get(record.setting), target, data.get("training"))
+        groups.setdefault((record.samples.tobytes(), repr(told)), []).append(record)
+    return groups.values()
 
 
 def curves_of(record: Record) -> SettingCurves:

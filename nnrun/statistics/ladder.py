@@ -106,13 +106,21 @@ class SettingLadder(NamedTuple):
     times: Floats
 
 
-def setting_ladder(
-    curves: SettingCurves, task: str, hold: int, common: CommonGrid | None = None
-) -> SettingLadder:
-    """Find when each trial of a setting reaches each rung."""
-    curves = curves if common is None else curves.at(common)
-    kept = {m: v for m, v in curves.metrics.items() if m != RISING or task != "regression"}
-    return SettingLadder(curves.setting, curves.seeds, ladder_times(curves.samples, kept, hold))
+def ladders(
+    settings: Sequence[SettingCurves], task: str, hold: int, common: CommonGrid | None = None
+) -> list[SettingLadder]:
+    """Find when each trial of some settings, all evaluated alike, reaches each rung."""
+    metrics = {
+        m: np.concatenate([one.metrics[m] for one in settings])
+        for m in settings[0].metrics
+        if m != RISING or task != "regression"
+    }
+    whole = settings[0]._replace(metrics=metrics)
+    whole = whole if common is None else whole.at(common)
+    times = ladder_times(whole.samples, whole.metrics, hold)
+    ends = np.cumsum([len(one.seeds) for one in settings])[:-1]
+    apart = zip(settings, np.split(times, ends), strict=True)
+    return [SettingLadder(one.setting, one.seeds, own) for one, own in apart]
 
 
 def ladder_of_curves(
@@ -122,8 +130,9 @@ def ladder_of_curves(
     hold, common = holds(sweep), judged_on(sweep)
     tasks = dict(zip(trials["setting"], trials["task"], strict=True))
     return [
-        setting_ladder(one, tasks[one.setting], hold[one.setting], common)
+        found
         for one in curves_by_setting(curves)
+        for found in ladders([one], tasks[one.setting], hold[one.setting], common)
     ]
 
 

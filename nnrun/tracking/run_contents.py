@@ -114,7 +114,7 @@ def setting_run(
     """
     config, varying = about.config, sweep.varying
     records = [_under(record, about) for record in records]
-    trials = judged_at(join_records(records), judged_on(sweep))
+    (trials,) = judged_at([join_records(records)], judged_on(sweep))
     keys = [*varying, *(key for key in config if key not in varying)]
     counts, many = _counts(trials), len(sweep.settings) > ALL_QUARTILES
     part = trial_rows(trials)

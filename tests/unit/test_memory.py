@@ -53,7 +53,7 @@ def test_a_ladder_is_found_for_some_trials_at_a_time(metrics):
 def test_trials_of_one_record_are_not_copied_and_their_rows_made_in_pieces():
     record = a_record("a", seeds=range(150_000))
     assert join_records([record]) is record
-    sizes = [piece.num_rows for piece in curve_rows(record)]
+    sizes = [piece.num_rows for piece in curve_rows([record])]
     assert sum(sizes) == 3 * 150_000
     assert max(sizes) <= ROW_GROUP
     twice, once = join_records([record, record]).trials.curves, record.trials.curves

@@ -174,7 +174,8 @@ def test_curves_are_written_in_pieces_of_many_settings(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(whole, curves_table(records, facts_of(records)))
 
 
-def test_no_record_is_held_after_its_turn(tmp_path):
+def test_no_record_is_held_after_the_row_group_that_it_fills(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROW_GROUP", 6)
     records = [a_record(i, f"s{i}", [0, 1], {"lr": float(i)}) for i in range(6)]
     facts = facts_of(records)
     seen, alive = [], []
