@@ -7,13 +7,16 @@ import pytest
 from nnrun.statistics.curves import (
     METRICS,
     TRACES,
-    bands,
     bands_of_curves,
     bands_table,
     setting_bands,
 )
 
 INF, NAN = math.inf, math.nan
+
+
+def bands(curves):
+    return bands_table(bands_of_curves(curves))
 
 
 def curves_of(*trials):
