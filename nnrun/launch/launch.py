@@ -33,7 +33,7 @@ from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, provenance
 from nnrun.trials.run import Tally, run_jobs
 
-MOST_HELD = 2**25
+MOST_HELD = 2**23
 """Bytes of trials that are held from their being written to the tables; others are read back."""
 
 MEASURE_FROM = 5.0
