@@ -12,11 +12,12 @@ from yaml import YAMLError
 
 from nnrun import layout as places
 from nnrun.commands import run
-from nnrun.errors import InputError, TrainingFailed, masked, refused
+from nnrun.errors import InputError, TrainingFailed, refused
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.arguments import quoted, read_flags
 from nnrun.hydra_ext.callback import finish_all
 from nnrun.hydra_ext.loader import raised_by_hydra, refusal
+from nnrun.masking import masked
 from nnrun.text import shown
 
 if TYPE_CHECKING:

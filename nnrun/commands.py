@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from nnrun.errors import InputError, masked, refused
+from nnrun.errors import InputError, refused
 from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.layout import named
+from nnrun.masking import masked
 from nnrun.text import shown
 
 SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": "...", "–": "-", "—": "-"}

@@ -9,8 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from nnrun import text as words
-from nnrun.text import HIDDEN
-from nnrun.text import masked as masked  # where it is looked for
+from nnrun.masking import HIDDEN, masked
 
 
 @dataclass(frozen=True)

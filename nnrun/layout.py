@@ -12,7 +12,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO
 
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue
+from nnrun.masking import masked
 
 PACKAGE = Path(__file__).resolve().parent
 

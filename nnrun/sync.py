@@ -15,8 +15,9 @@ from uuid import uuid4
 from nnrun.commands import exit_code, run
 from nnrun.config.schema import build, plain
 from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, Issue, masked, refused, unmasked
+from nnrun.errors import InputError, Issue, refused, unmasked
 from nnrun.layout import OUTPUTS, STORE, own_store, same_store
+from nnrun.masking import masked
 from nnrun.records.lock import alone_in, being_written
 from nnrun.records.record import Record, read_record, records_below
 from nnrun.records.sweep import SWEEP, Sweep, read_sweep

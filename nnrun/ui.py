@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.commands import exit_code, run
-from nnrun.errors import InputError, Issue, masked, unmasked
+from nnrun.errors import InputError, Issue, unmasked
 from nnrun.interrupt import interrupts_held
 from nnrun.layout import (
     A_SWEEP,
@@ -28,6 +28,7 @@ from nnrun.layout import (
     own_store,
     same_store,
 )
+from nnrun.masking import masked
 from nnrun.records.sweep import SWEEP, read_sweep
 from nnrun.text import shown
 from nnrun.tracking.server import await_answer, serving

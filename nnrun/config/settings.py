@@ -13,9 +13,10 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from nnrun import custom
 from nnrun.config.components import flat
 from nnrun.config.evaluation_grid import evaluation_grid
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue
 from nnrun.jinja import mistake
 from nnrun.layout import DATABASE, study_template
+from nnrun.masking import masked
 from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss

@@ -25,7 +25,7 @@ from omegaconf._utils import OmegaConfDumper
 from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.compose import Composed, Composer
 from nnrun.hydra_ext.shared_composition import to_plain, without_hydra
-from nnrun.text import masked_values
+from nnrun.masking import masked_values
 
 try:
     from hydra._internal.logging_config import configure_logging

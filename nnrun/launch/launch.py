@@ -15,13 +15,14 @@ import numpy as np
 
 from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import Executor, Job, Tracking
-from nnrun.errors import InputError, TrainingFailed, masked, refused, unmasked
+from nnrun.errors import InputError, TrainingFailed, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.finish import SOON, Launched, finish
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
 from nnrun.layout import STORE, wait_for_disk
+from nnrun.masking import masked
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nnrun.errors import masked
 from nnrun.launch.sources import Source
+from nnrun.masking import masked
 from nnrun.records.labels import describe
 from nnrun.records.record import Record
 from nnrun.records.sweep import Sweep, SweepJob

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from nnrun.config.settings import Job
-from nnrun.errors import as_typed, masked
+from nnrun.errors import as_typed
 from nnrun.launch import terminal
 from nnrun.layout import TUNING, write_text
+from nnrun.masking import masked
 from nnrun.records.labels import varying_keys
 from nnrun.records.record import Record
 from nnrun.results.results import csv_text

@@ -14,8 +14,9 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue
 from nnrun.layout import DATABASE, STORE, WEB
+from nnrun.masking import masked
 
 EXAMPLE = f"for instance {DATABASE}, or tracking=off"
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from nnrun.errors import masked
+from nnrun.masking import masked
 from nnrun.tracking.entities import cut
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from typing import Any, Self
 from rich.console import Console
 
 from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, masked
+from nnrun.errors import InputError
+from nnrun.masking import masked
 from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results, csv_text

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, Issue, did_you_mean, masked
+from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.layout import CURVES, LADDER, STORE, SUMMARY, TRIALS
+from nnrun.masking import masked
 from nnrun.records.sweep import SWEEP
 from nnrun.results import results
 from nnrun.tracking.address import require_own_host

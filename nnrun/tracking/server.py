@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue
 from nnrun.interrupt import obey
+from nnrun.masking import masked
 
 HOST = "127.0.0.1"
 LAST_LINES = 4

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from nnrun.errors import InputError, Issue, masked
+from nnrun.errors import InputError, Issue
 from nnrun.layout import DATABASE, WEB
+from nnrun.masking import masked
 from nnrun.tracking.address import (
     advice,
     deleted,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.config.settings import Setting
-from nnrun.errors import masked
+from nnrun.masking import masked
 
 NUMERICS_VERSION = 1
 """Raised by hand whenever the same setting and seed would give other numbers than before: a test of

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from nnrun.config.settings import Job
-from nnrun.errors import masked
+from nnrun.masking import masked
 from nnrun.model.load import network_facts
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join

@@ -23,6 +23,7 @@ ORDER = [
         "interrupt",
         "jinja",
         "layout",
+        "masking",
         "registry",
         "text",
     },

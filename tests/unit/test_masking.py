@@ -3,8 +3,8 @@
 import pytest
 
 from nnrun.config.settings import Tracking
-from nnrun.errors import InputError, Issue, masked, unmasked
-from nnrun.text import masked_values
+from nnrun.errors import InputError, Issue, unmasked
+from nnrun.masking import masked, masked_values
 from nnrun.tracking.errors import first_line
 from nnrun.trials.provenance import command
 
