@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -223,16 +224,21 @@ def interrupts_held() -> Iterator[Interrupt]:
 
 
 @contextmanager
-def none_delivered() -> Iterator[None]:
-    """Let no signal be delivered while the ``with`` block runs, in which a process is started."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def starting_process() -> Iterator[None]:
+    """Start a process in the ``with`` block: no signal is delivered, and no thread warned of.
+
+    Python warns of threads beside a fork; those of ours hold no lock that the new process needs.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if sys.platform == "win32":
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _of_process() -> Interrupt | None:

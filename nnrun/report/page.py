@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from nnrun import layout
 from nnrun import text as words
 from nnrun.jinja import environment, script
 from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
@@ -58,7 +57,7 @@ def write_report(
         InputError: If the study's page cannot be filled; all else is written.
     """
     say("watching networks learn")
-    figures = folder / layout.FIGURES
+    figures = folder / FIGURES
     with drawing(results, figures, pdf) as drawn:
         found = watched(results, records, stopped, cache)
         say("drawing the report")

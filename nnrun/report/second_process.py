@@ -4,7 +4,6 @@ import multiprocessing as mp
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
@@ -12,7 +11,7 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TypeVar
 
-from nnrun.interrupt import ENDING, none_delivered
+from nnrun.interrupt import ENDING, starting_process
 from nnrun.trials.progress import say
 
 Result = TypeVar("Result")
@@ -77,8 +76,7 @@ def _started(
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(pieces, queue, sender), daemon=True)
     try:
-        with none_delivered(), warnings.catch_warnings():  # of threads: it shares no lock of theirs
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with starting_process():
             process.start()
     except (OSError, AssertionError):  # no room for a process, or this one may have no children
         return None

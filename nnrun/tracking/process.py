@@ -9,7 +9,6 @@ import multiprocessing as mp
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import inf
@@ -21,7 +20,7 @@ from time import monotonic
 from typing import Any, Self
 
 from nnrun.config.settings import Tracking
-from nnrun.interrupt import ENDING, none_delivered
+from nnrun.interrupt import ENDING, starting_process
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results
 from nnrun.tracking.mirror import LEAVING, Mirror, incomplete
@@ -75,8 +74,7 @@ class MirrorProcess:
         link, far = context.Pipe()
         asked = (tracking, experiment, sweep, provenance, sweep_id, go_on)
         process = context.Process(target=_keep, args=(far, asked))
-        with none_delivered(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: none is in an import
+        with starting_process():
             process.start()
         far.close()
         atexit.register(link.close)  # an interpreter that ends waits for its processes
