@@ -1,8 +1,6 @@
 """Fixtures and factories that several test files share."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +18,10 @@ from nnrun.network.optimizers import Sgd
 from nnrun.network.schedules import Constant
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.planar_generators import Xor
+from nnrun.problem.problem import Problem, Samples
 from nnrun.records.trials import Trials
 from nnrun.report.figures import ALONE, TITLES, Picture
+from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.executors import workers
@@ -54,6 +54,12 @@ def run(stack: Stack, engine: str = "auto") -> Trials:
     return train(Stack(asked), choose_engine(Stack(asked))).trials
 
 
+def samples_of(problem: Problem, seed: int, n: int) -> Samples:
+    """Return the first training samples of a trial."""
+    batches = Source(problem, [seed]).take(0, n)
+    return Samples(batches.inputs[0], batches.targets[0])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _shared_schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Make the tables of MLflow's databases once, for all workers."""
@@ -84,19 +90,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
     if any(not str(argument).startswith("-") for argument in config.invocation_params.args):
         return 0
-    _compile_kernels()
     return workers(Executor()) + 1
-
-
-def _compile_kernels() -> None:
-    """Compile both kernels side by side, or find them compiled, before two workers do it twice."""
-    code = "import sys; from nnrun.training.lanes import compiled as c; "
-    code += "c.lanes_engine(); c.kernel(sys.argv[1])"
-    for compiling in [
-        subprocess.Popen([sys.executable, "-c", code, name], stderr=subprocess.DEVNULL)
-        for name in ("common", "general")
-    ]:
-        compiling.wait()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -45,7 +45,7 @@ def a_record(
         "seeds": len(numbers),
         "overrides": [],
         "config": {"optimizer.lr": lr, "data.name": "xor"},
-        "engine": "none" if failed else "lanes",
+        "engine": "none" if failed else "compiled",
         "task": "binary",
         "samples": 1000,
         "error": "Traceback" if failed else None,

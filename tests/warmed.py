@@ -210,19 +210,14 @@ def _end(run: Callable[[], None]) -> NoReturn:
 
 
 def _warm_up() -> None:
-    """Import what commands import, and compile or load the kernels."""
+    """Import what commands import."""
     from importlib import import_module
-
-    from nnrun.training.lanes.compiled import kernel, lanes_engine
 
     for name in WARM:
         import_module(name)
     import_module("sqlalchemy.orm").configure_mappers()
     share_schema()
     _parse_once()
-    lanes_engine()
-    kernel("common")
-    kernel("general")
     _compose_once()
 
 

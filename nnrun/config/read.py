@@ -52,7 +52,7 @@ class _TopLevel:
     batch_size: Count
     evals: Annotated[int, Ge(1), Le(100_000)]
     target: Target
-    engine: Literal["auto", "lanes", "reference"]
+    engine: Literal["auto", "compiled", "reference"]
     name: Annotated[str, MinLen(1), MaxLen(200)]
     penalties: Penalties = field(default_factory=Penalties)
     clip: Clipping = field(default_factory=Clipping)

@@ -167,7 +167,7 @@ def _require_no_results(folder: Path) -> None:
 def identity_of(jobs: Iterable[Job]) -> str:
     """Return what two launches share that would leave the same behind, in hexadecimal digits."""
     asked = [
-        (setup(j.setting, "lanes").about, j.setting.id, j.seed, j.seeds, j.name, j.tracking.kept)
+        (setup(j.setting, "compiled").about, j.setting.id, j.seed, j.seeds, j.name, j.tracking.kept)
         for j in jobs
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -23,7 +23,8 @@ from nnrun.problem import feature_sets  # noqa: F401  (it fills a registry)
 from nnrun.problem.features import FEATURES
 from nnrun.problem.problem import Data, Problem, Samples, Task
 from nnrun.text import things
-from nnrun.training.engine import Batches, first_params
+from nnrun.training.engine import Run, first_params
+from nnrun.training.sources import Handed
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine
 
@@ -32,8 +33,6 @@ WAITING = 1024
 
 PIECE = 2**16
 """Samples handed to the engine at once, which bounds the memory that takes."""
-
-ONE_STREAM: npt.NDArray[np.intp] = np.zeros(1, dtype=np.intp)
 
 
 class NeuralNetwork:
@@ -64,7 +63,7 @@ class NeuralNetwork:
         (array([1.]), array([0.]))
     """
 
-    _state: Any
+    _run: Run
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class NeuralNetwork:
         self._learning_rate, self._backprop, self._seed = float(learning_rate), backprop, int(seed)
         setting = self._setting()
         self._net, self._stack = setting.architecture, Stack((Trial(setting, self._seed),))
-        self._engine = choose_engine(self._stack)
+        self._engine, self._source = choose_engine(self._stack), Handed([self._seed])
         self._start(first_params(self._stack))
         n_waiting = max(1, min(WAITING, PIECE // (self._inputs + self._outputs)))
         self._x = np.empty((n_waiting, self._inputs))
@@ -208,15 +207,16 @@ class NeuralNetwork:
 
     def _train(self, rows: Array, targets: Array) -> None:
         for i in range(0, len(rows), PIECE):
-            piece = Batches(rows[None, i : i + PIECE], targets[None, i : i + PIECE], ONE_STREAM)
-            self._state, _ = self._engine.train(self._state, piece)
+            piece = slice(i, i + PIECE)
+            self._source.hand(rows[None, piece], targets[None, piece])
+            self._run.train(len(rows[piece]))
 
     def _params(self) -> Params:
         self._catch_up()
-        return self._engine.params(self._state)
+        return self._run.params()
 
     def _start(self, params: Params) -> None:
-        self._state = self._engine.begin(self._stack, params)
+        self._run = self._engine.begin(self._stack, self._source, params)
 
     def _setting(self) -> Setting:
         """Return the setting, which stands for one step, however many follow."""

@@ -69,8 +69,8 @@ class Tanh(Activation):
         return np.tanh(z)
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
-        """Multiply by 1 - a²."""
-        return grad * (1.0 - a * a)
+        """Multiply by 1 - a², whose factors are exact where a is next to 1."""
+        return grad * ((1.0 - a) * (1.0 + a))
 
 
 @ACTIVATIONS.register("softsign")
@@ -197,7 +197,7 @@ class Gelu(Activation):
         c = _bounded(z)
         t = np.tanh(_inner(c))
         slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * (c * c))
-        return grad * (0.5 * (1.0 + t) + 0.5 * c * (1.0 - t * t) * slope)
+        return grad * (0.5 * (1.0 + t) + 0.5 * c * ((1.0 - t) * (1.0 + t)) * slope)
 
 
 @ACTIVATIONS.register("silu")

@@ -67,7 +67,7 @@ class Initializer:
         Returns:
             Parameters with a trial axis of length 1.
         """
-        rows = Rows(seed, inputs)
+        rows = Rows(seed)
         names: tuple[str | int, ...] = inputs
         layers = []
         for index, (fan_in, size) in enumerate(fans(len(inputs), sizes, shortcut)):

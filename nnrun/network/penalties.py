@@ -1,7 +1,7 @@
 """What is added to the loss's gradient, and what bounds it, before the optimizer's step."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt
@@ -88,16 +88,27 @@ class Clipping:
             return map_params(lambda g: np.clip(g, -bound, bound), grads)
         if self.norm is None:
             return grads
-        squares, norm = _squares(grads), np.asarray(self.norm, dtype=np.float64)
-        over = np.isinf(squares)
-        if over.any():  # where the length is above 1e154, which is then taken in another unit
-            unit = np.where(over, SMALL, 1.0)
-            squares = _squares(map_params(lambda g: g * unit[:, None, None], grads))
-            norm = norm * unit
-        length = np.sqrt(squares)
-        # not a number, or none above the norm: left as it is
-        factor = np.where(length > norm, norm / length, 1.0)[:, None, None]
+        squares = small = _squares(grads)
+        if np.isinf(squares).any():
+            small = _squares(map_params(lambda g: g * SMALL, grads))
+        factor = self.factor(squares, small)[:, None, None]
         return map_params(lambda g: g * factor, grads)
+
+    def factor(self, squares: Any, small: Any) -> Any:
+        """Return what brings gradients to the norm.
+
+        Args:
+            squares: The squared length of each network's gradients, shape (trial,).
+            small: That of the gradients times ``SMALL``, which counts where the other overflows.
+
+        Returns:
+            Shape (trial,); 1 where the length is no number, or not above the norm.
+        """
+        assert self.norm is not None
+        over = squares == np.inf
+        length = np.sqrt(np.where(over, small, squares))
+        norm = np.where(over, self.norm * SMALL, self.norm)
+        return np.where(length > norm, norm / length, 1.0)
 
 
 def _squares(grads: Params) -> Array:

@@ -6,11 +6,9 @@ and start from the same weights wherever they share them, which makes their comp
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
@@ -30,10 +28,6 @@ def generator(seed: int, role: Role) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(role,))))
 
 
-BIASES = " bias"
-"""Whose checksum the row of a layer's biases goes by."""
-
-
 class Rows:
     """The ``init`` role of one trial, as an independent generator for each row of weights.
 
@@ -43,7 +37,6 @@ class Rows:
 
     Args:
         seed: The trial's.
-        names: Of all inputs, which are told apart even if their checksums are one.
 
     Example:
         >>> rows = Rows(seed=0)
@@ -58,8 +51,7 @@ class Rows:
         doi:10.1145/2063384.2063405.
     """
 
-    def __init__(self, seed: int, names: Sequence[str] = ()) -> None:
-        self._longer = longer_keys(tuple(names))
+    def __init__(self, seed: int) -> None:
         sequence = np.random.SeedSequence(seed, spawn_key=(Role.INIT,))
         self._bits = np.random.Philox(key=sequence.generate_state(2, np.uint64))
         self._state: Any = self._bits.state
@@ -72,33 +64,16 @@ class Rows:
             layer: Index of the layer.
             row: The input or the hidden unit that its weights lead from; None for the biases.
         """
-        longer = self._longer.get(row, 0) if isinstance(row, str) else 0
-        place = row if isinstance(row, int) else _place(BIASES if row is None else row)
-        self._state["state"]["counter"][:] = (0, longer, place, layer)
+        if isinstance(row, int):
+            what, place = 0, row
+        else:
+            what, place = (2, 0) if row is None else (1, _digest(row))
+        self._state["state"]["counter"][:] = (0, what, place, layer)
         self._bits.state = self._state
         return self._generator
 
 
-@lru_cache(maxsize=64)
-def longer_keys(names: tuple[str, ...]) -> Mapping[str, int]:
-    """Return a second key of 64 bits for each input whose checksum is another's, too.
-
-    Of those that share one, the biases or else the first in the alphabet need none, whatever the
-    order of the inputs.
-
-    Example:
-        >>> list(longer_keys(("plumless", "x", "buckeroo")))
-        ['plumless']
-    """
-    taken = {_place(BIASES)}
-    found = {}
-    for name in sorted(names):
-        if _place(name) in taken:
-            found[name] = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) | 1
-        taken.add(_place(name))
-    return found
-
-
-def _place(name: str) -> int:
-    """Return where a name's row is, behind those of the hidden units."""
-    return crc32(name.encode()) + (1 << 32)
+@lru_cache(maxsize=4096)
+def _digest(name: str) -> int:
+    """Return 64 bits for a name: of a million names two share them once in 37 million times."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])

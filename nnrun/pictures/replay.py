@@ -11,9 +11,8 @@ from nnrun.config.settings import Setting
 from nnrun.errors import refused
 from nnrun.pictures.film import Film, shoot_together
 from nnrun.text import number
-from nnrun.training.lanes.forms import LANES
 from nnrun.training.stack import Stack, Trial, group, seconds
-from nnrun.training.trainer import TrainingStopped, engine_name
+from nnrun.training.trainer import TrainingStopped, choose_engine
 from nnrun.trials.cache import Cache
 
 MOST_MOMENTS = 12
@@ -123,11 +122,11 @@ def reason_of(error: Exception) -> str:
 
 def _stack_seconds(stack: Stack, costs: Mapping[str, tuple[float, int]]) -> float:
     """Take the larger of both estimates for one stack."""
-    engine, setting, n = engine_name(stack), stack.setting, len(stack.trials)
-    width = LANES if engine == "lanes" else 1
-    # a few trials take the lanes as long as a full width of them
+    engine, setting, n = choose_engine(stack), stack.setting, len(stack.trials)
+    width = engine.width
+    # a few trials take as long as a full width of them
     side_by_side = -(-n // width) * width
-    estimated = seconds(setting, side_by_side, engine)
+    estimated = seconds(setting, side_by_side, engine.name)
     measured = 0.0
     for nanoseconds, trained in (costs.get(t.setting.id, (0.0, 1)) for t in stack.trials):
         # its mean over the trials that were trained together; these were not more than a width,

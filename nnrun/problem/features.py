@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from nnrun.errors import InputError, Issue
-from nnrun.problem.generator_base import INPUTS, beside, state_of
+from nnrun.problem.generator_base import INPUTS, beside
 from nnrun.problem.problem import Array, Problem, Samples, checked
 from nnrun.registry import Registry
+from nnrun.rows.trace import Row
 
 NewRng = Callable[[], np.random.Generator]
 
@@ -102,8 +103,9 @@ class InputMap:
         """
         new_rng = new_rng or (lambda: _fixed(HELD_OUT))
         made = self.features.compute(values, self.inputs, new_rng)
-        # compiled code takes no array that cannot be written to
-        computed: Array = np.require(made, np.float64, ["W"])
+        computed: Any = made
+        if not isinstance(computed, Row):
+            computed = np.asarray(computed, np.float64)
         if self.shift is None or self.scale is None:
             return computed
         return (computed - self.shift) / self.scale
@@ -176,7 +178,7 @@ def _applied(problem: Problem, mapped: InputMap) -> Problem:
     def drawn(rng: np.random.Generator, n: int) -> Samples:
         assert draw is not None
         inputs, targets = draw(rng, n)
-        return Samples(mapped(inputs, lambda: beside(state_of(rng), INPUTS)), targets)
+        return Samples(mapped(inputs, lambda: beside(rng, INPUTS)), targets)
 
     def fixed(samples: Samples, purpose: int) -> Samples:
         return Samples(mapped(samples.inputs, lambda: _fixed(purpose)), samples.targets)

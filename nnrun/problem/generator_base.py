@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from nnrun.errors import InputError, Issue
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.problem import Array, Data, Problem, Samples, Task
+from nnrun.rows.draws import Draws, drawn
 
 MOVES, LABELS, CLASSES, INPUTS = range(4)
 """What a generator beside another is for. Part of what the data are: never reorder."""
@@ -26,32 +27,37 @@ Size = Annotated[int, Ge(1), Le(MOST_SAMPLES)]
 Share = Annotated[float, Gt(0), Lt(1)]
 Spread = Annotated[float, Ge(0), Le(1000)]
 
-State = tuple[int, int]
-"""Where a generator on PCG64 stands."""
 
-
-def state_of(rng: np.random.Generator) -> State:
-    """Tell where a generator stands; it must be on PCG64, as all of ours are."""
-    state: Any = rng.bit_generator.state["state"]
-    return state["state"], state["inc"]
-
-
-def beside(state: State, purpose: int) -> np.random.Generator:
-    """Return a generator that follows from where another one stood, without advancing that one.
+def beside(rng: Any, purpose: int) -> Any:
+    """Return a generator for another purpose beside one, which is not advanced.
 
     Two settings that differ in noise alone therefore see the same points, and where both have
     noise, the same points moved into the same directions. Generators for several purposes are
     independent of each other.
 
+    Args:
+        rng: A trial's ``Draws``, or a generator of NumPy's on PCG64: where it stands now matters.
+        purpose: What for.
+
     Example:
-        >>> state = state_of(np.random.default_rng(0))
-        >>> beside(state, MOVES).random() == beside(state, MOVES).random()
+        >>> rng = np.random.default_rng(0)
+        >>> beside(rng, MOVES).random() == beside(rng, MOVES).random()
         True
-        >>> beside(state, MOVES).random() == beside(state, LABELS).random()
+        >>> beside(rng, MOVES).random() == beside(rng, LABELS).random()
         False
     """
-    sequence = np.random.SeedSequence(state, spawn_key=(Role.NOISE, purpose))
+    if isinstance(rng, Draws):
+        return rng.beside(purpose)
+    state: Any = rng.bit_generator.state["state"]
+    sequence = np.random.SeedSequence(
+        (state["state"], state["inc"]), spawn_key=(Role.NOISE, purpose)
+    )
     return np.random.Generator(np.random.PCG64(sequence))
+
+
+def one_hot(numbers: Any, n: int) -> Array:
+    """Return rows of a single 1 among n places, shape (sample, n), from places, shape (sample,)."""
+    return (numbers[:, None] == np.arange(n)) * 1.0
 
 
 def class_numbers(targets: Array) -> npt.NDArray[np.intp]:
@@ -150,35 +156,35 @@ class Drawn(Data, ABC):
         return Task.BINARY if len(self.outputs) == 1 else Task.MULTICLASS
 
     @abstractmethod
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n samples without noise: the same state of ``rng`` gives the same samples.
 
         Args:
-            rng: Where they come from; nothing else may decide.
+            rng: A generator of NumPy's, or a trial's ``Draws``; nothing else may decide.
             n: Number of samples.
 
         Returns:
             Inputs, shape (n, input), and targets, shape (n, output).
         """
 
-    def draw(self, rng: np.random.Generator, n: int) -> Samples:
+    def draw(self, rng: Any, n: int) -> Samples:
         """Draw n training samples, with balance and noise."""
         if not self.label_noise:
             return self._moved(rng, n)
-        state = state_of(rng)
+        mistakes = beside(rng, LABELS)
         inputs, targets = self._moved(rng, n)
-        return Samples(inputs, self.mistaken(targets, beside(state, LABELS)))
+        return Samples(inputs, self.mistaken(targets, mistakes))
 
-    def _moved(self, rng: np.random.Generator, n: int) -> Samples:
+    def _moved(self, rng: Any, n: int) -> Samples:
         """Draw n samples with balance and coordinate noise."""
         sample = self.sample if self.balance is None else self._balanced
         if not self.noise:
             return sample(rng, n)
-        state, drawn = state_of(rng), sample(rng, n)
-        steps = beside(state, MOVES).standard_normal(drawn.inputs.shape)
-        return Samples(drawn.inputs + self.noise * steps, drawn.targets)
+        moves = beside(rng, MOVES)
+        inputs, targets = sample(rng, n)
+        return Samples(inputs + self.noise * moves.standard_normal(inputs.shape), targets)
 
-    def _balanced(self, rng: np.random.Generator, n: int) -> Samples:
+    def _balanced(self, rng: Any, n: int) -> Samples:
         """Draw n samples whose classes are independent and have the shares that are asked for.
 
         Every sample's class is drawn first; then samples are drawn until each has found one of its
@@ -186,7 +192,7 @@ class Drawn(Data, ABC):
         """
         assert self.balance is not None
         shares = self._shares(self.balance)
-        choice = beside(state_of(rng), CLASSES).random(n)
+        choice = beside(rng, CLASSES).random(n)
         wanted = np.searchsorted(np.cumsum(shares)[:-1], choice, side="right")
         open_places = [np.flatnonzero(wanted == number) for number in range(len(shares))]
         found = self.sample(rng, ROUND)
@@ -218,7 +224,7 @@ class Drawn(Data, ABC):
             raise InputError(Issue("balance", balance, f"must sum to 1, not to {sum(balance):g}"))
         return balance
 
-    def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
+    def mistaken(self, targets: Array, rng: Any) -> Array:
         """Replace a share of the labels, each by another class, all others being equally likely.
 
         The labels that a smaller share replaces are among those that a larger one replaces.
@@ -228,8 +234,8 @@ class Drawn(Data, ABC):
         wrong = choice < self.label_noise
         if n_outputs == 1:
             return np.where(wrong[:, None], 1 - targets, targets)
-        shift = wrong * (1 + (way * (n_outputs - 1)).astype(np.intp))
-        return np.eye(n_outputs)[(targets.argmax(axis=1) + shift) % n_outputs]
+        shift = wrong * (1.0 + np.floor(way * (n_outputs - 1)))
+        return one_hot((targets.argmax(axis=1) + shift) % n_outputs, n_outputs)
 
     def held_out(self) -> Samples:
         """Draw the held-out set."""
@@ -245,7 +251,7 @@ class Drawn(Data, ABC):
         """Draw the held-out set, and the training set if all trials share it."""
         pool = None
         if self.pool_seed is not None and self.n_train is not None:
-            pool = self.draw(generator(self.pool_seed, Role.DATA), self.n_train)
+            pool = Samples(*drawn(self.draw, self.pool_seed, Role.DATA, 0, self.n_train))
         return self.problem_of(self.held_out(), pool, self.n_train)
 
     def problem_of(self, held_out: Samples, pool: Samples | None, n_train: int | None) -> Problem:
@@ -278,6 +284,6 @@ class DrawnValues(Drawn):
         """A regression."""
         return Task.REGRESSION
 
-    def mistaken(self, targets: Array, rng: np.random.Generator) -> Array:
+    def mistaken(self, targets: Array, rng: Any) -> Array:
         """Add normal noise."""
         return targets + self.label_noise * rng.standard_normal(targets.shape)

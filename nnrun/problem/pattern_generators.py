@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.problem import DATA, Problem, Samples
+from nnrun.rows.draws import drawn
 
 TRUTH = {
     "and": (0, 0, 0, 1),
@@ -40,7 +41,7 @@ class Patterns(Drawn):
     def patterns(self) -> Samples:
         """List the patterns, shape (pattern, input), with their targets."""
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Repeat the patterns in their order up to n; nothing is drawn."""
         train = self._split()[0]
         return _rows(train, np.arange(n) % len(train.inputs))
@@ -55,8 +56,8 @@ class Patterns(Drawn):
         size = self.n_train or len(train.inputs)
         noisy = self.noise > 0 or self.label_noise > 0
         shared = self.pool_seed is not None or not noisy
-        pool = self.draw(generator(self.pool_seed or 0, Role.DATA), size) if shared else None
-        return self.problem_of(test, pool, size)
+        pool = drawn(self.draw, self.pool_seed or 0, Role.DATA, 0, size) if shared else None
+        return self.problem_of(test, None if pool is None else Samples(*pool), size)
 
     def _split(self) -> tuple[Samples, Samples]:
         """Return training and test patterns: all of them twice, unless some are held out."""

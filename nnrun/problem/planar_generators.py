@@ -5,12 +5,12 @@ deep networks, 2017, arXiv:1708.03788.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from nnrun.problem.generator_base import Drawn, DrawnValues, Spread, yes_no
+from nnrun.problem.generator_base import Drawn, DrawnValues, Spread, one_hot, yes_no
 from nnrun.problem.pattern_generators import Patterns
 from nnrun.problem.problem import DATA, Array, Samples
 
@@ -30,7 +30,7 @@ class Circle(Drawn):
     are denser towards the middle. Half of the points are in the disc.
     """
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points."""
         choice, along, turn = rng.random((n, 3)).T
         inside = choice < 0.5
@@ -61,12 +61,12 @@ class Rings(Drawn):
             return ("label",)
         return tuple(f"ring{i + 1}" for i in range(self.rings))
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points, as many of each ring on average."""
         choice, turn = rng.random((n, 2)).T
-        ring = (self.rings * choice).astype(np.intp)
+        ring = np.floor(self.rings * choice)
         points = on_circle(1 - ring / self.rings, turn)
-        return Samples(points, yes_no(ring == 1) if self.rings == 2 else np.eye(self.rings)[ring])
+        return Samples(points, yes_no(ring == 1) if self.rings == 2 else one_hot(ring, self.rings))
 
 
 @DATA.register("moons")
@@ -82,7 +82,7 @@ class Moons(Drawn):
 
     noise: Spread = 0.1
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points."""
         choice, turn = rng.random((n, 2)).T
         lower = choice < 0.5
@@ -102,7 +102,7 @@ class Gauss(Drawn):
 
     variance: Annotated[float, Gt(0), Le(1000)] = 0.5
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points."""
         normal = rng.standard_normal((n, 3))
         positive = normal[:, 2] < 0
@@ -120,7 +120,7 @@ class Spiral(Drawn):
     Playground takes evenly spaced u, a draw takes uniform ones.
     """
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points."""
         choice, way = rng.random((n, 2)).T
         positive = choice < 0.5
@@ -162,7 +162,7 @@ class Xor(Drawn):
     32 x 32 grid of cells, which has neither noise nor balance.
     """
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points, uniform on [0, 1)²."""
         return _xor_of(rng.random((n, 2)))
 
@@ -187,7 +187,7 @@ class XorPadded(Drawn):
     Uniform on [-5, 5)², then pushed 0.3 away from both axes, so that no point is near them.
     """
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points."""
         points = rng.uniform(-5, 5, (n, 2))
         positive = points > 0
@@ -206,10 +206,10 @@ class Checkerboard(Drawn):
 
     fields: Annotated[int, Ge(2), Le(100)] = 4
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n labelled points, uniform on [0, 1)²."""
         points = rng.random((n, 2))
-        row, column = (points * self.fields).astype(np.intp).T
+        row, column = np.floor(points * self.fields).T
         return Samples(points, yes_no((row + column) % 2 == 1))
 
 
@@ -221,7 +221,7 @@ HALF_SIDE = 6.0
 class Plane(DrawnValues):
     """TensorFlow Playground's plane: (x + y) / 10 on the square [-6, 6)²."""
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n uniform points with their heights."""
         points = rng.uniform(-HALF_SIDE, HALF_SIDE, (n, 2))
         return Samples(points, points.sum(axis=1, keepdims=True) / 10)
@@ -236,7 +236,7 @@ class MultiGaussian(DrawnValues):
     y = 2.5 (up, down, up) and y = -2.5 (down, up, down). Between them is 0.
     """
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n uniform points with their heights."""
         points = rng.uniform(-HALF_SIDE, HALF_SIDE, (n, 2))
         x, y = points.T
@@ -267,7 +267,7 @@ class Sine(DrawnValues):
         """The only coordinate."""
         return ("x",)
 
-    def sample(self, rng: np.random.Generator, n: int) -> Samples:
+    def sample(self, rng: Any, n: int) -> Samples:
         """Draw n uniform points with their heights."""
         x = rng.uniform(-1, 1, (n, 1))
         return Samples(x, np.sin(np.pi * self.periods * x))

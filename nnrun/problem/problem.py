@@ -14,6 +14,7 @@ import numpy.typing as npt
 from nnrun.errors import InputError, Issue
 from nnrun.network.randomness import Role, generator
 from nnrun.registry import Registry
+from nnrun.rows.trace import Row
 
 if TYPE_CHECKING:
     from nnrun.problem.column_encoder import Encoder
@@ -269,6 +270,5 @@ def _converting(draw: Draw) -> Draw:
     return drawn
 
 
-def _converted(part: Any) -> Array:
-    # compiled code takes no array that cannot be written to
-    return np.require(part, np.float64, ["C", "W"])
+def _converted(part: Any) -> Any:
+    return part if isinstance(part, Row) else np.ascontiguousarray(part, np.float64)

@@ -43,7 +43,7 @@ OUTCOMES = {
     "outcomes/samples_to_target": FATE,
     "outcomes/first_hit": FATE,
 }
-ENGINES = ("lanes", "reference", "none")
+ENGINES = ("compiled", "lanes", "reference", "none")
 META_ARRAY = {"meta": Array("u1", ("byte",))}
 DEPTHS = {
     "head": {key: TRIALS[key] for key in ("seeds", "curves/samples")},

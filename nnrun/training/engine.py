@@ -3,31 +3,14 @@
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, backward, forward, joined, taken
 from nnrun.network.optimizers.base import flattened, restored
 from nnrun.problem.problem import Samples, Task
+from nnrun.training.sources import Batches, Source
 from nnrun.training.stack import Stack
-
-
-class Batches(NamedTuple):
-    """Training samples of every trial; trials with equal seeds share a stream.
-
-    Attributes:
-        inputs: Shape (stream, sample, input); a whole number of batches.
-        targets: Shape (stream, sample, output).
-        which: The stream of each trial, shape (trial,).
-        masks: Factors on the outputs of the hidden units of all layers, shape (stream, sample,
-            unit): 0 where dropped, else 1 / (1 - dropout); None without dropout.
-    """
-
-    inputs: Array
-    targets: Array
-    which: npt.NDArray[np.intp]
-    masks: Array | None = None
 
 
 class Scores(NamedTuple):
@@ -42,8 +25,33 @@ class Scores(NamedTuple):
     accuracy: Array
 
 
+class Run(Protocol):
+    """The trials of a stack in training, side by side."""
+
+    def train(self, n_steps: int) -> Array:
+        """Take the next steps.
+
+        Returns:
+            Each trial's training loss summed over the samples, each taken before the step that it
+            is part of, shape (trial,).
+        """
+        ...
+
+    def evaluate(self) -> Scores:
+        """Measure every trial on the held-out samples."""
+        ...
+
+    def params(self) -> Params:
+        """Return the parameters of every trial."""
+        ...
+
+    def memory(self) -> tuple[Array, ...]:
+        """Return the optimizer's state, each array with the trials first, as ``begin`` reads it."""
+        ...
+
+
 class Engine(Protocol):
-    """Trains the trials of a stack side by side. Its state is its own affair.
+    """Trains the trials of a stack side by side.
 
     Attributes:
         name: As in the setting's ``engine``.
@@ -54,41 +62,22 @@ class Engine(Protocol):
     width: int
 
     def begin(
-        self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
-    ) -> Any:
-        """Return the state before the next step.
+        self,
+        stack: Stack,
+        source: Source,
+        params: Params,
+        memory: tuple[Array, ...] = (),
+        seen: int = 0,
+    ) -> Run:
+        """Begin to train.
 
         Args:
             stack: The trials.
+            source: Of their samples.
             params: Parameters of every trial.
             memory: The optimizer's state, as ``memory`` gave it, where training goes on.
             seen: Samples seen before.
         """
-        ...
-
-    def memory(self, state: Any) -> tuple[Array, ...]:
-        """Return the optimizer's state, each array with the trials first, as ``begin`` reads it."""
-        ...
-
-    def train(self, state: Any, batches: Batches) -> tuple[Any, Array]:
-        """Take one step for each batch, in order.
-
-        Args:
-            state: From ``begin`` or the call before.
-            batches: The samples.
-
-        Returns:
-            The state after the last step, and each trial's training loss summed over the samples,
-            each taken before the step that it is part of, shape (trial,).
-        """
-        ...
-
-    def evaluate(self, state: Any, held_out: Samples) -> Scores:
-        """Measure every trial on the same held-out samples."""
-        ...
-
-    def params(self, state: Any) -> Params:
-        """Return the parameters of every trial."""
         ...
 
 
@@ -136,14 +125,6 @@ EVALUATION_FLOATS = 2**22
 """Most numbers in one array while evaluating (32 MiB): wide stacks are measured in pieces."""
 
 
-class State(NamedTuple):
-    """Everything that changes from step to step, and the number of updates made so far."""
-
-    params: Params
-    optimizer: Any
-    step: int
-
-
 class Reference:
     """Steps a whole stack at once, one NumPy call an operation and layer."""
 
@@ -151,39 +132,48 @@ class Reference:
     width = 1
 
     def begin(
-        self, stack: Stack, params: Params, memory: tuple[Array, ...] = (), seen: int = 0
-    ) -> State:
+        self,
+        stack: Stack,
+        source: Source,
+        params: Params,
+        memory: tuple[Array, ...] = (),
+        seen: int = 0,
+    ) -> "ReferenceRun":
         """Start the optimizer, or restore what it remembered."""
+        state = stack.optimizer.init(params)
+        return ReferenceRun(stack, source, params, restored(state, memory) if seen else state, seen)
+
+
+class ReferenceRun:
+    """Trials in training by NumPy."""
+
+    def __init__(self, stack: Stack, source: Source, params: Params, state: Any, seen: int) -> None:
         self._setting = setting = stack.setting
-        self._net = setting.architecture
+        self._source, self._params, self._state, self._seen = source, params, state, seen
+        self._net, self._optimizer = setting.architecture, stack.optimizer
         self._learning_rate = stack.learning_rate
-        self._optimizer = stack.optimizer
         # asked once, because a step of a small network takes some 30 microseconds
         self._penalties = None if stack.penalties.none else stack.penalties
         self._clip = None if setting.clip.none else setting.clip
         self._columns = len(setting.problem.inputs), len(setting.problem.outputs)
-        state = self._optimizer.init(params)
-        if seen:
-            state = restored(state, memory)
-        return State(params, state, seen // setting.batch_size)
 
-    def memory(self, state: State) -> tuple[Array, ...]:
+    def memory(self) -> tuple[Array, ...]:
         """Return the arrays and numbers of the optimizer's state, in order."""
-        return tuple(flattened(state.optimizer, len(self._learning_rate)))
+        return tuple(flattened(self._state, len(self._learning_rate)))
 
-    def train(self, state: State, batches: Batches) -> tuple[State, Array]:
-        """Take one step for each batch: forward, backward, update."""
-        params, memory, first = state
+    def train(self, n_steps: int) -> Array:
+        """Take the next steps: forward, backward, update."""
+        size, loss = self._setting.batch_size, self._setting.loss
+        batches = self._source.take(self._seen, n_steps * size)
         require_columns(batches, *self._columns)
         inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
         masks = None
         if batches.masks is not None:  # of each hidden layer, shape (trial, sample, unit)
             ends = np.cumsum(self._setting.network.hidden)[:-1]
             masks = np.split(batches.masks[batches.which], ends, axis=-1)
-        size, loss = self._setting.batch_size, self._setting.loss
-        n_steps = inputs.shape[1] // size
-        factors = rate_factors(self._setting, first, n_steps)
+        factors = rate_factors(self._setting, self._seen // size, n_steps)
         z, outputs = np.empty(targets.shape), np.empty(targets.shape)
+        params, state = self._params, self._state
         # a diverging trial overflows on its way; that is data, not an error
         with np.errstate(all="ignore"):
             for step in range(n_steps):
@@ -197,25 +187,28 @@ class Reference:
                     params = self._penalties.decayed(params, rate)
                 if self._clip is not None:
                     grads = self._clip.clip(grads)
-                params, memory = self._optimizer.update(params, grads, memory, rate)
+                params, state = self._optimizer.update(params, grads, state, rate)
                 z[:, batch], outputs[:, batch] = run.z[-1], run.outputs
-            losses = loss.value(z, outputs, targets).sum(axis=1)
-        return State(params, memory, first + n_steps), losses
+            losses: Array = loss.value(z, outputs, targets).sum(axis=1)
+        self._params, self._state = params, state
+        self._seen += n_steps * size
+        return losses
 
-    def evaluate(self, state: State, held_out: Samples) -> Scores:
+    def evaluate(self) -> Scores:
         """Run the held-out samples through every trial's network."""
-        widest = max(layer.bias.shape[-1] for layer in state.params)
+        held_out = self._setting.problem.held_out
+        widest = max(layer.bias.shape[-1] for layer in self._params)
         piece = max(1, EVALUATION_FLOATS // (len(held_out.inputs) * widest))
         n_trials = len(self._learning_rate)
         scores = [
-            self._scores(taken(state.params, slice(start, start + piece)), held_out)
+            self._scores(taken(self._params, slice(start, start + piece)), held_out)
             for start in range(0, n_trials, piece)
         ]
         return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
 
-    def params(self, state: State) -> Params:
+    def params(self) -> Params:
         """Return the parameters of every trial."""
-        return state.params
+        return self._params
 
     def _scores(self, params: Params, held_out: Samples) -> Scores:
         inputs, targets = held_out.inputs[None], held_out.targets[None]

@@ -136,7 +136,7 @@ def seconds(setting: Setting, n_trials: int, engine: str) -> float:
     hold within a factor of two or three elsewhere; a quick calibration corrects them.
     """
     weights, batch = setting.n_params, setting.batch_size
-    if engine == "lanes":
+    if engine == "compiled":
         return n_trials * (setting.budget - setting.seen) * (9e-9 + 0.9e-9 * weights)
     step = 35e-6 + n_trials * (0.2e-6 + 0.2e-9 * weights * batch)
     return (setting.budget - setting.seen) / batch * step

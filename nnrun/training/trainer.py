@@ -9,9 +9,8 @@ import numpy as np
 from nnrun.network.mlp import Params
 from nnrun.records.trials import Curves, Trials, join
 from nnrun.training.engine import Engine, Reference, first_params
-from nnrun.training.lanes.forms import have_all
+from nnrun.training.sources import Source
 from nnrun.training.stack import Stack
-from nnrun.training.streams import StackedStreams
 
 
 class Trained(NamedTuple):
@@ -57,26 +56,26 @@ def train(
     """
     problem, grid = shard.setting.problem, shard.grid
     network = shard.setting.network
-    streams = StackedStreams(problem, shard.seeds, sum(network.hidden), network.dropout)
+    source = Source(problem, shard.seeds, sum(network.hidden), network.dropout)
+    batch_size = shard.setting.batch_size
     columns = len(problem.inputs) + len(problem.outputs)
     columns += sum(network.hidden) if network.dropout else 0
-    chunk = chunk_samples(columns, shard.setting.batch_size)
+    chunk = chunk_samples(columns, batch_size)
     shape = (len(shard.trials), len(grid))
     train_loss, test_loss, accuracy = (np.empty(shape) for _ in range(3))
     if shard.setting.saved is None:
         n_past = seen = 0
-        state = engine.begin(shard, first_params(shard))
+        run = engine.begin(shard, source, first_params(shard))
     else:
         saved = [(trial.setting.saved, trial.seed) for trial in shard.trials]
         past = join([record.trials.take([seed]) for record, seed in saved if record is not None])
         n_past, seen = len(past.curves.samples), past.seen
         for metric, before in zip((train_loss, test_loss, accuracy), past.curves[1:], strict=True):
             metric[:, :n_past] = before
-        state = engine.begin(shard, past.params, past.memory, seen)
-        streams.skip(seen)
+        run = engine.begin(shard, source, past.params, past.memory, seen)
     first = seen
     if watch is not None:
-        watch(seen, engine.params(state))
+        watch(seen, run.params())
     evaluate_seconds, started = 0.0, perf_counter()
     for index in range(n_past, len(grid)):
         due = grid[index]
@@ -85,22 +84,21 @@ def train(
             if stopped():
                 raise TrainingStopped
             n = min(chunk, int(due) - seen)
-            state, losses = engine.train(state, streams.take(n))
-            total += losses
+            total += run.train(n // batch_size)
             seen += n
             advance(n * shape[0])
         train_loss[:, index] = total / (seen - since)
         paused = perf_counter()
-        test_loss[:, index], accuracy[:, index] = engine.evaluate(state, problem.held_out)
+        test_loss[:, index], accuracy[:, index] = run.evaluate()
         if watch is not None:
-            watch(seen, engine.params(state))
+            watch(seen, run.params())
         evaluate_seconds += perf_counter() - paused
     curves = end_at_divergence(Curves(grid, train_loss, test_loss, accuracy))
     seconds = perf_counter() - started - evaluate_seconds
-    memory = engine.memory(state) if shard.setting.keep_state else ()
+    memory = run.memory() if shard.setting.keep_state else ()
     cost = np.full(shape[0], 1e9 * seconds / (shape[0] * (int(grid[-1]) - first)))
     seeds = np.array(shard.seeds, dtype=np.int64)
-    trials = Trials(seeds, curves, engine.params(state), cost, engine.name, memory)
+    trials = Trials(seeds, curves, run.params(), cost, engine.name, memory)
     return Trained(trials, seconds, evaluate_seconds)
 
 
@@ -123,26 +121,29 @@ def end_at_divergence(curves: Curves) -> Curves:
 
 
 def choose_engine(stack: Stack) -> Engine:
-    """Return a new engine: the one the setting asks for, or by shape if it says auto."""
-    if engine_name(stack) == "lanes":
-        from nnrun.training.lanes.compiled import lanes_engine
+    """Return a new engine: the one of that name."""
+    if engine_name(stack) == "compiled":
+        from nnrun.training.compiled.run import CompiledEngine
 
-        return lanes_engine()
+        return CompiledEngine(stack)
     return Reference()
 
 
 def engine_name(stack: Stack) -> str:
-    """Say which engine trains a stack: "lanes" or "reference"; none is loaded.
+    """Say which engine trains a stack: the one its setting asks for, or by shape if it says auto.
 
-    A stack with a component that has no lane form goes to the reference engine even if its
-    setting asks for the lanes; the record says which engine it was.
+    A stack with a component that cannot be traced goes to the reference engine even if its setting
+    asks for the compiled one; the record says which engine it was.
 
-    Lanes spend about as long on each parameter and sample whatever the batch; BLAS gets faster with
-    both. Measured on two cores with AVX-512, reference time over lanes time, 20 trials: 52 for 13
-    parameters one by one, 1.3 for 161 in batches of 32, 1.1 for 9,610 one by one, 0.5 for 1,217 in
-    batches of 10, 0.2 for 9,610 in batches of 32.
+    Compiled code spends about as long on each parameter and sample whatever the batch; BLAS gets
+    faster with both. Measured on two cores with AVX-512, reference time over compiled time, 20
+    trials: 52 for 13 parameters one by one, 1.3 for 161 in batches of 32, 1.1 for 9,610 one by
+    one, 0.5 for 1,217 in batches of 10, 0.2 for 9,610 in batches of 32.
     """
     setting, n_params = stack.setting, stack.setting.n_params
     small = n_params <= 512 or n_params * setting.batch_size <= 8192
-    asked = setting.engine == "lanes" or (setting.engine == "auto" and small)
-    return "lanes" if asked and have_all(stack) else "reference"
+    if not (setting.engine == "compiled" or (setting.engine == "auto" and small)):
+        return "reference"
+    from nnrun.training.compiled.run import refusal
+
+    return "reference" if refusal(stack) else "compiled"

@@ -289,7 +289,7 @@ class Cache:
 
 @cache
 def _surroundings(engine: str) -> dict[str, object]:
-    libraries = ("numpy", "numba") if engine == "lanes" else ("numpy",)
+    libraries = ("numpy", "llvmlite") if engine == "compiled" else ("numpy",)
     return {
         "layout": LAYOUT,
         "numerics": NUMERICS_VERSION,

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nnrun.config.settings import Setting
-from nnrun.training.engine import Batches, first_params
+from nnrun.training.engine import first_params
+from nnrun.training.sources import Batches, Source
 from nnrun.training.stack import Stack, Trial, shards
-from nnrun.training.streams import StackedStreams
 from nnrun.training.trainer import choose_engine
 
 THREADS = 2
@@ -36,7 +36,7 @@ class Work:
 
     def batches(self) -> Batches:
         """Return every trial's samples."""
-        return StackedStreams(self.setting.problem, range(self.trials)).take(self.samples)
+        return Source(self.setting.problem, range(self.trials)).take(0, self.samples)
 
 
 Task = tuple[Callable[[], Any], int]
@@ -48,15 +48,15 @@ def nnrun(work: Work, engine: str) -> Task:
     width = choose_engine(stack).width
     pieces = list(shards(stack, choose_engine(stack).name, width, THREADS))
     engines = [choose_engine(piece) for piece in pieces]
-    states = [e.begin(piece, first_params(piece)) for e, piece in zip(engines, pieces, strict=True)]
-    batches = [StackedStreams(work.setting.problem, s.seeds).take(work.samples) for s in pieces]
+    problem, n_steps = work.setting.problem, work.samples // work.setting.batch_size
+    runs = [
+        e.begin(piece, Source(problem, piece.seeds), first_params(piece))
+        for e, piece in zip(engines, pieces, strict=True)
+    ]
     pool = ThreadPoolExecutor(THREADS)
 
     def once() -> None:
-        jobs = [
-            pool.submit(e.train, s, b) for e, s, b in zip(engines, states, batches, strict=True)
-        ]
-        for job in jobs:
+        for job in [pool.submit(run.train, n_steps) for run in runs]:
             job.result()
 
     return once, work.trials * work.samples

@@ -54,7 +54,7 @@ def test_beside_peers(benchmark, work, peer):
 @pytest.mark.parametrize("trials", [100, 1_000, 10_000, 100_000])
 def test_growth_with_trials(benchmark, trials):
     work = Work("growth with trials", SEED, trials, max(64, 2_000_000 // trials))
-    measure(benchmark, work.name, f"{trials:,} trials", peers.nnrun(work, "lanes"))
+    measure(benchmark, work.name, f"{trials:,} trials", peers.nnrun(work, "compiled"))
 
 
 @pytest.mark.parametrize("hidden", [(2, 1), (8, 8), (28, 28), (96, 96)])
@@ -62,7 +62,7 @@ def test_growth_with_weights(benchmark, hidden):
     setting = make_setting(lr=0.01, budget=10**9, network=Network(hidden, "tanh", "sigmoid"))
     weights = count_parameters(3, (*hidden, 1))
     work = Work("growth with weights", setting, 64, max(64, 400_000 // weights))
-    measure(benchmark, work.name, f"{weights:,} weights", peers.nnrun(work, "lanes"))
+    measure(benchmark, work.name, f"{weights:,} weights", peers.nnrun(work, "compiled"))
 
 
 def measure(benchmark, group, name, task):

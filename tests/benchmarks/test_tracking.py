@@ -53,7 +53,7 @@ def a_record(number):
         meta={
             "setting": f"s{number}",
             "config": {"lr": number / 1000, **{f"group.key{i}": i for i in range(KEYS - 1)}},
-            "engine": "lanes",
+            "engine": "compiled",
             "task": "binary",
             "samples": 20_000,
             "number": number,
@@ -62,6 +62,6 @@ def a_record(number):
             "overrides": [],
             "error": None,
         },
-        trials=Trials(np.arange(SEEDS), curves, (), rng.random(SEEDS), "lanes"),
+        trials=Trials(np.arange(SEEDS), curves, (), rng.random(SEEDS), "compiled"),
         outcomes=Outcomes(status, np.zeros(SEEDS, dtype=np.bool_), times, times),
     )

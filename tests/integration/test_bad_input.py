@@ -47,7 +47,7 @@ CASES = {
     "batch over pool": (["batch_size=9", "data.n_train=5"], "must not exceed the 5 training"),
     "percent for a share": (["target.value=95"], "must be a share in (0, 1]"),
     "unknown metric": (["target.metric=acc"], "must be 'accuracy', 'test_loss' or 'train_loss'"),
-    "unknown engine": (["engine=gpu"], "engine=gpu: must be 'auto', 'lanes' or 'reference'"),
+    "unknown engine": (["engine=gpu"], "engine=gpu: must be 'auto', 'compiled' or 'reference'"),
     "unknown activation": (["network.activation=relo"], "did you mean 'relu'?"),
     "activations and layers": (["network.activation=[tanh]"], "one for each of the 2 hidden"),
     "layer of no units": (["network.hidden=[4,0]"], "entry 2 must be greater than"),

@@ -38,7 +38,7 @@ def test_a_sweep_leaves_everything_in_its_place(nnrun):
     facts = results.sweep
     assert [job.status for job in facts.jobs] == ["complete", "complete"]
     assert facts.stacks[0]["trials"] == 6
-    assert facts.stacks[0]["engine"] == "lanes"
+    assert facts.stacks[0]["engine"] == "compiled"
     stages = facts.stages
     assert sum(v for k, v in stages.items() if k != "total") == pytest.approx(
         stages["total"], abs=0.3, rel=0.03

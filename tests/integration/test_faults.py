@@ -203,8 +203,6 @@ def test_a_disk_that_fills_up_ends_clearly_and_the_same_command_goes_on(nnrun):
 
 
 RAISES = """
-from nnrun.training import streams
-drawn = streams.StackedStreams.take
 from nnrun.trials import run as gather
 train = gather.train
 def raising(shard, *arguments):

@@ -35,7 +35,7 @@ def errors_after(
     return np.abs(outputs - corners.targets)
 
 
-@pytest.mark.parametrize("engine", ["reference", "lanes"])
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
 @pytest.mark.parametrize(("epochs", "expected"), list(enumerate(MAX_ERROR, start=1)))
 def test_max_error_after_each_epoch(epochs, expected, engine):
     assert errors_after(epochs, engine=engine).max() == pytest.approx(expected, abs=1e-13)

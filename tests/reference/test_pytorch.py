@@ -16,7 +16,8 @@ from nnrun.network.losses import LOSSES
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.training.engine import Batches, Reference, first_params
+from nnrun.training.engine import Reference, first_params
+from nnrun.training.sources import Handed
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
 from tests.pairs import (
@@ -125,11 +126,13 @@ def test_hundred_steps_agree(row, rng):
     object.__setattr__(setting, "problem", problem)
     engine = Reference()
     stack = Stack(tuple(Trial(setting, seed) for seed in range(TRIALS)))
-    state = engine.begin(stack, first_params(stack))
-    first = engine.params(state)
-    state, _ = engine.train(state, Batches(inputs, targets, np.arange(TRIALS)))
+    source = Handed(range(TRIALS), np.arange(TRIALS))
+    source.hand(inputs, targets)
+    started = engine.begin(stack, source, first_params(stack))
+    first = started.params()
+    started.train(STEPS)
     expected = train_in_torch(first, inputs, targets, row, setting.lr)
-    for ours, before, theirs in zip(engine.params(state), first, expected, strict=True):
+    for ours, before, theirs in zip(started.params(), first, expected, strict=True):
         for part, start, wanted in zip(ours, before, theirs, strict=True):
             np.testing.assert_allclose(part, wanted, rtol=1e-9, atol=1e-12)
             assert (part != start).any()

@@ -27,6 +27,7 @@ ORDER = [
         "registry",
         "text",
     },
+    {"rows"},
     {"network"},
     {"records"},
     {"problem"},
@@ -63,6 +64,7 @@ ALLOWED = {
     "rich": {"trials", "pictures", "report", "tracking", "launch", "cache"},
     "pydantic": {"config"},
     "sklearn": {"problem"},
+    "llvmlite": {"training"},
 }
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__")
 

@@ -124,7 +124,7 @@ def test_moments_are_whole_batches_of_all_settings_up_to_the_smallest_budget():
     assert matched_moments([make_setting(budget=3), make_setting(budget=30, batch_size=4)]) == [0]
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_trials_filmed_together_are_those_filmed_alone(engine):
     slow, fast = (make_setting(engine=engine, lr=lr) for lr in (0.1, 1.0))
     grid = shoot(slow, 0).subject.curves.samples

@@ -94,8 +94,8 @@ def test_what_counts_as_converged_is_judged_anew_without_training(tmp_path):
 )
 def test_any_change_that_matters_is_another_setup(change):
     base, changed = make_setting(), make_setting(**change)
-    engine = "reference" if "engine" in change else "lanes"
-    assert setup(base, "lanes") != setup(changed, engine)
+    engine = "reference" if "engine" in change else "compiled"
+    assert setup(base, "compiled") != setup(changed, engine)
 
 
 def test_data_of_a_file_stand_for_themselves(tmp_path):
@@ -107,8 +107,8 @@ def test_data_of_a_file_stand_for_themselves(tmp_path):
     first, moved, other = (tmp_path / f"{name}.csv" for name in "abd")
     for path, lines in ((first, rows), (moved, rows), (other, [*rows[:-1], "19,4,no"])):
         path.write_text("a,b,c\n" + "\n".join(lines) + "\n")
-    assert setup(setting(first), "lanes") == setup(setting(moved), "lanes")
-    assert setup(setting(first), "lanes") != setup(setting(other), "lanes")
+    assert setup(setting(first), "compiled") == setup(setting(moved), "compiled")
+    assert setup(setting(first), "compiled") != setup(setting(other), "compiled")
 
 
 @pytest.mark.parametrize("damage", ["flipped byte", "truncated", "empty"])
@@ -137,7 +137,7 @@ def test_no_single_flipped_bit_is_ever_served(tmp_path_factory, data):
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)
-    assert Cache(folder).find(setting, "lanes", [0]) is None
+    assert Cache(folder).find(setting, "compiled", [0]) is None
 
 
 def test_off_neither_reads_nor_keeps(tmp_path):
@@ -209,7 +209,7 @@ def test_trained_trials_are_kept_before_their_setting_is_done(tmp_path, monkeypa
 
     with pytest.raises(Stop):
         list(run_jobs(jobs, Tally(), Cache(tmp_path), stop_soon))
-    there = [e for s in settings_ for e in entries(tmp_path / setup(s, "lanes").place)]
+    there = [e for s in settings_ for e in entries(tmp_path / setup(s, "compiled").place)]
     assert 0 < sum(e.last - e.first + 1 for e in there) < 128
     whole, _ = launch(Cache(tmp_path), *jobs)
     undisturbed, _ = launch(Cache(use="off"), *jobs)
@@ -220,18 +220,18 @@ def test_trained_trials_are_kept_before_their_setting_is_done(tmp_path, monkeypa
 def test_a_setting_with_another_name_of_the_same_values_is_the_same(tmp_path):
     setting = make_setting()
     launch(Cache(tmp_path), job(setting))
-    assert Cache(tmp_path).held(replace(setting), "lanes", range(5)) == 3
+    assert Cache(tmp_path).held(replace(setting), "compiled", range(5)) == 3
 
 
 def test_a_block_of_another_setup_is_not_served(tmp_path):
     ours, theirs = make_setting(lr=0.1), make_setting(lr=0.2)
     launch(Cache(tmp_path), job(ours))
     (path,) = blocks(tmp_path)
-    place = tmp_path / setup(theirs, "lanes").place
+    place = tmp_path / setup(theirs, "compiled").place
     place.mkdir(parents=True)
     shutil.copy(path, place / path.name)
     cache = Cache(tmp_path)
-    assert cache.find(theirs, "lanes", [0]) is None
+    assert cache.find(theirs, "compiled", [0]) is None
     assert "damaged" in cache.complaints[0]
 
 
@@ -240,12 +240,12 @@ def test_a_block_that_claims_other_seeds_is_not_served(tmp_path):
     launch(Cache(tmp_path), job(setting))
     (path,) = blocks(tmp_path)
     path.rename(path.with_name(path.name.replace("0-2", "0-9")))
-    assert Cache(tmp_path).find(setting, "lanes", [0, 5]) is None
+    assert Cache(tmp_path).find(setting, "compiled", [0, 5]) is None
 
 
 def test_a_folder_in_a_file_s_place_costs_no_sweep(tmp_path):
     setting = make_setting()
-    place = tmp_path / setup(setting, "lanes").place
+    place = tmp_path / setup(setting, "compiled").place
     (place / f"0-2.{'0' * 16}.npz").mkdir(parents=True)
     (record,), cost = launch(Cache(tmp_path), job(setting))
     assert trained(cost) == 3

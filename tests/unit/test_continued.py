@@ -45,7 +45,7 @@ def respoiled(path, **arrays):
     np.savez(path, **content)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_a_state_of_another_shape_is_never_gone_on_with(tmp_path, engine):
     setting = make_setting(keep_state=True, optimizer=OPTIMIZERS["momentum"]())
     path = saved(setting, tmp_path / "run", engine)
@@ -80,7 +80,7 @@ def assert_goes_on(setting, folder, engine):
     np.testing.assert_array_equal(whole.curves.test_loss[:, same], rest.curves.test_loss[:, later])
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_every_optimizer_goes_on(optimizer, engine, tmp_path):
     entry = OPTIMIZERS[optimizer]()
@@ -88,7 +88,7 @@ def test_every_optimizer_goes_on(optimizer, engine, tmp_path):
     assert_goes_on(make_setting(optimizer=entry, lr=0.02, **changes), tmp_path, engine)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -104,7 +104,7 @@ def test_streams_masks_pools_and_schedules_go_on(changes, engine, tmp_path):
 
 def test_a_sweep_is_searched_for_the_setting(tmp_path):
     for number, lr in enumerate((0.1, 0.3)):
-        saved(make_setting(lr=lr, keep_state=True), tmp_path / str(number), "lanes")
+        saved(make_setting(lr=lr, keep_state=True), tmp_path / str(number), "compiled")
     wanted = make_setting(lr=0.3, keep_state=True, budget=900)
     assert find_state(str(tmp_path), wanted.flat).meta["config"]["lr"] == 0.3
     with pytest.raises(InputError, match=r"the nearest differs from lr=0.2 \(only budget"):
@@ -117,7 +117,7 @@ def test_what_cannot_be_continued_is_refused(tmp_path):
         find_state(str(tmp_path / "nothing"), wanted.flat)
     with pytest.raises(InputError, match="is not the folder of a run, a job or a sweep"):
         find_state(str(tmp_path), wanted.flat)
-    saved(make_setting(), tmp_path, "lanes")
+    saved(make_setting(), tmp_path, "compiled")
     with pytest.raises(InputError, match="train it with keep_state=true"):
         find_state(str(tmp_path), wanted.flat)
     (tmp_path / "record.npz").write_bytes(b"nothing of the kind")
@@ -144,13 +144,13 @@ def test_any_state_of_tuples_arrays_and_numbers_is_kept():
 
 def test_a_schedule_that_depends_on_the_whole_budget_is_refused(tmp_path):
     setting = make_setting(schedule=SCHEDULES["cosine"](), keep_state=True)
-    path = str(saved(setting, tmp_path, "lanes"))
+    path = str(saved(setting, tmp_path, "compiled"))
     with pytest.raises(InputError, match=r"schedule.name=cosine: depends on the whole budget"):
         fitted(replace(setting, budget=900, continue_from=path))
     # with a period of its own it does not
     calm = replace(setting, schedule=SCHEDULES["cosine"](period=100))
-    path = str(saved(calm, tmp_path / "calm", "lanes"))
-    assert fitted(replace(calm, budget=900, continue_from=path)).engine == "lanes"
+    path = str(saved(calm, tmp_path / "calm", "compiled"))
+    assert fitted(replace(calm, budget=900, continue_from=path)).engine == "compiled"
 
 
 def test_the_engine_is_that_of_the_run_that_is_continued(tmp_path):
@@ -158,13 +158,13 @@ def test_the_engine_is_that_of_the_run_that_is_continued(tmp_path):
     path = str(saved(setting, tmp_path, "reference"))
     longer = replace(setting, budget=900, continue_from=path)
     assert fitted(longer).engine == "reference"
-    with pytest.raises(InputError, match=r"engine=lanes: .* \(use engine=reference\)"):
-        fitted(replace(longer, engine="lanes"))
+    with pytest.raises(InputError, match=r"engine=compiled: .* \(use engine=reference\)"):
+        fitted(replace(longer, engine="compiled"))
 
 
 def test_other_data_under_the_same_name_are_refused(tmp_path):
     setting = make_setting(keep_state=True)
-    path = str(saved(setting, tmp_path, "lanes"))
+    path = str(saved(setting, tmp_path, "compiled"))
     wanted = make_setting(keep_state=True, budget=900)
     with pytest.raises(InputError, match="was trained with other data under the same name"):
         find_state(path, wanted.flat, {**wanted.sources, "data": "changed"})
@@ -186,7 +186,7 @@ def test_a_failed_run_cannot_be_continued(tmp_path):
 def test_the_same_training_made_again_is_the_same_start(tmp_path):
     setting = make_setting(keep_state=True)
     digests = [
-        find_state(str(saved(setting, tmp_path / name, "lanes")), setting.flat).trials.digest
+        find_state(str(saved(setting, tmp_path / name, "compiled")), setting.flat).trials.digest
         for name in ("one", "two")
     ]
     assert digests[0] == digests[1]

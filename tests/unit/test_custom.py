@@ -26,8 +26,8 @@ from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.tracking.pyfunc import _load_pyfunc
 from nnrun.training.engine import first_params, rate_factors
+from nnrun.training.sources import Handed, Source
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.streams import StackedStreams
 from nnrun.training.trainer import choose_engine
 from nnrun.trials.forecast import calibration
 from tests.conftest import make_setting, run
@@ -88,17 +88,19 @@ def test_a_schedule_that_always_gives_the_same_length_is_refused():
         rate_factors(make_setting(schedule=Short()), 0, 400)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_samples_with_other_columns_than_names_are_refused_by_every_engine(engine):
     setting = make_setting(engine=engine)
     stack = Stack((Trial(setting, 0),))
     chosen = choose_engine(stack)
-    state = chosen.begin(stack, first_params(stack))
-    batches = StackedStreams(setting.problem, [0]).take(8)
+    source = Handed([0])
+    started = chosen.begin(stack, source, first_params(stack))
+    batches = Source(setting.problem, [0]).take(0, 8)
     for part in ("inputs", "targets"):
         wide = np.concatenate([getattr(batches, part)] * 2, axis=2)
+        source.hand(*batches._replace(**{part: wide})[:2])
         with pytest.raises(ValueError, match="samples of shapes"):
-            chosen.train(state, batches._replace(**{part: wide}))
+            started.train(8)
 
 
 def read_only(array):
@@ -128,7 +130,7 @@ class Frozen:
         return read_only(np.ones(steps.shape))
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize("features", [Terms(), Frozen()], ids=["data", "features"])
 def test_arrays_that_cannot_be_written_to_are_taken_by_every_engine(engine, features):
     given = make_setting(data=Frozen(), features=features, schedule=Frozen(), budget=40)

@@ -194,7 +194,7 @@ def test_a_name_that_claims_a_quintillion_seeds_costs_nothing(tmp_path):
     (path,) = blocks(tmp_path)
     shutil.copy(path, path.with_name(path.name.replace("0-2", "0-999999999999999999")))
     cache, began = Cache(tmp_path), time.monotonic()
-    assert cache.held(setting, "lanes", range(5)) == 3
+    assert cache.held(setting, "compiled", range(5)) == 3
     _, cost = launch(cache, job(setting))
     assert time.monotonic() - began < 5
     assert trained(cost) == 0 or cache.complaints
@@ -217,7 +217,7 @@ def test_many_damaged_blocks_are_one_note(tmp_path):
 
 def test_what_stands_in_a_block_s_place_is_a_miss(tmp_path):
     setting = make_setting()
-    place = tmp_path / setup(setting, "lanes").place
+    place = tmp_path / setup(setting, "compiled").place
     place.mkdir(parents=True)
     os.mkfifo(place / f"0-0.{'0' * 16}.npz")
     (place / f"0-1.{'0' * 16}.npz").symlink_to(f"0-1.{'0' * 16}.npz")

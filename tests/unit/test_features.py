@@ -19,7 +19,7 @@ from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import Samples
 from nnrun.problem.split_tables import Iris, Wine
-from nnrun.training.streams import StackedStreams
+from nnrun.training.sources import Source
 
 XY = ("x", "y")
 POINTS = np.array([[0.5, -2.0], [3.0, 0.25], [-1.5, 1.0]])
@@ -282,9 +282,10 @@ def test_noise_is_the_trials_own_and_the_same_whatever_stands_beside_it():
 @pytest.mark.parametrize("data", [Xor(), Xor(n_train=7), Gate()])
 def test_noise_is_the_same_in_any_stack_and_in_pieces_of_any_size(data):
     problem = make_problem(data, Terms(("x", "noise"), standardise=True))
-    alone = StackedStreams(problem, [3]).take(5000).inputs[0]
-    stacked = StackedStreams(problem, [1, 3, 2])  # in the order of their seeds
-    pieces = [stacked.take(n).inputs[2] for n in (1, 99, 4500, 400)]
+    alone = Source(problem, [3]).take(0, 5000).inputs[0]
+    stacked = Source(problem, [1, 3, 2])  # in the order of their seeds
+    starts = [(0, 1), (1, 99), (100, 4500), (4600, 400)]
+    pieces = [stacked.take(first, n).inputs[2] for first, n in starts]
     np.testing.assert_array_equal(np.concatenate(pieces), alone)
 
 

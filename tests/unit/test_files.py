@@ -228,7 +228,7 @@ def written(folder, **changes):
         ({"outcomes__status": np.array(["won", "lost"])}, "ended in no known way"),
         ({"meta": {"config": "x"}}, "'config' is text, and should be a mapping"),
         ({"meta": {"config": {"target.value": "x"}}}, "'config.target.value' is text, and sh"),
-        ({"meta": {"engine": "steam"}}, "its engine is none of lanes, reference, none"),
+        ({"meta": {"engine": "steam"}}, "its engine is none of compiled, lanes, reference, none"),
         ({"meta": {"samples": -5}}, "its budget is no number of samples"),
         ({"meta": {"samples": 10**400}}, "a number in it has too many digits"),
         ({"meta": {"schema": "one"}}, "'schema' is text"),

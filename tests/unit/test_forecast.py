@@ -23,7 +23,7 @@ def test_settings_and_seeds_are_counted_once():
 def test_a_setting_that_asks_for_the_lanes_says_which_engine_it_gets():
     huge = make_setting(network=Network((64, 64), output="sigmoid"), batch_size=64)
     engines = [w.engine for w in wanted([job(make_setting()), job(huge)]).values()]
-    assert engines == ["lanes", "reference"]
+    assert engines == ["compiled", "reference"]
 
 
 def test_the_cached_share_is_what_a_run_then_finds(tmp_path):
@@ -43,7 +43,7 @@ def test_nothing_left_takes_no_time(tmp_path):
     assert forecast(wanted([job()]), cache, 2, 0.0).seconds == 0
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_a_calibrated_estimate_is_about_right_and_quickly_made(engine):
     setting = make_setting(engine=engine, budget=60_000, lr=0.05)
     jobs = [job(setting, seeds=32)]

@@ -21,7 +21,7 @@ from nnrun.problem.planar_generators import (
     Xor,
 )
 from nnrun.problem.problem import Task
-from nnrun.training.streams import Stream
+from tests.conftest import samples_of
 from tests.unit.test_generators import CLASSES, ENTRIES, clean
 
 N = 4000
@@ -106,9 +106,10 @@ def test_a_larger_training_set_begins_with_the_smaller_one(entry, options):
     np.testing.assert_array_equal(large[:100], small)
 
 
-def test_blocks_of_a_stream_have_noise_of_their_own():
-    still, noisy = (Stream(e.problem(), 3) for e in (Xor(), Xor(noise=1)))
-    steps = noisy.take(3 * 4096).inputs - still.take(3 * 4096).inputs
+def test_samples_of_a_stream_have_noise_of_their_own():
+    n = 3 * 4096
+    still, noisy = (samples_of(e.problem(), 3, n).inputs for e in (Xor(), Xor(noise=1)))
+    steps = noisy - still
     assert len(np.unique(steps.round(12))) == steps.size
 
 
@@ -116,11 +117,11 @@ def test_a_pool_seed_gives_all_trials_the_pool_of_that_trial():
     own = Circle(n_train=60, noise=0.1, label_noise=0.1, shuffle=False)
     shared = replace(own, pool_seed=7).problem()
     assert shared.draw is None
-    np.testing.assert_array_equal(Stream(own.problem(), 7).take(60).inputs, shared.pool.inputs)
-    np.testing.assert_array_equal(Stream(own.problem(), 7).take(60).targets, shared.pool.targets)
+    np.testing.assert_array_equal(samples_of(own.problem(), 7, 60).inputs, shared.pool.inputs)
+    np.testing.assert_array_equal(samples_of(own.problem(), 7, 60).targets, shared.pool.targets)
     for seed in (0, 1):
-        np.testing.assert_array_equal(Stream(shared, seed).take(60).inputs, shared.pool.inputs)
-    assert not np.array_equal(Stream(own.problem(), 0).take(60).inputs, shared.pool.inputs)
+        np.testing.assert_array_equal(samples_of(shared, seed, 60).inputs, shared.pool.inputs)
+    assert not np.array_equal(samples_of(own.problem(), 0, 60).inputs, shared.pool.inputs)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +146,14 @@ def test_all_trials_are_tested_on_the_same_points_which_are_not_the_training_poi
     a, b = problem.held_out.inputs, Circle(n_train=50, n_test=50).problem().held_out.inputs
     np.testing.assert_array_equal(a, b)
     for seed in range(5):
-        assert not set(map(tuple, Stream(problem, seed).take(50).inputs)) & set(map(tuple, a))
+        assert not set(map(tuple, samples_of(problem, seed, 50).inputs)) & set(map(tuple, a))
 
 
 def test_a_fixed_set_can_be_repeated_with_noise_and_is_tested_without():
     corners = {(x, y) for x in (0, 1) for y in (0, 1)}
     problem = Gate("and", n_train=400, noise=0.1).problem()
     assert {tuple(p) for p in problem.held_out.inputs} == corners
-    a, b = (Stream(problem, seed).take(400) for seed in (0, 1))
+    a, b = (samples_of(problem, seed, 400) for seed in (0, 1))
     assert not np.array_equal(np.sort(a.inputs, axis=0), np.sort(b.inputs, axis=0))
     assert a.targets.sum() == 100
     assert np.abs(a.inputs[a.targets[:, 0] == 1] - 1).max() < 0.5

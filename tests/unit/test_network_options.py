@@ -46,8 +46,8 @@ def test_engines_agree(name, batch_size, optimizer):
     changes = {"batch_size": batch_size, "optimizer": optimizer, "lr": lr, **OPTIONS[name]}
     setting = make_setting(budget=200 * batch_size, **changes)
     stack = Stack(tuple(Trial(setting, seed) for seed in range(3)))
-    lanes, reference = run(stack, "lanes"), run(stack, "reference")
-    assert (lanes.engine, reference.engine) == ("lanes", "reference")
+    lanes, reference = run(stack, "compiled"), run(stack, "reference")
+    assert (lanes.engine, reference.engine) == ("compiled", "reference")
     for a, b in zip(lanes.curves[1:], reference.curves[1:], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
     for a, b in zip(lanes.params, reference.params, strict=True):
@@ -58,7 +58,7 @@ def test_engines_agree(name, batch_size, optimizer):
 @settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(sorted(OPTIONS)),
-    engine=st.sampled_from(["lanes", "reference"]),
+    engine=st.sampled_from(["compiled", "reference"]),
     others=st.lists(st.integers(1, 40), max_size=35, unique=True),
     l2=st.sampled_from([0.0, 0.1]),
 )
@@ -133,17 +133,17 @@ def test_raw_errors_of_a_chain_by_hand():
 def test_without_biases_they_stay_at_nothing():
     setting = make_setting(network=Network((3,), "tanh", "sigmoid", bias=False))
     assert setting.n_params == 3 * 3 + 3
-    for engine in ("lanes", "reference"):
+    for engine in ("compiled", "reference"):
         trained = run(Stack((Trial(setting, 0),)), engine)
         assert all((layer.bias == 0).all() for layer in trained.params)
         assert trained.params[0].weights[0, 0, 0] != 0
 
 
 def test_dropout_leaves_out_the_share_it_says_and_keeps_the_mean():
-    from nnrun.training.streams import StackedStreams
+    from nnrun.training.sources import Source
 
     setting = make_setting()
-    masks = StackedStreams(setting.problem, [5, 6, 5], n_hidden=8, dropout=0.3).take(4000).masks
+    masks = Source(setting.problem, [5, 6, 5], n_hidden=8, dropout=0.3).take(0, 4000).masks
     assert masks.shape == (2, 4000, 8)
     assert set(np.unique(masks)) == {0.0, 1 / 0.7}
     # 64,000 draws of a share of 0.3: five standard errors are 0.009
@@ -154,10 +154,10 @@ def test_dropout_leaves_out_the_share_it_says_and_keeps_the_mean():
 def test_dropout_does_not_shift_the_data_or_the_weights():
     plain = make_setting(network=Network((4,), "tanh", "sigmoid"))
     dropped = replace(plain, network=replace(plain.network, dropout=0.5))
-    from nnrun.training.streams import StackedStreams
+    from nnrun.training.sources import Source
 
-    a = StackedStreams(plain.problem, [1]).take(50)
-    b = StackedStreams(dropped.problem, [1], 4, 0.5).take(50)
+    a = Source(plain.problem, [1]).take(0, 50)
+    b = Source(dropped.problem, [1], 4, 0.5).take(0, 50)
     np.testing.assert_array_equal(a.inputs, b.inputs)
 
 
@@ -195,7 +195,7 @@ def test_gradients_whose_squares_are_no_numbers_are_clipped_by_norm(size):
     np.testing.assert_allclose(clipped.bias.ravel(), [-both, -2.0], rtol=1e-14)
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize(("norm", "taken"), [(0.5, 0.5), (1e300, None)])
 def test_a_step_of_a_huge_gradient_has_the_length_of_the_norm(engine, norm, taken):
     # outputs near 1e100 make a loss of 1e200 and, times the inputs, gradients of 1e200
@@ -219,12 +219,12 @@ def test_clipping_by_norm_and_decay_match_pytorch(rng):
     )
     stack = Stack((Trial(setting, 0),))
     from nnrun.training.engine import first_params
-    from nnrun.training.streams import StackedStreams
+    from nnrun.training.sources import Source
 
     params = [
         torch.tensor(array[0], requires_grad=True) for lay in first_params(stack) for array in lay
     ]
-    taken = StackedStreams(setting.problem, [0]).take(50)
+    taken = Source(setting.problem, [0]).take(0, 50)
     for x, t in zip(taken.inputs[0], taken.targets[0], strict=True):
         a = torch.tensor(x[None])
         for i in range(0, len(params), 2):
@@ -236,7 +236,7 @@ def test_clipping_by_norm_and_decay_match_pytorch(rng):
             for p in params:
                 p -= 0.05 * p.grad
                 p.grad = None
-    ours = [array[0] for layer in run(stack, "lanes").params for array in layer]
+    ours = [array[0] for layer in run(stack, "compiled").params for array in layer]
     for a, b in zip(ours, params, strict=True):
         # PyTorch divides by the norm + 1e-6
         np.testing.assert_allclose(a, b.detach().numpy(), rtol=2e-5)

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import InputError, NeuralNetwork
-from nnrun.training.engine import Batches, Reference, first_params
+from nnrun.training.engine import Reference, first_params
+from nnrun.training.sources import Handed
 from nnrun.training.stack import Stack, Trial
 from tests.reference.test_exact_trace import MAX_ERROR
 
@@ -82,7 +83,7 @@ def seed_rule(layers, x, targets, rate):
 
 
 @pytest.mark.parametrize(
-    ("hidden", "n", "engine"), [([4, 2], 40, "lanes"), ([100, 100], 3, "reference")]
+    ("hidden", "n", "engine"), [([4, 2], 40, "compiled"), ([100, 100], 3, "reference")]
 )
 def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng):
     network = NeuralNetwork(3, hidden, 2, 0.7, seed=3)
@@ -103,9 +104,11 @@ def test_it_trains_as_the_reference_engine_does(backprop, hidden, rng):
     setting = replace(network._stack.setting, backprop=backprop, engine="reference")
     stack, engine = Stack((Trial(setting, 4),)), Reference()
     inputs, targets = rng.random((300, 3)), rng.random((300, 2))
-    state = engine.begin(stack, first_params(stack))
-    batches = Batches(inputs[None], targets[None], np.zeros(1, dtype=np.intp))
-    expected = engine.params(engine.train(state, batches)[0])
+    source = Handed([4])
+    source.hand(inputs[None], targets[None])
+    started = engine.begin(stack, source, first_params(stack))
+    started.train(300)
+    expected = started.params()
     network.learn(inputs, targets)
     for ours, theirs in zip(network.params, expected, strict=True):
         np.testing.assert_allclose(ours.weights, theirs.weights[0], rtol=1e-12)
@@ -252,13 +255,13 @@ def test_params_of_other_shapes_are_refused():
 
 def test_samples_given_one_at_a_time_are_trained_a_thousand_at_once(rng, monkeypatch):
     network, pieces = NeuralNetwork(3, [2, 1], 1, 0.03), []
-    train = network._engine.train
+    train = network._run.train
 
-    def counted(state, batches):
-        pieces.append(batches.inputs.shape[1])
-        return train(state, batches)
+    def counted(n_steps):
+        pieces.append(n_steps)
+        return train(n_steps)
 
-    monkeypatch.setattr(network._engine, "train", counted)
+    monkeypatch.setattr(network._run, "train", counted)
     for x, y in zip(*(part.tolist() for part in quadrants(rng, 2500)), strict=True):
         network.learn(x, y)
     network.forward([0, 0, 0])

@@ -392,7 +392,7 @@ def test_frames_are_spread_evenly_over_the_evaluations():
     assert chosen(1) == [-1, 0]
 
 
-@pytest.mark.parametrize("engine", ["lanes", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_a_film_shows_the_very_trial_that_was_trained_among_others(engine):
     setting = make_setting(engine=engine)
     film = shoot(setting, 1)

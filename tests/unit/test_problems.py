@@ -12,7 +12,7 @@ from nnrun.problem.features import bare_problem, make_problem
 from nnrun.problem.pattern_generators import Encoder, Gate, Parity
 from nnrun.problem.planar_generators import Checkerboard, Rings, TwoSpirals, Xor
 from nnrun.problem.problem import Problem, Samples, Task
-from nnrun.training.streams import StackedStreams
+from nnrun.training.sources import Source
 
 
 def test_xor_labels_one_where_exactly_one_coordinate_is_high():
@@ -118,7 +118,7 @@ def test_data_of_ones_own_may_be_of_any_type_of_numbers():
     for array in (*drawn, *problem.held_out, *bare_problem(Own(HAS)).pool):
         assert array.dtype == np.float64
         assert array.flags.c_contiguous
-    taken = StackedStreams(make_problem(Own(DRAWS), Terms(("x", "x*y"))), [1, 2]).take(10)
+    taken = Source(make_problem(Own(DRAWS), Terms(("x", "x*y"))), [1, 2]).take(0, 10)
     assert taken.inputs.shape == (2, 10, 2)
     assert taken.inputs.dtype == taken.targets.dtype == np.float64
 

@@ -60,7 +60,7 @@ def a_record(number=0, seeds=(0, 1), accuracy=None, config=None, **meta):
         "overrides": [f"lr={config['lr']}"],
         "seed": int(seeds[0]),
         "seeds": n,
-        "engine": "lanes",
+        "engine": "compiled",
         "error": None,
         "task": "binary",
         "samples": 160,

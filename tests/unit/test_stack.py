@@ -60,7 +60,7 @@ SHAPES = st.fixed_dictionaries(
     rates=st.lists(st.floats(0.01, 50), min_size=1, max_size=4, unique=True),
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=4, unique=True),
     pick=st.integers(0, 15),
-    engine=st.sampled_from(["reference", "lanes"]),
+    engine=st.sampled_from(["reference", "compiled"]),
 )
 def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pick, engine):
     trials = [Trial(make_setting(lr=lr, **shape), seed) for lr in rates for seed in seeds]
@@ -74,7 +74,7 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pi
         np.testing.assert_array_equal(a.bias[row], b.bias[0])
 
 
-@pytest.mark.parametrize(("engine", "width"), [("reference", 1), ("lanes", 32)])
+@pytest.mark.parametrize(("engine", "width"), [("reference", 1), ("compiled", 32)])
 def test_shards_change_nothing(monkeypatch, engine, width):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
     whole = run(stack, engine)
@@ -92,7 +92,7 @@ def sizes(stack, engine, width, workers=2):
 def test_shards_keep_the_workers_busy_and_seeds_together():
     settings_ = [make_setting(lr=lr) for lr in (0.1, 0.2, 0.3)]
     stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(20)))
-    cut = list(shards(stack, "lanes", 32, workers=2))
+    cut = list(shards(stack, "compiled", 32, workers=2))
     assert [len(shard.trials) for shard in cut] == [32, 28]
     assert set(cut[0].seeds) == set(range(11))
     assert sizes(stack, "reference", 1) == [60]
@@ -117,7 +117,7 @@ def test_settings_are_done_a_few_at_a_time():
     assert all(len(set(shard.seeds)) == 1 for shard in list(stack.cut(32))[:20])
 
 
-@pytest.mark.parametrize("engine", ["reference", "lanes"])
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
 def test_divergence_blanks_a_trial_and_leaves_its_neighbours_alone(engine):
     shape = {"network": Network((4,), "relu", "linear"), "budget": 300}
     calm, wild = make_setting(lr=0.01, **shape), make_setting(lr=1e6, **shape)

@@ -41,7 +41,7 @@ def a_record(number, setting, seeds, config=None, error=None):
         "task": "binary",
         "samples": 1000,
         "error": error,
-        "engine": "none" if error else "lanes",
+        "engine": "none" if error else "compiled",
     }
     status = np.full(n, "failed" if error else "exhausted", dtype="<U9")
     return Record(

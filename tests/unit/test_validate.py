@@ -72,8 +72,8 @@ def test_all_broken_rules_are_listed_at_once():
         ({"batch_size": 2000}, "batch_size=2000: must not exceed the budget of 1000 samples"),
         ({"enigne": "auto"}, "enigne=auto: is not a known key (did you mean 'engine'?)"),
         (
-            {"engine": "lane"},
-            "engine=lane: must be 'auto', 'lanes' or 'reference' (did you mean 'lanes'?)",
+            {"engine": "compile"},
+            "engine=compile: must be 'auto', 'compiled' or 'reference' (did you mean 'compiled'?)",
         ),
         ({"target": 0.95}, "target=0.95: must be a group of the keys metric, value, hold"),
         ({"target": {"metric": "acuracy"}}, "target.metric=acuracy: must be"),

@@ -141,10 +141,12 @@ class Adam(Slotted):
         m, v, power1, power2 = state
         power1, power2 = power1 * self.beta1, power2 * self.beta2
         m, v = mixed(m, grads, self.beta1), mixed(v, squared(grads), self.beta2)
-        seen1, seen2 = (1.0 - power1, 1.0 - power2) if self.bias_correction else (1.0, 1.0)
+        rate, share = learning_rate, 1.0
+        if self.bias_correction:  # divided once a step, not once a parameter
+            rate, share = learning_rate / (1.0 - power1), 1.0 / (1.0 - power2)
 
         def step(p: Array, m: Array, v: Array) -> Array:
-            return p - learning_rate * (m / seen1) / (np.sqrt(v / seen2) + self.epsilon)
+            return p - rate * m / (np.sqrt(v * share) + self.epsilon)
 
         return map_params(step, params, m, v), (m, v, power1, power2)
 
@@ -198,6 +200,7 @@ class Nadam(Slotted):
     momentum_decay: Annotated[float, Ge(0)] = 0.004
     slots: ClassVar[int] = 2  # m, v
     powers: ClassVar[int] = 3  # of beta2, of cooling, and the product of all momenta
+    derived: ClassVar[tuple[str, ...]] = ("cooling",)
 
     @cached_property
     def cooling(self) -> Array:
@@ -215,9 +218,9 @@ class Nadam(Slotted):
         m, v = mixed(m, grads, self.beta1), mixed(v, squared(grads), self.beta2)
         of_mean = learning_rate * (then / (1.0 - product * then))
         of_slope = learning_rate * ((1.0 - now) / (1.0 - product))
-        seen2 = 1.0 - power2
+        share = 1.0 / (1.0 - power2)
 
         def step(p: Array, g: Array, m: Array, v: Array) -> Array:
-            return p - (of_mean * m + of_slope * g) / (np.sqrt(v / seen2) + self.epsilon)
+            return p - (of_mean * m + of_slope * g) / (np.sqrt(v * share) + self.epsilon)
 
         return map_params(step, params, grads, m, v), (m, v, power2, warmth, product)

@@ -57,10 +57,12 @@ class Slotted(Optimizer):
     Attributes:
         slots: Numbers kept beside each parameter, 0 at first.
         powers: Running products of hyperparameters that follow them, 1 at first.
+        derived: Properties that a number a trial follows from alone, as fields are, computed ahead.
     """
 
     slots: ClassVar[int] = 1
     powers: ClassVar[int] = 0
+    derived: ClassVar[tuple[str, ...]] = ()
 
     def init(self, params: Params) -> tuple[Any, ...]:
         """Return all slots, then the products."""

@@ -1,4 +1,4 @@
-"""Training samples in the order a seed gives, whatever the pieces they are taken in."""
+"""Training samples in the order a seed gives, wherever they are begun with."""
 
 import tracemalloc
 
@@ -11,28 +11,30 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
-from nnrun.training.streams import BLOCK, StackedStreams, Stream
+from nnrun.rows.draws import BLOCK
+from nnrun.training.sources import Source
+from tests.conftest import samples_of
 
 RAW = Terms(("x", "y"))
 PROBLEMS = {
     "stream": make_problem(Xor(), RAW),
     "pool": make_problem(Xor(n_train=7), RAW),
     "fixed pool": make_problem(Gate("and"), RAW),
+    "blocks": make_problem(Xor(balance=0.3), RAW),
 }
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
-@given(pieces=st.lists(st.integers(1, BLOCK + 5), min_size=1, max_size=6))
-def test_pieces_do_not_change_the_samples(kind, pieces):
-    whole = Stream(PROBLEMS[kind], 5).take(sum(pieces))
-    stream = Stream(PROBLEMS[kind], 5)
-    parts = [stream.take(n) for n in pieces]
-    np.testing.assert_array_equal(np.concatenate([p.inputs for p in parts]), whole.inputs)
-    np.testing.assert_array_equal(np.concatenate([p.targets for p in parts]), whole.targets)
+@given(first=st.integers(0, 3 * BLOCK), n=st.integers(1, BLOCK + 5))
+def test_a_sample_is_the_same_wherever_one_begins(kind, first, n):
+    source = Source(PROBLEMS[kind], [5])
+    whole, part = source.take(0, first + n), source.take(first, n)
+    np.testing.assert_array_equal(part.inputs, whole.inputs[:, first:])
+    np.testing.assert_array_equal(part.targets, whole.targets[:, first:])
 
 
 def test_every_epoch_visits_every_sample_once_in_a_new_order():
-    taken = Stream(PROBLEMS["pool"], 1).take(70).inputs.reshape(10, 7, 2)
+    taken = samples_of(PROBLEMS["pool"], 1, 70).inputs.reshape(10, 7, 2)
     epochs = {tuple(map(tuple, np.sort(epoch, axis=0))) for epoch in taken}
     assert len(epochs) == 1
     assert len({tuple(map(tuple, epoch)) for epoch in taken}) > 1
@@ -40,28 +42,28 @@ def test_every_epoch_visits_every_sample_once_in_a_new_order():
 
 def test_without_shuffling_the_order_is_that_of_the_pool():
     problem = make_problem(Gate("xor", shuffle=False), RAW)
-    taken = Stream(problem, 9).take(8)
+    taken = samples_of(problem, 9, 8)
     np.testing.assert_array_equal(taken.targets[:, 0], [0, 1, 1, 0] * 2)
 
 
 def test_settings_with_one_seed_see_the_same_points():
     product = make_problem(Xor(), Terms(("x", "x*y", "y")))
-    a, b = Stream(PROBLEMS["stream"], 3).take(50), Stream(product, 3).take(50)
+    a, b = samples_of(PROBLEMS["stream"], 3, 50), samples_of(product, 3, 50)
     np.testing.assert_array_equal(b.inputs[:, [0, 2]], a.inputs)
     np.testing.assert_array_equal(b.inputs[:, 1], a.inputs[:, 0] * a.inputs[:, 1])
     np.testing.assert_array_equal(a.targets, b.targets)
 
 
 def test_trials_draw_pools_of_their_own():
-    a, b = (np.sort(Stream(PROBLEMS["pool"], seed).take(7).inputs, axis=0) for seed in (0, 1))
+    a, b = (np.sort(samples_of(PROBLEMS["pool"], seed, 7).inputs, axis=0) for seed in (0, 1))
     assert not np.array_equal(a, b)
 
 
 def test_stacked_streams_hold_each_trials_own_samples():
-    inputs, targets, which, _ = StackedStreams(PROBLEMS["stream"], [4, 2, 4]).take(5)
+    inputs, targets, which, _ = Source(PROBLEMS["stream"], [4, 2, 4]).take(0, 5)
     assert inputs.shape == (2, 5, 2)
     for row, seed in enumerate([4, 2, 4]):
-        own = Stream(PROBLEMS["stream"], seed).take(5)
+        own = samples_of(PROBLEMS["stream"], seed, 5)
         np.testing.assert_array_equal(inputs[which[row]], own.inputs)
         np.testing.assert_array_equal(targets[which[row]], own.targets)
 
@@ -71,8 +73,8 @@ def test_a_pool_that_all_seeds_share_is_held_once(shuffle):
     rows, seeds = 100_000, 8
     problem = make_problem(Xor(n_train=rows, pool_seed=1, shuffle=shuffle), RAW)
     tracemalloc.start()
-    streams = StackedStreams(problem, range(seeds))
-    streams.take(10)
+    source = Source(problem, range(seeds))
+    source.take(0, 10)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # the order of visits, four bytes a row, where a copy of the samples takes 24

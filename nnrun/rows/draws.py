@@ -1,0 +1,228 @@
+"""A trial's random numbers, sample by sample: the same in a kernel and by NumPy, to the last bit.
+
+Sample k of a role is a function of the trial's seed, the role and k: any one is found at once,
+whatever was drawn before, and what one role draws never shifts what another gets.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.rows.functions import cos, log, sin, threefry, unit
+from nnrun.rows.trace import Graph, Row, Untraceable, evaluate
+
+Size = int | tuple[int, ...] | None
+
+BLOCK = 4096
+"""Samples that a component which cannot be traced draws at once. Part of what a stream is."""
+
+
+class Draws:
+    """The generator that a component draws samples from, with NumPy's names.
+
+    Every size begins with the number of samples: a number belongs to the sample of its row.
+
+    Args:
+        seed: Of the trial, a row of one word.
+        places: Of the samples among all that the trial may see, a row of one word each.
+        role: What the numbers are for, and what beside it, outermost first.
+    """
+
+    def __init__(self, seed: Row, places: Sequence[Row], *role: int) -> None:
+        self._seed, self._places, self._role = seed, places, role
+        word = 0
+        for part in role:
+            word = word * 256 + part + 1
+        self._word = np.uint64(word)
+        self._pairs = 0
+        self._left: list[list[Any]] = []
+
+    def beside(self, purpose: int) -> "Draws":
+        """Return the generator of the same samples for another purpose, at its start."""
+        return Draws(self._seed, self._places, *self._role, purpose)
+
+    def spawn(self, n: int) -> list["Draws"]:
+        """Return several, independent of each other and of this one."""
+        return [self.beside(128 + i) for i in range(n)]
+
+    def random(self, size: Size = None) -> Row:
+        """Draw numbers uniform on [0, 1)."""
+        words = self._words(self._count(size))
+        return self._shaped([[unit(word) for word in several] for several in words], size)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size = None) -> Row:
+        """Draw numbers uniform on [low, high)."""
+        result: Row = low + (high - low) * self.random(size)
+        return result
+
+    def standard_normal(self, size: Size = None) -> Row:
+        """Draw standard normal numbers, two from two words.
+
+        References:
+            Box & Muller, A note on the generation of random normal deviates, 1958,
+            doi:10.1214/aoms/1177706645.
+        """
+        n = self._count(size)
+        words, found = self._words(n + n % 2), []
+        for pair in zip(words[::2], words[1::2], strict=True):
+            numbers = [_normals(one, other) for one, other in zip(*pair, strict=True)]
+            found += list(map(list, zip(*numbers, strict=True)))
+        return self._shaped(found[:n], size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None) -> Row:
+        """Draw normal numbers."""
+        result: Row = loc + scale * self.standard_normal(size)
+        return result
+
+    def kept(self, n: int, share: float) -> Row:
+        """Draw dropout's factors of n units, shape (sample, n): 1 / share by that chance, else 0.
+
+        A unit takes 16 bits, so the chance is kept to within 2^-17.
+        """
+        words, below = self._words(-(-n // 4)), np.uint64(round(2**16 * share))
+        bits = [
+            [(word >> np.uint64(16 * (i % 4))) & np.uint64(0xFFFF) for word in words[i // 4]]
+            for i in range(n)
+        ]
+        factors: list[Any] = [[np.where(b < below, 1.0 / share, 0.0) for b in bit] for bit in bits]
+        return self._shaped(factors, (len(self._places), n))
+
+    def _words(self, n: int) -> list[list[Any]]:
+        """Return the next n words of every sample; two are made at once, the second waits."""
+        found = []
+        for _ in range(n):
+            if not self._left:
+                pair, key = np.uint64(self._pairs), (self._seed, self._word)
+                made = [threefry(key, (place, pair)) for place in self._places]
+                self._left = [[second for _, second in made], [first for first, _ in made]]
+                self._pairs += 1
+            found.append(self._left.pop())
+        return found
+
+    def _count(self, size: Size) -> int:
+        """Return how many numbers a sample gets."""
+        shape = size if isinstance(size, tuple) else (size,)
+        if shape[0] != len(self._places):
+            raise Untraceable("it draws other sizes than one row a sample")
+        return math.prod(shape[1:])
+
+    def _shaped(self, numbers: list[list[Any]], size: Size) -> Row:
+        cells = np.array([[row.cells.item() for row in several] for several in numbers], object)
+        return Row(cells.T.reshape(size))
+
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable(f"rng.{name}")
+
+
+def _normals(one: Any, other: Any) -> tuple[Any, Any]:
+    radius, angle = np.sqrt(-2.0 * log(1.0 - unit(one))), 2.0 * math.pi * unit(other)
+    return radius * cos(angle), radius * sin(angle)
+
+
+Draw = Callable[[Any, int], tuple[Any, Any]]
+"""From a generator and n to inputs, shape (n, input), and targets, shape (n, output)."""
+
+
+def traced(draw: Draw, seed: Row, places: Sequence[Row], role: int) -> tuple[Row, Row]:
+    """Let a component draw samples in rows; nothing of it is fused.
+
+    Args:
+        draw: Draws samples.
+        seed: Of the trial, a row of one word.
+        places: Of the samples, a row of one word each.
+        role: What for.
+
+    Returns:
+        Inputs, shape (place, input), and targets, shape (place, output).
+
+    Raises:
+        Exception: Whatever the component does with what is no array; ``Untraceable`` as a rule.
+    """
+    graph = seed.cells.flat[0].graph
+    fused, graph.fused = graph.fused, False
+    try:
+        parts = draw(Draws(seed, places, role), len(places))
+    finally:
+        graph.fused = fused
+    inputs, targets = (part if isinstance(part, Row) else Row(part) for part in parts)
+    return inputs, targets
+
+
+class Record(NamedTuple):
+    """What a component did to draw a sample.
+
+    Attributes:
+        seed: The leaf of the trial's seed.
+        place: The leaf of the sample's place.
+        inputs: Shape (input,).
+        targets: Shape (output,).
+    """
+
+    seed: Row
+    place: Row
+    inputs: Row
+    targets: Row
+
+    def evaluate(self, seed: int, places: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+        """Compute samples by NumPy, shape (place, input and output)."""
+        leaves = {self.seed.cells[0]: np.uint64(seed), self.place.cells[0]: places}
+        columns = evaluate([*self.inputs.cells, *self.targets.cells], leaves)
+        table = np.empty((len(places), len(columns)))
+        for i, column in enumerate(columns):
+            table[:, i] = column
+        return table
+
+
+@lru_cache(maxsize=256)
+def record_of(draw: Draw, role: int) -> Record | str:
+    """Trace a component; return why it cannot be, if so.
+
+    It draws two samples, to see that each one is made of its own numbers alone, and in one way.
+    """
+    graph = Graph(fused=False)
+    seed, *places = (graph.leaves([name], "u") for name in ("seed", "one", "other"))
+    try:
+        inputs, targets = traced(draw, seed, places, role)
+        pair = [Record(seed, p, inputs[i], targets[i]) for i, p in enumerate(places)]
+        one, other = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in pair)
+    except KeyError:
+        return "a sample depends on another one"
+    except Exception as error:  # of a user's own component, too
+        return " ".join(str(error).split()) or type(error).__name__
+    return pair[0] if np.array_equal(one, other) else "a sample depends on its row"
+
+
+def drawn(
+    draw: Draw, seed: int, role: int, first: int, n: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Draw samples of a trial by NumPy: inputs, shape (n, input), and targets, shape (n, output).
+
+    A component that cannot be traced draws whole blocks, each from a generator of its own.
+    """
+    record = record_of(draw, role)
+    if isinstance(record, str):
+        return _of_blocks(draw, seed, role, first, n)
+    table = record.evaluate(seed, np.arange(first, first + n, dtype=np.uint64))
+    n_inputs = record.inputs.size
+    return np.ascontiguousarray(table[:, :n_inputs]), np.ascontiguousarray(table[:, n_inputs:])
+
+
+def _of_blocks(draw: Draw, seed: int, role: int, first: int, n: int) -> tuple[Any, Any]:
+    parts = []
+    for number in range(first // BLOCK, -(-(first + n) // BLOCK)):
+        block, start = block_of(draw, seed, role, number), number * BLOCK
+        rows = slice(max(first - start, 0), min(first + n - start, BLOCK))
+        parts.append([part[rows] for part in block])
+    inputs, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return inputs, targets
+
+
+def block_of(draw: Draw, seed: int, role: int, number: int) -> tuple[Any, Any]:
+    """Draw a block of samples from NumPy's generator of that seed, role and number."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(role, number))
+    inputs, targets = draw(np.random.Generator(np.random.PCG64(sequence)), BLOCK)
+    return inputs, targets

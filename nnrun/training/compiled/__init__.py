@@ -1,0 +1,7 @@
+"""The compiled engine: components called once with rows, written down as machine code.
+
+- ``emit``: LLVM's text of expressions, loops and memory.
+- ``kernel``: training and measuring the networks of one structure.
+- ``machine``: from the text to functions, kept on disk.
+- ``run``: the engine behind the interface that all engines share.
+"""

@@ -1,0 +1,159 @@
+"""Where the samples of a shard's trials come from: drawn one by one, a finite set, or handed over.
+
+Sample k that a trial sees is a function of its seed and of k alone: training may begin anywhere.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nnrun.network.activations import Array
+from nnrun.network.randomness import Role
+from nnrun.problem.problem import Problem, Samples
+from nnrun.rows.draws import BLOCK, Draws, drawn, record_of
+from nnrun.rows.trace import Graph, evaluate
+
+Places = npt.NDArray[np.int64]
+
+Kind = Literal["drawn", "pool", "handed"]
+
+
+class Batches(NamedTuple):
+    """Training samples of every trial; trials with equal seeds share a stream.
+
+    Attributes:
+        inputs: Shape (stream, sample, input); a whole number of batches.
+        targets: Shape (stream, sample, output).
+        which: The stream of each trial, shape (trial,).
+        masks: Factors on the outputs of the hidden units of all layers, shape (stream, sample,
+            unit): 0 where dropped, else 1 / (1 - dropout); None without dropout.
+    """
+
+    inputs: Array
+    targets: Array
+    which: npt.NDArray[np.intp]
+    masks: Array | None = None
+
+
+class Source:
+    """The samples of many trials side by side; trials with equal seeds share a stream.
+
+    Args:
+        problem: What is learned.
+        seeds: One a trial.
+        n_hidden: Hidden units that are dropped at random; 0 for none.
+        dropout: Share of them that is dropped.
+
+    Attributes:
+        kind: ``drawn`` if a sample follows from seed and place by what can be traced; ``pool`` if
+            there is a finite set that is visited again and again; else ``handed``: drawn in
+            blocks.
+        which: The stream of each trial, shape (trial,).
+    """
+
+    def __init__(
+        self, problem: Problem, seeds: Sequence[int], n_hidden: int = 0, dropout: float = 0.0
+    ) -> None:
+        self.problem, self.seeds = problem, list(seeds)
+        self.distinct = sorted(set(seeds))
+        self.which: npt.NDArray[np.intp] = np.searchsorted(self.distinct, seeds)
+        self.n_hidden, self.kept = n_hidden, 1.0 - dropout
+        self.masked = n_hidden > 0 and dropout > 0
+        self.kind = kind_of(problem)
+        self._visits: dict[int, tuple[int, npt.NDArray[np.int32]]] = {}  # the last of each stream
+
+    @cached_property
+    def pools(self) -> Samples:
+        """The finite sets, shapes (set, sample, column): one that all share, or one a stream."""
+        pool, draw, n = self.problem.pool, self.problem.draw, self.problem.n_train
+        if pool is not None:
+            return Samples(pool.inputs[None], pool.targets[None])
+        assert draw is not None
+        assert n is not None
+        sets = [drawn(draw, seed, Role.DATA, 0, n) for seed in self.distinct]
+        return Samples(*(np.stack(parts) for parts in zip(*sets, strict=True)))
+
+    def order(self, first: int, n: int) -> Places:
+        """Return which sample of its set each stream visits, shape (stream, n)."""
+        n_pool = self.problem.n_train
+        assert n_pool is not None
+        if not self.problem.shuffle:
+            return np.tile(np.arange(first, first + n) % n_pool, (len(self.distinct), 1))
+        whole = max(1, BLOCK // n_pool) * n_pool
+        blocks = range(first // whole, -(-(first + n) // whole))
+        places = np.empty((len(self.distinct), n), dtype=np.int64)
+        for seed, row in zip(self.distinct, places, strict=True):
+            for number in blocks:
+                if self._visits.get(seed, (-1,))[0] != number:
+                    self._visits[seed] = number, _visits(seed, n_pool, number)
+                begin, end = max(first, number * whole), min(first + n, (number + 1) * whole)
+                part = self._visits[seed][1][begin - number * whole : end - number * whole]
+                row[begin - first : end - first] = part
+        return places
+
+    def take(self, first: int, n: int) -> Batches:
+        """Return samples ``first`` to ``first + n - 1`` of every stream."""
+        if self.kind == "pool":
+            order, rows = self.order(first, n), np.arange(len(self.distinct))[:, None]
+            sets = rows if len(self.pools.inputs) > 1 else np.zeros_like(rows)
+            inputs, targets = (part[sets, order] for part in self.pools)
+        else:
+            draw = self.problem.draw
+            assert draw is not None
+            taken = [drawn(draw, seed, Role.DATA, first, n) for seed in self.distinct]
+            inputs, targets = (np.stack(part) for part in zip(*taken, strict=True))
+        masks = None
+        if self.masked:
+            kept = [kept_units(s, self.n_hidden, self.kept, first, n) for s in self.distinct]
+            masks = np.stack(kept)
+        return Batches(inputs, targets, self.which, masks)
+
+
+class Handed(Source):
+    """Samples that a program hands over, a piece at a time.
+
+    Args:
+        seeds: One a trial.
+        which: The stream of each trial, shape (trial,); None if they share one.
+    """
+
+    def __init__(self, seeds: Sequence[int], which: npt.NDArray[np.intp] | None = None) -> None:
+        self.kind, self.masked, self.seeds = "handed", False, list(seeds)
+        self.which = np.zeros(len(seeds), dtype=np.intp) if which is None else which
+
+    def hand(self, inputs: Array, targets: Array) -> None:
+        """Hand over the next samples, shapes (stream, sample, input) and (..., output)."""
+        self._piece = Batches(inputs, targets, self.which)
+
+    def take(self, first: int, n: int) -> Batches:
+        """Return what was handed over last."""
+        return self._piece
+
+
+def kind_of(problem: Problem) -> Kind:
+    """Say how the samples of a problem come."""
+    if problem.n_train is not None:
+        return "pool"
+    assert problem.draw is not None
+    return "handed" if isinstance(record_of(problem.draw, Role.DATA), str) else "drawn"
+
+
+def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Array:
+    """Return dropout's factors of a trial's samples, shape (n, n_units)."""
+    graph = Graph(fused=False)
+    words = graph.leaves(["seed"], "u"), graph.leaves(["place"], "u")
+    row = Draws(words[0], [words[1]], Role.NOISE).kept(n_units, kept)
+    places = np.arange(first, first + n, dtype=np.uint64)
+    leaves = {words[0].cells[0]: np.uint64(seed), words[1].cells[0]: places}
+    return np.stack(evaluate(list(row.cells.flat), leaves), axis=1)
+
+
+def _visits(seed: int, n_pool: int, number: int) -> npt.NDArray[np.int32]:
+    """Order a set for some epochs at once, each a permutation of its own."""
+    one = np.arange(n_pool, dtype=np.int32)  # half the memory of a larger type
+    epochs = np.broadcast_to(one, (max(1, BLOCK // n_pool), n_pool))
+    sequence = np.random.SeedSequence(seed, spawn_key=(Role.ORDER, number))
+    return np.random.Generator(np.random.PCG64(sequence)).permuted(epochs, axis=1).ravel()

@@ -1,0 +1,288 @@
+"""The compiled engine: its agreement with NumPy's, and what goes to which of both."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnrun.config.settings import Network
+from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
+from nnrun.network.initializers import Uniform
+from nnrun.network.losses import LOSSES, Huber
+from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd
+from nnrun.network.optimizers.base import Slotted
+from nnrun.problem.feature_sets import Terms
+from nnrun.problem.pattern_generators import Gate
+from nnrun.problem.planar_generators import Xor
+from nnrun.problem.split_tables import Wine
+from nnrun.training.compiled.run import kernel_of
+from nnrun.training.stack import Stack, Trial
+from nnrun.training.trainer import choose_engine
+from tests.conftest import make_setting, run
+from tests.pairs import (
+    all_pairs,
+    calm_rate,
+    every_loss,
+    every_optimizer,
+    fits,
+    label,
+    network_factors,
+)
+from tests.unit.test_optimizers import drawn_entry
+
+TERMS = Terms(("x", "y", "x*y"))
+
+
+def engine_of(**changes):
+    return choose_engine(Stack((Trial(make_setting(**changes), 0),))).name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"network": Network((2,), name, "sigmoid")} for name in sorted(ACTIVATIONS)),
+        *({"optimizer": OPTIMIZERS[name]()} for name in sorted(OPTIMIZERS)),
+        *(
+            {"loss": LOSSES[n](), "network": Network((2,), "tanh", "linear")}
+            for n in sorted(LOSSES)
+        ),
+    ],
+    ids=str,
+)
+def test_every_registered_entry_can_be_traced(changes):
+    setting = make_setting(**changes)
+    assert not isinstance(kernel_of(Stack((Trial(setting, 0),))), str)
+
+
+def assert_engines_agree(setting, seeds=(0, 1, 2), rtol=1e-10):
+    stack = Stack(tuple(Trial(setting, seed) for seed in seeds))
+    lanes, reference = run(stack, "compiled"), run(stack, "reference")
+    assert (lanes.engine, reference.engine) == ("compiled", "reference")
+    for a, b in zip(lanes.curves[1:], reference.curves[1:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-300)
+    for a, b in zip(lanes.params, reference.params, strict=True):
+        # a parameter that passes through 0 has no relative accuracy of its own
+        np.testing.assert_allclose(a.weights, b.weights, rtol=rtol, atol=rtol * 1e-2)
+        np.testing.assert_allclose(a.bias, b.bias, rtol=rtol, atol=rtol * 1e-2)
+
+
+FACTORS = {
+    "optimizer": every_optimizer(),
+    "loss": [*every_loss(), Huber(delta=0.25)],
+    **network_factors(),
+    "option": ["none", "shortcut", "no bias", "dropout", "raw_error"],
+}
+
+
+@pytest.mark.parametrize("row", all_pairs(FACTORS, fits), ids=label)
+def test_engines_agree_over_the_registries(row):
+    option = row["option"]
+    network = Network(
+        row["hidden"],
+        row["activation"] or "sigmoid",
+        row["output"],
+        shortcut=option == "shortcut",
+        bias=option != "no bias",
+        dropout=0.3 if option == "dropout" else 0.0,
+    )
+    # three classes, so that softmax has something to choose from
+    setting = make_setting(
+        lr=calm_rate(row["optimizer"]),
+        budget=400,
+        batch_size=2,
+        evals=4,
+        data=Wine(),
+        features=Terms(),
+        # where a tanh is 1 but for its last digits, its slope is rounding
+        init=Uniform(-0.6, 0.6),
+        loss=row["loss"],
+        optimizer=row["optimizer"],
+        network=network,
+        backprop="raw_error" if option == "raw_error" else "exact",
+    )
+    assert_engines_agree(setting)
+
+
+@pytest.mark.parametrize("loss", [*every_loss(), Huber(delta=0.25)], ids=str)
+def test_engines_agree_on_the_boundary_between_two_classes(loss):
+    if loss.output == "softmax":
+        return  # never a single output
+    network = Network((4,), "tanh", loss.output or "linear")
+    setting = make_setting(budget=2000, loss=loss, network=network)
+    assert_engines_agree(setting)
+    stack = Stack((Trial(setting, 3),))
+    accuracy = run(stack, "compiled").curves.accuracy[0, -1]
+    assert accuracy not in (0, 0.5, 1)  # both classes are chosen
+
+
+@pytest.mark.parametrize("entry", [LeakyRelu(slope=0.3), Elu(alpha=0.5)])
+def test_an_activation_with_other_fields_than_its_defaults_is_compiled_with_them(entry):
+    setting = make_setting(network=Network((3,), entry, "sigmoid"))
+    assert_engines_agree(setting)
+    usual = make_setting(network=Network((3,), entry.name, "sigmoid"))
+    one, other = (run(Stack((Trial(s, 0),)), "compiled").curves for s in (setting, usual))
+    assert (one.test_loss != other.test_loss).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    hidden=st.lists(st.integers(1, 9), max_size=3).map(tuple),
+    activation=st.sampled_from(["sigmoid", "tanh"]),
+    batch_size=st.integers(1, 40),
+    lr=st.floats(0.01, 4.0),
+    data=st.sampled_from([Xor(), Xor(n_train=50), Gate("xnor", shuffle=False)]),
+    seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=70, unique=True),
+    optimizer=st.sampled_from([Sgd(), Adam(), Adam(0.5, 0.9, 1e-4)]),
+)
+def test_engines_agree_on_drawn_shapes(hidden, activation, batch_size, lr, data, seeds, optimizer):
+    if isinstance(data, Gate):
+        # on four corners the gradient can vanish; Adam then divides rounding by rounding
+        batch_size, optimizer = min(batch_size, 4), Sgd()
+    setting = make_setting(
+        lr=lr * (0.005 if isinstance(optimizer, Adam) else 0.05),
+        budget=200 * batch_size,
+        batch_size=batch_size,
+        data=data,
+        features=TERMS,
+        optimizer=optimizer,
+        network=Network(hidden, activation, "sigmoid"),
+    )
+    assert_engines_agree(setting, seeds)
+
+
+def test_learning_rates_are_each_trials_own():
+    rates = (0.01, 0.1, 1.0)
+    stack = Stack(tuple(Trial(make_setting(lr=lr), 4) for lr in rates))
+    together = run(stack, "compiled")
+    for row, lr in enumerate(rates):
+        alone = run(Stack((Trial(make_setting(lr=lr), 4),)), "compiled")
+        np.testing.assert_array_equal(together.curves.test_loss[row], alone.curves.test_loss[0])
+
+
+def test_hyperparameters_are_each_trials_own():
+    rules = [Adam(beta1=0.5), Adam(beta1=0.95), Adam(beta2=0.9, epsilon=1e-3)]
+    trials = tuple(Trial(make_setting(lr=0.05, optimizer=rule), 4) for rule in rules)
+    for engine in ("compiled", "reference"):
+        together = run(Stack(trials), engine)
+        assert len({row.tobytes() for row in together.curves.test_loss}) == 3
+        for row, trial in enumerate(trials):
+            alone = run(Stack((trial,)), engine)
+            np.testing.assert_array_equal(together.curves.test_loss[row], alone.curves.test_loss[0])
+
+
+def test_auto_compiles_small_networks_and_takes_blas_for_wide_batches():
+    wide = Network((128, 64), "relu", "sigmoid")
+    assert engine_of() == "compiled"
+    assert engine_of(batch_size=32) == "compiled"
+    assert engine_of(network=wide, batch_size=32) == "reference"
+    assert engine_of(network=wide, batch_size=32, engine="compiled") == "compiled"
+    assert engine_of(engine="reference") == "reference"
+
+
+@dataclass(frozen=True)
+class Signed(Slotted):
+    """A rule of somebody's own: by the sign of the mean gradient, and by its size where small."""
+
+    name = "signed"
+    slots = 1
+    keep: float = 0.9
+
+    def update(self, params, grads, state, learning_rate):
+        from nnrun.network.mlp import map_params
+
+        mean = map_params(lambda m, g: self.keep * m + (1 - self.keep) * g, state[0], grads)
+        step = map_params(lambda p, m: p - learning_rate * np.clip(m, -0.1, 0.1), params, mean)
+        return step, (mean,)
+
+
+@dataclass(frozen=True)
+class Branching(Signed):
+    """The same with a look at the values."""
+
+    def update(self, params, grads, state, learning_rate):
+        if grads[0].weights.max() > 1e9:
+            return params, state
+        return super().update(params, grads, state, learning_rate)
+
+
+class Together(Signed):
+    """A step of length 1: each parameter's depends on all."""
+
+    def update(self, params, grads, state, learning_rate):
+        from nnrun.network.mlp import map_params
+
+        length = np.sqrt(sum((g * g).sum() for layer in grads for g in layer))
+        return map_params(lambda p, g: p - learning_rate * g / length, params, grads), state
+
+
+class Fickle(Signed):
+    """The same with another constant each time."""
+
+    def update(self, params, grads, state, learning_rate):
+        Fickle.calls = getattr(Fickle, "calls", 0) + 1
+        return super().update(params, grads, state, learning_rate + Fickle.calls)
+
+
+def test_a_users_own_rule_is_compiled():
+    assert_engines_agree(make_setting(optimizer=Signed(), budget=500))
+    stack = Stack(tuple(Trial(make_setting(optimizer=Signed(k)), 1) for k in (0.5, 0.9)))
+    together = run(stack, "compiled")
+    assert together.engine == "compiled"
+    alone = run(Stack(stack.trials[1:]), "compiled")
+    np.testing.assert_array_equal(together.curves.test_loss[1], alone.curves.test_loss[0])
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (Branching(), "a Python branch or loop on values cannot be traced: say np.where"),
+        (Together(), "the optimizer looks at several parameters at once"),
+        (Fickle(), "a component does other things each time"),
+    ],
+)
+def test_what_cannot_be_traced_goes_to_the_reference_engine_and_says_why(rule, reason):
+    setting = make_setting(optimizer=rule, engine="compiled")
+    stack = Stack((Trial(setting, 0),))
+    assert choose_engine(stack).name == "reference"
+    assert kernel_of(stack) == reason
+
+
+def drawn_entries(name, rng):
+    """Draw hyperparameters for every lane."""
+    first = drawn_entry(name, rng)
+    rigid = {f.name: getattr(first, f.name) for f in fields(first) if f.type is bool}
+    return [first] + [replace(drawn_entry(name, rng), **rigid) for _ in range(2)]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_engines_agree_at_each_trials_own_hyperparameters(name, rng):
+    full = OPTIMIZERS[name].full_batch
+    size = 20 if full else 2
+    entries = drawn_entries(name, rng)
+    shape = {"data": Xor(n_train=20), "batch_size": size, "budget": 25 * size}
+    trials = [Trial(make_setting(lr=0.002, optimizer=entry, **shape), 4) for entry in entries]
+    lanes, reference = (run(Stack(tuple(trials)), engine) for engine in ("compiled", "reference"))
+    assert (lanes.engine, reference.engine) == ("compiled", "reference")
+    for a, b in zip(lanes.curves[1:3], reference.curves[1:3], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+    for row, trial in enumerate(trials):
+        alone = run(Stack((trial,)), "compiled")
+        np.testing.assert_array_equal(alone.curves.test_loss[0], lanes.curves.test_loss[row])
+    for a, b in zip(lanes.params, reference.params, strict=True):
+        np.testing.assert_allclose(a.weights, b.weights, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(a.bias, b.bias, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_a_trial_that_diverges_stays_lost_and_alone(name):
+    full = OPTIMIZERS[name].full_batch
+    shape = {"data": Xor(n_train=4), "batch_size": 4, "budget": 400} if full else {"budget": 400}
+    shape["optimizer"] = OPTIMIZERS[name]()
+    calm, wild = (make_setting(lr=lr, **shape) for lr in (1e-3, 1e300))
+    trials = [Trial(calm, 0), Trial(wild, 0), Trial(calm, 1)]
+    together = run(Stack(tuple(trials)), "compiled")
+    for row, trial in ((0, trials[0]), (2, trials[2])):
+        alone = run(Stack((trial,)), "compiled")
+        np.testing.assert_array_equal(together.curves.test_loss[row], alone.curves.test_loss[0])
