@@ -29,7 +29,6 @@ from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
 from nnrun.network.mlp import Layer, Params
 from nnrun.network.optimizers import Optimizer
-from nnrun.network.optimizers.base import flattened, restored
 from nnrun.network.schedules import Schedule
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Data
@@ -53,12 +52,12 @@ BASES: dict[str, tuple[type, tuple[str, ...]]] = {
     "data": (Data, ("problem",)),
     "features": (FeatureSet, ("names", "compute")),
     "init": (Initializer, ("weights",)),
-    "optimizer": (Optimizer, ("init", "update")),
+    "optimizer": (Optimizer, ("update or step",)),
     "schedule": (Schedule, ("factor",)),
     "loss": (Loss, ("value", "gradient")),
     "activation": (Activation, ("forward", "backward")),
 }
-"""What a component of each kind must subclass, and which methods it must write."""
+"""What a component of each kind must subclass, and which methods it must write, or one of which."""
 
 
 @cache
@@ -91,7 +90,11 @@ def component(kind: str, target: str, importing: bool = False) -> type[Any]:
         raise refused(target, "must be a frozen dataclass", "put @dataclass(frozen=True) before it")
     if "name" in vars(entry)["__dataclass_fields__"]:
         raise refused(target, "must not have a field 'name': that is the component's own")
-    missing = [m for m in methods if getattr(entry, m) is getattr(base, m, None)]
+    missing = [
+        names
+        for names in methods
+        if all(getattr(entry, m) is getattr(base, m, None) for m in names.split(" or "))
+    ]
     if missing:
         raise refused(target, f"does not define {' and '.join(missing)}")
     if not module.startswith("nnrun.") and "name" not in vars(entry):
@@ -276,19 +279,6 @@ def tried(kind: str, entry: Any) -> None:
         _compare_slopes(entry)
 
 
-def require_flat_state(optimizer: Optimizer) -> None:
-    """Check that an optimizer's state can be kept and restored.
-
-    Raises:
-        InputError: With the key ``keep_state``.
-    """
-    state = optimizer.init(_few_params())
-    try:
-        restored(state, list(flattened(state, SHAPE[0])))
-    except (TypeError, ValueError) as error:
-        raise InputError(Issue("keep_state", True, f"cannot be: {error}")) from error
-
-
 def _flaw(got: Any, shape: tuple[int, ...]) -> str:
     """Say what is wrong with an array; nothing if nothing is."""
     if got.dtype.kind not in "biuf":
@@ -367,10 +357,10 @@ def _try_optimizer(entry: Optimizer) -> Checks:
     params = _few_params()
     state, rate = entry.init(params), np.full((2, 1, 1), 0.1)
     for _ in range(2):
-        updated = entry.update(params, params, state, rate)
-        if not isinstance(updated, tuple) or len(updated) != 2:
-            raise refused(entry.name, "must return parameters and state from update")
-        (layer,), state = updated
+        (layer,), state = entry.step(params, params, state, rate)
+        if len(state.slots) != entry.slots:
+            rule = f"returns {len(state.slots)} slots, and its slots are {entry.slots}"
+            raise refused(entry.name, f"update {rule}")
         yield "update (weights)", layer.weights, SHAPE
         yield "update (biases)", layer.bias, (2, 1, 3)
 

@@ -56,8 +56,6 @@ def fitted(setting: Setting) -> Setting:
     if not network.hidden:  # these have no meaning without hidden layers
         plain = replace(network, activation="sigmoid", shortcut=False, dropout=0.0)
         whole = replace(whole, network=plain, backprop="exact")
-    if whole.keep_state and custom.is_custom(whole.optimizer):
-        custom.require_flat_state(whole.optimizer)
     if whole.saved is None:
         return whole
     _raise(*_continued(whole, whole.saved))

@@ -27,15 +27,15 @@ class Loss(Protocol):
     output: ClassVar[str | None] = None
 
     @property
-    def needs_classes(self) -> bool:  # noqa: D102  (told above)
+    def needs_classes(self) -> bool:
         return False
 
     @property
-    def boundary(self) -> float:  # noqa: D102
+    def boundary(self) -> float:
         return 0.5
 
     @property
-    def usual_output(self) -> str:  # noqa: D102
+    def usual_output(self) -> str:
         return "sigmoid"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:

@@ -201,6 +201,12 @@ def map_params(function: Callable[..., Array], *params: Params) -> Params:
     return tuple([Layer(*map(function, *layers)) for layers in zip(*params, strict=True)])
 
 
+def on_weights(function: Callable[..., Array], params: Params, *others: Params) -> Params:
+    """Apply a function to the weights of each layer; the biases are those of the last given."""
+    layers = zip(params, *others, strict=True)
+    return tuple(Layer(function(*(p.weights for p in ps)), ps[-1].bias) for ps in layers)
+
+
 def joined(parts: Sequence[Params]) -> Params:
     """Join parameters of several trials along the trial axis."""
     return map_params(lambda *arrays: np.concatenate(arrays), *parts)

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Layer, Params, map_params
+from nnrun.network.mlp import Params, map_params
 
 Rate = Annotated[float, Ge(0)]
 Bound = Annotated[float, Gt(0)] | None
@@ -42,17 +42,13 @@ class Penalties:
         """Whether there is none in any trial."""
         return not (np.any(self.l1) or np.any(self.l2) or np.any(self.weight_decay))
 
-    def gradient(self, params: Params, grads: Params) -> Params:
-        """Add the slopes of l1 and l2 to gradients; both shaped like the parameters."""
-        return tuple(
-            Layer(g.weights + self.l1 * np.sign(p.weights) + self.l2 * p.weights, g.bias)
-            for p, g in zip(params, grads, strict=True)
-        )
+    def gradient(self, weights: Array, grads: Array) -> Array:
+        """Add the slopes of l1 and l2 to a layer's gradients, shape of its weights."""
+        return grads + self.l1 * np.sign(weights) + self.l2 * weights
 
-    def decayed(self, params: Params, learning_rate: Array) -> Params:
-        """Return parameters with decayed weights; ``learning_rate`` has shape (trial, 1, 1)."""
-        kept = 1.0 - learning_rate * self.weight_decay
-        return tuple(Layer(p.weights * kept, p.bias) for p in params)
+    def decayed(self, weights: Array, learning_rate: Array) -> Array:
+        """Return a layer's decayed weights; ``learning_rate`` has shape (trial, 1, 1)."""
+        return weights * (1.0 - learning_rate * self.weight_decay)
 
 
 @dataclass(frozen=True)

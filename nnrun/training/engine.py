@@ -1,13 +1,14 @@
 """What every training engine offers, and the reference engine: clear NumPy, for every component."""
 
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params, backward, forward, joined, taken
-from nnrun.network.optimizers.base import flattened, restored
+from nnrun.network.mlp import Params, backward, forward, joined, on_weights, taken
+from nnrun.network.optimizers import State
 from nnrun.problem.problem import Samples, Task
 from nnrun.training.sources import Batches, Source
 from nnrun.training.stack import Stack
@@ -141,13 +142,15 @@ class Reference:
     ) -> "ReferenceRun":
         """Start the optimizer, or restore what it remembered."""
         state = stack.optimizer.init(params)
-        return ReferenceRun(stack, source, params, restored(state, memory) if seen else state, seen)
+        return ReferenceRun(stack, source, params, state.filled(memory) if seen else state, seen)
 
 
 class ReferenceRun:
     """Trials in training by NumPy."""
 
-    def __init__(self, stack: Stack, source: Source, params: Params, state: Any, seen: int) -> None:
+    def __init__(
+        self, stack: Stack, source: Source, params: Params, state: State, seen: int
+    ) -> None:
         self._setting = setting = stack.setting
         self._source, self._params, self._state, self._seen = source, params, state, seen
         self._net, self._optimizer = setting.architecture, stack.optimizer
@@ -159,7 +162,7 @@ class ReferenceRun:
 
     def memory(self) -> tuple[Array, ...]:
         """Return the arrays and numbers of the optimizer's state, in order."""
-        return tuple(flattened(self._state, len(self._learning_rate)))
+        return self._state.arrays()
 
     def train(self, n_steps: int) -> Array:
         """Take the next steps: forward, backward, update."""
@@ -183,11 +186,12 @@ class ReferenceRun:
                 grads = backward(params, run, targets[:, batch], self._net, loss, kept)
                 rate = self._learning_rate * factors[step]
                 if self._penalties is not None:
-                    grads = self._penalties.gradient(params, grads)
-                    params = self._penalties.decayed(params, rate)
+                    grads = on_weights(self._penalties.gradient, params, grads)
+                    decayed = partial(self._penalties.decayed, learning_rate=rate)
+                    params = on_weights(decayed, params)
                 if self._clip is not None:
                     grads = self._clip.clip(grads)
-                params, state = self._optimizer.update(params, grads, state, rate)
+                params, state = self._optimizer.step(params, grads, state, rate)
                 z[:, batch], outputs[:, batch] = run.z[-1], run.outputs
             losses: Array = loss.value(z, outputs, targets).sum(axis=1)
         self._params, self._state = params, state

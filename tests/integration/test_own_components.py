@@ -31,7 +31,7 @@ def test_rules_of_ones_own_train_and_show_their_parameters(nnrun):
     nnrun("-m", config, *chosen, "network=cubic", "optimizer.friction=0.1,0.4", *QUICK)
     (sweep,) = nnrun.outputs("sweeps")
     record = read_record(sweep / "0" / "record.npz")
-    assert record.meta["engine"] == "reference"
+    assert record.meta["engine"] == "compiled"
     assert "friction" in (sweep / "report.html").read_text()
     from mlflow import MlflowClient
 
@@ -75,17 +75,16 @@ WRONG = {
         "from dataclasses import dataclass\n"
         "from nnrun.network.optimizers import Optimizer\n"
         "@dataclass(frozen=True)\nclass Speed(Optimizer):\n"
-        "    def init(self, params): return ()\n",
-        "does not define update",
+        "    slots = 1\n",
+        "does not define update or step",
     ),
     "raises": (
         "mine.Speed",
         "from dataclasses import dataclass\n"
         "from nnrun.network.optimizers import Optimizer\n"
         "@dataclass(frozen=True)\nclass Speed(Optimizer):\n"
-        "    def init(self, params): return ()\n"
-        "    def update(self, params, grads, state, learning_rate): return params[7], state\n",
-        "fails: IndexError: tuple index out of range (mine.py, line 6)",
+        "    def update(self, p, g, slots, rate): return p, (slots[0],)\n",
+        "fails: IndexError: tuple index out of range (mine.py, line 5)",
     ),
 }
 

@@ -85,7 +85,7 @@ def follow(entry, objectives, params, rates):
     state = entry.init(params)
     for step, rate in enumerate(rates):
         rows = [slope(f, flat(params, k), step) for k, f in enumerate(objectives)]
-        params, state = entry.update(
+        params, state = entry.step(
             params, unflat(np.array(rows), params), state, np.full((TRIALS, 1, 1), rate)
         )
     return np.array([flat(params, k) for k in range(TRIALS)])

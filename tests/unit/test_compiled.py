@@ -11,8 +11,8 @@ from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
 from nnrun.network.initializers import Uniform
 from nnrun.network.losses import LOSSES, Huber
-from nnrun.network.optimizers import OPTIMIZERS, Adam, Sgd
-from nnrun.network.optimizers.base import Slotted
+from nnrun.network.mlp import map_params
+from nnrun.network.optimizers import OPTIMIZERS, Adam, Optimizer, Sgd
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
@@ -182,47 +182,54 @@ def test_auto_compiles_small_networks_and_takes_blas_for_wide_batches():
 
 
 @dataclass(frozen=True)
-class Signed(Slotted):
+class Signed(Optimizer):
     """A rule of somebody's own: by the sign of the mean gradient, and by its size where small."""
 
     name = "signed"
     slots = 1
     keep: float = 0.9
 
-    def update(self, params, grads, state, learning_rate):
-        from nnrun.network.mlp import map_params
-
-        mean = map_params(lambda m, g: self.keep * m + (1 - self.keep) * g, state[0], grads)
-        step = map_params(lambda p, m: p - learning_rate * np.clip(m, -0.1, 0.1), params, mean)
-        return step, (mean,)
+    def update(self, p, g, slots, rate):
+        mean = self.keep * slots[0] + (1 - self.keep) * g
+        return p - rate * np.clip(mean, -0.1, 0.1), (mean,)
 
 
-@dataclass(frozen=True)
 class Branching(Signed):
     """The same with a look at the values."""
 
-    def update(self, params, grads, state, learning_rate):
-        if grads[0].weights.max() > 1e9:
-            return params, state
-        return super().update(params, grads, state, learning_rate)
+    def update(self, p, g, slots, rate):
+        return (p, slots) if g.max() > 1e9 else super().update(p, g, slots, rate)
+
+
+class OfLayers(Signed):
+    """A step of length 1 in each layer's weights, and in its biases."""
+
+    def update(self, p, g, slots, rate):
+        return p - rate * g / np.sqrt((g * g).sum(axis=(1, 2), keepdims=True)), slots
+
+
+class OfFans(Signed):
+    """A step that is shorter the more units there are."""
+
+    def update(self, p, g, slots, rate):
+        return p - rate * g / g.shape[-1], slots
 
 
 class Together(Signed):
-    """A step of length 1: each parameter's depends on all."""
+    """A step of length 1 in all parameters."""
 
-    def update(self, params, grads, state, learning_rate):
-        from nnrun.network.mlp import map_params
-
-        length = np.sqrt(sum((g * g).sum() for layer in grads for g in layer))
-        return map_params(lambda p, g: p - learning_rate * g / length, params, grads), state
+    def step(self, params, grads, state, rate):
+        length = np.sqrt(sum((g * g).sum(axis=(1, 2)) for layer in grads for g in layer))
+        rate = rate / length[:, None, None]
+        return map_params(lambda p, g: p - rate * g, params, grads), state
 
 
 class Fickle(Signed):
     """The same with another constant each time."""
 
-    def update(self, params, grads, state, learning_rate):
+    def begin(self, rate, products):
         Fickle.calls = getattr(Fickle, "calls", 0) + 1
-        return super().update(params, grads, state, learning_rate + Fickle.calls)
+        return rate + Fickle.calls, products
 
 
 def test_a_users_own_rule_is_compiled():
@@ -238,6 +245,8 @@ def test_a_users_own_rule_is_compiled():
     ("rule", "reason"),
     [
         (Branching(), "a Python branch or loop on values cannot be traced: say np.where"),
+        (OfLayers(), "the optimizer looks at several parameters at once"),
+        (OfFans(), "an update depends on how many parameters there are, or on the call"),
         (Together(), "the optimizer looks at several parameters at once"),
         (Fickle(), "a component does other things each time"),
     ],

@@ -9,8 +9,8 @@ import pytest
 from nnrun.config.rules import fitted
 from nnrun.config.settings import Network
 from nnrun.errors import InputError
-from nnrun.network.optimizers import OPTIMIZERS
-from nnrun.network.optimizers.base import flattened, restored
+from nnrun.network.mlp import Layer
+from nnrun.network.optimizers import OPTIMIZERS, State
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.planar_generators import Xor
 from nnrun.records.continued import find_state
@@ -125,21 +125,16 @@ def test_what_cannot_be_continued_is_refused(tmp_path):
         find_state(str(tmp_path), wanted.flat)
 
 
-def test_any_state_of_tuples_arrays_and_numbers_is_kept():
-    a = np.arange(6.0).reshape(3, 2, 1)
-    state = ((a, a + 1), 0.25, None, ())
-    leaves = list(flattened(state, 3))
-    back = restored(((a * 0, a * 0), 0.0, None, ()), leaves)
-    np.testing.assert_array_equal(back[0][1], a + 1)
-    assert back[1] == 0.25
-    assert isinstance(back[1], float)
-    each = [*leaves[:2], np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)]
-    assert restored(((a, a), 0.0, None, ()), each)[1].shape == (3, 1, 1)
-    assert back[2:] == (None, ())
-    with pytest.raises(TypeError, match="of type dict cannot be kept"):
-        list(flattened({"m": a}, 3))
-    with pytest.raises(ValueError, match="do not make up"):
-        restored((a,), [a, a])
+def test_a_state_is_filled_with_arrays_of_its_shapes_alone():
+    layer = Layer(np.zeros((3, 2, 1)), np.zeros((3, 1, 1)))
+    empty = State(((layer,), (layer,)), (np.ones((3, 1, 1)),))
+    arrays = [np.full(a.shape, i) for i, a in enumerate(empty.arrays())]
+    back = empty.filled(arrays)
+    assert [part.flat[0] for part in back.slots[1][0]] == [2, 3]
+    assert back.products[0].tolist() == [[[4]]] * 3
+    for wrong in (arrays[1:], [*arrays, arrays[0]], [a[:2] for a in arrays]):
+        with pytest.raises(ValueError, match="the saved state has arrays of"):
+            empty.filled(wrong)
 
 
 def test_a_schedule_that_depends_on_the_whole_budget_is_refused(tmp_path):

@@ -145,16 +145,16 @@ def test_an_entry_of_ours_keeps_its_name_if_it_is_named_as_a_target():
     assert not custom.is_custom(OPTIMIZERS["adam"]())
 
 
-def test_a_state_that_cannot_be_kept_is_told_before_training():
+def test_an_optimizer_that_keeps_more_than_it_says_is_refused():
     @dataclass(frozen=True)
-    class Forgetful(Optimizer):
-        name = "forgetful"
+    class Hoarding(Optimizer):
+        name = "hoarding"
 
-        def init(self, params):
-            return {"m": params}
+        def update(self, p, g, slots, rate):
+            return p - rate * g, (*slots, g)
 
-    with pytest.raises(InputError, match=r"keep_state=true: cannot be: .*type dict"):
-        fitted(make_setting(optimizer=Forgetful(), keep_state=True))
+    with pytest.raises(InputError, match="update returns 1 slots, and its slots are 0"):
+        custom.tried("optimizer", Hoarding())
 
 
 def test_a_loss_descended_from_crossentropy_needs_several_outputs_too():
@@ -172,7 +172,7 @@ def test_an_error_while_calibrating_ends_nothing():
     class Late(Sgd):
         name = "late"
 
-        def update(self, params, grads, state, learning_rate):
+        def update(self, p, g, slots, rate):
             raise RuntimeError("it broke")
 
     good, bad = make_setting(), make_setting(optimizer=Late())

@@ -12,7 +12,7 @@ from nnrun.errors import InputError
 from nnrun.network.activations import Linear, Sigmoid, Tanh
 from nnrun.network.initializers import Uniform
 from nnrun.network.losses import LOSSES, SquaredError
-from nnrun.network.mlp import Architecture, Layer, backward, forward
+from nnrun.network.mlp import Architecture, Layer, backward, forward, on_weights
 from nnrun.network.optimizers import Adam, Sgd
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.problem.feature_sets import Terms
@@ -164,10 +164,11 @@ def test_dropout_does_not_shift_the_data_or_the_weights():
 def test_penalties_by_hand():
     params = (Layer(np.array([[[2.0], [-1.0], [0.0]]]), np.array([[[3.0]]])),)
     grads = (Layer(np.array([[[0.5], [0.5], [0.5]]]), np.array([[[0.25]]])),)
-    (moved,) = Penalties(l1=0.1, l2=0.01).gradient(params, grads)
+    (moved,) = on_weights(Penalties(l1=0.1, l2=0.01).gradient, params, grads)
     np.testing.assert_allclose(moved.weights[0, :, 0], [0.62, 0.39, 0.5], rtol=1e-15)
     assert moved.bias.item() == 0.25
-    (decayed,) = Penalties(weight_decay=0.5).decayed(params, np.array([[[0.1]]]))
+    rate = np.array([[[0.1]]])
+    (decayed,) = on_weights(lambda w: Penalties(weight_decay=0.5).decayed(w, rate), params)
     np.testing.assert_allclose(decayed.weights[0, :, 0], [1.9, -0.95, 0.0], rtol=1e-15)
     assert decayed.bias.item() == 3.0
 

@@ -62,7 +62,7 @@ def walk(entry, slopes, rate, start=1.0):
     params, places = single(start), []
     state = entry.init(params)
     for slope in slopes:
-        params, state = entry.update(params, single(slope), state, np.full((1, 1, 1), rate))
+        params, state = entry.step(params, single(slope), state, np.full((1, 1, 1), rate))
         places.append(params[0].weights.item())
     return places
 
@@ -73,7 +73,7 @@ def descend(entry, slope, start, rate, steps):
     state = entry.init(params)
     for _ in range(steps):
         grads = single(slope(params[0].weights.item()))
-        params, state = entry.update(params, grads, state, np.full((1, 1, 1), rate))
+        params, state = entry.step(params, grads, state, np.full((1, 1, 1), rate))
         places.append(params[0].weights.item())
     return places
 
@@ -106,8 +106,8 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(name, seed, n_trials, p
         grads = random_params(rng, n_trials)
         if step == 20:  # nothing to learn from
             grads = tuple(Layer(a * 0, b * 0) for a, b in grads)
-        params, states[0] = together.update(params, grads, states[0], rates)
-        one, states[1] = alone.update(one, taken(grads, row), states[1], rates[row : row + 1])
+        params, states[0] = together.step(params, grads, states[0], rates)
+        one, states[1] = alone.step(one, taken(grads, row), states[1], rates[row : row + 1])
     for a, b in zip(params, one, strict=True):
         assert np.isfinite(b.weights).all()
         np.testing.assert_array_equal(a.weights[row], b.weights[0])
@@ -121,8 +121,8 @@ def test_updates_change_nothing_in_place(name, rng):
     state = entry.init(params)
     results = []
     for _ in range(2):
-        after, later = entry.update(params, grads, state, np.full((2, 1, 1), 0.1))
-        results.append(entry.update(after, grads, later, np.full((2, 1, 1), 0.1))[0])
+        after, later = entry.step(params, grads, state, np.full((2, 1, 1), 0.1))
+        results.append(entry.step(after, grads, later, np.full((2, 1, 1), 0.1))[0])
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a.weights, b.weights)
 
@@ -135,7 +135,7 @@ def test_a_lost_trial_stays_lost_and_alone(name, rng):
         grads = random_params(rng, 2)
         if step == 1:
             grads = tuple(Layer(a * [[[1]], [[np.nan]]], b) for a, b in grads)
-        params, state = entry.update(params, grads, state, np.full((2, 1, 1), 0.01))
+        params, state = entry.step(params, grads, state, np.full((2, 1, 1), 0.01))
     for layer in params:
         assert np.isfinite(layer.weights[0]).all()
         assert np.isnan(layer.weights[1]).all()
@@ -153,7 +153,7 @@ def test_every_rule_comes_down_into_a_bowl(name):
     state = entry.init(params)
     for _ in range(400):
         grads = (Layer(params[0].weights, 4 * params[0].bias),)
-        params, state = entry.update(params, grads, state, rate)
+        params, state = entry.step(params, grads, state, rate)
     height = 0.5 * params[0].weights.item() ** 2 + 2 * params[0].bias.item() ** 2
     assert height < 0.01
 
@@ -265,7 +265,7 @@ def epochs_to_learn(entry, rate, sizes, patterns, targets, most, n_trials=20):
         right = (np.abs(run.outputs - targets) < 0.4).all(axis=(1, 2))
         epochs = np.where(right & np.isinf(epochs), epoch, epochs)
         grads = backward(params, run, targets, net, SquaredError())
-        params, state = entry.update(params, grads, state, np.full((n_trials, 1, 1), rate))
+        params, state = entry.step(params, grads, state, np.full((n_trials, 1, 1), rate))
     return epochs
 
 

@@ -21,7 +21,6 @@ from nnrun.network.activations import Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
 from nnrun.network.optimizers import Optimizer
-from nnrun.network.mlp import map_params
 from nnrun.network.schedules import Schedule
 from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.features import FeatureSet

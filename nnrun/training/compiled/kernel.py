@@ -15,7 +15,8 @@ import numpy as np
 
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import Loss
-from nnrun.network.mlp import Architecture, Layer, fans
+from nnrun.network.mlp import Architecture, fans
+from nnrun.network.optimizers import Optimizer
 from nnrun.network.penalties import SMALL, Clipping, Penalties
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Task
@@ -30,9 +31,6 @@ TILE = 4
 
 UNROLLED = 20
 """Most parameters of a network whose loops are written out: beyond, it gains nothing."""
-
-WHOLE = 256
-"""Most parameters of a network whose optimizer looks at all of them at once."""
 
 PARAMETERS = (
     "p", "slots", "fields", "streams", "factors", "inputs", "targets", "order", "grads", "losses",
@@ -109,7 +107,14 @@ class Structure:
         """What the rows of ``fields`` hold, after the learning rate and the three penalties."""
         rule = self.optimizer
         numbers = (f.name for f in fields(rule) if isinstance(getattr(rule, f.name), float))
-        return (*numbers, *getattr(rule, "derived", ()))
+        return (*numbers, *rule.derived)
+
+    def rule(self, numbers: Sequence[Any]) -> Any:
+        """Return the optimizer with other numbers for its fields."""
+        rule = copy.copy(self.optimizer)
+        for name, number in zip(self.field_names, numbers, strict=True):
+            object.__setattr__(rule, name, number)
+        return rule
 
 
 def called(method: Callable[..., Any], *rows: Any, n: int | None = None) -> Row:
@@ -217,149 +222,77 @@ class Network:
 class Update:
     """The optimizer's step within the code of one function, for some parameters at a time."""
 
-    def __init__(self, code: Code, made: Structure, p: Rows, rate: Row) -> None:
+    def __init__(self, code: Code, made: Structure, p: Rows) -> None:
         self.code, self.made, self.p = code, made, p
         rows = Memory(code, "%fields").rows(range(4 + len(made.field_names)))
-        self.base, self.rate = rows[0:1], rate
-        rates: list[Any] = [rows[i].reshape(1, 1, 1) for i in (1, 2, 3)]
-        self.penalties = Penalties(*rates) if made.penalised else None
-        self.rule = copy.copy(made.optimizer)
-        for name, cell in zip(made.field_names, rows.cells[4:], strict=True):
-            object.__setattr__(self.rule, name, Row([[[cell]]]))
-        self.state = State.of(made.optimizer)
-        n = made.n_params
-        self.slots = [Memory(code, "%slots", start=i * n) for i in range(self.state.n_slots)]
-        self.powers = Memory(code, "%slots", start=self.state.n_slots * n)
-        self.grown = Row([])
+        self.base = rows[0:1]
+        rates: list[Any] = [rows[i : i + 1] for i in (1, 2, 3)]
+        self.penalties: Any = Penalties(*rates) if made.penalised else None
+        self.rule = made.rule([_shaped(rows[i : i + 1]) for i in range(4, rows.size)])
+        n, n_slots = made.n_params, self.rule.slots
+        self.slots = [Memory(code, "%slots", start=i * n) for i in range(n_slots)]
+        self.products = Memory(code, "%slots", start=n_slots * n)
         self._require_one_by_one()
 
     def _require_one_by_one(self) -> None:
-        """Check that what becomes of a parameter does not depend on another one."""
-        graph = Graph(fused=True)
-        names = ("p", "g", *(f"slot {i}" for i in range(self.state.n_slots)))
-        rows = [graph.leaves(f"{name}.{i}" for i in range(2)) for name in names]
-        numbers = [graph.leaves([f"number {i}"]) for i in range(self.state.n_powers + 1)]
-        p, g, *slots = (_layer(row, biases=False) for row in rows)
-        powers = [number.reshape(1, 1, 1) for number in numbers]
-        rule = copy.copy(self.made.optimizer)
-        for name in self.made.field_names:
-            object.__setattr__(rule, name, graph.leaves([name]).reshape(1, 1, 1))
-        state = self.state.filled(slots, powers[1:])
-        stepped, after = rule.update(p, g, state, powers[0])
-        parts = [stepped, *self.state.taken(after)[0]]
-        cells = [_part(part, biases=False).cells[0] for part in parts]
-        if leaves_of(cells) & {row.cells[1] for row in rows}:
+        """Check that what becomes of a parameter depends on itself alone."""
+        made, graph = self.made, Graph(fused=True)
+        if type(made.optimizer).step is not Optimizer.step:
             raise Untraceable("the optimizer looks at several parameters at once")
+        names = ("p", "g", *(f"slot {i}" for i in range(self.rule.slots)))
+        rows = [graph.leaves(f"{name}.{i}" for i in range(2)) for name in names]
+        numbers = [_shaped(graph.leaves([f"number {i}"])) for i in range(1 + self.rule.products)]
+        rule = made.rule([_shaped(graph.leaves([name])) for name in made.field_names])
+        self.rate, _ = rule.begin(numbers[0], tuple(numbers[1:]))
+        both, one = (_updated(rule, [row[:n] for row in rows], self.rate) for n in (2, 1))
+        first = [part.cells[0] for part in both]
+        if leaves_of(first) & {row.cells[1] for row in rows}:
+            raise Untraceable("the optimizer looks at several parameters at once")
+        if first != [part.cells[0] for part in one]:
+            raise Untraceable("an update depends on how many parameters there are, or on the call")
 
     def begin(self, rate: Row) -> None:
         """Begin a step."""
-        self.rate = rate
-        self.old = self.powers.rows(range(self.state.n_powers))
+        self.learning_rate = rate
+        kept = self.products.rows(range(self.rule.products))
+        products = tuple(_shaped(kept[i : i + 1]) for i in range(kept.size))
+        self.rate, grown = self.rule.begin(_shaped(rate), products)
+        self.grown = [require_float(product).ravel().cells[0] for product in grown]
 
     def penalised(self, w: Row, g: Row, biases: bool) -> Row:
         """Add the slopes of the penalties to gradients."""
         if self.penalties is None:
             return g
-        sum_of = self.penalties.gradient(_layer(w, biases), _layer(g, biases))
         # fixed, so that what follows is fused as it is without penalties
-        return self.code.fixed(_part(sum_of, biases))
+        return self.code.fixed(g if biases else self.penalties.gradient(w, g))
 
     def step(self, at: Sequence[Place], w: Row, g: Row, biases: bool) -> None:
         """Update some parameters, whose gradients are those that the optimizer gets."""
-        rate: Any = self.rate.reshape(1, 1, 1)
-        params = _layer(w, biases)
         if self.penalties is not None:
-            decayed = self.penalties.decayed(params, rate)
-            params = _layer(self.code.fixed(_part(decayed, biases)), biases)
-        slots = [_layer(slot.rows(at), biases) for slot in self.slots]
-        state = self.state.filled(slots, [Row([[[power]]]) for power in self.old.cells])
-        stepped, after = self.rule.update(params, _layer(g, biases), state, rate)
-        new, powers = self.state.taken(after)
-        for memory, part in zip((self.p, *self.slots), (stepped, *new), strict=True):
-            memory.put(at, _part(part, biases))
-        self.grown = Row([bare_cell(power) for power in powers])
+            w = self.code.fixed(w if biases else self.penalties.decayed(w, self.learning_rate))
+        arrays = [w, g, *(slot.rows(at) for slot in self.slots)]
+        updated = _updated(self.rule, arrays, self.rate)
+        for memory, part in zip((self.p, *self.slots), updated, strict=True):
+            memory.put(at, part)
 
     def finish(self) -> None:
         """Keep the running products, once all parameters are updated."""
-        if self.state.n_powers:
-            self.powers.put(range(self.state.n_powers), self.grown)
+        if self.grown:
+            self.products.put(range(len(self.grown)), Row(self.grown))
 
 
-def bare_cell(power: Any) -> Any:
-    """Return the one cell of a running product."""
-    return power.cells.item() if isinstance(power, Row) else float(power)
+def _shaped(row: Row) -> Any:
+    """Return a row as an optimizer sees it: shape (1, 1, number)."""
+    return row.reshape(1, 1, -1)
 
 
-def _layer(row: Row, biases: bool) -> Any:
-    """Return some parameters as those of a network of one layer, whose other part is a stand-in."""
-    shaped, other = row.reshape(1, 1, -1), row[:1].reshape(1, 1, 1)
-    return (Layer(other, shaped),) if biases else (Layer(shaped, other),)  # type: ignore[arg-type]
-
-
-def _part(params: Any, biases: bool) -> Row:
-    """Return what `_layer` made a network of."""
-    return require_float(params[0][biases]).ravel()
-
-
-class State(NamedTuple):
-    """The form of an optimizer's state: slots beside every parameter, and numbers.
-
-    Attributes:
-        template: The state before the first step, of a network of one weight and one bias.
-        n_slots: Parts that are shaped like the parameters.
-        n_powers: Numbers.
-    """
-
-    template: Any
-    n_slots: int
-    n_powers: int
-
-    @classmethod
-    def of(cls, optimizer: Any) -> "State":
-        """Find out by the state of a small network; Untraceable if it has another form."""
-        zeros = (Layer(np.zeros((1, 1, 1)), np.zeros((1, 1, 1))),)
-        template = optimizer.init(zeros)
-        slots, powers = _sorted(template)
-        return cls(template, len(slots), len(powers))
-
-    def filled(self, slots: Sequence[Any], powers: Sequence[Any]) -> Any:
-        """Return a state of this form."""
-        left = list(slots), list(powers)
-        return _filled(self.template, *left)
-
-    def taken(self, state: Any) -> tuple[list[Any], list[Any]]:
-        """Return the slots and numbers of a state of this form."""
-        slots, powers = _sorted(state)
-        if (len(slots), len(powers)) != (self.n_slots, self.n_powers):
-            raise Untraceable("the optimizer's state changes its form from step to step")
-        return slots, powers
-
-
-def _is_slot(part: Any) -> bool:
-    return isinstance(part, tuple) and bool(part) and all(isinstance(p, Layer) for p in part)
-
-
-def _sorted(part: Any) -> tuple[list[Any], list[Any]]:
-    """Return slots and numbers of a state, in order."""
-    if _is_slot(part):
-        return [part], []
-    if isinstance(part, tuple):
-        pairs = [_sorted(p) for p in part]
-        return [s for slots, _ in pairs for s in slots], [n for _, found in pairs for n in found]
-    if part is None:
-        return [], []
-    if isinstance(part, bool | int | float | np.number | Row):
-        return [], [part]
-    raise Untraceable(f"the optimizer's state holds a {type(part).__name__}")
-
-
-def _filled(part: Any, slots: list[Any], powers: list[Any]) -> Any:
-    if _is_slot(part):
-        return slots.pop(0)
-    if isinstance(part, tuple):
-        parts = [_filled(p, slots, powers) for p in part]
-        return type(part)(*parts) if hasattr(part, "_fields") else tuple(parts)
-    return None if part is None else powers.pop(0)
+def _updated(rule: Any, arrays: Sequence[Row], rate: Any) -> list[Row]:
+    """Return some parameters and their slots, each of shape (number,), after an update."""
+    p, g, *slots = map(_shaped, arrays)
+    stepped, after = rule.update(p, g, tuple(slots), rate)
+    if len(after) != rule.slots:
+        raise Untraceable("the optimizer's state changes its form from step to step")
+    return [require_float(part).ravel() for part in (stepped, *after)]
 
 
 class Training:
@@ -374,7 +307,7 @@ class Training:
         self.slopes = [self.code.room(n) for n in made.sizes] if made.network.raw_error else self.d
         self.grads = Memory(self.code, "%grads")
         self.at_once = made.batch == 1 and made.clip.norm is None
-        self.update = Update(self.code, made, self.p, Row([]))
+        self.update = Update(self.code, made, self.p)
 
     def text(self, flush: bool) -> str:
         """Write it."""

@@ -20,7 +20,6 @@ from nnrun.training.compiled.kernel import (
     PARAMETERS,
     SEED,
     TARGETS,
-    State,
     Structure,
     kernels,
 )
@@ -172,13 +171,11 @@ class CompiledEngine:
         made, kernel = structure_of(stack, source.kind), kernel_of(stack, source.kind)
         if isinstance(kernel, str):
             raise Untraceable(kernel)
-        state, n = State.of(made.optimizer), len(stack.trials)
-        rule, penalties = stack.optimizer, stack.penalties
+        rule, penalties, n = stack.optimizer, stack.penalties, len(stack.trials)
         numbers: list[Any] = [stack.learning_rate, penalties.l1, penalties.l2]
         numbers += [penalties.weight_decay, *(getattr(rule, name) for name in made.field_names)]
         fields = np.array([np.broadcast_to(np.ravel(x), n) for x in numbers], np.float64)
-        n_slots = state.n_slots * made.n_params
-        slots = np.repeat([[0.0], [1.0]], [n_slots, state.n_powers], axis=0)
+        slots = np.repeat([[0.0], [1.0]], [rule.slots * made.n_params, rule.products], axis=0)
         slots = np.broadcast_to(slots, (len(slots), n))
         if seen:
             _require_memory(len(slots), memory)

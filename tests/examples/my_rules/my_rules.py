@@ -9,7 +9,6 @@ from annotated_types import Ge, Gt, Lt
 from nnrun.network.activations import Activation
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
-from nnrun.network.mlp import map_params, zeros_like
 from nnrun.network.optimizers import Optimizer
 from nnrun.network.schedules import Schedule
 
@@ -52,16 +51,12 @@ class Signs(Initializer):
 class HeavyBall(Optimizer):
     """Momentum as a textbook has it: the learning rate inside the velocity."""
 
+    slots = 1
     friction: Annotated[float, Ge(0), Lt(1)] = 0.1
 
-    def init(self, params):
-        return zeros_like(params)
-
-    def update(self, params, grads, state, learning_rate):
-        velocity = map_params(
-            lambda v, g: (1 - self.friction) * v - learning_rate * g, state, grads
-        )
-        return map_params(lambda p, v: p + v, params, velocity), velocity
+    def update(self, p, g, slots, rate):
+        v = (1 - self.friction) * slots[0] - rate * g
+        return p + v, (v,)
 
 
 @dataclass(frozen=True)
