@@ -94,7 +94,6 @@ class OneBias(Initializer):
     bias: float = 0.0
 
     def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Give all the same."""
         return np.full(fan_out, float(self.bias))
 
 
@@ -118,11 +117,9 @@ class Uniform(Initializer):
             raise InputError(Issue("low", self.low, f"must be below high={self.high}"))
 
     def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Draw uniform weights."""
         return rng.uniform(self.low, self.high, fan_out)
 
     def biases(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Draw uniform biases, or give all the same."""
         if self.bias is None:
             return self.weights(rng, fan_in, fan_out)
         return np.full(fan_out, float(self.bias))
@@ -140,7 +137,6 @@ class Normal(OneBias):
     std: Annotated[float, Gt(0)] = 1.0
 
     def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Draw normal weights."""
         return rng.standard_normal(fan_out) * self.std
 
 
@@ -156,7 +152,6 @@ class Constant(OneBias):
     value: float = 0.0
 
     def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Repeat the value."""
         return np.full(fan_out, float(self.value))
 
 
@@ -196,7 +191,6 @@ class Glorot(_Scaled):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return 2 / (fan_in + fan_out)."""
         return 2.0 / (fan_in + fan_out)
 
 
@@ -210,7 +204,6 @@ class He(_Scaled):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return 2 / fan_in."""
         return 2.0 / fan_in
 
 
@@ -224,16 +217,16 @@ class LeCun(_Scaled):
     """
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return 1 / fan_in."""
         return 1.0 / fan_in
 
 
 @INITIALIZERS.register("orthogonal")
 @dataclass(frozen=True)
 class Orthogonal(OneBias):
-    """Weights that form an orthogonal matrix, drawn uniformly among them (its wider side, if any).
+    """Weights that form an orthogonal matrix, drawn uniformly among them.
 
-    A layer is drawn as a whole: another input changes all of its first weights.
+    Its rows or columns, whichever are fewer, have the length ``gain``. A layer is drawn as a whole:
+    another input changes all of its first weights.
 
     Attributes:
         gain: Factor on the weights.
@@ -247,11 +240,9 @@ class Orthogonal(OneBias):
     gain: Annotated[float, Gt(0)] = 1.0
 
     def weights(self, rng: np.random.Generator, fan_in: int, fan_out: int) -> Array:
-        """Draw a row of the matrix that is made orthogonal: normal numbers."""
         return rng.standard_normal(fan_out)
 
     def finish(self, weights: Array) -> Array:
-        """Return the orthogonal factor, rows or columns of length ``gain``, whichever are fewer."""
         wide = weights.shape[0] < weights.shape[1]
         q, r = np.linalg.qr(weights.T if wide else weights)
         q = q * np.where(np.diag(r) < 0.0, -1.0, 1.0)

@@ -15,10 +15,11 @@ class Loss(Protocol):
 
     Attributes:
         output: The output activation that the loss is made for; None if it takes any. Such a loss
-            is computed from pre-activations, which stays exact where the outputs saturate.
-        needs_classes: Whether targets must be classes, coded as 0 and 1; regression is refused.
+            is computed from pre-activations, which stays exact where the outputs saturate, and
+            takes classes alone, coded as 0 and 1: regression is refused.
+        needs_classes: Whether any other takes them alone, too.
         boundary: A single output at or above it says class 1.
-        usual_output: The output activation for classes if none is asked for.
+        usual_output: The output activation for classes if none is asked for: else ``output``.
         surrogate: Whether ``gradient`` is meant to be another than the derivative.
     """
 
@@ -36,7 +37,7 @@ class Loss(Protocol):
 
     @property
     def usual_output(self) -> str:
-        return "sigmoid"
+        return self.output or "sigmoid"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
         """Return the loss of each sample, shape (trial, batch).
@@ -69,18 +70,15 @@ class Deviation(Loss):
     targets: Literal["zero_one", "plus_minus"] = "zero_one"
 
     @property
-    def needs_classes(self) -> bool:
-        """Say whether the targets are recoded, which makes sense of classes only."""
+    def needs_classes(self) -> bool:  # recoded targets make sense of classes only
         return self.targets == "plus_minus"
 
     @property
-    def boundary(self) -> float:
-        """Return the middle between the two classes."""
+    def boundary(self) -> float:  # the middle between the two
         return 0.0 if self.targets == "plus_minus" else 0.5
 
     @property
     def usual_output(self) -> str:
-        """Return the activation with the range of the targets."""
         return "tanh" if self.targets == "plus_minus" else "sigmoid"
 
     def error(self, outputs: Array, targets: Array) -> Array:
@@ -96,11 +94,9 @@ class SquaredError(Deviation):
     """Half the squared error, summed over the outputs: ½ Σ (output - target)²."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return ½ Σ (output - target)²."""
         return 0.5 * np.square(self.error(outputs, targets)).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return the error taken back through the output activation."""
         return activation.backward(self.error(outputs, targets), z, outputs)
 
 
@@ -110,11 +106,9 @@ class Absolute(Deviation):
     """The absolute error, summed over the outputs: Σ |output - target|; its slope at 0 is 0."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return Σ |output - target|."""
         return np.abs(self.error(outputs, targets)).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return the error's sign taken back through the output activation."""
         return activation.backward(np.sign(self.error(outputs, targets)), z, outputs)
 
 
@@ -135,13 +129,11 @@ class Huber(Deviation):
     delta: Annotated[float, Gt(0)] = 1.0
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return Σ h(e)."""
         size = np.abs(self.error(outputs, targets))
         small = np.minimum(size, self.delta)
         return (small * (size - 0.5 * small)).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return the error, cut to [-δ, δ], taken back through the output activation."""
         error = self.error(outputs, targets)
         cut = np.minimum(np.maximum(error, -self.delta), self.delta)
         return activation.backward(cut, z, outputs)
@@ -150,40 +142,36 @@ class Huber(Deviation):
 @LOSSES.register("binary_crossentropy")
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    """Cross-entropy of independent yes-or-no outputs, fused with sigmoid, in nats."""
+    """Cross-entropy of independent yes-or-no outputs, fused with sigmoid, in nats.
+
+    Σ log(1 + exp(z)) - target z; the sigmoid's slope cancels.
+    """
 
     output: ClassVar[str | None] = "sigmoid"
-    needs_classes: ClassVar[bool] = True
-    boundary: ClassVar[float] = 0.5
-    usual_output: ClassVar[str] = "sigmoid"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return Σ log(1 + exp(z)) - target z, the cross-entropy of sigmoid(z)."""
         return (np.logaddexp(0.0, z) - targets * z).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return output - target: the sigmoid's slope cancels."""
         return outputs - targets
 
 
 @LOSSES.register("categorical_crossentropy")
 @dataclass(frozen=True)
 class CategoricalCrossEntropy(Loss):
-    """Cross-entropy of one class among several, fused with softmax, in nats."""
+    """Cross-entropy of one class among several, fused with softmax, in nats.
+
+    log Σ exp(z) - Σ target z, for targets that sum to 1; the softmax's Jacobian cancels.
+    """
 
     output: ClassVar[str | None] = "softmax"
-    needs_classes: ClassVar[bool] = True
-    boundary: ClassVar[float] = 0.5
-    usual_output: ClassVar[str] = "softmax"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return log Σ exp(z) - Σ target z, for targets that sum to 1."""
         top = z.max(axis=-1)
         log_sum = top + np.log(np.exp(z - top[..., None]).sum(axis=-1))
         return log_sum - (targets * z).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return output - target: the softmax's Jacobian cancels."""
         return outputs - targets
 
 
@@ -199,16 +187,12 @@ class Hinge(Loss):
     """
 
     output: ClassVar[str | None] = "linear"
-    needs_classes: ClassVar[bool] = True
     boundary: ClassVar[float] = 0.0
-    usual_output: ClassVar[str] = "linear"
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
-        """Return Σ max(0, 1 - s z); NaN passes through."""
         return np.maximum(1.0 - (2.0 * targets - 1.0) * z, 0.0).sum(axis=-1)
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
-        """Return -s where the margin is not kept, else 0."""
         side = 2.0 * targets - 1.0
         # 1 above 0, 0 at and below it, NaN of NaN
         return -side * np.heaviside(1.0 - side * z, 0.0)

@@ -86,7 +86,6 @@ class Constant(Warmed):
     """The learning rate as it was given."""
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return ones."""
         return np.ones(steps.shape)
 
 
@@ -102,7 +101,6 @@ class InverseTime(Warmed):
     decay: Annotated[float, Ge(0)] = 0.001
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return 1 / (1 + decay t)."""
         return np.asarray(1.0 / (1.0 + self.decay * steps))
 
 
@@ -120,7 +118,6 @@ class Step(Warmed):
     gamma: Annotated[float, Gt(0), Le(1)] = 0.5
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return gamma to the number of drops so far."""
         return _powers(self.gamma, steps // self.every)
 
 
@@ -136,7 +133,6 @@ class Exponential(Warmed):
     gamma: Annotated[float, Gt(0), Le(1)] = 0.9999
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return gamma to the number of updates so far."""
         return _powers(self.gamma, steps)
 
 
@@ -144,6 +140,8 @@ class Exponential(Warmed):
 @dataclass(frozen=True)
 class Polynomial(Warmed):
     """A fall over the whole budget to an end, which the update after the last would reach.
+
+    The factor of step t of n is end + (1 - end) (1 - t / n)^power.
 
     Attributes:
         power: 1 falls linearly; above, fast first; below, fast last.
@@ -154,7 +152,6 @@ class Polynomial(Warmed):
     end: Annotated[float, Ge(0), Le(1)] = 0.0
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return end + (1 - end) (1 - t / n)^power."""
         left = 1.0 - np.minimum(steps / n_steps, 1.0)
         return np.asarray(self.end + (1.0 - self.end) * np.power(left, self.power))
 
@@ -181,7 +178,6 @@ class Triangular(Warmed):
     period: Annotated[int, Ge(2), Le(MOST)] = 4000
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Rise for half a period, fall for the other half."""
         height = 1.0 - np.abs(2.0 * (steps % self.period) / self.period - 1.0)
         return np.asarray(1.0 + (self.peak - 1.0) * height)
 
@@ -212,7 +208,6 @@ class Cosine(Warmed):
             raise InputError(Issue("growth", self.growth, rule, "give period, too"))
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Return the fall of the period that each step is in."""
         first, lengths = self._periods(steps, self.period or n_steps)
         fallen = 0.5 * (1.0 - np.cos(np.pi * ((steps - first) / lengths)))
         return np.asarray(1.0 - (1.0 - self.minimum) * fallen)
@@ -253,7 +248,6 @@ class OneCycle(Warmed):
     anneal: Literal["cosine", "linear"] = "cosine"
 
     def course(self, steps: Steps, n_steps: int) -> Array:
-        """Rise to the peak, then fall."""
         top, last = self.rise * n_steps - 1.0, n_steps - 1.0
         risen = self._eased(np.minimum(steps / top, 1.0)) if top > 0 else np.ones(steps.shape)
         fallen = self._eased(np.clip((steps - top) / (last - top), 0.0, 1.0))

@@ -149,7 +149,7 @@ def test_the_boundary_is_where_both_classes_cost_the_same(loss):
 @pytest.mark.parametrize("loss", ENTRIES, ids=repr)
 def test_what_a_loss_asks_of_the_problem_and_the_output(loss):
     recodes = getattr(loss, "targets", "zero_one") == "plus_minus"
-    assert loss.needs_classes == (recodes or loss.output is not None)
+    assert loss.needs_classes == recodes
     assert loss.usual_output == (loss.output or ("tanh" if recodes else "sigmoid"))
     assert loss.boundary == (0.0 if recodes or loss == Hinge() else 0.5)
 
