@@ -11,7 +11,7 @@ from nnrun.text import number, share
 from tests.integration.conftest import CommandLine
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-SMALL = ["seeds=20", "budget=40_000", "evals=25", "sweep.tune={lr:[0.1,0.3]}"]
+SMALL = ["seeds=20", "budget=100_000", "evals=25", "sweep.tune={lr:[0.1,0.3]}"]
 SMALL += ["sweep.tune_seeds=3", "tracking=off"]
 TEMPLATE = (EXPERIMENTS / "xor_product.md.j2").read_text(encoding="utf-8")
 COMPARED = re.findall(r"set (\w+) = compare\(", TEMPLATE)
@@ -66,14 +66,14 @@ def test_every_number_of_the_table_is_the_summarys(sweep):
 def test_the_ratios_are_those_of_the_trials(sweep):
     page = (sweep / "xor_product.md").read_text(encoding="utf-8")
     trials = package.load(sweep).trials
-    times = trials["samples_to_target"].fillna(40_000.0)
+    times = trials["samples_to_target"].fillna(100_000.0)
     mean = times.groupby(trials["setting"]).mean()
     found = re.findall(r"<!-- (\w+): (\w+) (\w+) (\S+) -->", page)
     assert [name for name, *_ in found] == COMPARED
     assert sum(ratio != "nan" for *_, ratio in found) > 2
     for _, a, b, ratio in found:
         if ratio == "nan":  # nobody arrived in either, so there is nothing to divide
-            assert mean[a] == mean[b] == 40_000
+            assert mean[a] == mean[b] == 100_000
             continue
         assert float(ratio) == pytest.approx(mean[a] / mean[b], rel=1e-9)
         assert f"{number(mean[a] / mean[b])} (95% interval" in page
