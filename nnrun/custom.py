@@ -168,7 +168,7 @@ def _module(module: str, target: str, importing: bool) -> Any:
         raise refused(target, f"cannot be imported: {_described(error)}") from error
     except (Exception, SystemExit) as error:
         rule = f"cannot be imported: {_described(error)}"
-        raise refused(target, rule, _last_place(error)) from error
+        raise refused(target, rule, last_place(error)) from error
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def naming(entry: Any) -> Iterator[None]:
         raise
     except Exception as error:
         rule = f"fails: {_described(error)}"
-        raise refused(entry.name, rule, _last_place(error)) from error
+        raise refused(entry.name, rule, last_place(error)) from error
 
 
 def refused(target: str, rule: str, hint: str = "") -> InputError:
@@ -192,7 +192,7 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _last_place(error: BaseException) -> str:
+def last_place(error: BaseException) -> str:
     """Say where in a user's file an error arose."""
     here, place = error.__traceback__, ""
     while here is not None:

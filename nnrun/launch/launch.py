@@ -26,6 +26,7 @@ from nnrun.masking import masked
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
+from nnrun.text import things
 from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import workers
@@ -68,6 +69,9 @@ def announce(
         terminal.show_tables([lines for lines in about if lines])
     expected = forecast(todo, cache, threads, measure_from)
     terminal.announce(list(todo.values()), expected, threads, where, doing)
+    refusals = Counter(want.refusal for want in todo.values() if want.refusal)
+    slower = "cannot be compiled, and takes NumPy, which is slower"
+    terminal.say_notes([f"{things(n, 'setting')} {slower}: {why}" for why, n in refusals.items()])
     return expected
 
 

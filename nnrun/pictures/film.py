@@ -30,7 +30,7 @@ from nnrun.records.record import read_record
 from nnrun.records.trials import Curves, Trials
 from nnrun.text import count, number, percent
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import choose_engine, engine_name, train
+from nnrun.training.trainer import choose_engine, engine_of, train
 from nnrun.trials.cache import Cache
 
 
@@ -183,7 +183,7 @@ def shoot_together(
     ahead = [count for count in counts if setting.seen < count < end]
     stack = Matched(tuple(trials), counts=(*ahead, *([end] if end > setting.seen else [])))
     kept, moments = [setting.seen, *stack.counts], tuple(stack.grid.tolist())
-    cache, engine = cache or Cache(use="off"), engine_name(stack)
+    cache, engine = cache or Cache(use="off"), engine_of(stack).name
     shots = [cache.find(s, engine, [seed], moments) for s, seed in trials]
     left = [i for i, shot in enumerate(shots) if shot is None]
     if left:

@@ -122,15 +122,27 @@ def end_at_divergence(curves: Curves) -> Curves:
 
 def choose_engine(stack: Stack) -> Engine:
     """Return a new engine: the one of that name."""
-    if engine_name(stack) == "compiled":
+    if engine_of(stack).name == "compiled":
         from nnrun.training.compiled.run import CompiledEngine
 
         return CompiledEngine(stack)
     return Reference()
 
 
-def engine_name(stack: Stack) -> str:
-    """Say which engine trains a stack: the one its setting asks for, or by shape if it says auto.
+class Choice(NamedTuple):
+    """The engine that trains a stack.
+
+    Attributes:
+        name: As records name it.
+        refusal: Why it is not the compiled one, where that was meant; else empty.
+    """
+
+    name: str
+    refusal: str = ""
+
+
+def engine_of(stack: Stack) -> Choice:
+    """Choose a stack's engine: the one its setting asks for, or by shape if it says auto.
 
     A stack with a component that cannot be traced goes to the reference engine even if its setting
     asks for the compiled one; the record says which engine it was.
@@ -143,7 +155,8 @@ def engine_name(stack: Stack) -> str:
     setting, n_params = stack.setting, stack.setting.n_params
     small = n_params <= 512 or n_params * setting.batch_size <= 8192
     if not (setting.engine == "compiled" or (setting.engine == "auto" and small)):
-        return "reference"
+        return Choice("reference")
     from nnrun.training.compiled.run import refusal
 
-    return "reference" if refusal(stack) else "compiled"
+    reason = refusal(stack)
+    return Choice("reference", reason) if reason else Choice("compiled")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from nnrun.config.settings import Job, Setting
 from nnrun.text import things
 from nnrun.training.stack import Stack, Trial, group, seconds, shape_key
-from nnrun.training.trainer import choose_engine, engine_name, train
+from nnrun.training.trainer import Choice, choose_engine, engine_of, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import meter
 
@@ -27,12 +27,14 @@ class Wanted:
         setting: What is trained.
         seeds: Ascending.
         engine: Name of the engine that trains it.
+        refusal: Why that is not the compiled one, where that was meant; else empty.
         jobs: Indices of its jobs.
     """
 
     setting: Setting
     seeds: tuple[int, ...]
     engine: str
+    refusal: str
     jobs: tuple[int, ...]
 
 
@@ -57,15 +59,15 @@ def wanted(jobs: Sequence[Job]) -> dict[str, Wanted]:
     asked: dict[str, list[int]] = {}
     for index, job in enumerate(jobs):
         asked.setdefault(job.setting.id, []).append(index)
-    engines: dict[object, str] = {}
+    engines: dict[object, Choice] = {}
     found = {}
     for key, indices in asked.items():
         setting = jobs[indices[0]].setting
         shape = shape_key(setting)
         if shape not in engines:
-            engines[shape] = engine_name(Stack((Trial(setting, 0),)))
+            engines[shape] = engine_of(Stack((Trial(setting, 0),)))
         seeds = sorted({seed for i in indices for seed in jobs[i].trial_seeds})
-        found[key] = Wanted(setting, tuple(seeds), engines[shape], tuple(indices))
+        found[key] = Wanted(setting, tuple(seeds), *engines[shape], tuple(indices))
     return found
 
 

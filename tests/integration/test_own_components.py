@@ -1,5 +1,6 @@
 """A user's own components: as good citizens as ours, and named when they are wrong."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def test_rules_of_ones_own_train_and_show_their_parameters(nnrun):
     assert shown == {"0.1", "0.4"}
     assert runs[0].data.params["optimizer.name"] == "my_rules.HeavyBall"
     assert runs[0].data.params["network.activation"] == "my_rules.Cubic(share=0.05)"
+
+
+def test_the_plan_names_the_call_that_cannot_be_compiled(nnrun):
+    rule = (EXAMPLES / "my_rules" / "my_rules.py").read_text()
+    (nnrun.folder / "my_rules.py").write_text(
+        rule.replace("return z + ", "return np.sort(z) * 0 + z + ")
+    )
+    done = nnrun("network.activation=my_rules.Cubic", "plan_only=true", "lr=0.1")
+    slower = "1 setting cannot be compiled, and takes NumPy, which is slower"
+    assert re.search(rf"note: {slower}: np.sort \(my_rules.py, line \d+\)", done.stdout)
 
 
 def test_a_module_beside_the_user_is_found_and_its_change_trains_anew(nnrun):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnrun.custom import is_custom, last_place
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
 from nnrun.problem.problem import Task
@@ -122,12 +123,13 @@ def _made(made: Structure) -> "Kernel | str":
             return "a component does other things each time"
         return Kernel(text, width)
     except Exception as error:  # whatever a user's own component does with what is no array
-        return " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split()) or type(error).__name__
+        place = last_place(error)
+        return f"{said} ({place})" if place else said
 
 
 def _of_users(made: Structure) -> bool:
-    parts = (*made.network.activations, made.loss, made.optimizer)
-    return any(not type(part).__module__.startswith("nnrun.") for part in parts)
+    return any(map(is_custom, (*made.network.activations, made.loss, made.optimizer)))
 
 
 @dataclass
