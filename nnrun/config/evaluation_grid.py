@@ -1,5 +1,6 @@
 """Where trials are evaluated: the grid of a setting, and the points that several grids share."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
@@ -8,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+
+DENSE = 1000
+"""In the last so many parts of the budget evaluations are dense."""
 
 APART = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
 """How far apart evaluations may be to count as one: shares of the way to the next point, by ratio;
@@ -49,10 +53,11 @@ class CommonGrid(NamedTuple):
 
 
 def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
-    """Space evaluations evenly on a log scale, from the first batch to the budget.
+    """Space evaluations on a log scale, from the first batch to the budget.
 
-    Counts are rounded up to whole batches; equal ones are merged, so that a small budget has
-    fewer points than asked for.
+    From a thousandth of the budget on, where targets are met, they lie twice as densely as before.
+    Counts are rounded to whole batches; equal ones are merged, so that a small budget has fewer
+    points than asked for.
 
     Args:
         budget: Most samples a trial may see; cut to whole batches.
@@ -63,16 +68,18 @@ def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
         Samples seen, strictly increasing, shape (n_evals,) with n_evals <= evals.
 
     Example:
-        >>> evaluation_grid(budget=100, batch_size=10, evals=3)
-        array([ 10,  40, 100])
+        >>> evaluation_grid(budget=100_000, batch_size=10, evals=8)
+        array([    10,    100,    320,   1000,   3160,  10000,  31620, 100000])
     """
     steps = budget // batch_size
     if evals == 1:
         return np.array([steps * batch_size])
-    # a hair below the exact value keeps rounding noise from pushing a whole step up
-    wanted = np.ceil(np.geomspace(1, steps, evals) * (1 - 1e-12)).astype(np.int64)
-    wanted[-1] = steps  # of which the hair may be more than one
-    return np.unique(np.clip(wanted, 1, steps)) * batch_size
+    late = min(math.log(steps), math.log(DENSE))
+    early = math.log(steps) - late
+    at = np.linspace(0, early + 2 * late, evals)
+    wanted = np.rint(np.exp(at - np.maximum(at - early, 0) / 2)).astype(np.int64)
+    wanted[-1] = steps  # which the exponential misses in its last digits
+    return np.unique(wanted) * batch_size
 
 
 @lru_cache(maxsize=4096)

@@ -47,7 +47,7 @@ class Target:
 
     metric: Literal["accuracy", "test_loss", "train_loss"] = "accuracy"
     value: float = 0.95
-    hold: Count = 3
+    hold: Count = 4
 
     def __post_init__(self) -> None:
         if self.metric == "accuracy" and not 0 < self.value <= 1:

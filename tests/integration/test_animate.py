@@ -12,7 +12,7 @@ from tests.integration.conftest import OFF, QUICK, ended
 
 STILLS = ["surface.png", "surface3d.png", "neurons.png", "network.png", "curves.png"]
 MOVING = ["animation.html", "animation.gif"]
-SHORT = ["budget=300", "seeds=3", "evals=3"]  # four frames
+SHORT = ["budget=300", "seeds=3", "evals=3", "target.hold=3"]  # four frames
 ANIMATED = [*SHORT, *OFF, "animate=true"]
 
 

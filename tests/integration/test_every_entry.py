@@ -22,7 +22,7 @@ from tests.unit.test_validate import config
 
 USUAL: dict[str, Any] = {
     "budget": 24,
-    "evals": 3,
+    "evals": 4,
     "engine": "reference",
     "name": "entries",
     "target": {"metric": "test_loss", "value": 0.01, "hold": 1},

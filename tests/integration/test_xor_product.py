@@ -11,7 +11,7 @@ from nnrun.text import number, share
 from tests.integration.conftest import CommandLine
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-SMALL = ["seeds=20", "budget=100_000", "evals=25", "sweep.tune={lr:[0.1,0.3]}"]
+SMALL = ["seeds=20", "budget=100_000", "evals=60", "sweep.tune={lr:[0.1,0.3]}"]
 SMALL += ["sweep.tune_seeds=3", "tracking=off"]
 TEMPLATE = (EXPERIMENTS / "xor_product.md.j2").read_text(encoding="utf-8")
 COMPARED = re.findall(r"set (\w+) = compare\(", TEMPLATE)

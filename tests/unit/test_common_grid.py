@@ -86,7 +86,7 @@ GRIDS = {
     "budget": [(4000, 4, 100), (16_000, 4, 100)],
     "few evaluations": [(4000, 4, 30), (16_000, 4, 30)],
     "batch_size": [(8000, 4, 100), (8000, 16, 100)],
-    "large batches": [(8000, 4, 30), (8000, 400, 30)],
+    "large batches": [(8000, 4, 45), (8000, 400, 45)],
 }
 
 
@@ -136,10 +136,10 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
     assert set(times) <= set(facts.common_grid["samples"])
     first, second = found.summary.to_dict("records")
     assert first["reached"] == second["reached"]
-    assert first["rmst"] == pytest.approx(second["rmst"], rel=0.03)
+    assert first["rmst"] == pytest.approx(second["rmst"], rel=0.05)
     contrast = found.contrasts.iloc[0]
     assert contrast["verdict"] == "none"
-    assert contrast["ratio"] == pytest.approx(1, abs=0.03)
+    assert contrast["ratio"] == pytest.approx(1, abs=0.05)
     assert (contrast["reached_a"], contrast["reached_b"]) == (first["reached"], second["reached"])
     one, two = (found.ladder[found.trials["setting"] == key] for key in ("s0", "s1"))
     reached = np.isfinite(one["accuracy>=1"])

@@ -53,7 +53,7 @@ def test_divergence_is_a_status_unless_the_target_came_first():
     lost = end_at_divergence(curves([[0.5, 0.5, NAN, 0.5, 0.5, 0.5]]))
     assert outcomes(lost, Target()).status[0] == "diverged"
     kept = end_at_divergence(curves([[0.99, 0.99, 0.99, 0.5, NAN, NAN]]))
-    found = outcomes(kept, Target())
+    found = outcomes(kept, Target(hold=3))
     assert (found.status[0], found.samples_to_target[0]) == ("reached", 1)
 
 

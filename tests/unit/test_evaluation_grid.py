@@ -23,16 +23,29 @@ def test_the_grid_runs_from_the_first_batch_to_the_budget(budget, batch, evals):
         assert grid[0] == batch
 
 
-def test_the_grid_is_evenly_spaced_on_a_log_axis():
-    grid = evaluation_grid(10**6, 1, 7)
-    np.testing.assert_array_equal(grid, [1, 10, 100, 1000, 10**4, 10**5, 10**6])
+def test_the_grid_is_even_on_a_log_axis_and_twice_as_dense_in_the_last_three_decades():
+    grid = evaluation_grid(10**6, 1, 10)
+    half = [1000, 3162, 10**4, 31623, 10**5, 316228, 10**6]  # of a decade
+    np.testing.assert_array_equal(grid, [1, 10, 100, *half])
+    np.testing.assert_array_equal(evaluation_grid(1000, 1, 4), [1, 10, 100, 1000])
+
+
+def test_the_default_grid_has_steps_of_seven_percent_where_targets_are_met():
+    ratios = np.diff(np.log(evaluation_grid(10**6, 1, 150)))
+    late = ratios[-99:]
+    assert np.expm1(late) == pytest.approx(0.072, abs=0.001)
+    assert len(ratios) + 1 == 142
 
 
 @pytest.mark.parametrize("budget", [2 * 10**12, 10**15, 10**15 - 1])
-def test_the_largest_budgets_end_exactly(budget):
-    grid = evaluation_grid(budget, 1, 100)
-    assert grid[-1] == budget
-    assert len(grid) == len(set(grid.tolist()))
+@pytest.mark.parametrize("batch", [1, 7])
+def test_the_largest_budgets_end_exactly(budget, batch):
+    grid = evaluation_grid(budget, batch, 150)
+    assert grid[-1] == budget // batch * batch
+    assert (np.diff(grid) > 0).all()
+    assert not (grid % batch).any()
+    fine = grid[grid >= grid[-1] // 900]
+    assert np.diff(np.log(fine)) == pytest.approx(np.log(fine[1] / fine[0]), rel=1e-7)
 
 
 def test_equal_grids_need_no_common_one():
