@@ -21,9 +21,10 @@ from nnrun.training.compiled.kernel import (
     PARAMETERS,
     SEED,
     TARGETS,
-    Structure,
+    TOGETHER,
     kernels,
 )
+from nnrun.training.compiled.structure import Structure
 from nnrun.training.engine import Scores, rate_factors, require_columns
 from nnrun.training.sources import Kind, Source, kind_of
 from nnrun.training.stack import Stack, rigid
@@ -244,14 +245,16 @@ class CompiledRun:
 
     def evaluate(self) -> Scores:
         """Measure every trial on the held-out samples."""
+        held_out, spare = self._setting.problem.held_out, TOGETHER // min(self._width, TOGETHER)
+        n = len(held_out.inputs)
         inputs, targets = (
-            np.ascontiguousarray(part, np.float64) for part in self._setting.problem.held_out
+            np.pad(part, ((0, -n % spare), (0, 0)), "edge").astype(np.float64) for part in held_out
         )
         result = aligned(np.zeros((len(self._blocks), 2, self._width)))
         for block, scores in zip(self._blocks, result, strict=True):
             arrays = (block.p, inputs, targets, scores)
-            self._evaluate(*(a.ctypes.data for a in arrays), len(inputs))
-        loss, right = (result[:, i].ravel()[: self._n_trials] / len(inputs) for i in range(2))
+            self._evaluate(*(a.ctypes.data for a in arrays), n)
+        loss, right = (result[:, i].ravel()[: self._n_trials] / n for i in range(2))
         if self._setting.problem.task is Task.REGRESSION:
             right = np.full_like(right, np.nan)
         return Scores(loss, right)
