@@ -227,7 +227,7 @@ class NeuralNetwork:
             evals=1,
             target=Target("test_loss", 0.0, 1),
             engine="auto",
-            data=Fed(self._inputs, self._outputs),  # type: ignore[abstract]  # mypy sees no dataclass's hash
+            data=Fed(self._inputs, self._outputs),
             features=FEATURES["terms"](),
             network=Network(self._hidden, "sigmoid", "sigmoid"),
             init=Uniform(),

@@ -1,18 +1,17 @@
 """Activation functions, each with the step that takes a gradient back through it."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt
 
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 
 Array = npt.NDArray[np.float64]
 
 
-class Activation(Protocol):
+class Activation(Component):
     """A function of a layer's pre-activations ``z``, shape (trial, batch, unit).
 
     Finite pre-activations, however large, make finite outputs and slopes, and NaN stays NaN. An
@@ -22,19 +21,18 @@ class Activation(Protocol):
         surrogate: Whether ``backward`` is meant to be another than the derivative.
     """
 
-    name: ClassVar[str]
     surrogate: ClassVar[bool] = False
 
     def forward(self, z: Array) -> Array:
         """Return the outputs ``a``, shape of ``z``."""
-        ...
+        raise NotImplementedError
 
     def backward(self, grad: Array, z: Array, a: Array) -> Array:
         """Turn dL/da into dL/dz, given ``z`` and the outputs ``a`` computed from it."""
-        ...
+        raise NotImplementedError
 
 
-ACTIVATIONS: Registry[Activation] = Registry("activation")
+ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
 
 
 TWO_OVER_PI = 0.6366197723675814
@@ -45,9 +43,7 @@ def logistic(z: Array) -> Array:
     return 1.0 / (1.0 + np.exp(-z))
 
 
-@ACTIVATIONS.register("sigmoid")
-@dataclass(frozen=True)
-class Sigmoid(Activation):
+class Sigmoid(Activation, name="sigmoid"):
     """The logistic function 1 / (1 + exp(-z)), with outputs in (0, 1)."""
 
     def forward(self, z: Array) -> Array:
@@ -57,9 +53,7 @@ class Sigmoid(Activation):
         return grad * (a * (1.0 - a))
 
 
-@ACTIVATIONS.register("tanh")
-@dataclass(frozen=True)
-class Tanh(Activation):
+class Tanh(Activation, name="tanh"):
     """The hyperbolic tangent, with outputs in (-1, 1)."""
 
     def forward(self, z: Array) -> Array:
@@ -69,9 +63,7 @@ class Tanh(Activation):
         return grad * ((1.0 - a) * (1.0 + a))  # factors that are exact where a is next to 1
 
 
-@ACTIVATIONS.register("softsign")
-@dataclass(frozen=True)
-class Softsign(Activation):
+class Softsign(Activation, name="softsign"):
     """z / (1 + |z|), with outputs in (-1, 1) that saturate slowly.
 
     References:
@@ -87,9 +79,7 @@ class Softsign(Activation):
         return grad / (size * size)
 
 
-@ACTIVATIONS.register("arctan")
-@dataclass(frozen=True)
-class Arctan(Activation):
+class Arctan(Activation, name="arctan"):
     """The arctangent scaled by 2 / π, with outputs in (-1, 1); its slope at 0 is 2 / π."""
 
     def forward(self, z: Array) -> Array:
@@ -103,9 +93,7 @@ GELU_SCALE, GELU_CUBIC = 0.7978845608028654, 0.044715
 """The square root of 2 / π, and the coefficient of z³."""
 
 
-@ACTIVATIONS.register("relu")
-@dataclass(frozen=True)
-class Relu(Activation):
+class Relu(Activation, name="relu"):
     """The rectifier max(0, z); its slope at 0 is taken as 0."""
 
     def forward(self, z: Array) -> Array:
@@ -115,9 +103,7 @@ class Relu(Activation):
         return grad * (z > 0.0)
 
 
-@ACTIVATIONS.register("leaky_relu")
-@dataclass(frozen=True)
-class LeakyRelu(Activation):
+class LeakyRelu(Activation, name="leaky_relu"):
     """The rectifier that lets a share through below 0; its slope at 0 is that of the left side.
 
     Attributes:
@@ -136,9 +122,7 @@ class LeakyRelu(Activation):
         return grad * np.where(z > 0.0, 1.0, self.slope)
 
 
-@ACTIVATIONS.register("elu")
-@dataclass(frozen=True)
-class Elu(Activation):
+class Elu(Activation, name="elu"):
     """The exponential linear unit: z above 0, else α (exp(z) - 1).
 
     Attributes:
@@ -161,9 +145,7 @@ class Elu(Activation):
         return grad * np.where(z > 0.0, 1.0, self.alpha * np.exp(np.minimum(z, 0.0)))
 
 
-@ACTIVATIONS.register("gelu")
-@dataclass(frozen=True)
-class Gelu(Activation):
+class Gelu(Activation, name="gelu"):
     """The Gaussian error linear unit in its tanh form, within 0.0005 of z times the normal CDF.
 
     z (1 + tanh(u)) / 2, u = √(2 / π) (z + 0.044715 z³). PyTorch has both forms and takes the exact
@@ -187,9 +169,7 @@ class Gelu(Activation):
         return c, np.tanh(GELU_SCALE * (c + GELU_CUBIC * (c * c * c)))
 
 
-@ACTIVATIONS.register("silu")
-@dataclass(frozen=True)
-class Silu(Activation):
+class Silu(Activation, name="silu"):
     """The sigmoid-weighted linear unit z / (1 + exp(-z)), also called swish.
 
     References:
@@ -205,9 +185,7 @@ class Silu(Activation):
         return grad * (s * (1.0 + z * (1.0 - s)))
 
 
-@ACTIVATIONS.register("softplus")
-@dataclass(frozen=True)
-class Softplus(Activation):
+class Softplus(Activation, name="softplus"):
     """The smooth rectifier log(1 + exp(z)).
 
     References:
@@ -222,9 +200,7 @@ class Softplus(Activation):
         return grad * logistic(z)
 
 
-@ACTIVATIONS.register("linear")
-@dataclass(frozen=True)
-class Linear(Activation):
+class Linear(Activation, name="linear"):
     """The identity, the usual output for regression."""
 
     def forward(self, z: Array) -> Array:
@@ -234,9 +210,7 @@ class Linear(Activation):
         return grad
 
 
-@ACTIVATIONS.register("sine")
-@dataclass(frozen=True)
-class Sine(Activation):
+class Sine(Activation, name="sine"):
     """The sine, with outputs in [-1, 1]; a frequency is in the weights.
 
     References:
@@ -251,9 +225,7 @@ class Sine(Activation):
         return grad * np.cos(z)
 
 
-@ACTIVATIONS.register("softmax")
-@dataclass(frozen=True)
-class Softmax(Activation):
+class Softmax(Activation, name="softmax"):
     """Exponentials normalised to sum 1 over the units; the only entry that is not element-wise."""
 
     def forward(self, z: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import Gt
@@ -11,18 +11,16 @@ from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params, fans
 from nnrun.network.randomness import Rows
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 
 
-class Initializer:
+class Initializer(Component):
     """Draws first parameters; an entry draws a row: what leads from one input to a layer's units.
 
     A row's generator depends on the seed, the layer and the input's name alone, so a network with
     one input more starts from the same weights wherever it has the same rows, as far as the entry's
     scale does not depend on the number of inputs.
     """
-
-    name: ClassVar[str]
 
     @property
     def digest(self) -> str:
@@ -80,7 +78,7 @@ class Initializer:
         return tuple(layers)
 
 
-INITIALIZERS: Registry[Initializer] = Registry("init")
+INITIALIZERS: Registry[Initializer] = Registry("init", Initializer)
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,7 @@ class OneBias(Initializer):
         return np.full(fan_out, float(self.bias))
 
 
-@INITIALIZERS.register("uniform")
-@dataclass(frozen=True)
-class Uniform(Initializer):
+class Uniform(Initializer, name="uniform"):
     """Weights uniform on [low, high): the seed project draws them, and biases, on [-1, 1].
 
     Attributes:
@@ -125,9 +121,7 @@ class Uniform(Initializer):
         return np.full(fan_out, float(self.bias))
 
 
-@INITIALIZERS.register("normal")
-@dataclass(frozen=True)
-class Normal(OneBias):
+class Normal(OneBias, name="normal"):
     """Weights normal with mean 0.
 
     Attributes:
@@ -140,9 +134,7 @@ class Normal(OneBias):
         return rng.standard_normal(fan_out) * self.std
 
 
-@INITIALIZERS.register("constant")
-@dataclass(frozen=True)
-class Constant(OneBias):
+class Constant(OneBias, name="constant"):
     """All weights the same: the units of a layer start alike and stay alike.
 
     Attributes:
@@ -180,9 +172,7 @@ class _Scaled(OneBias):
         return rng.uniform(-bound, bound, fan_out)
 
 
-@INITIALIZERS.register("glorot")
-@dataclass(frozen=True)
-class Glorot(_Scaled):
+class Glorot(_Scaled, name="glorot"):
     """Weights of variance 2 / (fan_in + fan_out), made for tanh; also called Xavier.
 
     References:
@@ -194,9 +184,7 @@ class Glorot(_Scaled):
         return 2.0 / (fan_in + fan_out)
 
 
-@INITIALIZERS.register("he")
-@dataclass(frozen=True)
-class He(_Scaled):
+class He(_Scaled, name="he"):
     """Weights of variance 2 / fan_in, made for relu; also called Kaiming.
 
     References:
@@ -207,9 +195,7 @@ class He(_Scaled):
         return 2.0 / fan_in
 
 
-@INITIALIZERS.register("lecun")
-@dataclass(frozen=True)
-class LeCun(_Scaled):
+class LeCun(_Scaled, name="lecun"):
     """Weights of variance 1 / fan_in.
 
     References:
@@ -220,9 +206,7 @@ class LeCun(_Scaled):
         return 1.0 / fan_in
 
 
-@INITIALIZERS.register("orthogonal")
-@dataclass(frozen=True)
-class Orthogonal(OneBias):
+class Orthogonal(OneBias, name="orthogonal"):
     """Weights that form an orthogonal matrix, drawn uniformly among them.
 
     Its rows or columns, whichever are fewer, have the length ``gain``. A layer is drawn as a whole:

@@ -1,16 +1,16 @@
 """Losses: a value a sample, and the gradient handed to the output layer's pre-activations."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Gt
 
 from nnrun.network.activations import Activation, Array
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 
 
-class Loss(Protocol):
+class Loss(Component):
     """What training minimises: the mean of ``value`` over a batch.
 
     Attributes:
@@ -23,7 +23,6 @@ class Loss(Protocol):
         surrogate: Whether ``gradient`` is meant to be another than the derivative.
     """
 
-    name: ClassVar[str]
     surrogate: ClassVar[bool] = False
     output: ClassVar[str | None] = None
 
@@ -47,14 +46,14 @@ class Loss(Protocol):
             outputs: Network outputs, same shape.
             targets: Targets, broadcastable to that shape.
         """
-        ...
+        raise NotImplementedError
 
     def gradient(self, z: Array, outputs: Array, targets: Array, activation: Activation) -> Array:
         """Return dvalue/dz of each sample, shape (trial, batch, output); not yet averaged."""
-        ...
+        raise NotImplementedError
 
 
-LOSSES: Registry[Loss] = Registry("loss")
+LOSSES: Registry[Loss] = Registry("loss", Loss)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +87,7 @@ class Deviation(Loss):
         return outputs - targets
 
 
-@LOSSES.register("squared_error")
-@dataclass(frozen=True)
-class SquaredError(Deviation):
+class SquaredError(Deviation, name="squared_error"):
     """Half the squared error, summed over the outputs: ½ Σ (output - target)²."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
@@ -100,9 +97,7 @@ class SquaredError(Deviation):
         return activation.backward(self.error(outputs, targets), z, outputs)
 
 
-@LOSSES.register("absolute")
-@dataclass(frozen=True)
-class Absolute(Deviation):
+class Absolute(Deviation, name="absolute"):
     """The absolute error, summed over the outputs: Σ |output - target|; its slope at 0 is 0."""
 
     def value(self, z: Array, outputs: Array, targets: Array) -> Array:
@@ -112,9 +107,7 @@ class Absolute(Deviation):
         return activation.backward(np.sign(self.error(outputs, targets)), z, outputs)
 
 
-@LOSSES.register("huber")
-@dataclass(frozen=True)
-class Huber(Deviation):
+class Huber(Deviation, name="huber"):
     """Half the squared error of small errors, the absolute error of large ones: Σ h(e).
 
     h(e) = ½ e² where |e| ≤ δ, else δ (|e| - ½ δ).
@@ -139,9 +132,7 @@ class Huber(Deviation):
         return activation.backward(cut, z, outputs)
 
 
-@LOSSES.register("binary_crossentropy")
-@dataclass(frozen=True)
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(Loss, name="binary_crossentropy"):
     """Cross-entropy of independent yes-or-no outputs, fused with sigmoid, in nats.
 
     Σ log(1 + exp(z)) - target z; the sigmoid's slope cancels.
@@ -156,9 +147,7 @@ class BinaryCrossEntropy(Loss):
         return outputs - targets
 
 
-@LOSSES.register("categorical_crossentropy")
-@dataclass(frozen=True)
-class CategoricalCrossEntropy(Loss):
+class CategoricalCrossEntropy(Loss, name="categorical_crossentropy"):
     """Cross-entropy of one class among several, fused with softmax, in nats.
 
     log Σ exp(z) - Σ target z, for targets that sum to 1; the softmax's Jacobian cancels.
@@ -175,9 +164,7 @@ class CategoricalCrossEntropy(Loss):
         return outputs - targets
 
 
-@LOSSES.register("hinge")
-@dataclass(frozen=True)
-class Hinge(Loss):
+class Hinge(Loss, name="hinge"):
     """What linear outputs lack of a margin of 1: Σ max(0, 1 - s output), s = 2 target - 1.
 
     Several classes are each held against the rest. The slope at a margin of exactly 1 is 0.

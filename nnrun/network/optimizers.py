@@ -5,7 +5,6 @@ base class applies it to all arrays of a network, the compiled engine to some pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -15,7 +14,7 @@ from annotated_types import Ge, Gt, Lt
 from nnrun.errors import InputError, Issue, as_typed
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params, map_params, zeros_like
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 
 Slots = tuple[Array, ...]
 """What a rule keeps beside an array of parameters: arrays of its shape."""
@@ -50,7 +49,7 @@ class State(NamedTuple):
         return State(slots, tuple(left))
 
 
-class Optimizer:
+class Optimizer(Component):
     """Turns gradients into updated parameters; nothing is changed in place.
 
     Float fields of an entry may hold arrays of shape (trial, 1, 1), so that one stack can hold
@@ -67,7 +66,6 @@ class Optimizer:
         derived: Properties that a number a trial follows from alone, as fields are, computed ahead.
     """
 
-    name: ClassVar[str]
     full_batch: ClassVar[bool] = False
     slots: ClassVar[int] = 0
     products: ClassVar[int] = 0
@@ -125,7 +123,7 @@ class Optimizer:
         return stepped, State(tuple(slots), products)
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
 
 
 def mixed(old: Array, new: Array, keep: float) -> Array:
@@ -133,18 +131,14 @@ def mixed(old: Array, new: Array, keep: float) -> Array:
     return keep * old + (1.0 - keep) * new
 
 
-@OPTIMIZERS.register("sgd")
-@dataclass(frozen=True)
-class Sgd(Optimizer):
+class Sgd(Optimizer, name="sgd"):
     """Plain gradient descent: θ ← θ - η g."""
 
     def update(self, p: Array, g: Array, slots: Slots, rate: Any) -> tuple[Array, Slots]:
         return p - rate * g, slots
 
 
-@OPTIMIZERS.register("momentum")
-@dataclass(frozen=True)
-class Momentum(Optimizer):
+class Momentum(Optimizer, name="momentum"):
     """Gradient descent with momentum: v ← μ v + g, θ ← θ - η v, with v = 0 at first.
 
     The learning rate is outside of v, as in PyTorch: a schedule acts on the whole step at once.
@@ -166,9 +160,7 @@ class Momentum(Optimizer):
         return p - rate * v, (v,)
 
 
-@OPTIMIZERS.register("nesterov")
-@dataclass(frozen=True)
-class Nesterov(Momentum):
+class Nesterov(Momentum, name="nesterov"):
     """Momentum that looks ahead: v ← μ v + g, θ ← θ - η (g + μ v).
 
     PyTorch's form: the gradient is taken at the parameters as they are, and the step is the one
@@ -184,9 +176,7 @@ class Nesterov(Momentum):
         return p - rate * (g + self.momentum * v), (v,)
 
 
-@OPTIMIZERS.register("rmsprop")
-@dataclass(frozen=True)
-class Rmsprop(Optimizer):
+class Rmsprop(Optimizer, name="rmsprop"):
     """Steps divided by a decaying root mean square of the gradients.
 
     v ← ρ v + (1 - ρ) g², θ ← θ - η g / (√v + ε), with v = 0 at first: the first steps are up to
@@ -209,9 +199,7 @@ class Rmsprop(Optimizer):
         return p - rate * g / (np.sqrt(v) + self.epsilon), (v,)
 
 
-@OPTIMIZERS.register("adagrad")
-@dataclass(frozen=True)
-class Adagrad(Optimizer):
+class Adagrad(Optimizer, name="adagrad"):
     """Steps divided by the root of the sum of all squared gradients: G ← G + g², η g / (√G + ε).
 
     The sum is kept without ``initial``.
@@ -234,9 +222,7 @@ class Adagrad(Optimizer):
         return p - rate * g / (np.sqrt(self.initial + total) + self.epsilon), (total,)
 
 
-@OPTIMIZERS.register("adadelta")
-@dataclass(frozen=True)
-class Adadelta(Optimizer):
+class Adadelta(Optimizer, name="adadelta"):
     """Steps as large as the steps before, in the units of the parameters.
 
     v ← ρ v + (1 - ρ) g², d = g √(u + ε) / √(v + ε), u ← ρ u + (1 - ρ) d², θ ← θ - η d. The paper
@@ -260,9 +246,7 @@ class Adadelta(Optimizer):
         return p - rate * d, (v, mixed(u, np.square(d), self.rho))
 
 
-@OPTIMIZERS.register("adam")
-@dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(Optimizer, name="adam"):
     """Steps by the mean gradient over the root of the mean squared gradient.
 
     m ← β1 m + (1 - β1) g, v ← β2 v + (1 - β2) g², both 0 at first and divided by 1 - β1^t and
@@ -298,9 +282,7 @@ class Adam(Optimizer):
         return p - rate[0] * m / (np.sqrt(v * rate[1]) + self.epsilon), (m, v)
 
 
-@OPTIMIZERS.register("adamw")
-@dataclass(frozen=True)
-class Adamw(Adam):
+class Adamw(Adam, name="adamw"):
     """Adam with decoupled weight decay: before each step, θ ← θ (1 - η λ).
 
     All parameters decay, biases as well as weights, as in the paper and in PyTorch.
@@ -322,9 +304,7 @@ class Adamw(Adam):
         return super().update(p * rate[2], g, slots, rate)
 
 
-@OPTIMIZERS.register("nadam")
-@dataclass(frozen=True)
-class Nadam(Optimizer):
+class Nadam(Optimizer, name="nadam"):
     """Adam with Nesterov's look ahead, and a momentum that rises from half of β1 to β1.
 
     PyTorch's form, with μ_t = β1 (1 - ½ 0.96^(ψ t)): m and v as in Adam, and
@@ -372,9 +352,7 @@ class Nadam(Optimizer):
         return p - (of_mean * m + of_slope * g) / (np.sqrt(v * share) + self.epsilon), (m, v)
 
 
-@OPTIMIZERS.register("lion")
-@dataclass(frozen=True)
-class Lion(Optimizer):
+class Lion(Optimizer, name="lion"):
     """Every parameter moves by the learning rate, up or down, as its momentum says.
 
     c = β1 m + (1 - β1) g, θ ← θ - η (sign c + λ θ), m ← β2 m + (1 - β2) g, with m = 0 at first.
@@ -399,9 +377,7 @@ class Lion(Optimizer):
         return p - rate * direction, (mixed(slots[0], g, self.beta2),)
 
 
-@OPTIMIZERS.register("rprop")
-@dataclass(frozen=True)
-class Rprop(Optimizer):
+class Rprop(Optimizer, name="rprop"):
     """Each parameter has a step size of its own, which grows until its gradient turns.
 
     Where the gradient keeps its sign, the size is multiplied by ``grow``; where it has turned, by
@@ -443,9 +419,7 @@ class Rprop(Optimizer):
         return p - moving * size, (moving, size)
 
 
-@OPTIMIZERS.register("quickprop")
-@dataclass(frozen=True)
-class Quickprop(Optimizer):
+class Quickprop(Optimizer, name="quickprop"):
     """Each parameter jumps to the minimum of the parabola through its last two slopes.
 
     The variant of Fahlman's own program. With slope s = g + decay θ, the slope p and the step d of

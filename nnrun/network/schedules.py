@@ -5,7 +5,7 @@ depends on that step and the budget alone, never on the steps that are asked for
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,15 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 
 Steps = npt.NDArray[np.int64]
 MOST = 10**15
 """The largest count that a configuration takes."""
 
 
-class Schedule(Protocol):
+class Schedule(Component):
     """How the learning rate changes over a trial's steps."""
-
-    name: ClassVar[str]
 
     def factor(self, steps: Steps, n_steps: int) -> Array:
         """Return the factor on the learning rate, shape of ``steps``.
@@ -32,14 +30,14 @@ class Schedule(Protocol):
             steps: Indices of updates, the first is 0.
             n_steps: Updates in the whole budget.
         """
-        ...
+        raise NotImplementedError
 
     def problem_with(self, n_steps: int) -> Issue | None:
         """Say what is wrong with the schedule for a budget of so many updates, if anything."""
-        ...
+        return None
 
 
-SCHEDULES: Registry[Schedule] = Registry("schedule")
+SCHEDULES: Registry[Schedule] = Registry("schedule", Schedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,18 +78,14 @@ class Warmed(Schedule):
         return Issue("warmup", self.warmup, rule, "a budget of n samples has n / batch_size")
 
 
-@SCHEDULES.register("constant")
-@dataclass(frozen=True)
-class Constant(Warmed):
+class Constant(Warmed, name="constant"):
     """The learning rate as it was given."""
 
     def course(self, steps: Steps, n_steps: int) -> Array:
         return np.ones(steps.shape)
 
 
-@SCHEDULES.register("inverse_time")
-@dataclass(frozen=True)
-class InverseTime(Warmed):
+class InverseTime(Warmed, name="inverse_time"):
     """The learning rate divided by 1 + decay t, t updates after the start.
 
     Attributes:
@@ -104,9 +98,7 @@ class InverseTime(Warmed):
         return np.asarray(1.0 / (1.0 + self.decay * steps))
 
 
-@SCHEDULES.register("step")
-@dataclass(frozen=True)
-class Step(Warmed):
+class Step(Warmed, name="step"):
     """The learning rate multiplied by gamma every so many updates.
 
     Attributes:
@@ -121,9 +113,7 @@ class Step(Warmed):
         return _powers(self.gamma, steps // self.every)
 
 
-@SCHEDULES.register("exponential")
-@dataclass(frozen=True)
-class Exponential(Warmed):
+class Exponential(Warmed, name="exponential"):
     """The learning rate multiplied by gamma every update.
 
     Attributes:
@@ -136,9 +126,7 @@ class Exponential(Warmed):
         return _powers(self.gamma, steps)
 
 
-@SCHEDULES.register("polynomial")
-@dataclass(frozen=True)
-class Polynomial(Warmed):
+class Polynomial(Warmed, name="polynomial"):
     """A fall over the whole budget to an end, which the update after the last would reach.
 
     The factor of step t of n is end + (1 - end) (1 - t / n)^power.
@@ -161,9 +149,7 @@ def _powers(base: float, exponents: Steps) -> Array:
     return np.asarray(np.exp(np.log(base) * exponents))
 
 
-@SCHEDULES.register("triangular")
-@dataclass(frozen=True)
-class Triangular(Warmed):
+class Triangular(Warmed, name="triangular"):
     """Linear cycles from the learning rate up to a maximum and back.
 
     Attributes:
@@ -182,9 +168,7 @@ class Triangular(Warmed):
         return np.asarray(1.0 + (self.peak - 1.0) * height)
 
 
-@SCHEDULES.register("cosine")
-@dataclass(frozen=True)
-class Cosine(Warmed):
+class Cosine(Warmed, name="cosine"):
     """A fall along half a cosine, over the whole budget or again and again.
 
     Attributes:
@@ -224,9 +208,7 @@ class Cosine(Warmed):
         return np.array(firsts, np.int64)[number], np.array(lengths, np.int64)[number]
 
 
-@SCHEDULES.register("one_cycle")
-@dataclass(frozen=True)
-class OneCycle(Warmed):
+class OneCycle(Warmed, name="one_cycle"):
     """One rise from the learning rate to a peak, and one fall to nearly nothing at the last update.
 
     As PyTorch's OneCycleLR, without its cycling of the momentum; its ``max_lr`` is lr x peak.

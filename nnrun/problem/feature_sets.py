@@ -1,7 +1,7 @@
 """Features that are listed term by term, or made of every input of the data alike."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import combinations_with_replacement
 from typing import Annotated
@@ -11,13 +11,11 @@ from annotated_types import Ge, Le
 
 from nnrun.errors import InputError, Issue
 from nnrun.problem.expressions import HIGHEST_POWER, Factors, Term, Wave, parse
-from nnrun.problem.features import FEATURES, FeatureSet, NewRng
+from nnrun.problem.features import FeatureSet, NewRng
 from nnrun.problem.problem import Array
 
 
-@FEATURES.register("terms")
-@dataclass(frozen=True)
-class Terms(FeatureSet):
+class Terms(FeatureSet, name="terms"):
     """A list of terms of the data's inputs.
 
     Attributes:
@@ -95,9 +93,7 @@ def parsed(terms: tuple[str | float, ...], inputs: tuple[str, ...]) -> tuple[Ter
 MOST_FEATURES = 10_000
 
 
-@FEATURES.register("polynomial")
-@dataclass(frozen=True)
-class Polynomial(FeatureSet):
+class Polynomial(FeatureSet, name="polynomial"):
     """All products of the data's inputs up to a degree, lower degrees first.
 
     Attributes:
@@ -126,9 +122,7 @@ class Polynomial(FeatureSet):
         return np.column_stack([product.evaluate(values) for product in products])
 
 
-@FEATURES.register("fourier")
-@dataclass(frozen=True)
-class Fourier(FeatureSet):
+class Fourier(FeatureSet, name="fourier"):
     """Sines and cosines of each of the data's inputs, in its place: sin(k w x), cos(k w x).
 
     Here w = 2 pi / period, and k = 1, 2 ... up to the degree.

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 
 from nnrun.errors import InputError, Issue
 from nnrun.problem.generator_base import INPUTS, beside
 from nnrun.problem.problem import Array, Problem, Samples, checked
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 from nnrun.rows.trace import Row
 
 NewRng = Callable[[], np.random.Generator]
@@ -20,17 +20,13 @@ HELD_OUT, POOL, MEASURED = range(3)
 """What is drawn once for all trials: noise beside fixed samples, and samples to measure by."""
 
 
-class FeatureSet(Protocol):
+class FeatureSet(Component):
     """A features entry of the configuration: frozen and hashable.
 
     If it has a field ``standardise`` and that is true, what it computes is standardised: shifted
     and scaled to mean 0 and standard deviation 1 over the fixed training samples, or over 10,000
     draws of the generator. An input that does not vary is left as it is.
     """
-
-    name: ClassVar[str]
-
-    def __hash__(self) -> int: ...
 
     def names(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
         """Name the network's inputs; a trial's first weights go by them.
@@ -42,7 +38,7 @@ class FeatureSet(Protocol):
             InputError: If it cannot be made from these inputs, with keys relative to the features
                 section.
         """
-        ...
+        raise NotImplementedError
 
     def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
         """Compute the network's inputs.
@@ -56,10 +52,10 @@ class FeatureSet(Protocol):
         Returns:
             Shape (n, name), in the order of ``names``; ``values`` itself is fine.
         """
-        ...
+        raise NotImplementedError
 
 
-FEATURES: Registry[FeatureSet] = Registry("feature set")
+FEATURES: Registry[FeatureSet] = Registry("feature set", FeatureSet)
 
 
 @cache

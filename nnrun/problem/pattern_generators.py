@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.generator_base import Drawn, yes_no
-from nnrun.problem.problem import DATA, Problem, Samples
+from nnrun.problem.problem import Problem, Samples
 from nnrun.rows.draws import drawn
 
 TRUTH = {
@@ -74,9 +74,7 @@ def _rows(samples: Samples, rows: np.typing.NDArray[np.intp]) -> Samples:
     return Samples(samples.inputs[rows], samples.targets[rows])
 
 
-@DATA.register("gate")
-@dataclass(frozen=True)
-class Gate(Patterns):
+class Gate(Patterns, name="gate"):
     """A logic gate on the four corners 00, 01, 10, 11.
 
     Attributes:
@@ -91,9 +89,7 @@ class Gate(Patterns):
         return Samples(corners, np.array(TRUTH[self.gate], dtype=np.float64)[:, None])
 
 
-@DATA.register("parity")
-@dataclass(frozen=True)
-class Parity(Patterns):
+class Parity(Patterns, name="parity"):
     """All patterns of a few bits; 1 where the number of ones is odd.
 
     Attributes:
@@ -123,9 +119,7 @@ class Parity(Patterns):
         return Samples(2 * inputs - 1 if self.bipolar else inputs, yes_no(ones.sum(axis=1) % 2 > 0))
 
 
-@DATA.register("encoder")
-@dataclass(frozen=True)
-class Encoder(Patterns):
+class Encoder(Patterns, name="encoder"):
     """One-hot patterns that are to come out as they went in, through a narrower hidden layer.
 
     The classical 8-3-8 encoder is this with ``network.hidden=[3]``.

@@ -4,7 +4,6 @@ Those of TensorFlow Playground are described by Smilkov et al., Direct-manipulat
 deep networks, 2017, arXiv:1708.03788.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from annotated_types import Ge, Gt, Le
 
 from nnrun.problem.generator_base import Drawn, DrawnValues, Spread, one_hot, yes_no
 from nnrun.problem.pattern_generators import Patterns
-from nnrun.problem.problem import DATA, Array, Samples
+from nnrun.problem.problem import Array, Samples
 
 
 def on_circle(radius: Array, turn: Array) -> Array:
@@ -21,9 +20,7 @@ def on_circle(radius: Array, turn: Array) -> Array:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
-@DATA.register("circle")
-@dataclass(frozen=True, kw_only=True)
-class Circle(Drawn):
+class Circle(Drawn, name="circle", kw_only=True):
     """TensorFlow Playground's circle: a disc, which is class 1, within a ring.
 
     The radius is uniform on [0, 2.5) in the disc and on [3.5, 5) in the ring, so that the points
@@ -38,9 +35,7 @@ class Circle(Drawn):
         return Samples(on_circle(radius, turn), yes_no(inside))
 
 
-@DATA.register("rings")
-@dataclass(frozen=True, kw_only=True)
-class Rings(Drawn):
+class Rings(Drawn, name="rings", kw_only=True):
     """Concentric circles, the outermost of radius 1; every one is a class.
 
     They are numbered from outside inwards and have evenly spaced radii. Two of them are
@@ -69,9 +64,7 @@ class Rings(Drawn):
         return Samples(points, yes_no(ring == 1) if self.rings == 2 else one_hot(ring, self.rings))
 
 
-@DATA.register("moons")
-@dataclass(frozen=True, kw_only=True)
-class Moons(Drawn):
+class Moons(Drawn, name="moons", kw_only=True):
     """Two interleaved half circles of radius 1, as scikit-learn's ``make_moons`` draws them.
 
     The upper one is class 0, the lower one, shifted by (1, 0.5), is class 1.
@@ -91,9 +84,7 @@ class Moons(Drawn):
         return Samples(points, yes_no(lower))
 
 
-@DATA.register("gauss")
-@dataclass(frozen=True, kw_only=True)
-class Gauss(Drawn):
+class Gauss(Drawn, name="gauss", kw_only=True):
     """TensorFlow Playground's two Gaussians, class 1 around (2, 2) and class 0 around (-2, -2).
 
     Attributes:
@@ -110,9 +101,7 @@ class Gauss(Drawn):
         return Samples(points, yes_no(positive))
 
 
-@DATA.register("spiral")
-@dataclass(frozen=True, kw_only=True)
-class Spiral(Drawn):
+class Spiral(Drawn, name="spiral", kw_only=True):
     """TensorFlow Playground's spirals, of radius 5 and 1¾ turns each.
 
     A point at the share u of the way out has radius 5 u and lies 1.75 u turns clockwise from the
@@ -130,9 +119,7 @@ class Spiral(Drawn):
         return Samples(points, yes_no(positive))
 
 
-@DATA.register("two_spirals")
-@dataclass(frozen=True, kw_only=True)
-class TwoSpirals(Patterns):
+class TwoSpirals(Patterns, name="two_spirals", kw_only=True):
     """The two spirals of the CMU benchmark: 194 points, 97 of each class, three turns each.
 
     Point i = 0 to 96 of class 1 has the angle i π/16 and the radius 6.5 (104 - i)/104; each is
@@ -153,9 +140,7 @@ class TwoSpirals(Patterns):
         return Samples(points, yes_no(np.arange(2 * len(i)) % 2 == 0))
 
 
-@DATA.register("xor")
-@dataclass(frozen=True, kw_only=True)
-class Xor(Drawn):
+class Xor(Drawn, name="xor", kw_only=True):
     """XOR on the unit square: 1 where exactly one coordinate is at least 0.5.
 
     Unless ``n_test`` or ``train_share`` asks for a drawn set, it is tested on the midpoints of a
@@ -179,9 +164,7 @@ def _xor_of(points: Array) -> Samples:
     return Samples(points, yes_no(high[:, 0] != high[:, 1]))
 
 
-@DATA.register("xor_padded")
-@dataclass(frozen=True, kw_only=True)
-class XorPadded(Drawn):
+class XorPadded(Drawn, name="xor_padded", kw_only=True):
     """TensorFlow Playground's XOR: 1 where x and y have the same sign.
 
     Uniform on [-5, 5)², then pushed 0.3 away from both axes, so that no point is near them.
@@ -195,9 +178,7 @@ class XorPadded(Drawn):
         return Samples(points, yes_no(positive[:, 0] == positive[:, 1]))
 
 
-@DATA.register("checkerboard")
-@dataclass(frozen=True, kw_only=True)
-class Checkerboard(Drawn):
+class Checkerboard(Drawn, name="checkerboard", kw_only=True):
     """A board on the unit square; 0 at the origin's corner, 1 on the fields beside it.
 
     Attributes:
@@ -216,9 +197,7 @@ class Checkerboard(Drawn):
 HALF_SIDE = 6.0
 
 
-@DATA.register("plane")
-@dataclass(frozen=True, kw_only=True)
-class Plane(DrawnValues):
+class Plane(DrawnValues, name="plane", kw_only=True):
     """TensorFlow Playground's plane: (x + y) / 10 on the square [-6, 6)²."""
 
     def sample(self, rng: Any, n: int) -> Samples:
@@ -227,9 +206,7 @@ class Plane(DrawnValues):
         return Samples(points, points.sum(axis=1, keepdims=True) / 10)
 
 
-@DATA.register("multi_gaussian")
-@dataclass(frozen=True, kw_only=True)
-class MultiGaussian(DrawnValues):
+class MultiGaussian(DrawnValues, name="multi_gaussian", kw_only=True):
     """TensorFlow Playground's bumps on the square [-6, 6)²: three rise to 1, three sink to -1.
 
     In spite of their name they are cones, of radius 2, whose tips are at x = -4, 0, 4 and
@@ -247,9 +224,7 @@ class MultiGaussian(DrawnValues):
         return Samples(points, (sign * np.maximum(1 - distance / 2, 0))[:, None])
 
 
-@DATA.register("sine")
-@dataclass(frozen=True, kw_only=True)
-class Sine(DrawnValues):
+class Sine(DrawnValues, name="sine", kw_only=True):
     """A sine of one input x, which is uniform on [-1, 1).
 
     Attributes:

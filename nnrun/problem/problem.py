@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nnrun.errors import InputError, Issue
 from nnrun.network.randomness import Role, generator
-from nnrun.registry import Registry
+from nnrun.registry import Component, Registry
 from nnrun.rows.trace import Row
 
 if TYPE_CHECKING:
@@ -107,17 +107,14 @@ def _digest(*several: Samples | None, about: str = "") -> str:
     return found.hexdigest()
 
 
-class Data(Protocol):
+class Data(Component):
     """A data entry of the configuration: frozen, hashable, and able to make its problem.
 
     Attributes:
         planar: Whether its inputs are the coordinates x and y, which features can combine.
     """
 
-    name: ClassVar[str]
     planar: ClassVar[bool] = False
-
-    def __hash__(self) -> int: ...
 
     def problem(self) -> Problem:
         """Make the problem.
@@ -128,10 +125,10 @@ class Data(Protocol):
         Raises:
             InputError: If its data cannot be had, with keys relative to the data section.
         """
-        ...
+        raise NotImplementedError
 
 
-DATA: Registry[Data] = Registry("data")
+DATA: Registry[Data] = Registry("data", Data)
 
 
 class _Unsound(Exception):

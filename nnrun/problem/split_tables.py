@@ -22,7 +22,7 @@ from nnrun.problem.cells import (
     numbers,
 )
 from nnrun.problem.column_encoder import Column, Encoder
-from nnrun.problem.problem import DATA, Data, Problem, Samples, Task
+from nnrun.problem.problem import Data, Problem, Samples, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,9 +183,7 @@ class Bundled(Split):
         return encode(frame, "target", self, task)
 
 
-@DATA.register("breast_cancer")
-@dataclass(frozen=True)
-class BreastCancer(Bundled):
+class BreastCancer(Bundled, name="breast_cancer"):
     """569 tumours, 30 measures of their cell nuclei: 357 benign, 212 malignant.
 
     scikit-learn codes benign as 1; here the output is 1 for malignant, which its name says.
@@ -196,9 +194,7 @@ class BreastCancer(Bundled):
     """
 
 
-@DATA.register("digits")
-@dataclass(frozen=True)
-class Digits(Bundled):
+class Digits(Bundled, name="digits"):
     """1797 handwritten digits of 8 x 8 pixels, with intensities 0 to 16: 10 classes.
 
     References:
@@ -206,9 +202,7 @@ class Digits(Bundled):
     """
 
 
-@DATA.register("iris")
-@dataclass(frozen=True)
-class Iris(Bundled):
+class Iris(Bundled, name="iris"):
     """150 iris flowers, 4 measures in centimetres: 50 each of 3 species.
 
     References:
@@ -217,9 +211,7 @@ class Iris(Bundled):
     """
 
 
-@DATA.register("wine")
-@dataclass(frozen=True)
-class Wine(Bundled):
+class Wine(Bundled, name="wine"):
     """178 wines, 13 chemical measures: 59, 71 and 48 of 3 growers.
 
     References:
@@ -227,9 +219,7 @@ class Wine(Bundled):
     """
 
 
-@DATA.register("diabetes")
-@dataclass(frozen=True)
-class Diabetes(Bundled):
+class Diabetes(Bundled, name="diabetes"):
     """442 patients, 10 measures: the progression of their diabetes a year later, a quantity.
 
     References:

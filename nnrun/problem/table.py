@@ -1,7 +1,7 @@
 """Real data from a text or Parquet file, checked before anything trains."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +26,7 @@ from nnrun.problem.cells import (
 )
 from nnrun.problem.column_checks import Flaw, Inspector
 from nnrun.problem.column_encoder import Encoder
-from nnrun.problem.problem import DATA, Problem
+from nnrun.problem.problem import Problem
 from nnrun.problem.split_tables import Goal, Split, encode
 from nnrun.problem.table_file import FEWEST_ROWS, FOUND, UNNAMED, TableFile, read_file
 from nnrun.text import things
@@ -38,9 +38,7 @@ Name = str | int | float
 """Of a column; the command line takes 2020 for a number."""
 
 
-@DATA.register("table")
-@dataclass(frozen=True)
-class Table(Split):
+class Table(Split, name="table", kw_only=True):
     """A table with a row a sample and named columns; the other keys are those of ``Split``.
 
     Attributes:

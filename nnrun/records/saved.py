@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
@@ -10,15 +9,13 @@ import numpy as np
 from annotated_types import Ge, MinLen
 
 from nnrun.errors import InputError, Issue, listed
-from nnrun.network.initializers import INITIALIZERS, Initializer
+from nnrun.network.initializers import Initializer
 from nnrun.network.mlp import Layer, Params, fans, taken
 from nnrun.records.networks import UNKNOWN, feature_names, network_at, read_networks
 from nnrun.records.record import Record
 
 
-@INITIALIZERS.register("saved")
-@dataclass(frozen=True)
-class Saved(Initializer):
+class Saved(Initializer, name="saved"):
     """The parameters of a saved network of the same shape, whose inputs go by their names.
 
     Attributes:
