@@ -13,7 +13,7 @@ from typing import Any
 
 from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.records.plain import reading, require
-from nnrun.records.record import ANEW, Record, find_records, read_record
+from nnrun.records.record import ANEW, NUMERICS_VERSION, Record, find_records, read_record
 
 MAY_DIFFER = ("budget", "evals", "target.", "engine", "keep_state", "continue_from")
 """Keys in which a run may differ from the one that it continues."""
@@ -66,6 +66,10 @@ def _require_whole(path: str, record: Record, sources: Mapping[str, Any] | None)
     if not record.meta["config"].get("keep_state"):
         rule, hint = "does not hold the optimizer's state", "train it with keep_state=true"
         raise _refused(path, rule, hint)
+    numerics = record.meta.get("numerics", NUMERICS_VERSION)
+    if numerics != NUMERICS_VERSION:
+        rule = f"has numbers of nnrun's numerics {numerics}, which numerics {NUMERICS_VERSION}"
+        raise _refused(path, f"{rule} cannot go on with to the last bit", "train it anew")
     trained_with = record.meta.get("sources")
     if sources is not None and trained_with != sources:
         changed = [k for k, v in sources.items() if (trained_with or {}).get(k) != v]

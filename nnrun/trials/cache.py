@@ -30,9 +30,9 @@ from nnrun.errors import refused
 from nnrun.layout import CACHE, write_atomically
 from nnrun.records.archive import Array, arrays_in, require_archive, write_arrays
 from nnrun.records.plain import Damaged, opened, require_file
-from nnrun.records.record import TRIALS
+from nnrun.records.record import NUMERICS_VERSION, TRIALS
 from nnrun.records.trials import Trials, join
-from nnrun.trials.provenance import NUMERICS_VERSION, processor
+from nnrun.trials.provenance import processor
 
 LAYOUT = 1
 """Raised whenever a block's file gets other content; blocks of another layout are not found."""

@@ -12,10 +12,7 @@ from typing import Any
 
 from nnrun.config.settings import Setting
 from nnrun.masking import masked
-
-NUMERICS_VERSION = 2
-"""Raised by hand whenever the same setting and seed would give other numbers than before: a test of
-pinned curves says when that is due. Trials of another version are not found in the cache."""
+from nnrun.records.record import NUMERICS_VERSION
 
 PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
 

@@ -14,7 +14,7 @@ from nnrun.network.optimizers import OPTIMIZERS, State
 from nnrun.network.schedules import SCHEDULES
 from nnrun.problem.planar_generators import Xor
 from nnrun.records.continued import find_state
-from nnrun.records.record import Record, write_record
+from nnrun.records.record import Record, read_record, write_record
 from nnrun.training.convergence import outcomes
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting, run
@@ -165,6 +165,15 @@ def test_other_data_under_the_same_name_are_refused(tmp_path):
         find_state(path, wanted.flat, {**wanted.sources, "data": "changed"})
     with pytest.raises(InputError, match="other own components"):
         find_state(path, wanted.flat, {**wanted.sources, "own": {"mine": "changed"}})
+
+
+def test_a_run_of_other_numerics_is_refused(tmp_path):
+    setting = make_setting(keep_state=True)
+    path = saved(setting, tmp_path, "compiled")
+    record = read_record(path)
+    write_record(replace(record, meta={**record.meta, "numerics": 1}), path.parent)
+    with pytest.raises(InputError, match=r"numerics 1, .* cannot go on with"):
+        find_state(str(path), replace(setting, budget=900).flat)
 
 
 def test_a_failed_run_cannot_be_continued(tmp_path):
