@@ -224,6 +224,41 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Any:
     return x if high is None else np.minimum(x, high)
 
 
+def arctan2(y: Any, x: Any) -> Any:
+    """Return the angle of the point (x, y), from -π to π, within 2 ulp."""
+    turned = np.where(_negative(y), -2.0 * HALF_PI, 2.0 * HALF_PI)
+    angle = arctan(y / np.where(x == 0.0, 1.0, x))
+    angle = np.where(_negative(x), angle + turned, angle)
+    return np.where((x == 0.0) & (y != 0.0), 0.5 * turned, angle)
+
+
+def _negative(x: Any) -> Any:
+    """Say whether a number is below 0, or -0.0."""
+    return (x.view(np.uint64) >> 63) == 1 if isinstance(x, Row) else np.signbit(x)
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """Return a product of matrices, summed one after the other."""
+    a, b = (part if isinstance(part, Row) else Row(part) for part in (a, b))
+    if a.ndim == 1 or b.ndim == 1:
+        return (a * b).sum(axis=-1) if b.ndim == 1 else (a[:, None] * b).sum(axis=-2)
+    return (a[..., :, :, None] * b[..., None, :, :]).sum(axis=-2)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the length of vectors."""
+    if ord not in (None, 2) or (axis is None and x.ndim > 1 and ord is not None):
+        raise Untraceable(f"np.linalg.norm of order {ord}")
+    return np.sqrt((x * x).sum(axis, keepdims))
+
+
+def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0.0) -> Any:
+    """Return what stands at the first condition that holds."""
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        default = np.where(condition, choice, default)
+    return default
+
+
 def _like(value: float) -> Any:
     return lambda x, *rest, **options: Row(np.full(np.shape(x.cells), value, dtype=object))
 
@@ -252,6 +287,11 @@ COMPOSED |= {
     np.cos: cos,
     np.tan: lambda x: sin(x) / cos(x),
     np.arctan: arctan,
+    np.arctan2: arctan2,
+    np.matmul: matmul,
+    np.dot: matmul,
+    np.linalg.norm: norm,
+    np.select: select,
     np.power: power,
     np.float_power: power,
     np.square: lambda x: x * x,
@@ -262,6 +302,7 @@ COMPOSED |= {
     np.remainder: remainder,
     np.floor_divide: lambda x, y: np.floor(x / y),
     np.ceil: lambda x: -np.floor(-x),
+    np.trunc: lambda x: x.astype(np.int64),
     np.rint: lambda x: np.where(np.abs(x) < 2.0**51, (x + ROUND) - ROUND, x),
     np.isnan: lambda x: x != x,
     np.isfinite: lambda x: np.abs(x) < INF,
@@ -270,6 +311,7 @@ COMPOSED |= {
     np.zeros_like: _like(0.0),
     np.empty_like: _like(0.0),
     np.ones_like: _like(1.0),
+    np.full_like: lambda x, value, **options: _like(value)(x),
 }
 
 ROTATIONS = ((16, 42, 12, 31), (16, 32, 24, 21))

@@ -210,14 +210,14 @@ SELECT = np.frompyfunc(select, 3, 1)
 
 STRUCTURAL = {
     np.concatenate, np.stack, np.broadcast_to, np.reshape, np.swapaxes, np.expand_dims, np.squeeze,
-    np.transpose, np.ravel, np.moveaxis, np.column_stack, np.tile, np.repeat, np.roll, np.flip,
-    np.copy,
+    np.transpose, np.ravel, np.moveaxis, np.column_stack, np.hstack, np.vstack, np.tile, np.repeat,
+    np.roll, np.flip, np.copy,
 }  # fmt: skip
 """What moves cells and does not look at them."""
 
 ALIASES: dict[Any, str] = {
     np.sum: "sum", np.mean: "mean", np.max: "max", np.min: "min", np.amax: "max", np.amin: "min",
-    np.argmax: "argmax", np.prod: "prod",
+    np.argmax: "argmax", np.prod: "prod", np.any: "any", np.all: "all",
 }  # fmt: skip
 
 
@@ -327,6 +327,14 @@ class Row(NDArrayOperatorsMixin):
         """As of an array; NaN passes."""
         return self._reduced(np.minimum, axis, keepdims)
 
+    def any(self, axis: Any = None, keepdims: bool = False) -> "Row":
+        """As of an array."""
+        return self.astype(np.bool_)._reduced(np.logical_or, axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> "Row":
+        """As of an array."""
+        return self.astype(np.bool_)._reduced(np.logical_and, axis, keepdims)
+
     def _reduced(self, ufunc: Any, axis: Any, keepdims: bool) -> "Row":
         cells = self.cells
         if not isinstance(axis, int):  # of several axes in a row, in the order of their cells
@@ -372,9 +380,11 @@ class Row(NDArrayOperatorsMixin):
         return Row(_MAPPED["bits", "f" if kind is np.float64 else "u"](self.cells))
 
     def astype(self, kind: Any, copy: bool = True) -> "Row":
-        """Return numbers as float64, uint64 (whole numbers of 0 and more) or bool."""
+        """Return numbers as float64, bool, uint64 (of 0 and more), or whole ones in float64."""
         wanted = np.dtype(kind).kind
-        return Row(_MAPPED["convert", {"f": "f", "b": "b"}.get(wanted, "u")](self.cells))
+        if wanted == "i":
+            return Row(_MAPPED["whole", "f"](self.astype(np.float64).cells))
+        return Row(_MAPPED["convert", wanted](self.cells))
 
 
 def _require_places(where: Any) -> None:
@@ -393,13 +403,21 @@ def _converted(kind: Kind, cell: Any) -> Any:
     return cell.graph.node("convert", kind, cell)
 
 
+def _whole(kind: Kind, cell: Any) -> Any:
+    """Cut what is behind the point off."""
+    if not isinstance(cell, Node):
+        return float(np.trunc(cell))
+    up, down = (of_float("floor", c) for c in (negative(cell), cell))
+    return select(compare("lt", cell, 0.0), negative(up), down)
+
+
 def _bits(kind: Kind, cell: Any) -> Any:
     return cell if cell.kind == kind else cell.graph.node("bits", kind, cell)
 
 
 _MAPPED: dict[tuple[str, str], Any] = {
     (name, kind): np.frompyfunc(partial(function, kind), 1, 1)
-    for name, function in (("bits", _bits), ("convert", _converted))
+    for name, function in (("bits", _bits), ("convert", _converted), ("whole", _whole))
     for kind in ("f", "u", "b")
 }
 

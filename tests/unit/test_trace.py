@@ -125,6 +125,14 @@ OPERATIONS = {
     "hyperbolic": lambda a, b: np.sinh(a) + np.cosh(b) + np.tan(a) + np.hypot(a, b),
     "zeros": lambda a, b: np.zeros_like(a) + np.ones_like(b) + b,
     "assignment": lambda a, b: _first_of(a, b),
+    "whole, to 0": lambda a, b: (3 * a).astype(int) % 2 + np.trunc(b) + (a > 0).astype(int),
+    "some": lambda a, b: (np.any(a > 1) | np.all(b < 1)) * 1.0,
+    "angles": lambda a, b: np.arctan2(a, b) + np.arctan2(a * 0.0, b) + np.arctan2(a, b * 0.0),
+    "matrices": lambda a, b: a.reshape(1, 3) @ np.arange(6.0).reshape(3, 2) + a @ b,
+    "more matrices": lambda a, b: np.arange(3.0) @ a.reshape(3, 1) + a @ np.ones((3, 2)),
+    "lengths": lambda a, b: np.linalg.norm(a) + np.linalg.norm(np.stack([a, b]), axis=0),
+    "cases": lambda a, b: np.select([a > 1, b > 0], [a, b], 2.0) + np.full_like(a, 3),
+    "stacks": lambda a, b: np.hstack([a, b]) * np.vstack([a, b]).ravel(),
 }
 
 
