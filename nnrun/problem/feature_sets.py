@@ -1,6 +1,7 @@
 """Features that are listed term by term, or made of every input of the data alike."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import combinations_with_replacement
@@ -47,7 +48,6 @@ class Terms(FeatureSet, name="terms"):
         return names
 
     def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
-        """Compute the terms, shape (n, term)."""
         if self.terms is None or self.terms == inputs:
             return values
         terms = parsed(self.terms, inputs)
@@ -93,8 +93,38 @@ def parsed(terms: tuple[str | float, ...], inputs: tuple[str, ...]) -> tuple[Ter
 MOST_FEATURES = 10_000
 
 
-class Polynomial(FeatureSet, name="polynomial"):
-    """All products of the data's inputs up to a degree, lower degrees first.
+class Alike(FeatureSet):
+    """Products that are made of every input of the data alike; not of its names, so kept once."""
+
+    degree: int
+
+    def count(self, n_inputs: int) -> int:
+        """Say how many there are."""
+        raise NotImplementedError
+
+    def products(self, n_inputs: int) -> Iterator[Factors]:
+        """Yield them in their order."""
+        raise NotImplementedError
+
+    def names(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        n, count = len(inputs), self.count(len(inputs))
+        if count > MOST_FEATURES:
+            rule = f"makes {count:,} features of {n} inputs; at most {MOST_FEATURES:,}"
+            raise InputError(Issue("degree", self.degree, rule, "use a lower degree"))
+        return tuple(product.text(inputs) for product in _products(self, n))
+
+    def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
+        products = _products(self, len(inputs))
+        return np.column_stack([product.evaluate(values) for product in products])
+
+
+@cache
+def _products(features: Alike, n_inputs: int) -> tuple[Factors, ...]:
+    return tuple(features.products(n_inputs))
+
+
+class Polynomial(Alike, name="polynomial"):
+    """All products of the data's inputs up to a degree, lower degrees first: x, y, x**2, x*y, y**2.
 
     Attributes:
         degree: Highest sum of powers.
@@ -106,23 +136,19 @@ class Polynomial(FeatureSet, name="polynomial"):
     interactions: bool = True
     standardise: bool = False
 
-    def names(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        """Return x, y, x**2, x*y, y**2 and so on.
+    def count(self, n_inputs: int) -> int:
+        n, d = n_inputs, self.degree
+        return math.comb(n + d, d) - 1 if self.interactions else n * d
 
-        Raises:
-            InputError: If there are too many.
-        """
-        n, d = len(inputs), self.degree
-        _check(math.comb(n + d, d) - 1 if self.interactions else n * d, n, d)
-        return tuple(product.text(inputs) for product in _products(n, d, self.interactions))
-
-    def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
-        """Compute the products, shape (n, product)."""
-        products = _products(len(inputs), self.degree, self.interactions)
-        return np.column_stack([product.evaluate(values) for product in products])
+    def products(self, n_inputs: int) -> Iterator[Factors]:
+        for total in range(1, self.degree + 1):
+            mixed = combinations_with_replacement(range(n_inputs), total)
+            alone = ((i,) * total for i in range(n_inputs))
+            for which in mixed if self.interactions else alone:
+                yield Factors(1.0, 0, tuple(which.count(i) for i in range(n_inputs)))
 
 
-class Fourier(FeatureSet, name="fourier"):
+class Fourier(Alike, name="fourier"):
     """Sines and cosines of each of the data's inputs, in its place: sin(k w x), cos(k w x).
 
     Here w = 2 pi / period, and k = 1, 2 ... up to the degree.
@@ -141,51 +167,15 @@ class Fourier(FeatureSet, name="fourier"):
     period: Annotated[float, Ge(1e-6)] = 2 * math.pi
     standardise: bool = False
 
-    def names(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        """Return sin(x), cos(x), sin(2*x), cos(2*x) and so on, input by input.
+    def count(self, n_inputs: int) -> int:
+        return 2 * n_inputs * self.degree
 
-        Raises:
-            InputError: If there are too many.
-        """
-        _check(2 * len(inputs) * self.degree, len(inputs), self.degree)
-        waves = _waves(len(inputs), self.degree, self.period)
-        return tuple(wave.text(inputs) for wave in waves)
-
-    def compute(self, values: Array, inputs: tuple[str, ...], new_rng: NewRng) -> Array:
-        """Compute the waves, shape (n, wave)."""
-        waves = _waves(len(inputs), self.degree, self.period)
-        return np.column_stack([wave.evaluate(values) for wave in waves])
-
-
-def _check(n_features: int, n_inputs: int, degree: int) -> None:
-    if n_features > MOST_FEATURES:
-        rule = f"makes {n_features:,} features of {n_inputs} inputs; at most {MOST_FEATURES:,}"
-        raise InputError(Issue("degree", degree, rule, "use a lower degree"))
-
-
-@cache
-def _products(n_inputs: int, degree: int, interactions: bool) -> tuple[Factors, ...]:
-    found: list[Factors] = []
-    for total in range(1, degree + 1):
-        mixed = combinations_with_replacement(range(n_inputs), total)
-        alone = ((i,) * total for i in range(n_inputs))
-        for which in mixed if interactions else alone:
-            found.append(Factors(1.0, 0, tuple(which.count(i) for i in range(n_inputs))))
-    return tuple(found)
-
-
-@cache
-def _waves(n_inputs: int, degree: int, period: float) -> tuple[Factors, ...]:
-    none = (0,) * n_inputs
-    # so that a period of 2 pi gives sin(x), a period of 1 sin(2*pi*x)
-    number, pis = (1.0, 0) if period == 2 * math.pi else (2 / period, 1)
-    arguments = (
-        Factors(k * number, pis, tuple(int(i == j) for j in range(n_inputs)))
-        for i in range(n_inputs)
-        for k in range(1, degree + 1)
-    )
-    return tuple(
-        Factors(1.0, 0, none, ((Wave(function, argument), 1),))
-        for argument in arguments
-        for function in ("sin", "cos")
-    )
+    def products(self, n_inputs: int) -> Iterator[Factors]:
+        # so that a period of 2 pi gives sin(x), a period of 1 sin(2*pi*x)
+        number, pis = (1.0, 0) if self.period == 2 * math.pi else (2 / self.period, 1)
+        for i in range(n_inputs):
+            for k in range(1, self.degree + 1):
+                powers = tuple(int(i == j) for j in range(n_inputs))
+                for function in ("sin", "cos"):
+                    wave = Wave(function, Factors(k * number, pis, powers))
+                    yield Factors(1.0, 0, (0,) * n_inputs, ((wave, 1),))

@@ -84,7 +84,6 @@ class Gate(Patterns, name="gate"):
     gate: Literal["and", "or", "nand", "nor", "xor", "xnor"] = "xor"
 
     def patterns(self) -> Samples:
-        """List the corners with the gate's truth table."""
         corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
         return Samples(corners, np.array(TRUTH[self.gate], dtype=np.float64)[:, None])
 
@@ -108,11 +107,9 @@ class Parity(Patterns, name="parity"):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the bits, the most significant first."""
         return tuple(f"bit{i + 1}" for i in range(self.bits))
 
     def patterns(self) -> Samples:
-        """Count from 0 to 2^bits - 1."""
         places = np.arange(self.bits)[::-1]
         ones = (np.arange(2**self.bits)[:, None] >> places) & 1
         inputs = ones.astype(np.float64)
@@ -138,14 +135,11 @@ class Encoder(Patterns, name="encoder"):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs."""
         return tuple(f"in{i + 1}" for i in range(self.units))
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs."""
         return tuple(f"out{i + 1}" for i in range(self.units))
 
     def patterns(self) -> Samples:
-        """List the rows of the identity matrix."""
         return Samples(np.eye(self.units), np.eye(self.units))

@@ -28,7 +28,6 @@ class Circle(Drawn, name="circle", kw_only=True):
     """
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points."""
         choice, along, turn = rng.random((n, 3)).T
         inside = choice < 0.5
         radius = np.where(inside, 2.5 * along, 3.5 + 1.5 * along)
@@ -36,7 +35,7 @@ class Circle(Drawn, name="circle", kw_only=True):
 
 
 class Rings(Drawn, name="rings", kw_only=True):
-    """Concentric circles, the outermost of radius 1; every one is a class.
+    """Concentric circles, the outermost of radius 1; every one is a class, all equally likely.
 
     They are numbered from outside inwards and have evenly spaced radii. Two of them are
     scikit-learn's ``make_circles`` with factor 0.5, where the inner circle is class 1.
@@ -51,13 +50,11 @@ class Rings(Drawn, name="rings", kw_only=True):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """One name for two rings, else one a ring."""
         if self.rings == 2:
             return ("label",)
         return tuple(f"ring{i + 1}" for i in range(self.rings))
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points, as many of each ring on average."""
         choice, turn = rng.random((n, 2)).T
         ring = np.floor(self.rings * choice)
         points = on_circle(1 - ring / self.rings, turn)
@@ -76,7 +73,6 @@ class Moons(Drawn, name="moons", kw_only=True):
     noise: Spread = 0.1
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points."""
         choice, turn = rng.random((n, 2)).T
         lower = choice < 0.5
         points = on_circle(np.where(lower, -1.0, 1.0), turn / 2)
@@ -94,7 +90,6 @@ class Gauss(Drawn, name="gauss", kw_only=True):
     variance: Annotated[float, Gt(0), Le(1000)] = 0.5
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points."""
         normal = rng.standard_normal((n, 3))
         positive = normal[:, 2] < 0
         points = np.sqrt(self.variance) * normal[:, :2] + np.where(positive, 2.0, -2.0)[:, None]
@@ -110,7 +105,6 @@ class Spiral(Drawn, name="spiral", kw_only=True):
     """
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points."""
         choice, way = rng.random((n, 2)).T
         positive = choice < 0.5
         radius = np.where(positive, 5 * way, -5 * way)
@@ -132,7 +126,6 @@ class TwoSpirals(Patterns, name="two_spirals", kw_only=True):
     """
 
     def patterns(self) -> Samples:
-        """List the points, classes taking turns."""
         i = np.arange(97)
         radius, angle = 6.5 * (104 - i) / 104, i * np.pi / 16
         one = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
@@ -148,11 +141,9 @@ class Xor(Drawn, name="xor", kw_only=True):
     """
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points, uniform on [0, 1)²."""
         return _xor_of(rng.random((n, 2)))
 
     def held_out(self) -> Samples:
-        """Return the grid, or the drawn set that is asked for."""
         if self.n_test is not None or self.train_share is not None:
             return super().held_out()
         middles = (np.arange(32) + 0.5) / 32
@@ -171,7 +162,6 @@ class XorPadded(Drawn, name="xor_padded", kw_only=True):
     """
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points."""
         points = rng.uniform(-5, 5, (n, 2))
         positive = points > 0
         points += np.where(positive, 0.3, -0.3)
@@ -188,7 +178,6 @@ class Checkerboard(Drawn, name="checkerboard", kw_only=True):
     fields: Annotated[int, Ge(2), Le(100)] = 4
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n labelled points, uniform on [0, 1)²."""
         points = rng.random((n, 2))
         row, column = np.floor(points * self.fields).T
         return Samples(points, yes_no((row + column) % 2 == 1))
@@ -201,7 +190,6 @@ class Plane(DrawnValues, name="plane", kw_only=True):
     """TensorFlow Playground's plane: (x + y) / 10 on the square [-6, 6)²."""
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n uniform points with their heights."""
         points = rng.uniform(-HALF_SIDE, HALF_SIDE, (n, 2))
         return Samples(points, points.sum(axis=1, keepdims=True) / 10)
 
@@ -214,7 +202,6 @@ class MultiGaussian(DrawnValues, name="multi_gaussian", kw_only=True):
     """
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n uniform points with their heights."""
         points = rng.uniform(-HALF_SIDE, HALF_SIDE, (n, 2))
         x, y = points.T
         column = np.clip(np.rint(x / 4), -1, 1)  # of the nearest tip
@@ -239,10 +226,8 @@ class Sine(DrawnValues, name="sine", kw_only=True):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The only coordinate."""
         return ("x",)
 
     def sample(self, rng: Any, n: int) -> Samples:
-        """Draw n uniform points with their heights."""
         x = rng.uniform(-1, 1, (n, 1))
         return Samples(x, np.sin(np.pi * self.periods * x))
