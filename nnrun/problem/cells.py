@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -105,7 +105,7 @@ MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".")
 """What programs write for a missing number, in whatever case."""
 
 PLAIN = frozenset("0123456789.+-eE")
-"""What most numbers are made of: if a text is, float says quickly whether it is a number."""
+"""What most numbers are made of: of texts that are, float says quickly whether they are numbers."""
 
 NUMBERS = {
     mark: re.compile(
@@ -170,7 +170,7 @@ USUAL = Rules()
 
 
 def number_of(text: str, decimal: Decimal = "point") -> float | None:
-    """Read a number, in digits of any script; None if the text is no number and nothing else.
+    """Read a number, in digits of any script; None if the text is anything else.
 
     Example:
         >>> number_of("-1.5e3"), number_of("1,5"), number_of("1,5", "comma"), number_of("1_000")
@@ -192,27 +192,22 @@ def truth_of(text: str) -> bool | None:
     return {"true": True, "false": False}.get(text.lower())
 
 
-class Use(Enum):
-    """What a column is for."""
-
-    INPUT = auto()
-    CATEGORIES = auto()
-    """Declared to hold categories: all its words are some."""
-    LABEL = auto()
-    QUANTITY = auto()
-    """Declared to hold numbers."""
+Use = Literal["input", "categories", "label", "classes", "quantity"]
+"""What a column is for; categories, classes and a quantity are declared to be such."""
 
 
 class Cells(NamedTuple):
     """A column that was understood.
 
     Attributes:
-        values: Numbers, booleans or text, NaN where missing; with the index of the column.
+        values: Numbers, booleans or text, NaN where missing; with the column's name and index.
         missing: How often each word that stands for no value is there; an empty cell is ``""``.
+        use: What it is for.
     """
 
     values: "pd.Series"
     missing: Mapping[str, int]
+    use: Use
 
 
 def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Cells:
@@ -231,7 +226,7 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
     n_empty = int(column.isna().sum())
     missing = {"": n_empty} if n_empty else {}
     if column.dtype == "category" or kind_of(column) is not Kind.TEXT:
-        return Cells(column, missing)
+        return Cells(column, missing, use)
     codes, distinct = pd.factorize(column)
     texts = [clean(str(text)) for text in distinct.tolist()]
     values = _meanings(texts, rules, use, is_text)
@@ -241,7 +236,7 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
     for text, value, n in zip(texts, values, np.bincount(codes[codes >= 0]), strict=True):
         if value is np.nan:
             missing[text] = missing.get(text, 0) + int(n)
-    return Cells(pd.Series(cells, column.index, kind, column.name), missing)
+    return Cells(pd.Series(cells, column.index, kind, column.name), missing, use)
 
 
 def _meanings(texts: list[str], rules: Rules, use: Use, is_text: bool) -> list[Any]:
@@ -252,7 +247,7 @@ def _meanings(texts: list[str], rules: Rules, use: Use, is_text: bool) -> list[A
     given = {t for t in texts if rules.is_missing(t, usual=False)} if look else set()
     words = {t for t, number in pairs if number is None and rules.is_missing(t, usual=True)}
     words -= given
-    if is_text and not (words and use is Use.CATEGORIES):
+    if is_text and not (words and use == "categories"):
         gone = given | words
         known = [(t, number) for t, number in pairs if t not in gone]
         if all(truth_of(t) is not None for t, _ in known):  # also where no value is left
@@ -265,12 +260,12 @@ def _meanings(texts: list[str], rules: Rules, use: Use, is_text: bool) -> list[A
 def _are_codes(known: list[tuple[str, float | None]], use: Use) -> bool:
     """Say whether numbers are rather names: with leading zeros, or too long to be told apart."""
     whole = [(text, number) for text, number in known if text.isdecimal()]
-    if use is Use.QUANTITY or not whole:
+    if use == "quantity" or not whole:
         return False
     if len(whole) == len(known) and any(CODE.fullmatch(text) for text, _ in whole):
         return True
     # as numbers, 9007199254740993 and ...992 would be one
-    return use is not Use.INPUT and len({number for _, number in whole}) < len(whole)
+    return use != "input" and len({number for _, number in whole}) < len(whole)
 
 
 def words_of(values: tuple[Any, ...]) -> tuple[str, ...]:

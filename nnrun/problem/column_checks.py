@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nnrun.problem.cells import Kind, Rules, kind_of, number_of, numbers, printable
+from nnrun.problem.cells import Kind, Rules, Use, kind_of, number_of, numbers, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,23 +35,21 @@ class Inspector:
     rules: Rules
     is_text: bool
 
-    def flaw_of(self, column: "pd.Series", as_text: bool, free: bool) -> Flaw | None:
+    def flaw_of(self, column: "pd.Series", use: Use) -> Flaw | None:
         """Find what is wrong with a column's values, missing ones aside; None if all is well.
 
-        Args:
-            column: As it was understood, named and indexed as in the file.
-            as_text: Whether text that looks like numbers or dates is meant as text.
-            free: Whether it may hold any number of different texts.
+        What is declared to be categories or classes may look like numbers or dates; and inputs
+        that are not may hold some different texts, not any number.
         """
         kind = kind_of(column)
         if kind is Kind.NUMBER:
             return self._out_of_range(column.dropna())
         if kind is Kind.TEXT:
             # a column that is stored as categories holds some, whatever they look like
-            as_text = as_text or column.dtype == "category"
+            meant = use in ("categories", "classes") or column.dtype == "category"
             texts = column.dropna().astype(str)
-            flaw = None if as_text else self._misread(texts) or _alike(texts)
-            return flaw or (None if free else _too_varied(texts))
+            flaw = None if meant else self._misread(texts) or _alike(texts)
+            return flaw or (_too_varied(texts) if use == "input" else None)
         if kind is Kind.NOTHING:
             return f"holds {kind}", ""
         return None if kind is Kind.YES_NO else (f"holds {kind}", "convert to numbers")
@@ -138,8 +136,9 @@ class Look(NamedTuple):
     hint: str
 
 
-def _looks() -> dict[re.Pattern[str], Look]:
-    texts = {
+LOOKS = {
+    re.compile(text, re.IGNORECASE): Look(*said)
+    for text, said in {
         r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?": (
             "clock times",
             "convert to numbers, such as minutes",
@@ -174,11 +173,8 @@ def _looks() -> dict[re.Pattern[str], Look]:
             "write them as in 1234.5",
         ),
         rf"{NUMBER}\s*(?:{UNIT})": ("numbers with units", "leave the units out"),
-    }
-    return {re.compile(text, re.IGNORECASE): Look(*said) for text, said in texts.items()}
-
-
-LOOKS = _looks()
+    }.items()
+}
 """From the narrowest to the widest; the first that fits a whole text counts."""
 
 

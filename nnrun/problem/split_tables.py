@@ -3,6 +3,7 @@
 The values are taken as they are: refusing bad ones is the reader's part (see ``table``).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -154,12 +155,10 @@ def _columns(
         Column.of(str(name), column, train, name in categorical, impute)
         for name, column in frame.items()
     )
-    seen: set[str] = set()
-    for name in (name for column in columns for name in column.inputs):
-        if name in seen:
-            rule = f"two inputs would be called '{name}'"
-            raise InputError(Issue("categorical", None, rule, "rename a column"))
-        seen.add(name)
+    names = Counter(name for column in columns for name in column.inputs)
+    for name in (name for name, times in names.items() if times > 1):
+        rule = f"two inputs would be called '{name}'"
+        raise InputError(Issue("categorical", None, rule, "rename a column"))
     return columns
 
 

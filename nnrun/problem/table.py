@@ -24,7 +24,7 @@ from nnrun.problem.cells import (
     read_cells,
     words_of,
 )
-from nnrun.problem.column_checks import Flaw, Inspector
+from nnrun.problem.column_checks import Inspector
 from nnrun.problem.column_encoder import Encoder
 from nnrun.problem.problem import Problem
 from nnrun.problem.split_tables import Goal, Split, encode
@@ -84,10 +84,8 @@ class Table(Split, name="table", kw_only=True):
         }
         frame = raw.assign(**{name: found.values for name, found in cells.items()})
         inspector = Inspector(raw, rules, file.is_text)
-        issues = [
-            *self._bad_label(cells[self._label], inspector),
-            *self._bad_inputs(cells, inspector),
-        ]
+        issues = list(self._bad_label(cells[self._label], inspector))
+        issues += self._bad_inputs(cells, inspector)
         if issues:
             raise InputError(*issues)
         impute = self.missing == "impute"
@@ -96,8 +94,9 @@ class Table(Split, name="table", kw_only=True):
 
     def _use(self, name: str) -> Use:
         if name == self._label:
-            return Use.QUANTITY if self.task == "regression" else Use.LABEL
-        return Use.CATEGORIES if name in self._categorical else Use.INPUT
+            uses: dict[str, Use] = {"regression": "quantity", "classification": "classes"}
+            return uses.get(self.task, "label")
+        return "categories" if name in self._categorical else "input"
 
     def _require_names(self, columns: list[str], drop: list[str]) -> None:
         """Refuse names that are no columns, or no inputs, and columns that have no name."""
@@ -128,32 +127,26 @@ class Table(Split, name="table", kw_only=True):
 
     def _bad_label(self, label: Cells, inspector: Inspector) -> Iterator[Issue]:
         """Find what keeps the label from being learned, whatever the task."""
-        column, flaw = label.values, self._flaw_of_label(label.values, inspector)
+        column, flaw = label.values, inspector.flaw_of(label.values, label.use)
         if label.missing:
             row = column.index[column.isna()][0]
             rule = f"has no value in {gaps(label.missing)}, first in row {row}"
             flaw = rule, "remove the rows without a label"
+        elif flaw and kind_of(column) is Kind.TEXT:
+            flaw = flaw[0], f"{flaw[1]}, or data.task=classification"
+        elif not flaw and len(names := categories(column, in_order=False)[1]) == 1:
+            rule = f"has one class only, '{names[0]}': there is nothing to learn"
+            flaw = rule, "is it the right column?"
         if flaw:
             yield Issue("label", self._label, *flaw)
-
-    def _flaw_of_label(self, column: "pd.Series", inspector: Inspector) -> Flaw | None:
-        flaw = inspector.flaw_of(column, as_text=self.task == "classification", free=True)
-        if flaw and kind_of(column) is Kind.TEXT:
-            return flaw[0], f"{flaw[1]}, or data.task=classification"
-        names = () if flaw else categories(column, in_order=False)[1]
-        if len(names) == 1:
-            rule = f"has one class only, '{names[0]}': there is nothing to learn"
-            return rule, "is it the right column?"
-        return flaw
 
     def _bad_inputs(self, cells: Mapping[str, Cells], inspector: Inspector) -> Iterator[Issue]:
         """Find what keeps the other columns from becoming inputs."""
         inputs = {name: found for name, found in cells.items() if name != self._label}
         if not inputs:
             yield Issue("path", self.path, f"has no column to learn '{self._label}' from")
-        for name, (column, _) in inputs.items():
-            chosen = name in self._categorical
-            if flaw := inspector.flaw_of(column, as_text=chosen, free=chosen):
+        for name, (column, _, use) in inputs.items():
+            if flaw := inspector.flaw_of(column, use):
                 also = f", data.categorical=['{name}']" if kind_of(column) is Kind.TEXT else ""
                 hint = f"{flaw[1]}{', or ' if flaw[1] else ''}data.drop=['{name}']{also}"
                 yield Issue("path", self.path, f"column '{name}' {flaw[0]}", hint)
@@ -176,10 +169,8 @@ def told(path: str, file: TableFile, cells: Mapping[str, Cells], problem: Proble
     rows = f"table {Path(path).name}: {n_train + n_test:,} rows, {n_train:,} to train on"
     between = f"; {file.separator} between its columns" if file.separator else ""
     learned, n_classes = columns[encoder.label], len(encoder.classes)
-    if n_classes:
-        label = f"{n_classes} classes: {_counts(learned)}"
-    else:
-        label = f"numbers from {_range(learned)}"
+    label = f"{n_classes} classes: {_counts(learned)}" if n_classes else ""
+    label = label or f"numbers from {_range(learned)}"
     gone = [(column.name, cells[column.name].missing) for column in encoder.columns]
     lacking = listed([f"{name} ({gaps(words)})" for name, words in gone if words], MOST)
     filled = "filled with the median, or the commonest category, of the training part"
