@@ -8,6 +8,7 @@ import numpy as np
 
 from nnrun.network.mlp import Params
 from nnrun.records.trials import Curves, Trials, join
+from nnrun.training.blas import one_thread
 from nnrun.training.engine import Engine, Reference, first_params
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack
@@ -31,6 +32,7 @@ class TrainingStopped(Exception):
     """Training was asked to stop before its budget ended; its shard has no result."""
 
 
+@one_thread()
 def train(
     shard: Stack,
     engine: Engine,

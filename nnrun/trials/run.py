@@ -16,6 +16,7 @@ from nnrun.masking import masked
 from nnrun.model.load import network_facts
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
+from nnrun.training.blas import one_thread
 from nnrun.training.convergence import loss_window, outcomes
 from nnrun.training.stack import Stack, Trial, group, shards
 from nnrun.training.trainer import Trained, TrainingStopped, choose_engine, train
@@ -137,7 +138,7 @@ def _trained(
         items.append(zip(repeat(number), cut, strict=False))
     whole = sum(stack["samples"] for stack in tally.stacks[first:])
     progress = meter(f"training {len(trials):,} trials", whole, "samples", at_once=True)
-    with Gathered(trials, cache) as gathered, progress as advance:
+    with one_thread(), Gathered(trials, cache) as gathered, progress as advance:
 
         def work(
             item: tuple[int, Stack], stopped: Callable[[], bool]
