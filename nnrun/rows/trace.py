@@ -72,7 +72,7 @@ PLAIN: Mapping[str, type] = {"f": float, "u": int, "b": bool}
 
 def lift(cell: Any, kind: Kind) -> Any:
     """Return a cell as one of another kind: truth becomes 1 or 0."""
-    if not isinstance(cell, Node):
+    if type(cell) is not Node:
         return PLAIN[kind](cell)
     if cell.kind == kind:
         return cell
@@ -86,16 +86,17 @@ NAMES: Mapping[str, str] = {"f": "float64", "u": "uint64", "b": "bool"}
 
 def shared_kind(*cells: Any) -> Kind:
     """Return the kind in which cells meet; float64 for plain numbers, which fit any kind."""
-    kinds = {c.kind for c in cells if isinstance(c, Node)}
-    if kinds <= {"b"}:
-        truth = all(isinstance(c, Node | bool | np.bool_) for c in cells)
-        return "b" if truth else "f"
-    return "u" if "f" not in kinds else "f"
+    kinds = [c.kind for c in cells if type(c) is Node]
+    if "f" in kinds:
+        return "f"
+    if "u" in kinds:
+        return "u"
+    return "b" if all(isinstance(c, Node | bool | np.bool_) for c in cells) else "f"
 
 
 def graph_of(*cells: Any) -> Graph:
     """Return the graph of the first node among cells."""
-    return next(c.graph for c in cells if isinstance(c, Node))
+    return next(c.graph for c in cells if type(c) is Node)
 
 
 def alike(op: str, *cells: Any) -> Node:
@@ -106,18 +107,18 @@ def alike(op: str, *cells: Any) -> Node:
 
 def arithmetic(op: str, a: Any, b: Any) -> Any:
     """Add, subtract, multiply or divide; the one place that decides what is fused."""
-    graph, kind = graph_of(a, b), shared_kind(a, b)
+    graph, kind = (a if type(a) is Node else b).graph, shared_kind(a, b)
     kind = "f" if kind == "b" or op == "div" else kind
     a, b = lift(a, kind), lift(b, kind)
-    if op in ("mul", "div") and not isinstance(b, Node) and b == 1:
+    if op in ("mul", "div") and type(b) is not Node and b == 1:
         return a
-    if op == "mul" and not isinstance(a, Node) and a == 1:
+    if op == "mul" and type(a) is not Node and a == 1:
         return b
     if graph.fused and kind == "f" and op in ("add", "sub"):
         # the first product, else the second
-        if isinstance(a, Node) and a.op == "mul":
+        if type(a) is Node and a.op == "mul":
             return graph.node("fma", "f", *a.args, negative(b) if op == "sub" else b)
-        if isinstance(b, Node) and b.op == "mul":
+        if type(b) is Node and b.op == "mul":
             x, y = b.args
             return graph.node("fma", "f", negative(x) if op == "sub" else x, y, a)
     return graph.node(op, kind, a, b)
@@ -168,10 +169,13 @@ def inverted(cell: Node) -> Node:
 def _lifted(ufunc: Any, function: Callable[..., Any]) -> Any:
     """Lift a function of cells over arrays; plain numbers among themselves are NumPy's affair."""
 
-    def apply(*cells: Any) -> Any:
-        return function(*cells) if any(type(c) is Node for c in cells) else ufunc(*cells)
+    def one(a: Any) -> Any:
+        return function(a) if type(a) is Node else ufunc(a)
 
-    return np.frompyfunc(apply, ufunc.nin, 1)
+    def two(a: Any, b: Any) -> Any:
+        return function(a, b) if type(a) is Node or type(b) is Node else ufunc(a, b)
+
+    return np.frompyfunc(one if ufunc.nin == 1 else two, ufunc.nin, 1)
 
 
 _OPERATIONS: dict[Any, Callable[..., Any]] = {
@@ -433,10 +437,11 @@ _TYPES: Mapping[str, Any] = {"f": np.float64, "u": np.uint64, "b": np.bool_}
 
 def operands(node: Node) -> list[tuple[Any, Kind]]:
     """List the cells that a node is done to, each with its kind: a plain number has none."""
+    args, kind = node.args, node.kind
     if node.op == "select":
-        return list(zip(node.args, ("b", node.kind, node.kind), strict=True))
-    kind = next((a.kind for a in node.args if isinstance(a, Node)), node.kind)
-    return [(a, a.kind if isinstance(a, Node) else kind) for a in node.args]
+        return [(args[0], "b"), (args[1], kind), (args[2], kind)]
+    kind = next((a.kind for a in args if type(a) is Node), kind)
+    return [(a, kind) for a in args]
 
 
 def in_order(cells: Sequence[Any], known: Mapping[Node, Any]) -> list[Node]:

@@ -22,6 +22,10 @@ SHARD_TRIALS = 512
 negligible, few enough for memory."""
 
 
+FEWEST = 8
+"""Least trials for which a shard of an engine with a width is cut: fewer train no faster."""
+
+
 class Trial(NamedTuple):
     """A setting with one seed: one network to train."""
 
@@ -148,14 +152,14 @@ def shards(stack: Stack, engine: str, width: int, workers: int) -> Iterator[Stac
     Args:
         stack: The trials.
         engine: Name of the engine that trains them.
-        width: Trials that it handles at once, which makes a shard: their samples stay in the
-            processor's cache from drawing to training. 1 for an engine that gains from as many as
-            possible.
+        width: Most trials that it handles at once, which make a shard. 1 for an engine that gains
+            from as many as possible.
         workers: Threads to keep busy.
     """
-    if width > 1:
-        return stack.cut(width)
     setting, n_trials = stack.setting, len(stack.trials)
+    if width > 1:
+        pieces = max(-(-n_trials // width), min(workers, -(-n_trials // FEWEST)))
+        return stack.cut(-(-n_trials // pieces) if pieces <= workers else width)
     # a copy of their parameters takes 256 MiB at most, and an engine keeps a handful
     most = max(1, min(SHARD_TRIALS, 2**25 // setting.n_params))
     # from that many parameters x samples a step on NumPy spends its time in BLAS, where threads do

@@ -128,13 +128,15 @@ def _trained(
         return
     executor, first = jobs[0].executor, len(tally.stacks)
     items: list[Iterator[tuple[int, Stack]]] = []
-    for number, stack in enumerate(group(trials), first):
+    stacks = group(trials)
+    each = -(-workers(executor) // len(stacks))  # threads that a stack has to keep busy
+    for number, stack in enumerate(stacks, first):
         samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
         tally.stacks.append(
             {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
         )
         engine = choose_engine(stack)
-        cut = shards(stack, engine.name, engine.width, workers(executor))
+        cut = shards(stack, engine.name, engine.width, each)
         items.append(zip(repeat(number), cut, strict=False))
     whole = sum(stack["samples"] for stack in tally.stacks[first:])
     progress = meter(f"training {len(trials):,} trials", whole, "samples", at_once=True)

@@ -1,7 +1,7 @@
 """LLVM's text of recorded expressions, loops and memory: what a kernel is written with.
 
-A value is a vector: one number of each of ``width`` trials. What costs much and stays the same in
-a loop (divisions and roots) is computed ahead of it; nothing else is left to LLVM's optimiser.
+A value is a vector: one number of each of ``width`` trials. What stays the same in a loop is
+computed ahead of it; nothing is left to LLVM's optimiser.
 """
 
 import struct
@@ -25,8 +25,6 @@ SIGNS = {
 
 CALLS = {"fma": 3, "sqrt": 1, "fabs": 1, "floor": 1}
 """What LLVM knows as functions, with the number of their arguments."""
-
-COSTLY = ("div", "sqrt")
 
 Lines = list[Any]
 """Text, line by line, or lists of it that may still grow."""
@@ -80,10 +78,12 @@ class Code:
         self.graph = Graph(fused=True)
         self.lines: Lines = []
         self.rooms: list[str] = []
-        # names of the values known in each open loop, the outermost first; lines ahead of each
-        self._known: list[dict[Node, str]] = [{}]
-        self._ahead: list[Lines] = [[]]
+        # names of the values known here, and the innermost open loop that each depends on
+        self._names: dict[Node, str] = {}
         self._depths: dict[Node, int] = {}
+        # of each open loop, the outermost first: what is known in it alone, and lines ahead of it
+        self._own: list[list[Node]] = [[]]
+        self._ahead: list[Lines] = [[]]
         self._block, self._count = "entry", 0
 
     def fresh(self, letter: str = "v") -> str:
@@ -99,57 +99,38 @@ class Code:
 
     def leaf(self, name: str, kind: Kind = "f") -> Node:
         """Return a cell for a value that is computed."""
-        leaf = self.graph.node("leaf", kind, name)
-        self._depths.setdefault(leaf, len(self._known) - 1)
+        leaf, depth = self.graph.node("leaf", kind, name), len(self._own) - 1
+        self._names[leaf] = name
+        self._depths[leaf] = min(depth, self._depths.get(leaf, depth))
         return leaf
 
     def value(self, cell: Any, kind: Kind = "f") -> str:
-        """Emit what a cell is made of, as far as it is not known here; return its name."""
-        if not isinstance(cell, Node):
+        """Emit what a cell is made of, as far as it is not known here; return its name.
+
+        What stays the same in a loop is computed ahead of it.
+        """
+        if type(cell) is not Node:
             return literal(cell, kind)
-        waiting, early = [cell], set[Node]()
+        names, depths, inner, waiting = self._names, self._depths, len(self._own) - 1, [cell]
         while waiting:
             top = waiting[-1]
-            inner = len(self._known) - 1
-            hoisted = (top.op in COSTLY or top in early) and self._depth(top) < inner
-            if hoisted:
-                early.update(a for a in top.args if isinstance(a, Node))
-            missing: list[Node] = []
-            if self._name(top) is None:
-                nodes = [a for a in top.args if isinstance(a, Node)]
-                missing = [a for a in nodes if self._name(a) is None]
-            if missing:
+            nodes = [a for a in top.args if type(a) is Node]
+            missing = [a for a in nodes if a not in names]
+            if missing and top not in names:
                 waiting += missing
                 continue
             waiting.pop()
-            if self._name(top) is None:
-                depth = self._depth(top) if hoisted else inner
-                ahead = self._ahead[depth + 1] if depth < inner else None
-                self._known[depth][top] = self.put(self._text(top), ahead)
-        return self._required(cell)
-
-    def _depth(self, node: Node) -> int:
-        """Return the innermost open loop that a node depends on."""
-        found = self._depths.get(node)
-        if found is None:
-            inner = (self._depth(a) for a in node.args if isinstance(a, Node))
-            found = self._depths[node] = max(inner, default=0)
-        return found
-
-    def _name(self, node: Node) -> str | None:
-        if node.op == "leaf":
-            return str(node.args[0])
-        return next((known[node] for known in self._known if node in known), None)
-
-    def _required(self, node: Node) -> str:
-        name = self._name(node)
-        assert name is not None
-        return name
+            if top not in names:
+                depth = min(inner, max([depths[a] for a in nodes]))
+                lines = self._ahead[depth + 1] if depth < inner else self.lines
+                names[top], depths[top] = self.put(self._text(top), lines), depth
+                self._own[depth].append(top)
+        return names[cell]
 
     def _text(self, node: Node) -> str:
         """Write the instruction of a node whose operands are known."""
         pairs = operands(node)
-        args = [self._required(a) if isinstance(a, Node) else literal(a, kind) for a, kind in pairs]
+        args = [self._names[a] if type(a) is Node else literal(a, kind) for a, kind in pairs]
         typed = ", ".join(f"%{kind} {arg}" for (_, kind), arg in zip(pairs, args, strict=True))
         if node.op in SIGNS:
             of_floats, of_words = SIGNS[node.op]
@@ -211,11 +192,12 @@ class Code:
         self.lines += [ahead, f"br label %{loop}", f"{loop}:"]
         place, self._block = len(self.lines), loop
         self._ahead.append(ahead)
-        self._known.append({})
+        self._own.append([])
         i, names = "%" + self.fresh("i"), ["%" + self.fresh("s") for _ in starts]
         result = body(Index(self, i), Row([self.leaf(s) for s in names]))
         ends = [self.value(cell) for cell in result.cells.flat]
-        self._known.pop()
+        for node in self._own.pop():
+            del self._names[node]
         self._ahead.pop()
         more = self.put(f"add i64 {i}, 1")
         phis = [f"{i} = phi i64 [ 0, %{before} ], [ {more}, %{self._block} ]"]

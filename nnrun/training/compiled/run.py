@@ -1,9 +1,11 @@
 """The compiled engine behind the interface that all engines share."""
 
 import ctypes
+import gc
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,12 +37,17 @@ ALIGNED = 64
 WIDTHS = ((30, 32), (500, 16), (None, 8))
 """Most parameters, and trials side by side: the quickest, measured with AVX-512."""
 
+NARROWEST = 8
+"""Lanes of the processor's widest vector: fewer are not quicker."""
+
 _pointer = ctypes.c_void_p
 
 
-def width_of(n_params: int) -> int:
-    """Return how many trials of so many parameters are trained side by side."""
-    return next(width for most, width in WIDTHS if most is None or n_params <= most)
+def width_of(n_params: int, n_trials: int | None = None) -> int:
+    """Return how many lanes train trials of so many parameters: fewer for a few trials."""
+    widest = next(width for most, width in WIDTHS if most is None or n_params <= most)
+    wanted = widest if n_trials is None else 1 << (n_trials - 1).bit_length()
+    return min(widest, max(NARROWEST, wanted))
 
 
 def structure_of(stack: Stack, kind: Kind | None = None) -> Structure:
@@ -97,11 +104,24 @@ def kernel_of(stack: Stack, kind: Kind | None = None) -> "Kernel | str":
     # the numbers of the optimizer are rows of their own, whatever they are
     rule = (type(made.optimizer), rigid(made.optimizer))
     parts = (getattr(made, name) for name in made.__dataclass_fields__ if name != "optimizer")
-    key = (*parts, *rule)
-    with _making:
+    width = width_of(made.n_params, len(stack.trials))
+    key = (*parts, *rule, width)
+    with _making, without_collection():
         if key not in _kernels:
-            _kernels[key] = _made(made)
+            _kernels[key] = _made(made, width)
         return _kernels[key]
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage, which takes longer than a trace does."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def refusal(stack: Stack) -> str:
@@ -115,8 +135,7 @@ def refusal(stack: Stack) -> str:
     return kernel if isinstance(kernel, str) else ""
 
 
-def _made(made: Structure) -> "Kernel | str":
-    width = width_of(made.n_params)
+def _made(made: Structure, width: int) -> "Kernel | str":
     flush = machine.has_flush()
     try:
         text = kernels(made, width, flush)
@@ -131,27 +150,6 @@ def _made(made: Structure) -> "Kernel | str":
 
 def _of_users(made: Structure) -> bool:
     return any(map(is_custom, (*made.network.activations, made.loss, made.optimizer)))
-
-
-@dataclass
-class Block:
-    """Trials side by side. The last block of a stack is filled up with copies of its last trial.
-
-    Attributes:
-        trials: Which trials of the stack the lanes hold, shape (lane,).
-        p: Parameters, shape (parameter, lane).
-        slots: The optimizer's state.
-        fields: Learning rates, penalties, and the optimizer's float fields.
-        streams: Seeds, and where each lane's samples begin in what is handed over.
-        sums: Gradients of a batch.
-    """
-
-    trials: npt.NDArray[np.intp]
-    p: Array
-    slots: Array
-    fields: Array
-    streams: npt.NDArray[np.uint64]
-    sums: Array
 
 
 class CompiledEngine:
@@ -183,19 +181,27 @@ class CompiledEngine:
         if seen:
             _require_memory(len(slots), memory)
             slots = memory[0].T
-        rows, blocks = _flat(params).T, []
-        for first in range(0, n, self.width):
-            trials = np.minimum(np.arange(first, first + self.width), n - 1)
-            p, state_rows, own = (aligned(part[:, trials]) for part in (rows, slots, fields))
-            streams = aligned(np.zeros((4, self.width), np.uint64))
-            streams[SEED] = np.array(source.seeds, np.uint64)[trials]
-            sums = aligned(np.zeros((made.n_params, self.width)))
-            blocks.append(Block(trials, p, state_rows, own, streams, sums))
-        return CompiledRun(kernel, made, stack, source, blocks, seen)
+        streams = np.zeros((4, n), np.uint64)
+        streams[SEED] = source.seeds
+        parts = (_flat(params).T, slots, fields, streams)
+        return CompiledRun(kernel, made, stack, source, parts, seen)
 
 
 class CompiledRun:
-    """Trials in training by a kernel; the parameters of their blocks change in place."""
+    """Trials in training by a kernel; what changes does so in place.
+
+    Trials are cut into blocks of as many as the kernel has lanes. The last block is filled up with
+    copies of the last trial. Of all that a trial has, an array has shape (block, row, lane).
+
+    Args:
+        kernel: Trains them.
+        made: What it is made for.
+        stack: The trials.
+        source: Of their samples.
+        parts: Parameters, the optimizer's state, numbers (learning rates, penalties, the
+            optimizer's float fields), and streams; each of shape (row, trial).
+        seen: Samples seen before.
+    """
 
     def __init__(
         self,
@@ -203,31 +209,36 @@ class CompiledRun:
         made: Structure,
         stack: Stack,
         source: Source,
-        blocks: list[Block],
+        parts: Sequence[npt.NDArray[Any]],
         seen: int,
     ) -> None:
-        self._width, self._made, self._setting = kernel.width, made, stack.setting
-        self._n_trials, self._source, self._blocks = len(stack.trials), source, blocks
-        self._seen = seen
+        self._made, self._setting, self._source, self._seen = made, stack.setting, source, seen
+        self._n_trials, width = len(stack.trials), kernel.width
+        shape = -(-self._n_trials // width), width
+        trials = np.minimum(np.arange(shape[0] * width), self._n_trials - 1)
+        self._which = source.which[trials].reshape(shape)
+        laid = [aligned(part[:, trials.reshape(shape)].swapaxes(0, 1)) for part in parts]
+        self._p, self._slots, _, self._streams = self._laid = laid
+        self._starts = [(part.ctypes.data, part[0].nbytes) for part in laid]
+        self._grads = aligned(np.zeros((made.n_params, width)))  # sums over a batch: 0 after each
         self._train, self._evaluate = kernel.functions()
 
     def memory(self) -> tuple[Array, ...]:
         """Return the rows of the optimizer's state, shape (trial, row)."""
-        return (self._rows([block.slots for block in self._blocks]),)
+        return (self._rows(self._slots),)
 
     def train(self, n_steps: int) -> Array:
         """Take the next steps."""
         size = self._setting.batch_size
         factors = rate_factors(self._setting, self._seen // size, n_steps)
-        inputs, targets, order = self._handed(n_steps * size)
-        losses = aligned(np.zeros((len(self._blocks), self._width)))
-        for block, sums in zip(self._blocks, losses, strict=True):
-            which = self._source.which[block.trials]
-            for row, part in ((INPUTS, inputs), (TARGETS, targets), (ORDER, order)):
-                block.streams[row] = which * part[0].size if len(part) > 1 else 0
-            arrays = [block.p, block.slots, block.fields, block.streams, factors]
-            arrays += [inputs, targets, order, block.sums, sums]
-            self._train(*(a.ctypes.data for a in arrays), self._seen, n_steps)
+        handed = self._handed(n_steps * size)
+        for row, part in zip((INPUTS, TARGETS, ORDER), handed, strict=True):
+            self._streams[:, row] = self._which * part[0].size if len(part) > 1 else 0
+        shared = [part.ctypes.data for part in (factors, *handed, self._grads)]
+        losses = aligned(np.zeros(self._which.shape))
+        for block, own in enumerate(losses):
+            places = [start + block * step for start, step in self._starts]
+            self._train(*places, *shared, own.ctypes.data, self._seen, n_steps)
         self._seen += n_steps * size
         return losses.ravel()[: self._n_trials]
 
@@ -245,31 +256,36 @@ class CompiledRun:
 
     def evaluate(self) -> Scores:
         """Measure every trial on the held-out samples."""
-        held_out, spare = self._setting.problem.held_out, TOGETHER // min(self._width, TOGETHER)
-        n = len(held_out.inputs)
-        inputs, targets = (
-            np.pad(part, ((0, -n % spare), (0, 0)), "edge").astype(np.float64) for part in held_out
-        )
-        result = aligned(np.zeros((len(self._blocks), 2, self._width)))
-        for block, scores in zip(self._blocks, result, strict=True):
-            arrays = (block.p, inputs, targets, scores)
-            self._evaluate(*(a.ctypes.data for a in arrays), n)
+        n, (inputs, targets) = len(self._setting.problem.held_out.inputs), self._held_out
+        shared = [part.ctypes.data for part in (inputs, targets)]
+        result = aligned(np.zeros((len(self._p), 2, self._which.shape[1])))
+        for p, scores in zip(self._p, result, strict=True):
+            self._evaluate(p.ctypes.data, *shared, scores.ctypes.data, n)
         loss, right = (result[:, i].ravel()[: self._n_trials] / n for i in range(2))
         if self._setting.problem.task is Task.REGRESSION:
             right = np.full_like(right, np.nan)
         return Scores(loss, right)
 
+    @cached_property
+    def _held_out(self) -> list[Array]:
+        """Inputs and targets to measure by, with copies of the last sample behind them."""
+        spare = -len(self._setting.problem.held_out.inputs) % TOGETHER
+        return [
+            np.pad(part, ((0, spare), (0, 0)), "edge").astype(np.float64)
+            for part in self._setting.problem.held_out
+        ]
+
     def params(self) -> Params:
         """Take every trial's parameters out of its lane."""
-        rows, layers = self._rows([block.p for block in self._blocks]), []
+        rows, layers = self._rows(self._p), []
         for span in self._made.spans:
             weights = rows[:, span.weights : span.bias].reshape(-1, span.fan_in, span.fan_out)
             layers.append(Layer(weights, rows[:, None, span.bias : span.bias + span.fan_out]))
         return tuple(layers)
 
-    def _rows(self, parts: Sequence[Array]) -> Array:
+    def _rows(self, part: Array) -> Array:
         """Return lanes as trials, shape (trial, row)."""
-        return np.concatenate([part.T for part in parts])[: self._n_trials]
+        return part.swapaxes(1, 2).reshape(-1, part.shape[1])[: self._n_trials]
 
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
