@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun.config.settings import Network
-from nnrun.network.activations import ACTIVATIONS, Elu, LeakyRelu
+from nnrun.network.activations import ACTIVATIONS, Activation, Elu, LeakyRelu
 from nnrun.network.initializers import Uniform
-from nnrun.network.losses import LOSSES, Huber
+from nnrun.network.losses import LOSSES, Huber, Loss
 from nnrun.network.mlp import map_params
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Optimizer, Sgd
 from nnrun.problem.feature_sets import Terms
+from nnrun.problem.features import FEATURES, FeatureSet
+from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
+from nnrun.problem.problem import DATA, Samples
 from nnrun.problem.split_tables import Wine
 from nnrun.training.compiled.run import kernel_of
 from nnrun.training.stack import Stack, Trial
@@ -240,6 +243,58 @@ def test_a_users_own_rule_is_compiled():
     assert together.engine == "compiled"
     alone = run(Stack(stack.trials[1:]), "compiled")
     np.testing.assert_array_equal(together.curves.test_loss[1], alone.curves.test_loss[0])
+
+
+def test_a_new_entry_of_any_registry_is_compiled_without_another_line(monkeypatch):
+    for registry in (ACTIVATIONS, LOSSES, OPTIMIZERS, DATA, FEATURES):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+
+    class Bent(Activation, name="bent"):
+        def forward(self, z):
+            return z + np.sqrt(1 + z**2)
+
+        def backward(self, grad, z, a):
+            return grad * (1 + z / np.sqrt(1 + z**2))
+
+    class LogCosh(Loss, name="log_cosh"):
+        def value(self, z, outputs, targets):
+            return np.log(np.cosh(outputs - targets)).sum(axis=-1)
+
+        def gradient(self, z, outputs, targets, activation):
+            return activation.backward(np.tanh(outputs - targets), z, outputs)
+
+    class Cooling(Optimizer, name="cooling"):
+        slots = products = 1
+        keep: float = 0.9
+
+        def begin(self, rate, products):
+            return rate * (1 + products[0]), (products[0] * self.keep,)
+
+        def update(self, p, g, slots, rate):
+            v = self.keep * slots[0] + g
+            return p - rate * v, (v,)
+
+    class Disc(Drawn, name="disc", kw_only=True):
+        radius: float = 0.4
+
+        def sample(self, rng, n):
+            points = rng.random((n, 2))
+            return Samples(points, yes_no(np.hypot(*(points - 0.5).T) < self.radius))
+
+    class Radius(FeatureSet, name="radius"):
+        def names(self, inputs):
+            return (*inputs, "r")
+
+        def compute(self, values, inputs, new_rng):
+            return np.column_stack([values, np.hypot(*values.T)])
+
+    network = Network((3, 2), "bent", "sigmoid")
+    setting = make_setting(
+        data=Disc(radius=0.3), features=Radius(), network=network, loss=LogCosh(), batch_size=4,
+        optimizer=Cooling(keep=0.8), budget=800, lr=0.05,
+    )  # fmt: skip
+    assert setting.problem.inputs == ("x", "y", "r")
+    assert_engines_agree(setting)
 
 
 @pytest.mark.parametrize(
