@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chisquare, kstest
 
 from nnrun.errors import InputError
-from nnrun.network.randomness import Role, generator
+from nnrun.network.randomness import Role
 from nnrun.problem.generator_base import class_numbers
 from nnrun.problem.pattern_generators import Encoder, Gate, Parity
 from nnrun.problem.planar_generators import (
@@ -20,7 +20,8 @@ from nnrun.problem.planar_generators import (
     TwoSpirals,
     Xor,
 )
-from nnrun.problem.problem import Task
+from nnrun.problem.problem import Samples, Task
+from nnrun.rows import draws
 from tests.conftest import samples_of
 from tests.unit.test_generators import CLASSES, ENTRIES, clean
 
@@ -28,7 +29,7 @@ N = 4000
 
 
 def drawn(entry, n=N, seed=1):
-    return entry.draw(generator(seed, Role.DATA), n)
+    return Samples(*draws.drawn(entry.draw, seed, Role.DATA, 0, n))
 
 
 @pytest.mark.parametrize("name", ENTRIES)
