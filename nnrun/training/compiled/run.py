@@ -285,7 +285,8 @@ class CompiledRun:
 
     def _rows(self, part: Array) -> Array:
         """Return lanes as trials, shape (trial, row)."""
-        return part.swapaxes(1, 2).reshape(-1, part.shape[1])[: self._n_trials]
+        blocks, rows, lanes = part.shape
+        return part.swapaxes(1, 2).reshape(blocks * lanes, rows)[: self._n_trials]
 
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
