@@ -28,18 +28,18 @@ class Draws:
 
     Args:
         seed: Of the trial, a row of one word.
-        places: Of the samples among all that the trial may see, a row of one word each.
+        places: Of the samples among all that the trial may see, a row of words.
         role: What the numbers are for, and what beside it, outermost first.
     """
 
-    def __init__(self, seed: Row, places: Sequence[Row], *role: int) -> None:
+    def __init__(self, seed: Row, places: Row, *role: int) -> None:
         self._seed, self._places, self._role = seed, places, role
         word = 0
         for part in role:
             word = word * 256 + part + 1
         self._word = np.uint64(word)
         self._pairs = 0
-        self._left: list[list[Any]] = []
+        self._left: list[Row] = []
 
     def beside(self, purpose: int) -> "Draws":
         """Return the generator of the same samples for another purpose, at its start."""
@@ -51,8 +51,7 @@ class Draws:
 
     def random(self, size: Size = None) -> Row:
         """Draw numbers uniform on [0, 1)."""
-        words = self._words(self._count(size))
-        return self._shaped([[unit(word) for word in several] for several in words], size)
+        return _shaped([unit(self._next()) for _ in range(self._count(size))], size)
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size = None) -> Row:
         """Draw numbers uniform on [low, high)."""
@@ -66,12 +65,12 @@ class Draws:
             Box & Muller, A note on the generation of random normal deviates, 1958,
             doi:10.1214/aoms/1177706645.
         """
-        n = self._count(size)
-        words, found = self._words(n + n % 2), []
-        for pair in zip(words[::2], words[1::2], strict=True):
-            numbers = [_normals(one, other) for one, other in zip(*pair, strict=True)]
-            found += list(map(list, zip(*numbers, strict=True)))
-        return self._shaped(found[:n], size)
+        n, found = self._count(size), list[Row]()
+        while len(found) < n:
+            one, other = unit(self._next()), unit(self._next())
+            radius, angle = np.sqrt(-2.0 * log(1.0 - one)), 2.0 * math.pi * other
+            found += [radius * cos(angle), radius * sin(angle)]
+        return _shaped(found[:n], size)
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Size = None) -> Row:
         """Draw normal numbers."""
@@ -83,25 +82,18 @@ class Draws:
 
         A unit takes 16 bits, so the chance is kept to within 2^-17.
         """
-        words, below = self._words(-(-n // 4)), np.uint64(round(2**16 * share))
-        bits = [
-            [(word >> np.uint64(16 * (i % 4))) & np.uint64(0xFFFF) for word in words[i // 4]]
-            for i in range(n)
-        ]
-        factors: list[Any] = [[np.where(b < below, 1.0 / share, 0.0) for b in bit] for bit in bits]
-        return self._shaped(factors, (len(self._places), n))
+        words, below = [self._next() for _ in range(-(-n // 4))], np.uint64(round(2**16 * share))
+        bits = (words[i // 4] >> np.uint64(16 * (i % 4)) & np.uint64(0xFFFF) for i in range(n))
+        factors: list[Any] = [np.where(b < below, 1.0 / share, 0.0) for b in bits]
+        return _shaped(factors, (len(self._places), n))
 
-    def _words(self, n: int) -> list[list[Any]]:
-        """Return the next n words of every sample; two are made at once, the second waits."""
-        found = []
-        for _ in range(n):
-            if not self._left:
-                pair, key = np.uint64(self._pairs), (self._seed, self._word)
-                made = [threefry(key, (place, pair)) for place in self._places]
-                self._left = [[second for _, second in made], [first for first, _ in made]]
-                self._pairs += 1
-            found.append(self._left.pop())
-        return found
+    def _next(self) -> Row:
+        """Return the next word of every sample; two are made at once, the second waits."""
+        if not self._left:
+            counter = self._places, np.uint64(self._pairs)
+            self._left = list(threefry((self._seed, self._word), counter))
+            self._pairs += 1
+        return self._left.pop(0)
 
     def _count(self, size: Size) -> int:
         """Return how many numbers a sample gets."""
@@ -110,30 +102,28 @@ class Draws:
             raise Untraceable("it draws other sizes than one row a sample")
         return math.prod(shape[1:])
 
-    def _shaped(self, numbers: list[list[Any]], size: Size) -> Row:
-        cells = np.array([[row.cells.item() for row in several] for several in numbers], object)
-        return Row(cells.T.reshape(size))
-
     def __getattr__(self, name: str) -> Any:
         raise Untraceable(f"rng.{name}")
 
 
-def _normals(one: Any, other: Any) -> tuple[Any, Any]:
-    radius, angle = np.sqrt(-2.0 * log(1.0 - unit(one))), 2.0 * math.pi * unit(other)
-    return radius * cos(angle), radius * sin(angle)
+def _shaped(numbers: Sequence[Row], size: Size) -> Row:
+    """Put numbers of every sample side by side, in rows of that size."""
+    result: Any = np.stack(numbers, axis=-1)
+    shaped: Row = result.reshape(size)
+    return shaped
 
 
 Draw = Callable[[Any, int], tuple[Any, Any]]
 """From a generator and n to inputs, shape (n, input), and targets, shape (n, output)."""
 
 
-def traced(draw: Draw, seed: Row, places: Sequence[Row], role: int) -> tuple[Row, Row]:
+def traced(draw: Draw, seed: Row, places: Row, role: int) -> tuple[Row, Row]:
     """Let a component draw samples in rows; nothing of it is fused.
 
     Args:
         draw: Draws samples.
         seed: Of the trial, a row of one word.
-        places: Of the samples, a row of one word each.
+        places: Of the samples, a row of words.
         role: What for.
 
     Returns:
@@ -181,19 +171,21 @@ class Record(NamedTuple):
 def record_of(draw: Draw, role: int) -> Record | str:
     """Trace a component; return why it cannot be, if so.
 
-    It draws two samples, to see that each one is made of its own numbers alone, and in one way.
+    It draws some samples, to see that each one is made of its own numbers alone, and in one way.
     """
     graph = Graph(fused=False)
-    seed, *places = (graph.leaves([name], "u") for name in ("seed", "one", "other"))
+    seed, places = graph.leaves(["seed"], "u"), graph.leaves("abcd", "u")
     try:
         inputs, targets = traced(draw, seed, places, role)
-        pair = [Record(seed, p, inputs[i], targets[i]) for i, p in enumerate(places)]
-        one, other = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in pair)
+        rows = range(len(places))
+        records = [Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows]
+        first, *others = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in records)
     except KeyError:
         return "a sample depends on another one"
     except Exception as error:  # of a user's own component, too
         return " ".join(str(error).split()) or type(error).__name__
-    return pair[0] if np.array_equal(one, other) else "a sample depends on its row"
+    alike = all(np.array_equal(first, other) for other in others)
+    return records[0] if alike else "a sample depends on its row"
 
 
 def drawn(

@@ -145,7 +145,7 @@ def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Arra
     """Return dropout's factors of a trial's samples, shape (n, n_units)."""
     graph = Graph(fused=False)
     words = graph.leaves(["seed"], "u"), graph.leaves(["place"], "u")
-    row = Draws(words[0], [words[1]], Role.NOISE).kept(n_units, kept)
+    row = Draws(*words, Role.NOISE).kept(n_units, kept)
     places = np.arange(first, first + n, dtype=np.uint64)
     leaves = {words[0].cells[0]: np.uint64(seed), words[1].cells[0]: places}
     return np.stack(evaluate(list(row.cells.flat), leaves), axis=1)

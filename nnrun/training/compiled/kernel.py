@@ -232,7 +232,7 @@ class Training:
         seen = code.splat(named(code.whole("%first") + index))
         if made.source == "drawn":
             assert made.draw is not None
-            parts = traced(made.draw, streams[SEED : SEED + 1], [seen], Role.DATA)
+            parts = traced(made.draw, streams[SEED : SEED + 1], seen, Role.DATA)
             x, targets = (code.fixed(part.ravel()) for part in parts)
         else:
             place = code.splat(named(code.whole(index)))
@@ -242,7 +242,7 @@ class Training:
             targets = self._loaded("%targets", streams[TARGETS : TARGETS + 1], place, n_outputs)
         kept = None
         if made.masked:
-            rng = Draws(streams[SEED : SEED + 1], [seen], Role.NOISE)
+            rng = Draws(streams[SEED : SEED + 1], seen, Role.NOISE)
             kept = rng.kept(sum(made.sizes[:-1]), made.kept).ravel()
         self.network.take(s, x, kept)
         self.targets.put([s * n_outputs + i for i in range(n_outputs)], targets)
