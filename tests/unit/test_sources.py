@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnrun.network.randomness import Role
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
-from nnrun.rows.draws import BLOCK
+from nnrun.rows.draws import BLOCK, block_of, drawn, record_of
 from nnrun.training.sources import Source
 from tests.conftest import samples_of
 
@@ -31,6 +32,27 @@ def test_a_sample_is_the_same_wherever_one_begins(kind, first, n):
     whole, part = source.take(0, first + n), source.take(first, n)
     np.testing.assert_array_equal(part.inputs, whole.inputs[:, first:])
     np.testing.assert_array_equal(part.targets, whole.targets[:, first:])
+
+
+ENTANGLED = {
+    "centred": lambda rng, n: _centred(rng.random((n, 2))),
+    "first half, second half": lambda rng, n: (rng.random((n, 2)), np.arange(n)[:, None] * 2 // n),
+    "twos": lambda rng, n: (rng.random((n, 2)), np.arange(n)[:, None] // 2 % 2),
+}
+
+
+def _centred(points):
+    return points - points.mean(axis=0), points[:, :1]
+
+
+@pytest.mark.parametrize("name", ENTANGLED)
+def test_samples_that_are_not_made_one_by_one_are_drawn_in_blocks(name):
+    draw = ENTANGLED[name]
+    assert isinstance(record_of(draw, Role.DATA), str)
+    inputs, targets = drawn(draw, 3, Role.DATA, 5, 2 * BLOCK)
+    whole = [block_of(draw, 3, Role.DATA, number) for number in range(3)]
+    for part, several in zip((inputs, targets), zip(*whole, strict=True), strict=True):
+        np.testing.assert_array_equal(part, np.concatenate(several)[5 : 5 + 2 * BLOCK])
 
 
 def test_every_epoch_visits_every_sample_once_in_a_new_order():
