@@ -141,7 +141,7 @@ def seconds(setting: Setting, n_trials: int, engine: str) -> float:
     """
     weights, batch = setting.n_params, setting.batch_size
     if engine == "compiled":
-        return n_trials * (setting.budget - setting.seen) * (9e-9 + 0.9e-9 * weights)
+        return n_trials * (setting.budget - setting.seen) * (5e-9 + 0.3e-9 * weights)
     step = 35e-6 + n_trials * (0.2e-6 + 0.2e-9 * weights * batch)
     return (setting.budget - setting.seen) / batch * step
 

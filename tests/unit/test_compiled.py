@@ -14,6 +14,7 @@ from nnrun.network.initializers import Uniform
 from nnrun.network.losses import LOSSES, Huber, Loss
 from nnrun.network.mlp import map_params
 from nnrun.network.optimizers import OPTIMIZERS, Adam, Optimizer, Sgd
+from nnrun.network.penalties import Clipping, Penalties
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import FEATURES, FeatureSet
 from nnrun.problem.generator_base import Drawn, yes_no
@@ -176,8 +177,25 @@ def test_hyperparameters_are_each_trials_own():
             np.testing.assert_array_equal(together.curves.test_loss[row], alone.curves.test_loss[0])
 
 
+@pytest.mark.parametrize("width", [8, 16, 32])
+@pytest.mark.parametrize(("unrolled", "together"), [(0, 32), (0, 64), (10**6, 32)])
+def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, width, unrolled, together):
+    network = Network((3, 2), "tanh", "sigmoid", shortcut=True, dropout=0.3)
+    changes = {"batch_size": 8, "budget": 800, "optimizer": Adam(), "clip": Clipping(norm=0.5)}
+    setting = make_setting(network=network, penalties=Penalties(l2=0.01), **changes)
+    stack = Stack(tuple(Trial(setting, seed) for seed in range(9)))
+    usual = run(stack, "compiled")
+    for name, value in (("_kernels", {}), ("WIDTHS", ((None, width),)), ("NARROWEST", width)):
+        monkeypatch.setattr(f"nnrun.training.compiled.run.{name}", value)
+    monkeypatch.setattr("nnrun.training.compiled.run.TOGETHER", together)
+    monkeypatch.setattr("nnrun.training.compiled.kernel.TOGETHER", together)
+    monkeypatch.setattr("nnrun.training.compiled.kernel.UNROLLED", unrolled)
+    other = run(stack, "compiled")
+    np.testing.assert_equal([*other.curves, *other.params], [*usual.curves, *usual.params])
+
+
 def test_auto_compiles_small_networks_and_takes_blas_for_wide_batches():
-    wide = Network((128, 64), "relu", "sigmoid")
+    wide = Network((256, 256), "relu", "sigmoid")
     assert engine_of() == "compiled"
     assert engine_of(batch_size=32) == "compiled"
     assert engine_of(network=wide, batch_size=32) == "reference"

@@ -21,7 +21,7 @@ def test_settings_and_seeds_are_counted_once():
 
 
 def test_a_setting_that_asks_for_the_lanes_says_which_engine_it_gets():
-    huge = make_setting(network=Network((64, 64), output="sigmoid"), batch_size=64)
+    huge = make_setting(network=Network((256, 256), output="sigmoid"), batch_size=64)
     engines = [w.engine for w in wanted([job(make_setting()), job(huge)]).values()]
     assert engines == ["compiled", "reference"]
 

@@ -83,7 +83,7 @@ def seed_rule(layers, x, targets, rate):
 
 
 @pytest.mark.parametrize(
-    ("hidden", "n", "engine"), [([4, 2], 40, "compiled"), ([100, 100], 3, "reference")]
+    ("hidden", "n", "engine"), [([4, 2], 40, "compiled"), ([600, 600], 1, "reference")]
 )
 def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng):
     network = NeuralNetwork(3, hidden, 2, 0.7, seed=3)
@@ -93,7 +93,7 @@ def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng)
         seed_rule(layers, x, y, 0.7)
         network.learn(x, y)
     for (weights, bias), ours in zip(layers, network.params, strict=True):
-        np.testing.assert_allclose(ours.weights, weights, rtol=1e-12)
+        np.testing.assert_allclose(ours.weights, weights, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(ours.bias, bias, rtol=1e-12)
 
 

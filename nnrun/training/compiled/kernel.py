@@ -105,19 +105,11 @@ class Network:
             found.append((self.x, made.n_inputs, span.weights + below * span.fan_out))
         return found
 
-    def take(self, s: Place, x: Row, kept: Row | None = None) -> None:
-        """Take in sample s.
-
-        Args:
-            s: Which one.
-            x: Its inputs, shape (input,).
-            kept: Factors on the hidden outputs of all layers, one after the other.
-        """
-        self.x.put([s * x.size + i for i in range(x.size)], x)
+    def drop(self, s: Place, kept: Row) -> None:
+        """Take in sample s's factors on the hidden outputs of all layers, one after the other."""
         first = 0
         for masks, n in zip(self.masks, self.made.sizes[:-1], strict=False):
-            if kept is not None:
-                masks.put([s * n + i for i in range(n)], kept[first : first + n])
+            masks.put([s * n + i for i in range(n)], kept[first : first + n])
             first += n
 
     def forward(self) -> None:
@@ -227,31 +219,36 @@ class Training:
 
     def _take(self, s: Place, index: Place) -> None:
         """Draw or load a sample, by its place in this call, as the s-th of those at hand."""
-        made, code, n_outputs = self.made, self.code, self.made.sizes[-1]
+        made, code, net = self.made, self.code, self.network
         streams = Memory(code, "%streams", "u").rows(range(4))
         seen = code.splat(named(code.whole("%first") + index))
+        inputs, targets = (net.x, made.n_inputs), (self.targets, made.sizes[-1])
         if made.source == "drawn":
             assert made.draw is not None
             parts = traced(made.draw, streams[SEED : SEED + 1], seen, Role.DATA)
-            x, targets = (code.fixed(part.ravel()) for part in parts)
+            for (rows, n), part in zip((inputs, targets), parts, strict=True):
+                rows.put([s * n + i for i in range(n)], code.fixed(part.ravel()))
         else:
             place = code.splat(named(code.whole(index)))
             if made.source == "pool":
                 place = code.gather("%order", streams[ORDER : ORDER + 1] + place, "u")
-            x = self._loaded("%inputs", streams[INPUTS : INPUTS + 1], place, made.n_inputs)
-            targets = self._loaded("%targets", streams[TARGETS : TARGETS + 1], place, n_outputs)
-        kept = None
+            self._load(s, "%inputs", streams[INPUTS : INPUTS + 1] + place * made.n_inputs, *inputs)
+            first = streams[TARGETS : TARGETS + 1] + place * made.sizes[-1]
+            self._load(s, "%targets", first, *targets)
         if made.masked:
             rng = Draws(streams[SEED : SEED + 1], seen, Role.NOISE)
-            kept = rng.kept(sum(made.sizes[:-1]), made.kept).ravel()
-        self.network.take(s, x, kept)
-        self.targets.put([s * n_outputs + i for i in range(n_outputs)], targets)
+            net.drop(s, rng.kept(sum(made.sizes[:-1]), made.kept).ravel())
 
-    def _loaded(self, pointer: str, first: Row, place: Row, n: int) -> Row:
-        """Load a sample's numbers, shape (n,), each lane from its own stream."""
-        start = first + place * n
-        cells = [self.code.gather(pointer, start + i).cells[0] for i in range(n)]
-        return Row(cells)
+    def _load(self, s: Place, pointer: str, first: Row, rows: Rows, n: int) -> None:
+        """Load n numbers of sample s, each lane from its own place."""
+        code, first = self.code, self.code.fixed(first)
+
+        def some(at: Sequence[Place]) -> None:
+            places = [first + (i if isinstance(i, int) else code.splat(named(i))) for i in at]
+            cells = [code.gather(pointer, place).cells[0] for place in places]
+            rows.put([s * n + i for i in at], Row(cells))
+
+        code.tiles(n, TILE, some)
 
     def _error(self, s: Place, total: Row) -> Row:
         """Compute the error of sample s; return the sum of losses with its own."""
@@ -404,8 +401,13 @@ def evaluation(
 
     def some(group: Place, sums: Row) -> Row:
         def take(s: Place, nothing: Row) -> Row:
-            start = (group * together + s) * made.n_inputs
-            net.take(s, Row([given.scalar(start + i).cells[0] for i in range(made.n_inputs)]))
+            start = code.whole((group * together + s) * made.n_inputs)
+
+            def inputs(at: Sequence[Place]) -> None:
+                cells = [given.scalar(start + i).cells[0] for i in at]
+                net.x.put([s * made.n_inputs + i for i in at], Row(cells))
+
+            code.tiles(made.n_inputs, TILE, inputs)
             return nothing
 
         def measure(s: Place, sums: Row) -> Row:
