@@ -10,7 +10,6 @@ from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.problem.cells import (
     CODE,
     USUAL,
-    Codes,
     Kind,
     Mask,
     Rules,
@@ -83,18 +82,28 @@ class Column:
         Raises:
             InputError: If a value is missing and not to be filled, unknown, or no finite number.
         """
+        values = self._codes(column, rules) if self.values else self._numbers(column, rules)
+        missing = np.isnan(values)
+        if missing.any():
+            if self.fill is None:
+                rule = f"has no value in row {column.index[missing][0]}"
+                hint = "data.missing=impute trains networks that take such rows"
+                raise self._error(rule, hint)
+            fill = self.values.index(str(self.fill)) if self.values else float(self.fill)
+            values = np.where(missing, fill, values)
+        if np.isinf(values).any():
+            raise self._error(f"is infinite in row {column.index[np.isinf(values)][0]}")
         if not self.values:
-            return [(self._filled(column, rules) - self.mean) / self.spread]
-        codes = self._codes(column, rules)
-        return [(codes == i) * 1.0 for i in range(len(self.values))]
+            return [(values - self.mean) / self.spread]
+        return [(values == i) * 1.0 for i in range(len(self.values))]
 
-    def _codes(self, column: "pd.Series", rules: Rules) -> Codes:
-        """Return each row's category by its place, shape (n,)."""
+    def _codes(self, column: "pd.Series", rules: Rules) -> Array:
+        """Return each row's category by its place, shape (n,), NaN where missing."""
         found, names = categories(column, in_order=False)
-        known = {value: i for i, value in enumerate(self.values)}
+        known: dict[str, float] = {value: i for i, value in enumerate(self.values)}
         places = []
         for code, name in enumerate(map(clean, names)):
-            place = -1 if rules.is_missing(name, usual=False) else known.get(name)
+            place = np.nan if rules.is_missing(name, usual=False) else known.get(name)
             number = None if CODE.fullmatch(name) else rules.number(name)
             if place is None and number is not None:
                 place = known.get(number_name(number))  # 7.0 is the category 7, and 07 is not
@@ -103,27 +112,17 @@ class Column:
                 rule = f"holds '{name}' in row {row}, which was not among its values in training"
                 raise self._error(rule, f"known: {listed(self.values)}")
             places.append(place)
-        codes = np.array([*places, -1], dtype=np.intp)[found]
-        if (codes < 0).any():
-            if self.fill is None:
-                raise self._missing(column, codes < 0)
-            codes[codes < 0] = known[str(self.fill)]
-        return codes
+        return np.array([*places, np.nan])[found]
 
-    def _filled(self, column: "pd.Series", rules: Rules) -> Array:
-        """Return the numbers, shape (n,), none of them missing."""
+    def _numbers(self, column: "pd.Series", rules: Rules) -> Array:
+        """Return the numbers, shape (n,), NaN where missing."""
         if column.dtype.kind not in "iufb":
             column = self._read(column, rules)
         try:
             values = numbers(column)
         except (TypeError, ValueError):
             raise self._error(f"must be numbers, and holds {kind_of(column)}") from None
-        missing = np.isnan(values) | np.isin(values, rules.missing_numbers)
-        if missing.any() and self.fill is None:
-            raise self._missing(column, missing)
-        if np.isinf(values).any():
-            raise self._error(f"is infinite in row {column.index[np.isinf(values)][0]}")
-        return np.where(missing, float(self.fill or 0), values) if missing.any() else values
+        return np.where(np.isin(values, rules.missing_numbers), np.nan, values)
 
     def _read(self, column: "pd.Series", rules: Rules) -> "pd.Series":
         """Read what is text as numbers, or as true or false."""
@@ -139,10 +138,6 @@ class Column:
                 rule = f"must be {wanted}, and holds '{printable(cell, 40)}' in row {row}"
                 raise self._error(rule, hint)
         return column.map(lambda value: meaning.get(value, value) if meaning else value)
-
-    def _missing(self, column: "pd.Series", missing: Mask) -> InputError:
-        rule = f"has no value in row {column.index[missing][0]}"
-        return self._error(rule, "data.missing=impute trains networks that take such rows")
 
     def _error(self, rule: str, hint: str = "") -> InputError:
         return InputError(Issue("column", self.name, rule, hint))
