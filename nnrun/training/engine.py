@@ -51,6 +51,21 @@ class Run(Protocol):
         ...
 
 
+class Past(NamedTuple):
+    """What training goes on from.
+
+    Attributes:
+        memory: The optimizer's state, as ``Run.memory`` gave it.
+        seen: Samples seen before; 0 if training begins.
+    """
+
+    memory: tuple[Array, ...] = ()
+    seen: int = 0
+
+
+NONE = Past()
+
+
 class Engine(Protocol):
     """Trains the trials of a stack side by side.
 
@@ -62,22 +77,14 @@ class Engine(Protocol):
     name: str
     width: int
 
-    def begin(
-        self,
-        stack: Stack,
-        source: Source,
-        params: Params,
-        memory: tuple[Array, ...] = (),
-        seen: int = 0,
-    ) -> Run:
+    def begin(self, stack: Stack, source: Source, params: Params, past: Past = NONE) -> Run:
         """Begin to train.
 
         Args:
             stack: The trials.
             source: Of their samples.
             params: Parameters of every trial.
-            memory: The optimizer's state, as ``memory`` gave it, where training goes on.
-            seen: Samples seen before.
+            past: What training goes on from.
         """
         ...
 
@@ -132,17 +139,11 @@ class Reference:
     name = "reference"
     width = 1
 
-    def begin(
-        self,
-        stack: Stack,
-        source: Source,
-        params: Params,
-        memory: tuple[Array, ...] = (),
-        seen: int = 0,
-    ) -> "ReferenceRun":
+    def begin(self, stack: Stack, source: Source, params: Params, past: Past = NONE) -> Run:
         """Start the optimizer, or restore what it remembered."""
         state = stack.optimizer.init(params)
-        return ReferenceRun(stack, source, params, state.filled(memory) if seen else state, seen)
+        state = state.filled(past.memory) if past.seen else state
+        return ReferenceRun(stack, source, params, state, past.seen)
 
 
 class ReferenceRun:

@@ -9,7 +9,7 @@ import numpy as np
 from nnrun.network.mlp import Params
 from nnrun.records.trials import Curves, Trials, join
 from nnrun.training.blas import one_thread
-from nnrun.training.engine import Engine, Reference, first_params
+from nnrun.training.engine import Engine, Past, Reference, first_params
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack
 
@@ -74,7 +74,7 @@ def train(
         n_past, seen = len(past.curves.samples), past.seen
         for metric, before in zip((train_loss, test_loss, accuracy), past.curves[1:], strict=True):
             metric[:, :n_past] = before
-        run = engine.begin(shard, source, past.params, past.memory, seen)
+        run = engine.begin(shard, source, past.params, Past(past.memory, seen))
     first = seen
     if watch is not None:
         watch(seen, run.params())

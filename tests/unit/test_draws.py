@@ -21,7 +21,7 @@ from nnrun.problem.pattern_generators import Patterns
 from nnrun.problem.planar_generators import Xor
 from nnrun.rows.draws import record_of
 from nnrun.training.compiled.run import CompiledEngine
-from nnrun.training.engine import first_params
+from nnrun.training.engine import Past, first_params
 from nnrun.training.sources import Source, kept_units
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
@@ -157,7 +157,7 @@ def test_lanes_draw_what_numpy_draws_to_the_last_bit(name, seen):
     assert source.kind == "drawn"
     engine = CompiledEngine(stack)
     memory = engine.begin(stack, source, first_params(stack)).memory()
-    started = engine.begin(stack, source, first_params(stack), memory, seen)
+    started = engine.begin(stack, source, first_params(stack), Past(memory, seen))
     started.train(1)
     (layer,) = started.params()
     inputs, targets, which, _ = source.take(seen, 1)

@@ -27,7 +27,7 @@ from nnrun.training.compiled.kernel import (
     kernels,
 )
 from nnrun.training.compiled.structure import Structure
-from nnrun.training.engine import Scores, rate_factors, require_columns
+from nnrun.training.engine import NONE, Past, Run, Scores, rate_factors, require_columns
 from nnrun.training.sources import Kind, Source, kind_of
 from nnrun.training.stack import Stack, rigid
 
@@ -160,14 +160,7 @@ class CompiledEngine:
     def __init__(self, stack: Stack) -> None:
         self.width = width_of(structure_of(stack).n_params)
 
-    def begin(
-        self,
-        stack: Stack,
-        source: Source,
-        params: Params,
-        memory: tuple[Array, ...] = (),
-        seen: int = 0,
-    ) -> "CompiledRun":
+    def begin(self, stack: Stack, source: Source, params: Params, past: Past = NONE) -> Run:
         """Lay the trials out in lanes."""
         made, kernel = structure_of(stack, source.kind), kernel_of(stack, source.kind)
         if isinstance(kernel, str):
@@ -178,13 +171,13 @@ class CompiledEngine:
         fields = np.array([np.broadcast_to(np.ravel(x), n) for x in numbers], np.float64)
         slots = np.repeat([[0.0], [1.0]], [rule.slots * made.n_params, rule.products], axis=0)
         slots = np.broadcast_to(slots, (len(slots), n))
-        if seen:
-            _require_memory(len(slots), memory)
-            slots = memory[0].T
+        if past.seen:
+            _require_memory(len(slots), past.memory)
+            slots = past.memory[0].T
         streams = np.zeros((4, n), np.uint64)
         streams[SEED] = source.seeds
         parts = (_flat(params).T, slots, fields, streams)
-        return CompiledRun(kernel, made, stack, source, parts, seen)
+        return CompiledRun(kernel, made, stack, source, parts, past.seen)
 
 
 class CompiledRun:
