@@ -28,7 +28,7 @@ from nnrun.network.activations import ACTIVATIONS, Activation, Array
 from nnrun.network.initializers import Initializer
 from nnrun.network.losses import Loss
 from nnrun.network.mlp import Layer, Params
-from nnrun.network.optimizers import Optimizer
+from nnrun.network.optimizers import Optimizer, State
 from nnrun.network.schedules import Schedule
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Data
@@ -355,7 +355,17 @@ def _try_loss(entry: Loss) -> Checks:
 
 def _try_optimizer(entry: Optimizer) -> Checks:
     params = _few_params()
-    state, rate = entry.init(params), np.full((2, 1, 1), 0.1)
+    state: Any = entry.init(params)
+    rate = np.full((2, 1, 1), 0.1)
+    if not isinstance(state, State):
+        hint = "write slots = 1 for an array beside each of parameters, and no init"
+        raise refused(entry.name, "must return a State from init", hint)
+    if type(entry).step is Optimizer.step:
+        slots = tuple(slot[0].weights for slot in state.slots)
+        rates, _ = entry.begin(rate, state.products)
+        updated: Any = entry.update(params[0].weights, params[0].weights, slots, rates)
+        if not isinstance(updated, tuple) or len(updated) != 2:
+            raise refused(entry.name, "must return parameters and slots from update")
     for _ in range(2):
         (layer,), state = entry.step(params, params, state, rate)
         if len(state.slots) != entry.slots:

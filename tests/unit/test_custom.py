@@ -157,6 +157,31 @@ def test_an_optimizer_that_keeps_more_than_it_says_is_refused():
         custom.tried("optimizer", Hoarding())
 
 
+def test_an_optimizer_in_another_form_is_told_what_to_write():
+    @dataclass(frozen=True)
+    class Old(Optimizer):
+        name = "old"
+
+        def init(self, params):
+            return ()
+
+        def update(self, params, grads, state, learning_rate):
+            return params, state
+
+    with pytest.raises(InputError, match=r"must return a State from init \(write slots = 1 for"):
+        custom.tried("optimizer", Old())
+
+    @dataclass(frozen=True)
+    class Half(Optimizer):
+        name = "half"
+
+        def update(self, p, g, slots, rate):
+            return p - rate * g
+
+    with pytest.raises(InputError, match="must return parameters and slots from update"):
+        custom.tried("optimizer", Half())
+
+
 def test_a_loss_descended_from_crossentropy_needs_several_outputs_too():
     @dataclass(frozen=True)
     class Mine(CategoricalCrossEntropy):
