@@ -358,7 +358,7 @@ def _try_optimizer(entry: Optimizer) -> Checks:
     state: Any = entry.init(params)
     rate = np.full((2, 1, 1), 0.1)
     if not isinstance(state, State):
-        hint = "write slots = 1 for an array beside each of parameters, and no init"
+        hint = "write slots = 1 for a number beside each parameter, and no init"
         raise refused(entry.name, "must return a State from init", hint)
     if type(entry).step is Optimizer.step:
         slots = tuple(slot[0].weights for slot in state.slots)
