@@ -152,8 +152,14 @@ def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Arra
 
 
 def _visits(seed: int, n_pool: int, number: int) -> npt.NDArray[np.int32]:
-    """Order a set for some epochs at once, each a permutation of its own."""
-    one = np.arange(n_pool, dtype=np.int32)  # half the memory of a larger type
-    epochs = np.broadcast_to(one, (max(1, BLOCK // n_pool), n_pool))
-    sequence = np.random.SeedSequence(seed, spawn_key=(Role.ORDER, number))
-    return np.random.Generator(np.random.PCG64(sequence)).permuted(epochs, axis=1).ravel()
+    """Order a set for some epochs at once, each a permutation of its own.
+
+    Random words are sorted, whose last bits are the places: much quicker than to swap one by one.
+    """
+    shape = max(1, BLOCK // n_pool), n_pool
+    place = np.uint64(2 ** (n_pool - 1).bit_length() - 1)
+    key, counter = np.array([seed, Role.ORDER], np.uint64), np.array([0, 0, number, 0], np.uint64)
+    words = np.random.Philox(key=key, counter=counter).random_raw(shape[0] * n_pool)
+    words = (words.reshape(shape) & ~place) | np.arange(n_pool, dtype=np.uint64)
+    words.sort(axis=1)
+    return (words & place).astype(np.int32).ravel()  # half the memory of a larger type
