@@ -58,6 +58,27 @@ class Draws:
         result: Row = low + (high - low) * self.random(size)
         return result
 
+    def integers(self, low: int, high: int | None = None, size: Size = None) -> Row:
+        """Draw whole numbers from low to high - 1, or from 0 to low - 1; they are float64."""
+        first, end = (0, low) if high is None else (low, high)
+        result: Row = first + np.floor(self.random(size) * (end - first))
+        return result
+
+    def choice(self, values: Any, size: Size = None) -> Row:
+        """Draw some of a few plain numbers, each as often as any other."""
+        options = np.arange(values) if np.ndim(values) == 0 else np.asarray(values)
+        at = self.integers(options.shape[0], size=size)
+        result: Any = float(options[-1])
+        for place, option in enumerate(options[:-1].tolist()):
+            result = np.where(at == place, float(option), result)
+        chosen: Row = result
+        return chosen
+
+    def exponential(self, scale: Any = 1.0, size: Size = None) -> Row:
+        """Draw exponential numbers of that mean."""
+        result: Row = scale * -log(1.0 - self.random(size))
+        return result
+
     def standard_normal(self, size: Size = None) -> Row:
         """Draw standard normal numbers, two from two words.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from nnrun.network.randomness import Role
 from nnrun.problem.feature_sets import Terms
@@ -39,6 +40,30 @@ ENTANGLED = {
     "first half, second half": lambda rng, n: (rng.random((n, 2)), np.arange(n)[:, None] * 2 // n),
     "twos": lambda rng, n: (rng.random((n, 2)), np.arange(n)[:, None] // 2 % 2),
 }
+
+
+LAWS = {
+    "integers": (lambda rng, n: rng.integers(-1, 3, n), stats.randint(-1, 3)),
+    "whole numbers": (lambda rng, n: rng.integers(6, size=n), stats.randint(0, 6)),
+    "choice": (lambda rng, n: rng.choice([2, 0, 1, 3], n), stats.randint(0, 4)),
+    "exponential": (lambda rng, n: rng.exponential(3.0, n), stats.expon(scale=3)),
+    "uniform": (lambda rng, n: rng.uniform(-2, 5, n), stats.uniform(-2, 7)),
+    "normal": (lambda rng, n: rng.normal(1.0, 2.0, n), stats.norm(1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_what_a_generator_draws_has_numpys_distribution(name):
+    draws, law = LAWS[name]
+    draw = lambda rng, n: (draws(rng, n)[:, None], np.zeros((n, 1)))  # noqa: E731
+    assert not isinstance(record_of(draw, Role.DATA), str)
+    values = drawn(draw, 1, Role.DATA, 0, 20_000)[0][:, 0]
+    numpys, _ = draw(np.random.default_rng(1), 20_000)
+    assert stats.ks_2samp(values, numpys[:, 0]).pvalue > 1e-4
+    # of whole numbers a distance is taken where they lie
+    ends = np.unique(values)
+    found = np.searchsorted(np.sort(values), ends, side="right") / 20_000
+    assert np.abs(found - law.cdf(ends)).max() < 2 / 20_000**0.5
 
 
 def _centred(points):
