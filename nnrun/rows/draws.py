@@ -209,27 +209,36 @@ def record_of(draw: Draw, role: int) -> Record | str:
     return records[0] if alike else "a sample depends on its row"
 
 
+Blocks = dict[int, tuple[int, Any]]
+"""The number and the samples of the last block that was drawn, by seed."""
+
+
 def drawn(
-    draw: Draw, seed: int, role: int, first: int, n: int
+    draw: Draw, seed: int, role: int, first: int, n: int, last: Blocks | None = None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Draw samples of a trial by NumPy: inputs, shape (n, input), and targets, shape (n, output).
 
-    A component that cannot be traced draws whole blocks, each from a generator of its own.
+    A component that cannot be traced draws whole blocks, each from a generator of its own; ``last``
+    keeps the last one of a seed for the next call.
     """
     record = record_of(draw, role)
     if isinstance(record, str):
-        return _of_blocks(draw, seed, role, first, n)
+        return _of_blocks(draw, seed, role, first, n, {} if last is None else last)
     table = record.evaluate(seed, np.arange(first, first + n, dtype=np.uint64))
     n_inputs = record.inputs.size
     return np.ascontiguousarray(table[:, :n_inputs]), np.ascontiguousarray(table[:, n_inputs:])
 
 
-def _of_blocks(draw: Draw, seed: int, role: int, first: int, n: int) -> tuple[Any, Any]:
+def _of_blocks(
+    draw: Draw, seed: int, role: int, first: int, n: int, last: Blocks
+) -> tuple[Any, Any]:
     parts = []
     for number in range(first // BLOCK, -(-(first + n) // BLOCK)):
-        block, start = block_of(draw, seed, role, number), number * BLOCK
+        if last.get(seed, (-1,))[0] != number:
+            last[seed] = number, block_of(draw, seed, role, number)
+        start = number * BLOCK
         rows = slice(max(first - start, 0), min(first + n - start, BLOCK))
-        parts.append([part[rows] for part in block])
+        parts.append([part[rows] for part in last[seed][1]])
     inputs, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
     return inputs, targets
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnrun.network.activations import Array
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Problem, Samples
-from nnrun.rows.draws import BLOCK, Draws, drawn, record_of
+from nnrun.rows.draws import BLOCK, Blocks, Draws, drawn, record_of
 from nnrun.rows.trace import Graph, evaluate
 
 Places = npt.NDArray[np.int64]
@@ -63,6 +63,7 @@ class Source:
         self.n_hidden, self.kept = n_hidden, 1.0 - dropout
         self.masked = n_hidden > 0 and dropout > 0
         self.kind = kind_of(problem)
+        self._blocks: Blocks = {}
         self._visits: dict[int, tuple[int, npt.NDArray[np.int32]]] = {}  # the last of each stream
 
     @cached_property
@@ -103,7 +104,8 @@ class Source:
         else:
             draw = self.problem.draw
             assert draw is not None
-            taken = [drawn(draw, seed, Role.DATA, first, n) for seed in self.distinct]
+            last = self._blocks
+            taken = [drawn(draw, seed, Role.DATA, first, n, last) for seed in self.distinct]
             inputs, targets = (np.stack(part) for part in zip(*taken, strict=True))
         masks = None
         if self.masked:
