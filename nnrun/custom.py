@@ -203,6 +203,12 @@ def last_place(error: BaseException) -> str:
     return place
 
 
+def reason_of(error: BaseException) -> str:
+    """Say what went wrong, and where in a user's file."""
+    said, place = " ".join(str(error).split()) or type(error).__name__, last_place(error)
+    return f"{said} ({place})" if place else said
+
+
 def is_custom(entry: Any) -> bool:
     """Say whether a component is a user's own."""
     return not type(entry).__module__.startswith("nnrun.")

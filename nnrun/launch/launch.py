@@ -69,9 +69,8 @@ def announce(
         terminal.show_tables([lines for lines in about if lines])
     expected = forecast(todo, cache, threads, measure_from)
     terminal.announce(list(todo.values()), expected, threads, where, doing)
-    refusals = Counter(want.refusal for want in todo.values() if want.refusal)
-    slower = "cannot be compiled, and takes NumPy, which is slower"
-    terminal.say_notes([f"{things(n, 'setting')} {slower}: {why}" for why, n in refusals.items()])
+    slower = Counter(want.slower for want in todo.values() if want.slower)
+    terminal.say_notes([f"{why} ({things(n, 'setting')})" for why, n in slower.items()])
     return expected
 
 

@@ -189,8 +189,8 @@ class Record(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def record_of(draw: Draw, role: int) -> Record | str:
-    """Trace a component; return why it cannot be, if so.
+def record_of(draw: Draw, role: int) -> Record | Exception:
+    """Trace a component; return the error that says why it cannot be, if so.
 
     It draws some samples, to see that each one is made of its own numbers alone, and in one way.
     """
@@ -202,11 +202,11 @@ def record_of(draw: Draw, role: int) -> Record | str:
         records = [Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows]
         first, *others = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in records)
     except KeyError:
-        return "a sample depends on another one"
+        return Untraceable("a sample depends on another one")
     except Exception as error:  # of a user's own component, too
-        return " ".join(str(error).split()) or type(error).__name__
+        return error
     alike = all(np.array_equal(first, other) for other in others)
-    return records[0] if alike else "a sample depends on its row"
+    return records[0] if alike else Untraceable("a sample depends on its row")
 
 
 Blocks = dict[int, tuple[int, Any]]
@@ -222,7 +222,7 @@ def drawn(
     keeps the last one of a seed for the next call.
     """
     record = record_of(draw, role)
-    if isinstance(record, str):
+    if isinstance(record, Exception):
         return _of_blocks(draw, seed, role, first, n, {} if last is None else last)
     table = record.evaluate(seed, np.arange(first, first + n, dtype=np.uint64))
     n_inputs = record.inputs.size

@@ -140,7 +140,7 @@ def kind_of(problem: Problem) -> Kind:
     if problem.n_train is not None:
         return "pool"
     assert problem.draw is not None
-    return "handed" if isinstance(record_of(problem.draw, Role.DATA), str) else "drawn"
+    return "handed" if isinstance(record_of(problem.draw, Role.DATA), Exception) else "drawn"
 
 
 def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Array:

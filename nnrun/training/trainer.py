@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nnrun.custom import is_custom, reason_of
 from nnrun.network.mlp import Params
+from nnrun.network.randomness import Role
 from nnrun.records.trials import Curves, Trials, join
+from nnrun.rows.draws import record_of
 from nnrun.training.blas import one_thread
 from nnrun.training.engine import Engine, Past, Reference, first_params
 from nnrun.training.sources import Source
@@ -136,11 +139,11 @@ class Choice(NamedTuple):
 
     Attributes:
         name: As records name it.
-        refusal: Why it is not the compiled one, where that was meant; else empty.
+        slower: What NumPy has to do, and why, where compiled code was meant to; else empty.
     """
 
     name: str
-    refusal: str = ""
+    slower: str = ""
 
 
 def engine_of(stack: Stack) -> Choice:
@@ -159,5 +162,13 @@ def engine_of(stack: Stack) -> Choice:
         return Choice("reference")
     from nnrun.training.compiled.run import refusal
 
-    reason = refusal(stack)
-    return Choice("reference", reason) if reason else Choice("compiled")
+    if reason := refusal(stack):
+        return Choice("reference", f"NumPy trains, which is slower: {reason}")
+    draw = setting.problem.draw
+    if draw is not None and (is_custom(setting.data) or is_custom(setting.features)):
+        found = record_of(draw, Role.DATA)
+        if isinstance(found, Exception):
+            return Choice(
+                "compiled", f"NumPy draws the samples, which is slower: {reason_of(found)}"
+            )
+    return Choice("compiled")

@@ -27,14 +27,14 @@ class Wanted:
         setting: What is trained.
         seeds: Ascending.
         engine: Name of the engine that trains it.
-        refusal: Why that is not the compiled one, where that was meant; else empty.
+        slower: What NumPy has to do, and why, where compiled code was meant to; else empty.
         jobs: Indices of its jobs.
     """
 
     setting: Setting
     seeds: tuple[int, ...]
     engine: str
-    refusal: str
+    slower: str
     jobs: tuple[int, ...]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnrun.custom import is_custom, last_place
+from nnrun.custom import is_custom, reason_of
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
 from nnrun.problem.problem import Task
@@ -143,9 +143,7 @@ def _made(made: Structure, width: int) -> "Kernel | str":
             return "a component does other things each time"
         return Kernel(text, width)
     except Exception as error:  # whatever a user's own component does with what is no array
-        said = " ".join(str(error).split()) or type(error).__name__
-        place = last_place(error)
-        return f"{said} ({place})" if place else said
+        return reason_of(error)
 
 
 def _of_users(made: Structure) -> bool:
