@@ -178,13 +178,15 @@ class Record(NamedTuple):
     inputs: Row
     targets: Row
 
-    def evaluate(self, seed: int, places: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-        """Compute samples by NumPy, shape (place, input and output)."""
-        leaves = {self.seed.cells[0]: np.uint64(seed), self.place.cells[0]: places}
+    def evaluate(
+        self, seeds: npt.NDArray[np.uint64] | np.uint64, places: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.float64]:
+        """Compute samples by NumPy, shape (as of seeds and places together, input and output)."""
+        leaves = {self.seed.cells[0]: seeds, self.place.cells[0]: places}
         columns = evaluate([*self.inputs.cells, *self.targets.cells], leaves)
-        table = np.empty((len(places), len(columns)))
+        table = np.empty((*np.broadcast_shapes(seeds.shape, places.shape), len(columns)))
         for i, column in enumerate(columns):
-            table[:, i] = column
+            table[..., i] = column
         return table
 
 
@@ -200,7 +202,7 @@ def record_of(draw: Draw, role: int) -> Record | Exception:
         inputs, targets = traced(draw, seed, places, role)
         rows = range(len(places))
         records = [Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows]
-        first, *others = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in records)
+        first, *others = (r.evaluate(np.uint64(17), np.arange(8, dtype=np.uint64)) for r in records)
     except KeyError:
         return Untraceable("a sample depends on another one")
     except Exception as error:  # of a user's own component, too
@@ -214,19 +216,34 @@ Blocks = dict[int, tuple[int, Any]]
 
 
 def drawn(
-    draw: Draw, seed: int, role: int, first: int, n: int, last: Blocks | None = None
+    draw: Draw, seed: int, role: int, first: int, n: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Draw samples of a trial by NumPy: inputs, shape (n, input), and targets, shape (n, output).
+    """Draw samples of a trial by NumPy: inputs and targets, shapes (n, input) and (n, output)."""
+    inputs, targets = drawn_each(draw, [seed], role, first, n)
+    return inputs[0], targets[0]
+
+
+def drawn_each(
+    draw: Draw, seeds: Sequence[int], role: int, first: int, n: int, last: Blocks | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Draw samples of trials, shapes (seed, n, input) and (seed, n, output).
 
     A component that cannot be traced draws whole blocks, each from a generator of its own; ``last``
     keeps the last one of a seed for the next call.
     """
     record = record_of(draw, role)
     if isinstance(record, Exception):
-        return _of_blocks(draw, seed, role, first, n, {} if last is None else last)
-    table = record.evaluate(seed, np.arange(first, first + n, dtype=np.uint64))
+        last = {} if last is None else last
+        blocks = [_of_blocks(draw, seed, role, first, n, last) for seed in seeds]
+        inputs, targets = (np.stack(part) for part in zip(*blocks, strict=True))
+        return inputs, targets
+    several = max(1, 2 * BLOCK // n)  # few enough for the processor's cache
+    places = np.arange(first, first + n, dtype=np.uint64)
+    column = np.array(seeds, np.uint64)[:, None]
+    parts = (column[i : i + several] for i in range(0, len(seeds), several))
+    table = np.concatenate([record.evaluate(part, places) for part in parts])
     n_inputs = record.inputs.size
-    return np.ascontiguousarray(table[:, :n_inputs]), np.ascontiguousarray(table[:, n_inputs:])
+    return np.ascontiguousarray(table[..., :n_inputs]), np.ascontiguousarray(table[..., n_inputs:])
 
 
 def _of_blocks(

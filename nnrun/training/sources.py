@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnrun.network.activations import Array
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Problem, Samples
-from nnrun.rows.draws import BLOCK, Blocks, Draws, drawn, record_of
+from nnrun.rows.draws import BLOCK, Blocks, Draws, drawn_each, record_of
 from nnrun.rows.trace import Graph, evaluate
 
 Places = npt.NDArray[np.int64]
@@ -74,8 +74,7 @@ class Source:
             return Samples(pool.inputs[None], pool.targets[None])
         assert draw is not None
         assert n is not None
-        sets = [drawn(draw, seed, Role.DATA, 0, n) for seed in self.distinct]
-        return Samples(*(np.stack(parts) for parts in zip(*sets, strict=True)))
+        return Samples(*drawn_each(draw, self.distinct, Role.DATA, 0, n))
 
     def order(self, first: int, n: int) -> Places:
         """Return which sample of its set each stream visits, shape (stream, n)."""
@@ -104,9 +103,8 @@ class Source:
         else:
             draw = self.problem.draw
             assert draw is not None
-            last = self._blocks
-            taken = [drawn(draw, seed, Role.DATA, first, n, last) for seed in self.distinct]
-            inputs, targets = (np.stack(part) for part in zip(*taken, strict=True))
+            seeds = self.distinct
+            inputs, targets = drawn_each(draw, seeds, Role.DATA, first, n, self._blocks)
         masks = None
         if self.masked:
             kept = [kept_units(s, self.n_hidden, self.kept, first, n) for s in self.distinct]

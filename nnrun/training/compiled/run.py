@@ -239,7 +239,7 @@ class CompiledRun:
         if made.source == "drawn":
             return none, none, none
         if made.source == "pool":
-            return (*source.pools, np.ascontiguousarray(source.order(self._seen, n), np.uint64))
+            return (*source.pools, source.order(self._seen, n))
         batches = source.take(self._seen, n)
         require_columns(batches, made.n_inputs, made.sizes[-1])
         inputs, targets = (np.ascontiguousarray(part, np.float64) for part in batches[:2])
