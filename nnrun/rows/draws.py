@@ -179,9 +179,10 @@ class Record(NamedTuple):
     targets: Row
 
     def evaluate(
-        self, seeds: npt.NDArray[np.uint64] | np.uint64, places: npt.NDArray[np.uint64]
+        self, seeds: int | npt.NDArray[np.uint64], places: npt.NDArray[np.uint64]
     ) -> npt.NDArray[np.float64]:
         """Compute samples by NumPy, shape (as of seeds and places together, input and output)."""
+        seeds = np.asarray(seeds, np.uint64)
         leaves = {self.seed.cells[0]: seeds, self.place.cells[0]: places}
         columns = evaluate([*self.inputs.cells, *self.targets.cells], leaves)
         table = np.empty((*np.broadcast_shapes(seeds.shape, places.shape), len(columns)))
@@ -202,7 +203,7 @@ def record_of(draw: Draw, role: int) -> Record | Exception:
         inputs, targets = traced(draw, seed, places, role)
         rows = range(len(places))
         records = [Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows]
-        first, *others = (r.evaluate(np.uint64(17), np.arange(8, dtype=np.uint64)) for r in records)
+        first, *others = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in records)
     except KeyError:
         return Untraceable("a sample depends on another one")
     except Exception as error:  # of a user's own component, too
