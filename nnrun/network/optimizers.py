@@ -113,13 +113,10 @@ class Optimizer(Component):
             rate: The learning rate of this step, shape (trial, 1, 1).
         """
         rates, products = self.begin(rate, state.products)
-        layers = []
-        for parts in zip(params, grads, *state.slots, strict=True):
-            arrays = zip(*parts, strict=True)
-            updated = [self.update(p, g, tuple(slots), rates) for p, g, *slots in arrays]
-            both = ((p, *slots) for p, slots in updated)
-            layers.append([Layer(*pair) for pair in zip(*both, strict=True)])
-        stepped, *slots = zip(*layers, strict=True)
+        arrays = [[a for layer in part for a in layer] for part in (params, grads, *state.slots)]
+        updated = [self.update(p, g, tuple(s), rates) for p, g, *s in zip(*arrays, strict=True)]
+        columns = zip(*[(p, *slots) for p, slots in updated], strict=True)
+        stepped, *slots = [tuple(map(Layer, c[::2], c[1::2])) for c in columns]
         return stepped, State(tuple(slots), products)
 
 
