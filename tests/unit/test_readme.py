@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from nnrun import custom
+from nnrun.config.settings import Network
 from nnrun.problem.features import make_problem
+from nnrun.training.stack import Stack, Trial
+from tests.conftest import make_setting, run
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 IMPORTS = """
@@ -65,6 +68,18 @@ def test_each_is_short_and_works(name, readme_rules):
         from nnrun.problem.planar_generators import Xor
 
         assert make_problem(Xor(), entry).inputs == ("x", "y", "r")
+
+
+def test_all_of_them_together_are_compiled(readme_rules):
+    entries = {
+        kind: custom.component(kind, f"{readme_rules}.{name}", importing=True)()
+        for name, kind in KINDS.items()
+    }
+    network = Network((2,), entries.pop("activation"), "sigmoid")
+    stack = Stack(tuple(Trial(make_setting(network=network, **entries), seed) for seed in (0, 1)))
+    compiled, reference = run(stack, "compiled"), run(stack, "reference")
+    assert (compiled.engine, reference.engine) == ("compiled", "reference")
+    np.testing.assert_allclose(compiled.curves.test_loss, reference.curves.test_loss, rtol=1e-10)
 
 
 def test_every_group_and_option_of_the_table_exists():
