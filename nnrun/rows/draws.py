@@ -18,7 +18,10 @@ from nnrun.rows.trace import Graph, Row, Untraceable, evaluate
 Size = int | tuple[int, ...] | None
 
 BLOCK = 4096
-"""Samples that a component which cannot be traced draws at once. Part of what a stream is."""
+"""Samples that a component which cannot be traced draws at once: part of what a stream is. Others
+are computed as many at once: few enough for the processor's cache."""
+
+Floats = npt.NDArray[np.float64]
 
 
 class Draws:
@@ -180,7 +183,7 @@ class Record(NamedTuple):
 
     def evaluate(
         self, seeds: int | npt.NDArray[np.uint64], places: npt.NDArray[np.uint64]
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats:
         """Compute samples by NumPy, shape (as of seeds and places together, input and output)."""
         seeds = np.asarray(seeds, np.uint64)
         leaves = {self.seed.cells[0]: seeds, self.place.cells[0]: places}
@@ -212,57 +215,72 @@ def record_of(draw: Draw, role: int) -> Record | Exception:
     return records[0] if alike else Untraceable("a sample depends on its row")
 
 
-Blocks = dict[int, tuple[int, Any]]
-"""The number and the samples of the last block that was drawn, by seed."""
+class Stream:
+    """Samples of trials by NumPy, any of them at once.
+
+    A component that cannot be traced draws whole blocks, each from a generator of its own; the
+    last block of each seed is kept.
+
+    Args:
+        draw: Draws samples.
+        role: What for.
+    """
+
+    def __init__(self, draw: Draw, role: int) -> None:
+        self._draw, self._role, self._record = draw, role, record_of(draw, role)
+        self._blocks = Latest(self.block)
+
+    def take(self, seeds: Sequence[int], first: int, n: int) -> tuple[Floats, Floats]:
+        """Return inputs and targets, shapes (seed, n, input) and (seed, n, output)."""
+        record = self._record
+        if isinstance(record, Exception):
+            return self._of_blocks(seeds, first, n)
+        n_inputs, shape = record.inputs.size, (len(seeds), n)
+        inputs, targets = np.empty((*shape, n_inputs)), np.empty((*shape, record.targets.size))
+        column = np.array(seeds, np.uint64)[:, None]
+        places = np.arange(first, first + n, dtype=np.uint64)
+        several = max(1, BLOCK // n)
+        for row in range(0, len(seeds), several):
+            for begin in range(0, n, BLOCK):
+                at = slice(row, row + several), slice(begin, begin + BLOCK)
+                table = record.evaluate(column[at[0]], places[at[1]])
+                inputs[at], targets[at] = table[..., :n_inputs], table[..., n_inputs:]
+        return inputs, targets
+
+    def _of_blocks(self, seeds: Sequence[int], first: int, n: int) -> tuple[Floats, Floats]:
+        whole: list[Floats] = []
+        for row, seed in enumerate(seeds):
+            for number in range(first // BLOCK, -(-(first + n) // BLOCK)):
+                block, start = self._blocks.of(seed, number), number * BLOCK - first
+                begin, end = max(start, 0), min(start + BLOCK, n)
+                whole = whole or [np.empty((len(seeds), n, *part.shape[1:])) for part in block]
+                for several, part in zip(whole, block, strict=True):
+                    several[row, begin:end] = part[begin - start : end - start]
+        inputs, targets = whole
+        return inputs, targets
+
+    def block(self, seed: int, number: int) -> tuple[Any, Any]:
+        """Draw a block from NumPy's generator of that seed, role and number."""
+        sequence = np.random.SeedSequence(seed, spawn_key=(self._role, number))
+        inputs, targets = self._draw(np.random.Generator(np.random.PCG64(sequence)), BLOCK)
+        return inputs, targets
 
 
-def drawn(
-    draw: Draw, seed: int, role: int, first: int, n: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def drawn(draw: Draw, seed: int, role: int, first: int, n: int) -> tuple[Floats, Floats]:
     """Draw samples of a trial by NumPy: inputs and targets, shapes (n, input) and (n, output)."""
-    inputs, targets = drawn_each(draw, [seed], role, first, n)
+    inputs, targets = Stream(draw, role).take([seed], first, n)
     return inputs[0], targets[0]
 
 
-def drawn_each(
-    draw: Draw, seeds: Sequence[int], role: int, first: int, n: int, last: Blocks | None = None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Draw samples of trials, shapes (seed, n, input) and (seed, n, output).
+class Latest:
+    """What is made of a seed and a number, made again only where the number is another one."""
 
-    A component that cannot be traced draws whole blocks, each from a generator of its own; ``last``
-    keeps the last one of a seed for the next call.
-    """
-    record = record_of(draw, role)
-    if isinstance(record, Exception):
-        last = {} if last is None else last
-        blocks = [_of_blocks(draw, seed, role, first, n, last) for seed in seeds]
-        inputs, targets = (np.stack(part) for part in zip(*blocks, strict=True))
-        return inputs, targets
-    several = max(1, 2 * BLOCK // n)  # few enough for the processor's cache
-    places = np.arange(first, first + n, dtype=np.uint64)
-    column = np.array(seeds, np.uint64)[:, None]
-    parts = (column[i : i + several] for i in range(0, len(seeds), several))
-    table = np.concatenate([record.evaluate(part, places) for part in parts])
-    n_inputs = record.inputs.size
-    return np.ascontiguousarray(table[..., :n_inputs]), np.ascontiguousarray(table[..., n_inputs:])
+    def __init__(self, make: Callable[[int, int], Any]) -> None:
+        self._make = make
+        self._kept: dict[int, tuple[int, Any]] = {}
 
-
-def _of_blocks(
-    draw: Draw, seed: int, role: int, first: int, n: int, last: Blocks
-) -> tuple[Any, Any]:
-    parts = []
-    for number in range(first // BLOCK, -(-(first + n) // BLOCK)):
-        if last.get(seed, (-1,))[0] != number:
-            last[seed] = number, block_of(draw, seed, role, number)
-        start = number * BLOCK
-        rows = slice(max(first - start, 0), min(first + n - start, BLOCK))
-        parts.append([part[rows] for part in last[seed][1]])
-    inputs, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return inputs, targets
-
-
-def block_of(draw: Draw, seed: int, role: int, number: int) -> tuple[Any, Any]:
-    """Draw a block of samples from NumPy's generator of that seed, role and number."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(role, number))
-    inputs, targets = draw(np.random.Generator(np.random.PCG64(sequence)), BLOCK)
-    return inputs, targets
+    def of(self, seed: int, number: int) -> Any:
+        """Return it."""
+        if self._kept.get(seed, (-1,))[0] != number:
+            self._kept[seed] = number, self._make(seed, number)
+        return self._kept[seed][1]

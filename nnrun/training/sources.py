@@ -4,7 +4,7 @@ Sample k that a trial sees is a function of its seed and of k alone: training ma
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from nnrun.network.activations import Array
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Problem, Samples
-from nnrun.rows.draws import BLOCK, Blocks, Draws, drawn_each, record_of
+from nnrun.rows.draws import BLOCK, Draws, Latest, Stream, record_of
 from nnrun.rows.trace import Graph, evaluate
 
 Places = npt.NDArray[np.int64]
@@ -63,18 +63,18 @@ class Source:
         self.n_hidden, self.kept = n_hidden, 1.0 - dropout
         self.masked = n_hidden > 0 and dropout > 0
         self.kind = kind_of(problem)
-        self._blocks: Blocks = {}
-        self._visits: dict[int, tuple[int, npt.NDArray[np.int32]]] = {}  # the last of each stream
+        self._drawn = None if problem.draw is None else Stream(problem.draw, Role.DATA)
+        self._visits = Latest(partial(_visits, problem.n_train or 0))
 
     @cached_property
     def pools(self) -> Samples:
         """The finite sets, shapes (set, sample, column): one that all share, or one a stream."""
-        pool, draw, n = self.problem.pool, self.problem.draw, self.problem.n_train
+        pool, n = self.problem.pool, self.problem.n_train
         if pool is not None:
             return Samples(pool.inputs[None], pool.targets[None])
-        assert draw is not None
+        assert self._drawn is not None
         assert n is not None
-        return Samples(*drawn_each(draw, self.distinct, Role.DATA, 0, n))
+        return Samples(*self._drawn.take(self.distinct, 0, n))
 
     def order(self, first: int, n: int) -> Places:
         """Return which sample of its set each stream visits, shape (stream, n)."""
@@ -87,10 +87,9 @@ class Source:
         places = np.empty((len(self.distinct), n), dtype=np.int64)
         for seed, row in zip(self.distinct, places, strict=True):
             for number in blocks:
-                if self._visits.get(seed, (-1,))[0] != number:
-                    self._visits[seed] = number, _visits(seed, n_pool, number)
                 begin, end = max(first, number * whole), min(first + n, (number + 1) * whole)
-                part = self._visits[seed][1][begin - number * whole : end - number * whole]
+                visits = self._visits.of(seed, number)
+                part = visits[begin - number * whole : end - number * whole]
                 row[begin - first : end - first] = part
         return places
 
@@ -101,10 +100,8 @@ class Source:
             sets = rows if len(self.pools.inputs) > 1 else np.zeros_like(rows)
             inputs, targets = (part[sets, order] for part in self.pools)
         else:
-            draw = self.problem.draw
-            assert draw is not None
-            seeds = self.distinct
-            inputs, targets = drawn_each(draw, seeds, Role.DATA, first, n, self._blocks)
+            assert self._drawn is not None
+            inputs, targets = self._drawn.take(self.distinct, first, n)
         masks = None
         if self.masked:
             kept = [kept_units(s, self.n_hidden, self.kept, first, n) for s in self.distinct]
@@ -151,7 +148,7 @@ def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Arra
     return np.stack(evaluate(list(row.cells.flat), leaves), axis=1)
 
 
-def _visits(seed: int, n_pool: int, number: int) -> npt.NDArray[np.int32]:
+def _visits(n_pool: int, seed: int, number: int) -> npt.NDArray[np.int32]:
     """Order a set for some epochs at once, each a permutation of its own.
 
     Random words are sorted, whose last bits are the places: much quicker than to swap one by one.

@@ -1,6 +1,7 @@
 """Training samples in the order a seed gives, wherever they are begun with."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
-from nnrun.rows.draws import BLOCK, block_of, drawn, record_of
+from nnrun.rows.draws import BLOCK, Stream, drawn, record_of
 from nnrun.training.sources import Source
 from tests.conftest import samples_of
 
@@ -75,7 +76,7 @@ def test_samples_that_are_not_made_one_by_one_are_drawn_in_blocks(name):
     draw = ENTANGLED[name]
     assert isinstance(record_of(draw, Role.DATA), Exception)
     inputs, targets = drawn(draw, 3, Role.DATA, 5, 2 * BLOCK)
-    whole = [block_of(draw, 3, Role.DATA, number) for number in range(3)]
+    whole = [Stream(draw, Role.DATA).block(3, number) for number in range(3)]
     for part, several in zip((inputs, targets), zip(*whole, strict=True), strict=True):
         np.testing.assert_array_equal(part, np.concatenate(several)[5 : 5 + 2 * BLOCK])
 
@@ -113,6 +114,29 @@ def test_stacked_streams_hold_each_trials_own_samples():
         own = samples_of(PROBLEMS["stream"], seed, 5)
         np.testing.assert_array_equal(inputs[which[row]], own.inputs)
         np.testing.assert_array_equal(targets[which[row]], own.targets)
+
+
+def test_a_block_is_drawn_once_however_often_one_looks():
+    calls = []
+
+    def draw(rng, n):
+        calls.append(n)
+        return ENTANGLED["centred"](rng, n)
+
+    source = Source(replace(PROBLEMS["blocks"], draw=draw), [3, 4])
+    calls.clear()  # it was tried whether it can be traced
+    for first in range(0, BLOCK + 100, 64):
+        source.take(first, 64)
+    assert calls == [BLOCK] * 4
+
+
+def test_a_large_set_is_drawn_without_room_for_much_else():
+    rows = 300_000
+    tracemalloc.start()
+    make_problem(Xor(n_train=rows, pool_seed=1, noise=0.1), RAW)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 3 * rows * 24
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
