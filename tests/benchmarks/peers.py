@@ -1,7 +1,9 @@
-"""The same float64 work, done by nnrun's engines and by the libraries people would use instead.
+"""Whole jobs in float64, done by nnrun's engines and by the libraries people would use instead.
 
+Whoever trains draws its own samples, in its own way. nnrun measures its networks at the setting's
+evaluations and makes the trials' record, too; its peers only train, which is to their advantage.
 A peer gets a piece of work and returns a function that does it once, and how many trials and
-samples that is. Everything that is not training (data, compilation, first weights) happens before.
+samples that is. Compilation and first weights come before.
 """
 
 from collections.abc import Callable
@@ -13,68 +15,74 @@ import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.training.engine import first_params
-from nnrun.training.sources import Batches, Source
 from nnrun.training.stack import Stack, Trial, shards
-from nnrun.training.trainer import choose_engine
+from nnrun.training.trainer import choose_engine, train
 
 THREADS = 2
 
 
 @dataclass(frozen=True)
 class Work:
-    """What to train: a setting, trials of it, and samples a trial in one measurement."""
+    """What to train: a setting whose budget is one measurement, and how many trials of it.
+
+    Attributes:
+        name: What the table calls it.
+        setting: Its data are points of the unit square that are told apart as xor does, or a table.
+        trials: Side by side.
+        for_peers: Samples a trial for those who would take minutes.
+    """
 
     name: str
     setting: Setting
     trials: int
-    samples: int
+    for_peers: int = 2_000
 
-    def stack(self, engine: str) -> Stack:
-        """Return the trials, asking for an engine."""
-        setting = replace(self.setting, engine=engine)
+    def stack(self, **changes: Any) -> Stack:
+        """Return the trials, with some fields of the setting replaced."""
+        setting = replace(self.setting, **changes)
         return Stack(tuple(Trial(setting, seed) for seed in range(self.trials)))
-
-    def batches(self) -> Batches:
-        """Return every trial's samples."""
-        return Source(self.setting.problem, range(self.trials)).take(0, self.samples)
 
 
 Task = tuple[Callable[[], Any], int]
 
 
-def nnrun(work: Work, engine: str) -> Task:
+def nnrun(work: Work, engine: str = "auto", threads: int = THREADS) -> Task:
     """One of our engines, its shards on a thread each, as a sweep runs them."""
-    stack = work.stack(engine)
-    width = choose_engine(stack).width
-    pieces = list(shards(stack, choose_engine(stack).name, width, THREADS))
-    engines = [choose_engine(piece) for piece in pieces]
-    problem, n_steps = work.setting.problem, work.samples // work.setting.batch_size
-    runs = [
-        e.begin(piece, Source(problem, piece.seeds), first_params(piece))
-        for e, piece in zip(engines, pieces, strict=True)
-    ]
-    pool = ThreadPoolExecutor(THREADS)
+    fewer = {"budget": work.for_peers, "evals": 2} if engine == "reference" else {}
+    stack = work.stack(engine=engine, **fewer)
+    chosen = choose_engine(stack)
+    pieces = list(shards(stack, chosen.name, chosen.width, threads))
+    pool = ThreadPoolExecutor(threads)
 
     def once() -> None:
-        for job in [pool.submit(run.train, n_steps) for run in runs]:
+        for job in [pool.submit(lambda p=piece: train(p, choose_engine(p))) for piece in pieces]:
             job.result()
 
-    return once, work.trials * work.samples
+    return once, work.trials * stack.setting.budget
 
 
 def jax_vmap_scan(work: Work) -> Task:
-    """JAX: jit(vmap(scan)) over trials, gradient written by jax.grad."""
+    """JAX: jit(vmap(scan)) over trials, gradient by jax.grad, each step's samples by its key."""
     import jax
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    setting, params, inputs, targets = _ingredients(work)
+    setting, size = work.setting, work.setting.batch_size
     loss_of = _loss_of(setting, jnp, jax.nn.relu, jax.nn.logsumexp)
     adam = setting.optimizer.name == "adam"
+    table = _table(setting)
+    pool = None if table is None else tuple(map(jnp.asarray, table))
+    n_steps = work.for_peers // size
 
-    def step(carry: Any, batch: Any) -> Any:
+    def sample(key: Any) -> Any:
+        if pool is None:
+            return _xor(jax.random.uniform(key, (size, 2)), len(setting.problem.inputs), jnp)
+        rows = jax.random.randint(key, (size,), 0, len(pool[0]))
+        return pool[0][rows], pool[1][rows]
+
+    def step(carry: Any, key: Any) -> Any:
         p, m, v, t = carry
-        g = jax.grad(loss_of)(p, *batch)
+        g = jax.grad(loss_of)(p, *sample(key))
         if not adam:
             return (jax.tree.map(lambda a, b: a - setting.lr * b, p, g), m, v, t), None
         t = t + 1
@@ -85,81 +93,98 @@ def jax_vmap_scan(work: Work) -> Task:
         )
         return (jax.tree.map(move, p, m, v), m, v, t), None
 
-    def trial(p: Any, x: Any, t: Any) -> Any:
+    def trial(p: Any, key: Any) -> Any:
         zeros = jax.tree.map(jnp.zeros_like, p)
-        return jax.lax.scan(step, (p, zeros, zeros, 0.0), (x, t))[0][0]
+        return jax.lax.scan(step, (p, zeros, zeros, 0.0), jax.random.split(key, n_steps))[0][0]
 
-    train = jax.jit(jax.vmap(trial))
-    arrays = (jax.tree.map(jnp.asarray, params), jnp.asarray(inputs), jnp.asarray(targets))
-    jax.block_until_ready(train(*arrays))
-    return lambda: jax.block_until_ready(train(*arrays)), work.trials * work.samples
+    run = jax.jit(jax.vmap(trial))
+    keys = jax.vmap(jax.random.key)(jnp.arange(work.trials))
+    params = jax.tree.map(jnp.asarray, _first(work))
+    jax.block_until_ready(run(params, keys))
+    return lambda: jax.block_until_ready(run(params, keys)), work.trials * n_steps * size
 
 
-def torch_loop(work: Work, most_steps: int = 300) -> Task:
+def torch_loop(work: Work, steps: int = 300) -> Task:
     """PyTorch's usual loop over batches, one network at a time: one trial, some hundred steps."""
     import torch
 
     torch.set_num_threads(THREADS)
-    setting, params, inputs, targets = _ingredients(replace(work, trials=1))
-    steps = min(most_steps, inputs.shape[1])
+    setting, size = work.setting, work.setting.batch_size
     tensors = [
-        torch.tensor(a[0], dtype=torch.float64, requires_grad=True) for pair in params for a in pair
+        torch.tensor(a[0], dtype=torch.float64, requires_grad=True)
+        for pair in _first(replace(work, trials=1))
+        for a in pair
     ]
     pairs = list(zip(tensors[::2], tensors[1::2], strict=True))
     rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[setting.optimizer.name]
     optimizer = rule(tensors, lr=setting.lr)
     loss_of = _loss_of(setting, torch, torch.relu, torch.logsumexp)
-    x, t = torch.tensor(inputs[0, :steps]), torch.tensor(targets[0, :steps])
+    table = _table(setting)
+    pool = None if table is None else tuple(map(torch.tensor, table))
+
+    def sample() -> Any:
+        if pool is None:
+            points = torch.rand((size, 2), dtype=torch.float64)
+            return _xor(points, len(setting.problem.inputs), torch)
+        rows = torch.randint(len(pool[0]), (size,))
+        return pool[0][rows], pool[1][rows]
 
     def once() -> None:
-        for i in range(steps):
+        for _ in range(steps):
             optimizer.zero_grad()
-            loss_of(pairs, x[i], t[i]).backward()
+            loss_of(pairs, *sample()).backward()
             optimizer.step()
 
-    return once, steps * setting.batch_size
+    return once, steps * size
 
 
-def sklearn_partial_fit(work: Work, most_steps: int = 300) -> Task:
+def sklearn_partial_fit(work: Work, steps: int = 300) -> Task:
     """scikit-learn's MLPClassifier, a partial_fit a batch, one trial; its loss is cross-entropy."""
     from sklearn.neural_network import MLPClassifier
 
-    setting, _, inputs, targets = _ingredients(replace(work, trials=1))
-    steps = min(most_steps, inputs.shape[1])
+    setting, size, rng = work.setting, work.setting.batch_size, np.random.default_rng(0)
+    names = {"sigmoid": "logistic"}
     network = MLPClassifier(
         setting.network.hidden,
-        activation={"sigmoid": "logistic"}.get(
-            setting.network.activation, setting.network.activation
-        ),
+        activation=names.get(setting.network.activation, setting.network.activation),
         solver=setting.optimizer.name,
         learning_rate_init=setting.lr,
-        batch_size=setting.batch_size,
+        batch_size=size,
         alpha=0.0,
         momentum=0.0,
         nesterovs_momentum=False,
     )
-    labels = targets[0, ..., 0] if targets.shape[-1] == 1 else targets[0].argmax(-1)
-    classes = np.arange(max(2, targets.shape[-1]))
+    table = _table(setting)
+    classes = np.arange(max(2, len(setting.problem.outputs)))
 
     def once() -> None:
-        for i in range(steps):
-            network.partial_fit(inputs[0, i], labels[i], classes=classes)
+        for _ in range(steps):
+            if table is None:
+                x, t = _xor(rng.random((size, 2)), len(setting.problem.inputs), np)
+            else:
+                x, t = (part[rng.integers(len(part), size=size)] for part in table)
+            labels = t[:, 0] if t.shape[-1] == 1 else t.argmax(-1)
+            network.partial_fit(x, labels, classes=classes)
 
-    return once, steps * setting.batch_size
+    return once, steps * size
 
 
-def _ingredients(work: Work) -> tuple[Setting, Any, Any, Any]:
-    """First parameters and batches: (trial, step, sample, column), as peers take them."""
-    stack, batches = work.stack("auto"), work.batches()
-    params = [(layer.weights, layer.bias[:, 0]) for layer in first_params(stack)]
-    shape = (work.trials, -1, work.setting.batch_size)
-    inputs, targets = batches.inputs[batches.which], batches.targets[batches.which]
-    return (
-        work.setting,
-        params,
-        inputs.reshape(*shape, inputs.shape[-1]),
-        targets.reshape(*shape, targets.shape[-1]),
-    )
+def _table(setting: Setting) -> Any:
+    """Inputs and targets of a table; None if samples are drawn."""
+    pool = setting.problem.pool
+    return None if pool is None else (pool.inputs, pool.targets)
+
+
+def _xor(points: Any, n_inputs: int, lib: Any) -> Any:
+    """Samples of xor from points of the unit square, with x*y if there is a third input."""
+    x, y = points[:, :1], points[:, 1:]
+    inputs = lib.concatenate([x, y, x * y], 1) if n_inputs == 3 else points
+    return inputs, ((x < 0.5) != (y < 0.5)) * 1.0
+
+
+def _first(work: Work) -> list[Any]:
+    """First weights and biases of every trial, layer by layer."""
+    return [(layer.weights, layer.bias[:, 0]) for layer in first_params(work.stack())]
 
 
 def _loss_of(setting: Setting, lib: Any, relu: Any, logsumexp: Any) -> Any:

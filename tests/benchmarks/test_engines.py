@@ -1,4 +1,4 @@
-"""Nanoseconds a trial and sample, beside the peers. Run: pytest tests/benchmarks."""
+"""Nanoseconds a trial and sample of whole jobs, beside the peers. Run: pytest tests/benchmarks."""
 
 import importlib.util
 from functools import partial
@@ -6,32 +6,31 @@ from functools import partial
 import pytest
 
 from nnrun.config.settings import Network
-from nnrun.network.losses import CategoricalCrossEntropy
-from nnrun.network.mlp import count_parameters
-from nnrun.network.optimizers import Adam
+from nnrun.network.losses import CategoricalCrossEntropy, Huber
+from nnrun.network.optimizers import OPTIMIZERS, Adam
+from nnrun.network.penalties import Penalties
 from nnrun.problem.feature_sets import Terms
-from nnrun.problem.split_tables import Digits
+from nnrun.problem.planar_generators import Xor
+from nnrun.problem.split_tables import Digits, Wine
 from tests.benchmarks import peers
 from tests.benchmarks.peers import Work
 from tests.conftest import make_setting
 
-SEED = make_setting(lr=0.03, budget=10**9)
-PLAYGROUND = make_setting(
-    lr=0.003, budget=10**9, batch_size=10, optimizer=Adam(), features=Terms(("x", "y")),
-    network=Network((8, 8), "tanh", "tanh"),
-)  # fmt: skip
+SEED = make_setting(lr=0.03, budget=400_000, evals=120)
+TWO = {"features": Terms(("x", "y")), "network": Network((8, 8), "tanh", "sigmoid")}
+PLAYGROUND = make_setting(lr=0.003, budget=400_000, batch_size=10, optimizer=Adam(), **TWO)
+TABLE = {"features": Terms(), "loss": CategoricalCrossEntropy()}
 DIGITS = make_setting(
-    lr=0.05, budget=10**9, batch_size=32, data=Digits(), features=Terms(),
-    network=Network((128,), "relu", "softmax"), loss=CategoricalCrossEntropy(),
+    lr=0.05, budget=32_000, evals=12, batch_size=32, data=Digits(),
+    network=Network((128,), "relu", "softmax"), **TABLE,
 )  # fmt: skip
 
-SEED_WORK = [
+BESIDE_PEERS = [
     Work("3-[2,1]-1 batch 1, 20 trials", SEED, 20, 20_000),
-    Work("3-[2,1]-1 batch 1, 1,000 trials", SEED, 1000, 2_000),
-    Work("3-[2,1]-1 batch 1, 10,000 trials", SEED, 10_000, 300),
+    Work("3-[2,1]-1 batch 1, 1,000 trials", SEED, 1_000),
+    Work("2-[8,8]-1 adam batch 10, 200 trials", PLAYGROUND, 200),
+    Work("64-[128]-10 batch 32, 20 trials", DIGITS, 20, 3_200),
 ]
-PLAYGROUND_WORK = Work("2-[8,8]-1 adam batch 10, 200 trials", PLAYGROUND, 200, 2_000)
-DIGITS_WORK = Work("64-[128]-10 batch 32, 20 trials", DIGITS, 20, 640)
 
 PEERS = {
     "nnrun auto": partial(peers.nnrun, engine="auto"),
@@ -44,25 +43,60 @@ NEEDS = {"jax vmap+scan": "jax", "torch loop": "torch"}
 
 
 @pytest.mark.parametrize("peer", PEERS)
-@pytest.mark.parametrize("work", [*SEED_WORK, PLAYGROUND_WORK, DIGITS_WORK], ids=lambda w: w.name)
+@pytest.mark.parametrize("work", BESIDE_PEERS, ids=lambda w: w.name)
 def test_beside_peers(benchmark, work, peer):
     if peer in NEEDS and importlib.util.find_spec(NEEDS[peer]) is None:
         pytest.skip(f"{NEEDS[peer]} is not installed: pip install -e '.[bench]'")
     measure(benchmark, work.name, peer, PEERS[peer](work))
 
 
-@pytest.mark.parametrize("trials", [100, 1_000, 10_000, 100_000])
+STRUCTURES = {
+    "3-[2,1]-1 sigmoid": {},
+    "3-[2,1]-1 from a pool of 500": {"data": Xor(n_train=500)},
+    "2-[8,8]-1 tanh, adam, batch 10": {"batch_size": 10, "optimizer": Adam(), **TWO},
+    "the same, dropout": {
+        "batch_size": 10, "optimizer": Adam(), "features": TWO["features"],
+        "network": Network((8, 8), "tanh", "sigmoid", dropout=0.2),
+    },
+    "3-[8,8]-1 tanh, shortcuts, momentum": {
+        "network": Network((8, 8), "tanh", "sigmoid", shortcut=True),
+        "optimizer": OPTIMIZERS["momentum"](),
+    },
+    "3-[4]-1 gelu, rmsprop, huber, l2": {
+        "network": Network((4,), "gelu", "linear"), "optimizer": OPTIMIZERS["rmsprop"](),
+        "loss": Huber(), "penalties": Penalties(l2=1e-4),
+    },
+    "13-[8]-3 silu, nadam, batch 16, a table": {
+        "data": Wine(), "network": Network((8,), "silu", "softmax"), "batch_size": 16,
+        "optimizer": OPTIMIZERS["nadam"](), **TABLE,
+    },
+    "64-[16]-10 relu, a table": {
+        "data": Digits(), "network": Network((16,), "relu", "softmax"), **TABLE,
+    },
+    "64-[128]-10 relu, batch 32, a table": {
+        "data": Digits(), "network": Network((128,), "relu", "softmax"), "batch_size": 32, **TABLE,
+    },
+    "3-[16,16,16]-1 relu, adam": {
+        "network": Network((16, 16, 16), "relu", "sigmoid"), "optimizer": Adam(),
+    },
+    "3-[28,28]-1 tanh": {"network": Network((28, 28), "tanh", "sigmoid")},
+    "3-[96,96]-1 tanh": {"network": Network((96, 96), "tanh", "sigmoid")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_twelve_structures(benchmark, name):
+    setting = make_setting(lr=0.003, **STRUCTURES[name])
+    samples = max(3_200, 8_000_000 // (32 + setting.n_params) // 160 * 160)
+    work = Work(name, make_setting(lr=0.003, budget=samples, evals=6, **STRUCTURES[name]), 64)
+    measure(benchmark, "structures", name, peers.nnrun(work))
+
+
+@pytest.mark.parametrize("trials", [20, 100, 1_000, 10_000, 100_000])
 def test_growth_with_trials(benchmark, trials):
-    work = Work("growth with trials", SEED, trials, max(64, 2_000_000 // trials))
-    measure(benchmark, work.name, f"{trials:,} trials", peers.nnrun(work, "compiled"))
-
-
-@pytest.mark.parametrize("hidden", [(2, 1), (8, 8), (28, 28), (96, 96)])
-def test_growth_with_weights(benchmark, hidden):
-    setting = make_setting(lr=0.01, budget=10**9, network=Network(hidden, "tanh", "sigmoid"))
-    weights = count_parameters(3, (*hidden, 1))
-    work = Work("growth with weights", setting, 64, max(64, 400_000 // weights))
-    measure(benchmark, work.name, f"{weights:,} weights", peers.nnrun(work, "compiled"))
+    samples = max(2_000, 20_000_000 // trials)
+    work = Work("growth", make_setting(lr=0.03, budget=samples, evals=4), trials)
+    measure(benchmark, "growth with trials", f"{trials:,} trials", peers.nnrun(work))
 
 
 def measure(benchmark, group, name, task):
