@@ -6,11 +6,12 @@ units at a time; one that does not (softmax) to all of a layer.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from nnrun.network.activations import ACTIVATIONS
+from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.penalties import SMALL
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Task
@@ -48,11 +49,12 @@ def called(method: Callable[..., Any], *rows: Any, n: int | None = None) -> Row:
     return result.ravel()
 
 
-def unit_by_unit(method: Callable[..., Any], n_rows: int) -> bool:
+@lru_cache(maxsize=256)
+def unit_by_unit(activation: Activation, way: str, n_rows: int) -> bool:
     """Say whether a method of rows, of equal shape, treats each unit by itself."""
     graph = Graph(fused=True)
     rows = [graph.leaves(f"{i}.{unit}" for unit in range(2)) for i in range(n_rows)]
-    result = called(method, *rows, n=2).cells[0]
+    result = called(getattr(activation, way), *rows, n=2).cells[0]
     return not leaves_of([result]) & {row.cells[1] for row in rows}
 
 
@@ -118,7 +120,7 @@ class Network:
         for k, activation in enumerate(self.made.network.activations):
             n = self.made.sizes[k]
             self.code.tiles(n, TILE, lambda js, k=k: self._sums(k, js))  # type: ignore[misc]
-            self.layerwise(activation.forward, n, [self.z[k]], self.a[k])
+            self.layerwise(activation, "forward", n, [self.z[k]], self.a[k])
             if self.masked and k < last:
                 self.mask(self.a[k], k, self.out[k])
 
@@ -147,9 +149,10 @@ class Network:
         self.code.tiles(self.together * self.made.sizes[k], TILE, some)
 
     def layerwise(
-        self, method: Callable[..., Any], n: int, sources: Sequence[Rows], target: Rows
+        self, activation: Activation, way: str, n: int, sources: Sequence[Rows], target: Rows
     ) -> None:
         """Apply a method of rows to all of a layer's n units, at once or some at a time."""
+        method = getattr(activation, way)
 
         def some(at: Sequence[Place]) -> None:
             target.put(at, called(method, *(s.rows(at) for s in sources), n=len(at)))
@@ -158,7 +161,7 @@ class Network:
             some([s * n + i for i in range(n)])
             return nothing
 
-        if unit_by_unit(method, len(sources)):
+        if unit_by_unit(activation, way, len(sources)):
             self.code.tiles(self.together * n, TILE, some)
         else:
             self.each(whole)
@@ -280,7 +283,7 @@ class Training:
     def _take_back(self, k: int, target: Rows) -> None:
         net, activation = self.network, self.made.network.activations[k]
         sources = [self.d[k], net.z[k], net.a[k]]
-        net.layerwise(activation.backward, self.made.sizes[k], sources, target)
+        net.layerwise(activation, "backward", self.made.sizes[k], sources, target)
 
     def _layer(self, k: int) -> None:
         """Learn from a layer's slopes, and hand its errors down."""
