@@ -7,7 +7,6 @@ is missing. Words that are named as such are missing in every column.
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -105,7 +104,7 @@ MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".")
 """What programs write for a missing number, in whatever case."""
 
 PLAIN = frozenset("0123456789.+-eE")
-"""What most numbers are made of: of texts that are, float says quickly whether they are numbers."""
+"""What most numbers are made of: if a text is, float says quickly whether it is a number."""
 
 NUMBERS = {
     mark: re.compile(
@@ -151,13 +150,6 @@ class Rules:
     def number(self, text: str) -> float | None:
         """Read a number; None if the text is none."""
         return number_of(text, self.decimal)
-
-    def numbers(self, texts: list[str]) -> list[float | None]:
-        """Read texts as ``number`` does, quickly where all of them are plain numbers."""
-        if self.decimal == "point" and PLAIN.issuperset("".join(texts)):
-            with suppress(ValueError):
-                return list(map(float, texts))
-        return [self.number(text) for text in texts]
 
     def is_missing(self, text: str, usual: bool) -> bool:
         """Say whether a clean cell has no value; among numbers the usual words count, too."""
@@ -230,8 +222,7 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
     codes, distinct = pd.factorize(column)
     texts = [clean(str(text)) for text in distinct.tolist()]
     values = _meanings(texts, rules, use, is_text)
-    as_numbers = all(isinstance(value, float) for value in values)
-    kind = np.float64 if as_numbers else object
+    kind = np.float64 if all(isinstance(value, float) for value in values) else object
     cells = np.array([*values, np.nan], dtype=kind)[codes]
     for text, value, n in zip(texts, values, np.bincount(codes[codes >= 0]), strict=True):
         if value is np.nan:
@@ -241,8 +232,7 @@ def read_cells(column: "pd.Series", rules: Rules, use: Use, is_text: bool) -> Ce
 
 def _meanings(texts: list[str], rules: Rules, use: Use, is_text: bool) -> list[Any]:
     """Say what each of a column's distinct texts means: a number, a boolean, itself, or NaN."""
-    numbers = rules.numbers(texts)
-    pairs = list(zip(texts, numbers, strict=True))
+    pairs = [(text, rules.number(text)) for text in texts]
     look = rules.missing_words or "" in texts
     given = {t for t in texts if rules.is_missing(t, usual=False)} if look else set()
     words = {t for t, number in pairs if number is None and rules.is_missing(t, usual=True)}

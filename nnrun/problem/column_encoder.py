@@ -129,11 +129,11 @@ class Column:
         wanted = "true or false" if self.yes_no else "numbers"
         read = truth_of if self.yes_no else rules.number
         meaning: dict[str, float | None] = {}
-        for text in column[[isinstance(value, str) for value in column]].unique():
-            cell = clean(text)
-            meaning[text] = None if rules.is_missing(cell, usual=True) else read(cell)
-            if meaning[text] is None and not rules.is_missing(cell, usual=True):
-                row = column.index[column == text][0]
+        texts = column[[isinstance(value, str) for value in column]].drop_duplicates()
+        for row, text in texts.items():
+            cell, missing = clean(text), rules.is_missing(clean(text), usual=True)
+            meaning[text] = None if missing else read(cell)
+            if meaning[text] is None and not missing:
                 hint = "it was trained with data.decimal=comma" if rules.decimal == "comma" else ""
                 rule = f"must be {wanted}, and holds '{printable(cell, 40)}' in row {row}"
                 raise self._error(rule, hint)

@@ -229,22 +229,19 @@ def _inputs(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[st
 def _notes(encoder: Encoder, columns: Mapping[str, "pd.Series"]) -> Iterator[str]:
     """Yield what may be otherwise than the user believes."""
     for name, column in columns.items():
-        known = column.dropna()
-        texts = known.unique() if kind_of(known) is Kind.TEXT else ()
+        known, kind = column.dropna(), kind_of(column)
+        texts, enough = known.unique() if kind is Kind.TEXT else (), len(known) >= FEWEST_ROWS
         words = [text for text in texts if str(text).lower() in MISSING]
         if words:
             spelt = ", ".join(f"'{word}'" for word in words)
-            kind = "class" if name == encoder.label else "category"
+            what = "class" if name == encoder.label else "category"
             means = f"data.missing_words=[{spelt.replace(', ', ',')}] takes it for missing"
-            yield f"note: {spelt} is a {kind} of {name}, like any other; {means}"
-        elif name != encoder.label and known.nunique() == 1:
+            yield f"note: {spelt} is a {what} of {name}, like any other; {means}"
+        elif name == encoder.label:
+            continue
+        elif known.nunique() == 1:
             only = categories(known, in_order=False)[1][0]
             yield f"note: {name} is {only} in every row that has a value"
-        elif (
-            name != encoder.label
-            and kind_of(known) is Kind.NUMBER
-            and len(known) >= FEWEST_ROWS
-            and np.all(np.diff(numbers(known)) == 1)
-        ):
+        elif kind is Kind.NUMBER and set(np.diff(numbers(known))) == {1} and enough:
             drop = f"data.drop=['{name}']"
             yield f"note: {name} is one more in every row; if it only counts them: {drop}"
