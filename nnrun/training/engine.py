@@ -140,7 +140,6 @@ class Reference:
     width = 1
 
     def begin(self, stack: Stack, source: Source, params: Params, past: Past = NONE) -> Run:
-        """Start the optimizer, or restore what it remembered."""
         state = stack.optimizer.init(params)
         state = state.filled(past.memory) if past.seen else state
         return ReferenceRun(stack, source, params, state, past.seen)
@@ -162,11 +161,9 @@ class ReferenceRun:
         self._columns = len(setting.problem.inputs), len(setting.problem.outputs)
 
     def memory(self) -> tuple[Array, ...]:
-        """Return the arrays and numbers of the optimizer's state, in order."""
         return self._state.arrays()
 
     def train(self, n_steps: int) -> Array:
-        """Take the next steps: forward, backward, update."""
         size, loss = self._setting.batch_size, self._setting.loss
         batches = self._source.take(self._seen, n_steps * size)
         require_columns(batches, *self._columns)
@@ -200,7 +197,6 @@ class ReferenceRun:
         return losses
 
     def evaluate(self) -> Scores:
-        """Run the held-out samples through every trial's network."""
         held_out = self._setting.problem.held_out
         widest = max(layer.bias.shape[-1] for layer in self._params)
         piece = max(1, EVALUATION_FLOATS // (len(held_out.inputs) * widest))
@@ -212,7 +208,6 @@ class ReferenceRun:
         return Scores(*(np.concatenate(parts) for parts in zip(*scores, strict=True)))
 
     def params(self) -> Params:
-        """Return the parameters of every trial."""
         return self._params
 
     def _scores(self, params: Params, held_out: Samples) -> Scores:

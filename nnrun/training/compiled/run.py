@@ -159,7 +159,6 @@ class CompiledEngine:
         self.width = width_of(structure_of(stack).n_params)
 
     def begin(self, stack: Stack, source: Source, params: Params, past: Past = NONE) -> Run:
-        """Lay the trials out in lanes."""
         made, kernel = structure_of(stack, source.kind), kernel_of(stack, source.kind)
         if isinstance(kernel, str):
             raise Untraceable(kernel)
@@ -215,11 +214,9 @@ class CompiledRun:
         self._train, self._evaluate = kernel.functions()
 
     def memory(self) -> tuple[Array, ...]:
-        """Return the rows of the optimizer's state, shape (trial, row)."""
         return (self._rows(self._slots),)
 
     def train(self, n_steps: int) -> Array:
-        """Take the next steps."""
         size = self._setting.batch_size
         factors = rate_factors(self._setting, self._seen // size, n_steps)
         handed = self._handed(n_steps * size)
@@ -246,7 +243,6 @@ class CompiledRun:
         return inputs, targets, none
 
     def evaluate(self) -> Scores:
-        """Measure every trial on the held-out samples."""
         n, (inputs, targets) = len(self._setting.problem.held_out.inputs), self._held_out
         shared = [part.ctypes.data for part in (inputs, targets)]
         result = aligned(np.zeros((len(self._p), 2, self._which.shape[1])))
@@ -267,7 +263,6 @@ class CompiledRun:
         ]
 
     def params(self) -> Params:
-        """Take every trial's parameters out of its lane."""
         rows, layers = self._rows(self._p), []
         for span in self._made.spans:
             weights = rows[:, span.weights : span.bias].reshape(-1, span.fan_in, span.fan_out)
