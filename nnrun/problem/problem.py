@@ -29,6 +29,12 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
 
+    def right(self, outputs: Any, targets: Any, boundary: float) -> Any:
+        """Say which samples are classified right: shapes (..., output) make one of shape (...)."""
+        if self is Task.BINARY:
+            return ((outputs >= boundary) == (targets >= 0.5))[..., 0]
+        return outputs.argmax(axis=-1) == targets.argmax(axis=-1)
+
 
 class Samples(NamedTuple):
     """Inputs with their targets.

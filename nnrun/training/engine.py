@@ -218,9 +218,5 @@ class ReferenceRun:
         task = self._setting.problem.task
         if task is Task.REGRESSION:
             return Scores(loss, np.full(loss.shape, np.nan))
-        if task is Task.BINARY:
-            boundary = self._setting.loss.boundary
-            right = ((run.outputs >= boundary) == (targets >= 0.5))[..., 0]
-        else:
-            right = run.outputs.argmax(axis=-1) == targets.argmax(axis=-1)
+        right = task.right(run.outputs, targets, self._setting.loss.boundary)
         return Scores(loss, right.mean(axis=1))

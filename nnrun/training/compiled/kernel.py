@@ -440,12 +440,9 @@ def _right(made: Structure, a: Row, targets: Row) -> Row:
     """Return 1 where a sample is classified right, shape (1,); 0 in a regression."""
     if made.task is Task.REGRESSION:
         return Row([0.0])
-    if made.task is Task.BINARY:
-        right = (a >= made.loss.boundary) == (targets >= 0.5)
-    else:
-        right = (a.argmax() == targets.argmax()).reshape(1)
-    result: Row = right.astype(np.float64)
-    return result
+    shaped = a.reshape(1, -1), targets.reshape(1, -1)
+    right: Row = made.task.right(*shaped, made.loss.boundary).astype(np.float64)
+    return right
 
 
 def kernels(made: Structure, width: int, flush: bool, unroll: bool | None = None) -> str:
