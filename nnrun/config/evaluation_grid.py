@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-DENSE = 1000
+DENSE = 100
 """In the last so many parts of the budget evaluations are dense."""
 
 APART = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
@@ -55,7 +55,7 @@ class CommonGrid(NamedTuple):
 def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
     """Space evaluations on a log scale, from the first batch to the budget.
 
-    From a thousandth of the budget on, where targets are met, they lie twice as densely as before.
+    From a hundredth of the budget on, where targets are met, they lie twice as densely as before.
     Counts are rounded to whole batches; equal ones are merged, so that a small budget has fewer
     points than asked for.
 
@@ -68,8 +68,8 @@ def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
         Samples seen, strictly increasing, shape (n_evals,) with n_evals <= evals.
 
     Example:
-        >>> evaluation_grid(budget=100_000, batch_size=10, evals=8)
-        array([    10,    100,    320,   1000,   3160,  10000,  31620, 100000])
+        >>> evaluation_grid(budget=100_000, batch_size=10, evals=7)
+        array([    10,    100,   1000,   3160,  10000,  31620, 100000])
     """
     steps = budget // batch_size
     if evals == 1:

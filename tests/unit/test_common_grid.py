@@ -83,7 +83,7 @@ def claims(curves, grids, shared, draws):
 
 GRIDS = {
     "evals": [(8000, 4, 30), (8000, 4, 100)],
-    "budget": [(4000, 4, 100), (16_000, 4, 100)],
+    "budget": [(4000, 4, 135), (16_000, 4, 135)],
     "few evaluations": [(4000, 4, 30), (16_000, 4, 30)],
     "batch_size": [(8000, 4, 100), (8000, 16, 100)],
     "large batches": [(8000, 4, 45), (8000, 400, 45)],
@@ -112,7 +112,7 @@ def test_each_on_its_own_evaluations_they_would_not_be(curves):
 def records(curves):
     """Two settings that differ in their budgets and evaluations alone."""
     found = []
-    for number, (budget, batch, evals) in enumerate([(4000, 4, 100), (16_000, 4, 100)]):
+    for number, (budget, batch, evals) in enumerate(GRIDS["budget"]):
         seen = looked_at(curves, evaluation_grid(budget, batch, evals))
         seen = Curves(seen.samples, *(metric[:24] for metric in seen[1:]))
         config = replace(GATE, budget=budget, evals=evals).flat

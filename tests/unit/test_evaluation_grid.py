@@ -1,13 +1,17 @@
 """Grids of evaluations, and the points that several have in common."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nnrun.config.evaluation_grid import APART, CommonGrid, common_grid, evaluation_grid
+
+CONF = Path(__file__).parents[2] / "conf"
 
 
 @given(budget=st.integers(1, 10**7), batch=st.integers(1, 500), evals=st.integers(1, 200))
@@ -23,28 +27,29 @@ def test_the_grid_runs_from_the_first_batch_to_the_budget(budget, batch, evals):
         assert grid[0] == batch
 
 
-def test_the_grid_is_even_on_a_log_axis_and_twice_as_dense_in_the_last_three_decades():
-    grid = evaluation_grid(10**6, 1, 10)
-    half = [1000, 3162, 10**4, 31623, 10**5, 316228, 10**6]  # of a decade
-    np.testing.assert_array_equal(grid, [1, 10, 100, *half])
-    np.testing.assert_array_equal(evaluation_grid(1000, 1, 4), [1, 10, 100, 1000])
+def test_the_grid_is_even_on_a_log_axis_and_twice_as_dense_in_the_last_two_decades():
+    half = [10**4, 31623, 10**5, 316228, 10**6]  # of a decade
+    np.testing.assert_array_equal(evaluation_grid(10**6, 1, 9), [1, 10, 100, 1000, *half])
+    np.testing.assert_array_equal(evaluation_grid(100, 1, 3), [1, 10, 100])
 
 
 def test_the_default_grid_has_steps_of_seven_percent_where_targets_are_met():
-    ratios = np.diff(np.log(evaluation_grid(10**6, 1, 150)))
-    late = ratios[-99:]
-    assert np.expm1(late) == pytest.approx(0.072, abs=0.001)
-    assert len(ratios) + 1 == 142
+    evals = yaml.safe_load((CONF / "config.yaml").read_text())["evals"]
+    grid = evaluation_grid(10**6, 1, evals)
+    steps = np.diff(grid) / grid[:-1]
+    assert steps[grid[:-1] >= 10_000] == pytest.approx(0.071, abs=0.001)
+    assert steps[(grid[:-1] > 1000) & (grid[1:] <= 10_000)] == pytest.approx(0.147, abs=0.002)
+    assert len(grid) <= 1.5 * 93  # of the hundred that were even
 
 
 @pytest.mark.parametrize("budget", [2 * 10**12, 10**15, 10**15 - 1])
 @pytest.mark.parametrize("batch", [1, 7])
 def test_the_largest_budgets_end_exactly(budget, batch):
-    grid = evaluation_grid(budget, batch, 150)
+    grid = evaluation_grid(budget, batch, 135)
     assert grid[-1] == budget // batch * batch
     assert (np.diff(grid) > 0).all()
     assert not (grid % batch).any()
-    fine = grid[grid >= grid[-1] // 900]
+    fine = grid[grid >= grid[-1] // 99]
     assert np.diff(np.log(fine)) == pytest.approx(np.log(fine[1] / fine[0]), rel=1e-7)
 
 
