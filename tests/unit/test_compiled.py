@@ -179,7 +179,7 @@ def test_hyperparameters_are_each_trials_own():
 
 @pytest.mark.parametrize("width", [8, 16, 32])
 @pytest.mark.parametrize(("unrolled", "together"), [(0, 32), (0, 64), (10**6, 32)])
-def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, width, unrolled, together):
+def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, tmp_path, width, unrolled, together):
     network = Network((3, 2), "tanh", "sigmoid", shortcut=True, dropout=0.3)
     changes = {"batch_size": 8, "budget": 800, "optimizer": Adam(), "clip": Clipping(norm=0.5)}
     setting = make_setting(network=network, penalties=Penalties(l2=0.01), **changes)
@@ -187,11 +187,38 @@ def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, width, unrolled, to
     usual = run(stack, "compiled")
     for name, value in (("_kernels", {}), ("WIDTHS", ((None, width),)), ("NARROWEST", width)):
         monkeypatch.setattr(f"nnrun.training.compiled.run.{name}", value)
+    monkeypatch.setattr("nnrun.training.compiled.machine.kept_in", lambda: tmp_path)
     monkeypatch.setattr("nnrun.training.compiled.run.TOGETHER", together)
     monkeypatch.setattr("nnrun.training.compiled.kernel.TOGETHER", together)
     monkeypatch.setattr("nnrun.training.compiled.kernel.UNROLLED", unrolled)
     other = run(stack, "compiled")
     np.testing.assert_equal([*other.curves, *other.params], [*usual.curves, *usual.params])
+
+
+def test_a_kernel_is_found_on_the_disk_without_a_trace(monkeypatch, tmp_path):
+    compiled = "nnrun.training.compiled.run"
+    monkeypatch.setattr("nnrun.training.compiled.machine.kept_in", lambda: tmp_path)
+    monkeypatch.setattr(f"{compiled}._kernels", {})
+    stack = Stack((Trial(make_setting(), 0),))
+    first = run(stack, "compiled")
+    monkeypatch.setattr(f"{compiled}._kernels", {})
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{compiled}.kernels", lambda *_: pytest.fail("traced again"))
+        np.testing.assert_equal([*run(stack, "compiled").curves], [*first.curves])
+    # what is told apart: not the numbers of the optimizer, but all else
+    rates = [{"lr": 0.2}, {"optimizer": Adam(0.5)}, {"optimizer": Adam(0.9)}]
+    others = [{"data": Xor(noise=0.1)}, {"features": Terms(("x", "y"))}, {"loss": Huber(0.5)}]
+    others += [
+        {"clip": Clipping(value=1.0)},
+        {"network": Network((2, 1), LeakyRelu(0.2), "sigmoid")},
+    ]
+    for changes in [*rates, *others]:
+        run(Stack((Trial(make_setting(**changes), 0),)), "compiled")
+    assert len(list(tmp_path.iterdir())) == 2 + len(others)
+    monkeypatch.setattr(f"{compiled}._sources", lambda: "another release")
+    monkeypatch.setattr(f"{compiled}._kernels", {})
+    run(stack, "compiled")
+    assert len(list(tmp_path.iterdir())) == 3 + len(others)
 
 
 def test_auto_compiles_small_networks_and_takes_blas_for_wide_batches():

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,31 +71,50 @@ class Functions:
         return function
 
 
-def compiled(text: str, names: Sequence[str], folder: Path | None, level: int = 2) -> Functions:
+def compiled(
+    text: str | Callable[[], str],
+    names: Sequence[str],
+    folder: Path | None,
+    level: int = 2,
+    key: str = "",
+) -> Functions:
     """Translate LLVM's text, or take from a folder what it was translated to before.
 
     No pass of LLVM's optimiser runs: the text is optimised as it is written.
 
     Args:
-        text: A module.
+        text: A module, or what writes it.
         names: Its functions.
         folder: Where machine code is kept; None to keep none. What is in it is run: nobody else
             may write there.
         level: Of code generation, 0 to 3: the same numbers at each.
+        key: Words for all that the text depends on, by which code is found without the text.
     """
-    made_of = repr((text, host(), llvm.llvm_version_info, llvm.get_default_triple(), level))
-    name = hashlib.sha256(made_of.encode()).hexdigest()[:32]
-    path = None if folder is None else folder / f"{name}.o"
+    if not key:
+        key = text = text if isinstance(text, str) else text()
+    path = None if folder is None else _place(folder, key, level)
     code = _kept(path)
     if code is None:
-        code = _target(level).emit_object(llvm.parse_assembly(text))
+        written = text if isinstance(text, str) else text()
+        code = _target(level).emit_object(llvm.parse_assembly(written))
         if path is not None:
             whole = hashlib.sha256(code).digest() + code
             write_atomically(path, lambda file: file.write(whole), sync=False)
     builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
     for function in names:
         builder.export_symbol(function)
-    return Functions(builder.link(_linker(), f"{name}_{time.perf_counter_ns()}"), names)
+    return Functions(builder.link(_linker(), f"kernel_{time.perf_counter_ns()}"), names)
+
+
+def _place(folder: Path, key: str, level: int) -> Path:
+    """Return where code is kept, by what it is made of."""
+    made_of = repr((key, host(), llvm.llvm_version_info, llvm.get_default_triple(), level))
+    return folder / f"{hashlib.sha256(made_of.encode()).hexdigest()[:32]}.o"
+
+
+def keeps(folder: Path, key: str, level: int = 2) -> bool:
+    """Say whether code is kept under a key."""
+    return _place(folder, key, level).exists()
 
 
 def _kept(path: Path | None) -> bytes | None:

@@ -2,15 +2,19 @@
 
 import ctypes
 import gc
+import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+import nnrun
 from nnrun.custom import is_custom, reason_of
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
@@ -78,12 +82,13 @@ class Kernel:
     """The functions of a structure.
 
     Attributes:
-        text: LLVM's, of the module.
+        text: LLVM's, of the module; or what writes it.
         width: Trials side by side.
+        key: By which machine code is kept; empty for the text itself.
     """
 
-    def __init__(self, text: str, width: int) -> None:
-        self.text, self.width = text, width
+    def __init__(self, text: str | Callable[[], str], width: int, key: str = "") -> None:
+        self.text, self.width, self.key = text, width, key
         self._lock = threading.Lock()
         self._functions: tuple[Any, Any] | None = None
 
@@ -91,7 +96,8 @@ class Kernel:
         """Return ``train`` and ``evaluate``, translated when they are first asked for."""
         with self._lock:
             if self._functions is None:
-                found = machine.compiled(self.text, ("train", "evaluate"), machine.kept_in())
+                names = ("train", "evaluate")
+                found = machine.compiled(self.text, names, machine.kept_in(), key=self.key)
                 counts = [ctypes.c_int64] * 2
                 train = found.of("train", *[_pointer] * len(PARAMETERS), *counts)
                 self._functions = train, found.of("evaluate", *[_pointer] * 4, ctypes.c_int64)
@@ -108,7 +114,7 @@ def kernel_of(stack: Stack, kind: Kind | None = None) -> "Kernel | str":
     key = (*parts, *rule, width)
     with _making, without_collection():
         if key not in _kernels:
-            _kernels[key] = _made(made, width)
+            _kernels[key] = _made(made, width, _words(stack, made, width))
         return _kernels[key]
 
 
@@ -135,15 +141,40 @@ def refusal(stack: Stack) -> str:
     return kernel if isinstance(kernel, str) else ""
 
 
-def _made(made: Structure, width: int) -> "Kernel | str":
-    flush = machine.has_flush()
+def _made(made: Structure, width: int, words: str) -> "Kernel | str":
+    write = partial(kernels, made, width, machine.has_flush())
+    if words and machine.keeps(machine.kept_in(), words):
+        return Kernel(write, width, words)
     try:
-        text = kernels(made, width, flush)
-        if _of_users(made) and kernels(made, width, flush) != text:
+        text = write()
+        if _of_users(made) and write() != text:
             return "a component does other things each time"
-        return Kernel(text, width)
+        return Kernel(text, width, words)
     except Exception as error:  # whatever a user's own component does with what is no array
         return reason_of(error)
+
+
+def _words(stack: Stack, made: Structure, width: int) -> str:
+    """Write down all that a kernel's text depends on; nothing if a component is a user's own.
+
+    What a user's component does may depend on anything: it is traced by every process.
+    """
+    drawn = (stack.setting.data, stack.setting.features) if made.source == "drawn" else ()
+    if _of_users(made) or any(map(is_custom, drawn)):
+        return ""
+    rule = type(made.optimizer).__name__, rigid(made.optimizer)
+    plain = replace(made, draw=None, optimizer=None)
+    return repr((_sources(), np.__version__, width, machine.has_flush(), plain, rule, drawn))
+
+
+@cache
+def _sources() -> str:
+    """Return hexadecimal digits for the code that kernels are made by and of."""
+    digest, home = hashlib.sha256(), Path(nnrun.__file__).parent
+    for room in ("rows", "network", "problem", "training"):
+        for path in sorted((home / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _of_users(made: Structure) -> bool:
