@@ -35,14 +35,14 @@ class Draws:
         role: What the numbers are for, and what beside it, outermost first.
     """
 
-    def __init__(self, seed: Row, places: Row, *role: int) -> None:
+    def __init__(self, seed: Any, places: Any, *role: int) -> None:
         self._seed, self._places, self._role = seed, places, role
         word = 0
         for part in role:
             word = word * 256 + part + 1
         self._word = np.uint64(word)
         self._pairs = 0
-        self._left: list[Row] = []
+        self._left: list[Any] = []
 
     def beside(self, purpose: int) -> "Draws":
         """Return the generator of the same samples for another purpose, at its start."""
@@ -101,17 +101,17 @@ class Draws:
         result: Row = loc + scale * self.standard_normal(size)
         return result
 
-    def kept(self, n: int, share: float) -> Row:
+    def kept(self, n: int, share: float) -> Any:
         """Draw dropout's factors of n units, shape (sample, n): 1 / share by that chance, else 0.
 
-        A unit takes 16 bits, so the chance is kept to within 2^-17.
+        A unit takes 16 bits, so the chance is kept to within 2^-17. Seed and places may be arrays
+        of uint64, too.
         """
         words, below = [self._next() for _ in range(-(-n // 4))], np.uint64(round(2**16 * share))
         bits = (words[i // 4] >> np.uint64(16 * (i % 4)) & np.uint64(0xFFFF) for i in range(n))
-        factors: list[Any] = [np.where(b < below, 1.0 / share, 0.0) for b in bits]
-        return _shaped(factors, (len(self._places), n))
+        return np.stack([np.where(b < below, 1.0 / share, 0.0) for b in bits], axis=-1)
 
-    def _next(self) -> Row:
+    def _next(self) -> Any:
         """Return the next word of every sample; two are made at once, the second waits."""
         if not self._left:
             counter = self._places, np.uint64(self._pairs)

@@ -14,7 +14,6 @@ from nnrun.network.activations import Array
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Problem, Samples
 from nnrun.rows.draws import BLOCK, Draws, Latest, Stream, record_of
-from nnrun.rows.trace import Graph, evaluate
 
 Places = npt.NDArray[np.int64]
 
@@ -104,8 +103,9 @@ class Source:
             inputs, targets = self._drawn.take(self.distinct, first, n)
         masks = None
         if self.masked:
-            kept = [kept_units(s, self.n_hidden, self.kept, first, n) for s in self.distinct]
-            masks = np.stack(kept)
+            seeds = np.array(self.distinct, np.uint64)[:, None]
+            rng = Draws(seeds, np.arange(first, first + n, dtype=np.uint64), Role.NOISE)
+            masks = rng.kept(self.n_hidden, self.kept)
         return Batches(inputs, targets, self.which, masks)
 
 
@@ -136,16 +136,6 @@ def kind_of(problem: Problem) -> Kind:
         return "pool"
     assert problem.draw is not None
     return "handed" if isinstance(record_of(problem.draw, Role.DATA), Exception) else "drawn"
-
-
-def kept_units(seed: int, n_units: int, kept: float, first: int, n: int) -> Array:
-    """Return dropout's factors of a trial's samples, shape (n, n_units)."""
-    graph = Graph(fused=False)
-    words = graph.leaves(["seed"], "u"), graph.leaves(["place"], "u")
-    row = Draws(*words, Role.NOISE).kept(n_units, kept)
-    places = np.arange(first, first + n, dtype=np.uint64)
-    leaves = {words[0].cells[0]: np.uint64(seed), words[1].cells[0]: places}
-    return np.stack(evaluate(list(row.cells.flat), leaves), axis=1)
 
 
 def _visits(n_pool: int, seed: int, number: int) -> npt.NDArray[np.int32]:

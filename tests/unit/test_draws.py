@@ -19,10 +19,10 @@ from nnrun.problem.features import make_problem
 from nnrun.problem.generator_base import CLASSES, LABELS, MOVES, beside
 from nnrun.problem.pattern_generators import Patterns
 from nnrun.problem.planar_generators import Xor
-from nnrun.rows.draws import record_of
+from nnrun.rows.draws import Draws, record_of
 from nnrun.training.compiled.run import CompiledEngine
 from nnrun.training.engine import Past, first_params
-from nnrun.training.sources import Source, kept_units
+from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
 from tests.unit.test_generators import ENTRIES
@@ -117,9 +117,13 @@ def test_numbers_are_uniform_and_independent(name):
 
 
 def test_units_are_dropped_independently_of_each_other():
-    patterns = (kept_units(11, 10, 0.5, 0, N) > 0) @ (1 << np.arange(10))
+    places = np.arange(N, dtype=np.uint64)
+    kept, many = (
+        Draws(np.array([seed], np.uint64), places, Role.NOISE).kept(10, share)
+        for seed, share in ((11, 0.5), (12, 0.7))
+    )
+    patterns = (kept > 0) @ (1 << np.arange(10))
     assert stats.chisquare(np.bincount(patterns, minlength=1024)).pvalue > LEAST
-    many = kept_units(12, 10, 0.7, 0, N)
     assert set(np.unique(many)) == {0.0, 1 / 0.7}
     n_kept = int((many > 0).sum())
     assert stats.binomtest(n_kept, many.size, 0.7).pvalue > LEAST
