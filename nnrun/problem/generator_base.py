@@ -12,7 +12,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from nnrun.errors import InputError, Issue
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.problem import Array, Data, Problem, Samples, Task
-from nnrun.rows.draws import Draws, drawn
+from nnrun.rows.draws import Draws
+from nnrun.rows.streams import drawn
 
 MOVES, LABELS, CLASSES, INPUTS = range(4)
 """What a generator beside another is for. Part of what the data are: never reorder."""

@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 from nnrun.network.randomness import Role, generator
 from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.problem import Problem, Samples
-from nnrun.rows.draws import drawn
+from nnrun.rows.streams import drawn
 
 TRUTH = {
     "and": (0, 0, 0, 1),

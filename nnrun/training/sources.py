@@ -13,7 +13,8 @@ import numpy.typing as npt
 from nnrun.network.activations import Array
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Problem, Samples
-from nnrun.rows.draws import BLOCK, Draws, Latest, Stream, record_of
+from nnrun.rows.draws import Draws
+from nnrun.rows.streams import BLOCK, Latest, Stream, record_of
 
 Places = npt.NDArray[np.int64]
 

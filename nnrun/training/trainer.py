@@ -10,7 +10,7 @@ from nnrun.custom import is_custom, reason_of
 from nnrun.network.mlp import Params
 from nnrun.network.randomness import Role
 from nnrun.records.trials import Curves, Trials, join
-from nnrun.rows.draws import record_of
+from nnrun.rows.streams import record_of
 from nnrun.training.blas import one_thread
 from nnrun.training.engine import Engine, Past, Reference, first_params
 from nnrun.training.sources import Source

@@ -137,7 +137,16 @@ def test_an_activation_with_other_fields_than_its_defaults_is_compiled_with_them
     activation=st.sampled_from(["sigmoid", "tanh"]),
     batch_size=st.integers(1, 40),
     lr=st.floats(0.01, 4.0),
-    data=st.sampled_from([Xor(), Xor(n_train=50), Gate("xnor", shuffle=False)]),
+    data=st.sampled_from(
+        [
+            Xor(),
+            Xor(noise=0.1, label_noise=0.1),
+            Xor(balance=0.3),
+            Xor(n_train=50),
+            Xor(n_train=50, noise=0.1, pool_seed=3),
+            Gate("xnor", shuffle=False),
+        ]
+    ),
     seeds=st.lists(st.integers(0, 10**6), min_size=1, max_size=70, unique=True),
     optimizer=st.sampled_from([Sgd(), Adam(), Adam(0.5, 0.9, 1e-4)]),
 )

@@ -1,6 +1,6 @@
 """The random numbers of trials: uniform, independent, and spread as each role says.
 
-``python -m tests.unit.test_draws 100_000_000`` asks the same of more numbers, for some minutes.
+``python -m tests.unit.test_draws 100_000_000`` asks the same of more numbers, for half an hour.
 """
 
 import sys
@@ -19,7 +19,8 @@ from nnrun.problem.features import make_problem
 from nnrun.problem.generator_base import CLASSES, LABELS, MOVES, beside
 from nnrun.problem.pattern_generators import Patterns
 from nnrun.problem.planar_generators import Xor
-from nnrun.rows.draws import Draws, record_of
+from nnrun.rows.draws import Draws
+from nnrun.rows.streams import record_of
 from nnrun.training.compiled.run import CompiledEngine
 from nnrun.training.engine import Past, first_params
 from nnrun.training.sources import Source

@@ -21,7 +21,7 @@ from nnrun.problem.planar_generators import (
     Xor,
 )
 from nnrun.problem.problem import Samples, Task
-from nnrun.rows import draws
+from nnrun.rows import streams
 from tests.conftest import samples_of
 from tests.unit.test_generators import CLASSES, ENTRIES, clean
 
@@ -29,7 +29,7 @@ N = 4000
 
 
 def drawn(entry, n=N, seed=1):
-    return Samples(*draws.drawn(entry.draw, seed, Role.DATA, 0, n))
+    return Samples(*streams.drawn(entry.draw, seed, Role.DATA, 0, n))
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -14,7 +14,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.features import make_problem
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
-from nnrun.rows.draws import BLOCK, Stream, drawn, record_of
+from nnrun.rows.streams import BLOCK, Stream, drawn, record_of
 from nnrun.training.sources import Source
 from tests.conftest import samples_of
 

@@ -15,8 +15,9 @@ from nnrun.network.activations import ACTIVATIONS, Activation
 from nnrun.network.penalties import SMALL
 from nnrun.network.randomness import Role
 from nnrun.problem.problem import Task
-from nnrun.rows.draws import Draws, traced
+from nnrun.rows.draws import Draws
 from nnrun.rows.functions import require_float
+from nnrun.rows.streams import traced
 from nnrun.rows.trace import Graph, Row, Untraceable
 from nnrun.training.compiled.emit import Code, Memory, Place, Rows, function, module, named
 from nnrun.training.compiled.structure import Structure

@@ -10,7 +10,7 @@ from nnrun.network.losses import Loss
 from nnrun.network.mlp import Architecture, fans
 from nnrun.network.penalties import Clipping
 from nnrun.problem.problem import Task
-from nnrun.rows.draws import Draw
+from nnrun.rows.streams import Draw
 from nnrun.training.sources import Kind
 
 
