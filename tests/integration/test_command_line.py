@@ -142,7 +142,7 @@ def test_real_data_ends_with_a_sensible_accuracy(nnrun):
         "label target: 3 classes: setosa 50, versicolor 50, virginica 50",
     ]
     for run in nnrun.outputs("runs"):
-        assert package.load(run).trials["final_accuracy"].min() > 0.9
+        assert package.load(run).trials["final_accuracy"].min() > 0.85
 
 
 @reads_mlflow

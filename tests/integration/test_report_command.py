@@ -61,7 +61,7 @@ def test_sweeps_that_failed_in_part_are_merged(nnrun):
     done = report(nnrun.folder, *sweeps, "baseline=lr=0.2", "target=accuracy:0.6:1", "--out", "x")
     assert done.stderr == (
         "note: Judged against accuracy ≥ 0.6 (held for 1 evaluation) instead of the declared "
-        "accuracy ≥ 0.95 (held for 3 evaluations): this target was chosen after training.\n"
+        "accuracy ≥ 0.95 (held for 4 evaluations): this target was chosen after training.\n"
     )
     facts = json.loads((nnrun.folder / "x" / "sweep.json").read_text())
     assert [s["label"] for s in facts["settings"]] == ["lr=0.2", "lr=0.1", "lr=0.3"]
