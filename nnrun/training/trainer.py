@@ -160,7 +160,7 @@ def engine_of(stack: Stack) -> Choice:
     small = n_params <= 2**15 or n_params * setting.batch_size <= 2**18
     if not (setting.engine == "compiled" or (setting.engine == "auto" and small)):
         return Choice("reference")
-    from nnrun.training.compiled.run import refusal
+    from nnrun.training.compiled.library import refusal
 
     if reason := refusal(stack):
         return Choice("reference", f"NumPy trains, which is slower: {reason}")

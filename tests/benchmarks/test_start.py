@@ -5,8 +5,7 @@ import pytest
 from nnrun.config.settings import Network
 from nnrun.network.optimizers import Adam
 from nnrun.rows import draws
-from nnrun.training.compiled import machine
-from nnrun.training.compiled import run as compiled
+from nnrun.training.compiled import library, machine
 from nnrun.training.engine import first_params
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
@@ -30,7 +29,7 @@ def test_start(benchmark, monkeypatch, tmp_path, name, kept):
         folder = tmp_path / ("same" if kept else str(next(folders)))
         folder.mkdir(exist_ok=True)
         monkeypatch.setattr(machine, "kept_in", lambda: folder)
-        compiled._kernels.clear()
+        library._kernels.clear()
         draws.record_of.cache_clear()
 
     def begin():

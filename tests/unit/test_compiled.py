@@ -22,7 +22,7 @@ from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import DATA, Samples
 from nnrun.problem.split_tables import Wine
-from nnrun.training.compiled.run import kernel_of
+from nnrun.training.compiled.library import kernel_of
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine
 from tests.conftest import make_setting, run
@@ -195,7 +195,7 @@ def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, tmp_path, width, un
     stack = Stack(tuple(Trial(setting, seed) for seed in range(9)))
     usual = run(stack, "compiled")
     for name, value in (("_kernels", {}), ("WIDTHS", ((None, width),)), ("NARROWEST", width)):
-        monkeypatch.setattr(f"nnrun.training.compiled.run.{name}", value)
+        monkeypatch.setattr(f"nnrun.training.compiled.library.{name}", value)
     monkeypatch.setattr("nnrun.training.compiled.machine.kept_in", lambda: tmp_path)
     monkeypatch.setattr("nnrun.training.compiled.run.TOGETHER", together)
     monkeypatch.setattr("nnrun.training.compiled.kernel.TOGETHER", together)
@@ -205,7 +205,7 @@ def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, tmp_path, width, un
 
 
 def test_a_kernel_is_found_on_the_disk_without_a_trace(monkeypatch, tmp_path):
-    compiled = "nnrun.training.compiled.run"
+    compiled = "nnrun.training.compiled.library"
     monkeypatch.setattr("nnrun.training.compiled.machine.kept_in", lambda: tmp_path)
     monkeypatch.setattr(f"{compiled}._kernels", {})
     stack = Stack((Trial(make_setting(), 0),))

@@ -5,5 +5,6 @@
 - ``update``: the optimizer's step.
 - ``kernel``: training and measuring the networks of one structure.
 - ``machine``: from the text to functions, kept on disk.
+- ``library``: kernels by structure, made once.
 - ``run``: the engine behind the interface that all engines share.
 """
