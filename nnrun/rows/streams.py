@@ -11,8 +11,10 @@ from nnrun.rows.draws import Draws
 from nnrun.rows.trace import Graph, Row, Untraceable, evaluate
 
 BLOCK = 4096
-"""Samples that a component which cannot be traced draws at once: part of what a stream is. Others
-are computed as many at once: few enough for the processor's cache."""
+"""Samples that a component which cannot be traced draws at once. Part of what a stream is."""
+
+PIECE = 8 * BLOCK
+"""Samples that are computed at once: few enough for the processor's cache."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,10 +120,10 @@ class Stream:
         inputs, targets = np.empty((*shape, n_inputs)), np.empty((*shape, record.targets.size))
         column = np.array(seeds, np.uint64)[:, None]
         places = np.arange(first, first + n, dtype=np.uint64)
-        several = max(1, BLOCK // n)
+        several = max(1, PIECE // n)
         for row in range(0, len(seeds), several):
-            for begin in range(0, n, BLOCK):
-                at = slice(row, row + several), slice(begin, begin + BLOCK)
+            for begin in range(0, n, PIECE):
+                at = slice(row, row + several), slice(begin, begin + PIECE)
                 table = record.evaluate(column[at[0]], places[at[1]])
                 inputs[at], targets[at] = table[..., :n_inputs], table[..., n_inputs:]
         return inputs, targets

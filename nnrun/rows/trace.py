@@ -6,6 +6,7 @@ written for arrays is called as it is. Equal operations are one node. What a row
 Python branch on values, a library that wants the numbers themselves) raises ``Untraceable``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NoReturn
@@ -467,12 +468,20 @@ def evaluate(cells: Sequence[Any], leaves: Mapping[Node, Any]) -> list[Any]:
     Of a graph that fuses nothing, these are the very numbers that a kernel computes.
     """
     values: dict[Node, Any] = dict(leaves)
+    order = in_order(cells, values)
+    waiting = Counter(a for n in order for a in n.args if type(a) is Node)
+    waiting.update(c for c in cells if isinstance(c, Node))
     with np.errstate(all="ignore"):
-        for node in in_order(cells, values):
+        for node in order:
             args = [
                 values[a] if isinstance(a, Node) else _TYPES[kind](a) for a, kind in operands(node)
             ]
             values[node] = _computed(node, args)
+            for a in node.args:  # the room of what nobody waits for is in the processor's cache
+                if type(a) is Node:
+                    waiting[a] -= 1
+                    if not waiting[a]:
+                        del values[a]
     return [values[c] if isinstance(c, Node) else c for c in cells]
 
 
