@@ -1,6 +1,7 @@
 """The compiled engine: its agreement with NumPy's, and what goes to which of both."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -202,6 +203,18 @@ def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, tmp_path, width, un
     monkeypatch.setattr("nnrun.training.compiled.kernel.UNROLLED", unrolled)
     other = run(stack, "compiled")
     np.testing.assert_equal([*other.curves, *other.params], [*usual.curves, *usual.params])
+
+
+def test_the_smallest_numbers_are_numbers_again_after_a_kernel():
+    """Kernels take them for 0, by a register of the thread's that they set back."""
+    stack = Stack((Trial(make_setting(optimizer=Adam()), 0),))
+
+    def smallest(_):
+        run(stack, "compiled")
+        return (np.full(64, 2.0**-1050) * 0.5).tolist()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(smallest, range(4))) == [[2.0**-1051] * 64] * 4
 
 
 def test_a_kernel_is_found_on_the_disk_without_a_trace(monkeypatch, tmp_path):
