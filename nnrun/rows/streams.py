@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnrun.rows.draws import Draws
-from nnrun.rows.trace import Graph, Row, Untraceable, evaluate
+from nnrun.rows.trace import Graph, Node, Row, Untraceable, evaluate
 
 BLOCK = 4096
 """Samples that a component which cannot be traced draws at once. Part of what a stream is."""
@@ -62,13 +62,18 @@ class Record(NamedTuple):
     inputs: Row
     targets: Row
 
+    @property
+    def cells(self) -> list[Any]:
+        """Those of inputs and targets."""
+        return [*self.inputs.cells, *self.targets.cells]
+
     def evaluate(
         self, seeds: int | npt.NDArray[np.uint64], places: npt.NDArray[np.uint64]
     ) -> Floats:
         """Compute samples by NumPy, shape (as of seeds and places together, input and output)."""
         seeds = np.asarray(seeds, np.uint64)
         leaves = {self.seed.cells[0]: seeds, self.place.cells[0]: places}
-        columns = evaluate([*self.inputs.cells, *self.targets.cells], leaves)
+        columns = evaluate(self.cells, leaves)
         table = np.empty((*np.broadcast_shapes(seeds.shape, places.shape), len(columns)))
         for i, column in enumerate(columns):
             table[..., i] = column
@@ -86,14 +91,30 @@ def record_of(draw: Draw, role: int) -> Record | Exception:
     try:
         inputs, targets = traced(draw, seed, places, role)
         rows = range(len(places))
-        records = [Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows]
-        first, *others = (r.evaluate(17, np.arange(8, dtype=np.uint64)) for r in records)
-    except KeyError:
-        return Untraceable("a sample depends on another one")
+        first, *others = (Record(seed, places[i : i + 1], inputs[i], targets[i]) for i in rows)
+        flaw = next(filter(None, (_beside(first, other) for other in others)), "")
     except Exception as error:  # of a user's own component, too
         return error
-    alike = all(np.array_equal(first, other) for other in others)
-    return records[0] if alike else Untraceable("a sample depends on its row")
+    return Untraceable(f"a sample depends on {flaw}") if flaw else first
+
+
+def _beside(one: Record, other: Record) -> str:
+    """Say on what samples depend beside numbers of their own; nothing if they are made alike."""
+    pairs = [*zip(one.cells, other.cells, strict=True)]
+    met = {(one.place.cells[0], other.place.cells[0]), (one.seed.cells[0],) * 2}
+    while pairs:
+        a, b = pairs.pop()
+        if not (isinstance(a, Node) and isinstance(b, Node)):
+            if repr(a) != repr(b):
+                return "its row"
+        elif (a, b) not in met:
+            met.add((a, b))
+            if "leaf" in (a.op, b.op):
+                return "another one"
+            if (a.op, a.kind, len(a.args)) != (b.op, b.kind, len(b.args)):
+                return "its row"
+            pairs += zip(a.args, b.args, strict=True)
+    return ""
 
 
 class Stream:
