@@ -17,4 +17,4 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"\n{group}")
         for peer, median in rows:
             ratio = median / rows[0][1]
-            terminalreporter.write_line(f"  {peer:<22}{median:>14,.1f}{ratio:>12,.1f} x")
+            terminalreporter.write_line(f"  {peer:<42}{median:>14,.1f}{ratio:>12,.1f} x")
