@@ -252,7 +252,7 @@ class Drawn(Data, ABC):
         """Draw the held-out set, and the training set if all trials share it."""
         pool = None
         if self.pool_seed is not None and self.n_train is not None:
-            pool = Samples(*drawn(self.draw, self.pool_seed, Role.DATA, 0, self.n_train))
+            pool = Samples(*drawn(self.draw, self.pool_seed, Role.DATA, self.n_train))
         return self.problem_of(self.held_out(), pool, self.n_train)
 
     def problem_of(self, held_out: Samples, pool: Samples | None, n_train: int | None) -> Problem:

@@ -56,7 +56,7 @@ class Patterns(Drawn):
         size = self.n_train or len(train.inputs)
         noisy = self.noise > 0 or self.label_noise > 0
         shared = self.pool_seed is not None or not noisy
-        pool = drawn(self.draw, self.pool_seed or 0, Role.DATA, 0, size) if shared else None
+        pool = drawn(self.draw, self.pool_seed or 0, Role.DATA, size) if shared else None
         return self.problem_of(test, None if pool is None else Samples(*pool), size)
 
     def _split(self) -> tuple[Samples, Samples]:

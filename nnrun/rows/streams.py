@@ -149,6 +149,14 @@ class Stream:
                 inputs[at], targets[at] = table[..., :n_inputs], table[..., n_inputs:]
         return inputs, targets
 
+    def sets(self, seeds: Sequence[int], n: int) -> tuple[Floats, Floats]:
+        """Return the first n samples as finite sets, which who cannot be traced draws whole."""
+        if not isinstance(self._record, Exception):
+            return self.take(seeds, 0, n)
+        several = [self.block(seed, 0, n) for seed in seeds]
+        inputs, targets = (np.stack(part) for part in zip(*several, strict=True))
+        return inputs, targets
+
     def _of_blocks(self, seeds: Sequence[int], first: int, n: int) -> tuple[Floats, Floats]:
         whole: list[Floats] = []
         for row, seed in enumerate(seeds):
@@ -161,16 +169,16 @@ class Stream:
         inputs, targets = whole
         return inputs, targets
 
-    def block(self, seed: int, number: int) -> tuple[Any, Any]:
-        """Draw a block from NumPy's generator of that seed, role and number."""
+    def block(self, seed: int, number: int, n: int = BLOCK) -> tuple[Any, Any]:
+        """Draw n samples from NumPy's generator of that seed, role and number."""
         sequence = np.random.SeedSequence(seed, spawn_key=(self._role, number))
-        inputs, targets = self._draw(np.random.Generator(np.random.PCG64(sequence)), BLOCK)
+        inputs, targets = self._draw(np.random.Generator(np.random.PCG64(sequence)), n)
         return inputs, targets
 
 
-def drawn(draw: Draw, seed: int, role: int, first: int, n: int) -> tuple[Floats, Floats]:
-    """Draw samples of a trial by NumPy: inputs and targets, shapes (n, input) and (n, output)."""
-    inputs, targets = Stream(draw, role).take([seed], first, n)
+def drawn(draw: Draw, seed: int, role: int, n: int) -> tuple[Floats, Floats]:
+    """Draw a trial's finite set by NumPy, shapes (n, input) and (n, output)."""
+    inputs, targets = Stream(draw, role).sets([seed], n)
     return inputs[0], targets[0]
 
 

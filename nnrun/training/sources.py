@@ -74,7 +74,7 @@ class Source:
             return Samples(pool.inputs[None], pool.targets[None])
         assert self._drawn is not None
         assert n is not None
-        return Samples(*self._drawn.take(self.distinct, 0, n))
+        return Samples(*self._drawn.sets(self.distinct, n))
 
     def order(self, first: int, n: int) -> Places:
         """Return which sample of its set each stream visits, shape (stream, n)."""

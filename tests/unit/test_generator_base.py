@@ -29,7 +29,7 @@ N = 4000
 
 
 def drawn(entry, n=N, seed=1):
-    return Samples(*streams.drawn(entry.draw, seed, Role.DATA, 0, n))
+    return Samples(*streams.drawn(entry.draw, seed, Role.DATA, n))
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -148,6 +148,18 @@ def test_all_trials_are_tested_on_the_same_points_which_are_not_the_training_poi
     np.testing.assert_array_equal(a, b)
     for seed in range(5):
         assert not set(map(tuple, samples_of(problem, seed, 50).inputs)) & set(map(tuple, a))
+
+
+@pytest.mark.parametrize("entry", [Parity(bits=13), Parity(bits=13, noise=0.1)])
+def test_a_large_fixed_set_is_learned_whole(entry):
+    (learned, _), (patterns, _) = samples_of(entry.problem(), 3, 2**13), entry.problem().held_out
+    np.testing.assert_array_equal(np.unique(np.rint(learned), axis=0), np.unique(patterns, axis=0))
+
+
+def test_patterns_come_equally_often_however_many_there_are():
+    entry = Gate("xor", train_share=0.75, noise=0.01, n_train=6000)
+    points = np.rint(samples_of(entry.problem(), 3, 6000).inputs)
+    assert np.unique(points, axis=0, return_counts=True)[1].tolist() == [2000] * 3
 
 
 def test_a_fixed_set_can_be_repeated_with_noise_and_is_tested_without():

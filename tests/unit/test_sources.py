@@ -58,7 +58,7 @@ def test_what_a_generator_draws_has_numpys_distribution(name):
     draws, law = LAWS[name]
     draw = lambda rng, n: (draws(rng, n)[:, None], np.zeros((n, 1)))  # noqa: E731
     assert not isinstance(record_of(draw, Role.DATA), Exception)
-    values = drawn(draw, 1, Role.DATA, 0, 20_000)[0][:, 0]
+    values = drawn(draw, 1, Role.DATA, 20_000)[0][:, 0]
     numpys, _ = draw(np.random.default_rng(1), 20_000)
     assert stats.ks_2samp(values, numpys[:, 0]).pvalue > 1e-4
     # of whole numbers a distance is taken where they lie
@@ -75,10 +75,10 @@ def _centred(points):
 def test_samples_that_are_not_made_one_by_one_are_drawn_in_blocks(name):
     draw = ENTANGLED[name]
     assert isinstance(record_of(draw, Role.DATA), Exception)
-    inputs, targets = drawn(draw, 3, Role.DATA, 5, 2 * BLOCK)
-    whole = [Stream(draw, Role.DATA).block(3, number) for number in range(3)]
-    for part, several in zip((inputs, targets), zip(*whole, strict=True), strict=True):
-        np.testing.assert_array_equal(part, np.concatenate(several)[5 : 5 + 2 * BLOCK])
+    stream = Stream(draw, Role.DATA)
+    whole = [stream.block(3, number) for number in range(3)]
+    for part, several in zip(stream.take([3], 5, 2 * BLOCK), zip(*whole, strict=True), strict=True):
+        np.testing.assert_array_equal(part[0], np.concatenate(several)[5 : 5 + 2 * BLOCK])
 
 
 def test_every_epoch_visits_every_sample_once_in_a_new_order():
