@@ -70,7 +70,9 @@ class Code:
         unroll: Whether loops with literal bounds are written out, and rooms kept in registers.
         graph: The expressions.
         lines: What is emitted.
-        rooms: What stands ahead of it: memory that the function alone sees.
+        rooms: What stands ahead of it: where its rooms begin behind ``%rooms``, a pointer that the
+            function gets if it has any.
+        rows: Rows of all rooms.
     """
 
     def __init__(self, width: int, unroll: bool) -> None:
@@ -78,6 +80,7 @@ class Code:
         self.graph = Graph(fused=True)
         self.lines: Lines = []
         self.rooms: list[str] = []
+        self.rows = 0
         # names of the values known here, and the innermost open loop that each depends on
         self._names: dict[Node, str] = {}
         self._depths: dict[Node, int] = {}
@@ -231,7 +234,8 @@ class Code:
         if self.unroll:
             return Registers(self)
         name = "%" + self.fresh("room")
-        self.rooms.append(f"{name} = alloca %f, i64 {max(n, 1)}, align 64")
+        self.rooms.append(f"{name} = getelementptr %f, ptr %rooms, i64 {self.rows}")
+        self.rows += n
         return Memory(self, name)
 
 

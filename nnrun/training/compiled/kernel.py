@@ -34,6 +34,7 @@ TOGETHER = 32
 
 PARAMETERS = (
     "p", "slots", "fields", "streams", "factors", "inputs", "targets", "order", "grads", "losses",
+    "rooms",
 )  # fmt: skip
 """Pointers that ``train`` gets, before the number of samples seen and that of steps."""
 
@@ -190,6 +191,7 @@ class Training:
         """Write it."""
         losses = Memory(self.code, "%losses")
         losses.put([0], self.code.loop("%steps", losses.rows([0]), self._step))
+        assert self.code.rows <= room_of(self.made, self.code.width)
         pointers = ", ".join(f"ptr noalias %{name}" for name in PARAMETERS)
         return function("train", self.code, f"{pointers}, i64 %first, i64 %steps", flush)
 
@@ -385,6 +387,11 @@ def together_of(batch: int, width: int) -> int:
     return max(n for n in range(1, max(1, TOGETHER // width) + 1) if batch % n == 0)
 
 
+def room_of(made: Structure, width: int) -> int:
+    """Return how many rows both functions need at most for what they compute on their way."""
+    return max(1, TOGETHER // width) * (made.n_inputs + 7 * sum(made.sizes)) + 2
+
+
 def evaluation(
     made: Structure,
     width: int,
@@ -433,7 +440,9 @@ def evaluation(
     groups = code.put(f"udiv i64 {groups}, {together}")
     scores = Memory(code, "%scores")
     scores.put([0, 1], code.loop(groups, Row([0.0, 0.0]), some))
-    pointers = "ptr noalias %p, ptr noalias %inputs, ptr noalias %targets, ptr noalias %scores"
+    assert code.rows <= room_of(made, width)
+    names = ("p", "inputs", "targets", "scores", "rooms")
+    pointers = ", ".join(f"ptr noalias %{name}" for name in names)
     return function("evaluate", code, f"{pointers}, i64 %n", flush)
 
 

@@ -83,7 +83,7 @@ class Kernel:
                 found = machine.compiled(self.text, names, machine.kept_in(), key=self.key)
                 counts = [ctypes.c_int64] * 2
                 train = found.of("train", *[_pointer] * len(PARAMETERS), *counts)
-                self._functions = train, found.of("evaluate", *[_pointer] * 4, ctypes.c_int64)
+                self._functions = train, found.of("evaluate", *[_pointer] * 5, ctypes.c_int64)
                 self.text = ""  # it is long
             return self._functions
 

@@ -11,7 +11,7 @@ from nnrun.network.activations import Array
 from nnrun.network.mlp import Layer, Params
 from nnrun.problem.problem import Task
 from nnrun.rows.trace import Untraceable
-from nnrun.training.compiled.kernel import INPUTS, ORDER, SEED, TARGETS, TOGETHER
+from nnrun.training.compiled.kernel import INPUTS, ORDER, SEED, TARGETS, TOGETHER, room_of
 from nnrun.training.compiled.library import Kernel, kernel_of, structure_of, width_of
 from nnrun.training.compiled.structure import Structure
 from nnrun.training.engine import NONE, Past, Run, Scores, rate_factors, require_columns
@@ -83,6 +83,7 @@ class CompiledRun:
         self._p, self._slots, _, self._streams = self._laid = laid
         self._starts = [(part.ctypes.data, part[0].nbytes) for part in laid]
         self._grads = aligned(np.zeros((made.n_params, width)))  # sums over a batch: 0 after each
+        self._rooms = aligned(np.zeros((room_of(made, width), width)))
         self._train, self._evaluate = kernel.functions()
 
     def memory(self) -> tuple[Array, ...]:
@@ -95,10 +96,10 @@ class CompiledRun:
         for row, part in zip((INPUTS, TARGETS, ORDER), handed, strict=True):
             self._streams[:, row] = self._which * part[0].size if len(part) > 1 else 0
         shared = [part.ctypes.data for part in (factors, *handed, self._grads)]
-        losses = aligned(np.zeros(self._which.shape))
+        losses, rooms = aligned(np.zeros(self._which.shape)), self._rooms.ctypes.data
         for block, own in enumerate(losses):
             places = [start + block * step for start, step in self._starts]
-            self._train(*places, *shared, own.ctypes.data, self._seen, n_steps)
+            self._train(*places, *shared, own.ctypes.data, rooms, self._seen, n_steps)
         self._seen += n_steps * size
         return losses.ravel()[: self._n_trials]
 
@@ -116,10 +117,10 @@ class CompiledRun:
 
     def evaluate(self) -> Scores:
         n, (inputs, targets) = len(self._setting.problem.held_out.inputs), self._held_out
-        shared = [part.ctypes.data for part in (inputs, targets)]
+        *shared, rooms = (part.ctypes.data for part in (inputs, targets, self._rooms))
         result = aligned(np.zeros((len(self._p), 2, self._which.shape[1])))
         for p, scores in zip(self._p, result, strict=True):
-            self._evaluate(p.ctypes.data, *shared, scores.ctypes.data, n)
+            self._evaluate(p.ctypes.data, *shared, scores.ctypes.data, rooms, n)
         loss, right = (result[:, i].ravel()[: self._n_trials] / n for i in range(2))
         if self._setting.problem.task is Task.REGRESSION:
             right = np.full_like(right, np.nan)
