@@ -100,7 +100,7 @@ def test_any_change_that_matters_is_another_setup(change):
 
 def test_data_of_a_file_stand_for_themselves(tmp_path):
     def setting(path):
-        data = Table(str(path), "c", task="classification")
+        data = Table(path=str(path), label="c", task="classification")
         return make_setting(data=data, features=Terms())
 
     rows = [f"{i},{(i * 7) % 5},{'no' if i % 2 else 'yes'}" for i in range(20)]

@@ -70,7 +70,7 @@ def test_the_hold_is_that_of_each_setting():
         target={"metric": "accuracy", "value": 0.95, "hold": 2},
     )
     assert holds(sweep) == {"a": 5, "b": 2}
-    assert holds(replace(sweep, target=None)) == {"a": 5, "b": 3}
+    assert holds(replace(sweep, target=None)) == {"a": 5, "b": Target().hold}
 
 
 def test_the_ladder_stands_beside_the_trials_row_by_row():

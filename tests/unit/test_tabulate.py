@@ -139,7 +139,8 @@ def test_the_ladder_is_written_with_the_hold_of_the_sweep(tmp_path):
 
 
 def test_a_regression_has_no_rungs_of_accuracy(tmp_path):
-    record = a_record(0, "a", [0])
+    target = {"target.metric": "accuracy", "target.value": 0.9, "target.hold": 3}
+    record = a_record(0, "a", [0], target)
     meta = {**record.meta, "task": "regression"}
     found = tabulate([[replace(record, meta=meta)]], facts_of([record]), tmp_path)
     assert found.ladder["accuracy>=0.9"].isna().all()
