@@ -205,6 +205,13 @@ def test_how_a_kernel_is_written_changes_no_bit(monkeypatch, tmp_path, width, un
     np.testing.assert_equal([*other.curves, *other.params], [*usual.curves, *usual.params])
 
 
+def test_a_wide_network_needs_no_room_on_the_stack():
+    wide = make_setting(lr=0.001, budget=4, evals=2, network=Network((40_000,), "tanh", "sigmoid"))
+    trials = run(Stack((Trial(wide, 0),)), "compiled")
+    assert trials.engine == "compiled"
+    assert np.isfinite(trials.curves.test_loss).all()
+
+
 def test_the_smallest_numbers_are_numbers_again_after_a_kernel():
     """Kernels take them for 0, by a register of the thread's that they set back."""
     stack = Stack((Trial(make_setting(optimizer=Adam()), 0),))
