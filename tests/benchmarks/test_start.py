@@ -4,7 +4,7 @@ import pytest
 
 from nnrun.config.settings import Network
 from nnrun.network.optimizers import Adam
-from nnrun.rows import draws
+from nnrun.rows import streams
 from nnrun.training.compiled import library, machine
 from nnrun.training.engine import first_params
 from nnrun.training.sources import Source
@@ -30,7 +30,7 @@ def test_start(benchmark, monkeypatch, tmp_path, name, kept):
         folder.mkdir(exist_ok=True)
         monkeypatch.setattr(machine, "kept_in", lambda: folder)
         library._kernels.clear()
-        draws.record_of.cache_clear()
+        streams.record_of.cache_clear()
 
     def begin():
         engine = choose_engine(stack)
