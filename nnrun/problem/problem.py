@@ -198,11 +198,13 @@ def _checked(problem: Any) -> Problem:
 def _names(names: Any, what: str) -> tuple[str, ...]:
     if not isinstance(names, tuple | list) or not names:
         raise _Unsound(f"has {what}={names!r}; it must be a tuple with at least one name")
-    for i, name in enumerate(names):
+    known = set[str]()
+    for name in names:
         if not isinstance(name, str) or not name.strip():
             raise _Unsound(f"has {name!r} among its {what}; names must be text, and not empty")
-        if name in names[:i]:
+        if name in known:
             raise _Unsound(f"has two {what} called '{name}'")
+        known.add(name)
     return tuple(map(str, names))
 
 
