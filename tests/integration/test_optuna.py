@@ -47,9 +47,9 @@ def test_optuna_minimises_the_samples_to_the_target(nnrun):
 
 
 def arrival(curve):
-    """Find the first of three evaluations in a row at a test loss of 0.13, else the budget."""
+    """Find the first of four evaluations in a row at a test loss of 0.13, else the budget."""
     met, samples = (curve["test_loss"] <= 0.13).to_numpy(), curve["samples"].to_numpy()
-    held = [i for i in range(len(met) - 2) if met[i : i + 3].all()]
+    held = [i for i in range(len(met) - 3) if met[i : i + 4].all()]
     return float(samples[held[0]] if held else samples[-1])
 
 
