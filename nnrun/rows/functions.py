@@ -36,11 +36,6 @@ def horner(x: Any, coefficients: Sequence[float]) -> Any:
     return total
 
 
-def bounded(x: Any, low: float, high: float) -> Any:
-    """Return what lies within bounds, and the bounds for the rest; NaN passes."""
-    return np.minimum(np.maximum(x, low), high)
-
-
 def _split(x: Any, less: int = 0) -> tuple[Any, Any]:
     """Return 2^(k - less) and r, for x = k ln 2 + r with r from -ln 2 / 2 to ln 2 / 2."""
     shifted = x * LOG2_E + ROUND
@@ -52,21 +47,21 @@ def _split(x: Any, less: int = 0) -> tuple[Any, Any]:
 
 def exp(x: Any) -> Any:
     """Return e^x within 1 ulp; inf above 709.78, and 0 below -707."""
-    power, r = _split(bounded(x, -709.0, 710.0), less=1)
+    power, r = _split(clip(x, -709.0, 710.0), less=1)
     y = horner(r, (*EXP, 1.0, 1.0)) * power * 2.0  # half of it never overflows
     return np.where(x < -707.0, 0.0, y)
 
 
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent within 2 ulp: m / (m + 2), m = e^2x - 1."""
-    power, r = _split(bounded(2.0 * x, -40.0, 40.0))
+    power, r = _split(clip(2.0 * x, -40.0, 40.0))
     m = power * (r * r * horner(r, EXP) + r) + (power - 1.0)
     return m / (m + 2.0)
 
 
 def expm1(x: Any) -> Any:
     """Return e^x - 1 within 3 ulp, near 0 by way of tanh(x / 2): 2 t / (1 - t)."""
-    half = tanh(bounded(x, -2.0, 2.0) * 0.5)
+    half = tanh(clip(x, -2.0, 2.0) * 0.5)
     return np.where(np.abs(x) < 1.0, half * 2.0 / (1.0 - half), exp(x) - 1.0)
 
 
@@ -143,7 +138,7 @@ def _quarters(x: Any) -> tuple[Any, Any, Any]:
     k = (x * TWO_OVER_PI + ROUND) - ROUND
     r = ((x - k * PI2[0]) - k * PI2[1]) - k * PI2[2]
     # a little more, for what the rounding of k x can leave; far more if x is too large
-    r = bounded(r, -0.8, 0.8)
+    r = clip(r, -0.8, 0.8)
     s = r * r
     half = 0.5 * s
     most = 1.0 - half

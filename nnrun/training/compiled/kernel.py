@@ -339,7 +339,7 @@ class Training:
 
     def _clipped(self, g: Row) -> Row:
         bound = self.made.clip.value
-        clipped: Any = g if bound is None else np.minimum(np.maximum(g, -bound), bound)
+        clipped: Any = g if bound is None else np.clip(g, -bound, bound)
         return clipped
 
     def _step_by_sums(self) -> None:
