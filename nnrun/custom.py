@@ -97,9 +97,14 @@ def component(kind: str, target: str, importing: bool = False) -> type[Any]:
     ]
     if missing:
         raise refused(target, f"does not define {' and '.join(missing)}")
-    if not module.startswith("nnrun.") and "name" not in vars(entry):
-        setattr(entry, "name", target)  # noqa: B010  (no base class has it yet)
+    name_after(target, entry)
     return entry
+
+
+def name_after(target: str, kind: Any) -> None:
+    """Give a user's class a name that has none: its dotted one."""
+    if is_own(kind) and "name" not in vars(kind):
+        setattr(kind, "name", target)  # noqa: B010  (no base class has it yet)
 
 
 def admit(folder: Path, *facts: Any) -> None:
@@ -211,7 +216,12 @@ def reason_of(error: BaseException) -> str:
 
 def is_custom(entry: Any) -> bool:
     """Say whether a component is a user's own."""
-    return not type(entry).__module__.startswith("nnrun.")
+    return is_own(type(entry))
+
+
+def is_own(kind: type) -> bool:
+    """Say whether a class is a user's own."""
+    return not kind.__module__.startswith("nnrun.")
 
 
 def digest(entry: Any) -> str:
@@ -219,20 +229,32 @@ def digest(entry: Any) -> str:
 
     That is the files of its classes, and of the modules beside them that they import.
     """
-    cls: Any = type(entry)
-    return _digest(cls)
+    kind: Any = type(entry)
+    return digest_of(kind)
 
 
 @cache
-def _digest(kind: type) -> str:
-    found: set[Path] = set()
+def digest_of(kind: type) -> str:
+    """Return the digits of a user's class."""
+    content = b"".join(path.read_bytes() for path in sorted(files_of(kind)))
+    return hashlib.sha256(content).hexdigest()
+
+
+def files_of(kind: type) -> dict[Path, Path]:
+    """Find the files that a user's class is made of, each with the folder it is imported from."""
+    found: dict[Path, Path] = {}
     for cls in kind.__mro__:
         module = sys.modules.get(cls.__module__)
-        home = cls.__module__.partition(".")[0]
-        if module is not None and home != "nnrun" and home not in sys.stdlib_module_names:
-            _collect(module, found)
-    content = b"".join(path.read_bytes() for path in sorted(found))
-    return hashlib.sha256(content).hexdigest()
+        top = cls.__module__.partition(".")[0]
+        if module is None or top == "nnrun" or top in sys.stdlib_module_names:
+            continue
+        mine: set[Path] = set()
+        _collect(module, mine)
+        is_package = hasattr(module, "__path__")
+        for path in mine:
+            home = Path(str(module.__file__)).resolve()
+            found[path] = home.parents[cls.__module__.count(".") + is_package]
+    return found
 
 
 def _collect(module: ModuleType, found: set[Path]) -> None:

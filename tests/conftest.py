@@ -24,7 +24,7 @@ from nnrun.report.figures import ALONE, TITLES, Picture
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
-from nnrun.trials.executors import workers
+from nnrun.trials.executors import threads
 from tests.warmed import share_schema
 
 
@@ -90,7 +90,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """
     if any(not str(argument).startswith("-") for argument in config.invocation_params.args):
         return 0
-    return workers(Executor()) + 1
+    return threads(Executor()) + 1
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

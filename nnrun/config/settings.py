@@ -156,6 +156,11 @@ class Setting:
             return grid
         return np.concatenate([self.saved.samples, grid[grid > self.seen]])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Take along what was read from files, for where these are not; else nothing but fields."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**own, "problem": self.problem, "saved": self.saved}
+
     @cached_property
     def sources(self) -> dict[str, Any]:
         """What the setting reads from files, as hashes: its data, and a user's own components."""
@@ -277,12 +282,24 @@ class Executor:
     """Who trains the shards.
 
     Attributes:
-        name: ``local``: threads of this process.
-        workers: Threads; None for one a processor that this process may use.
+        name: ``threads`` of this process, or ``dask``: workers of a cluster.
+        workers: Threads; or processes of a cluster that is started here. None for one a processor
+            that this process may use.
+        address: Of the scheduler of a Dask cluster, or the file that it wrote its address into;
+            None for a cluster of processes that is started here.
     """
 
-    name: Literal["local"] = "local"
+    name: Literal["threads", "dask"] = "threads"
     workers: Count | None = None
+    address: Annotated[str, MinLen(1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and self.name != "dask":
+            rule = "is for a Dask cluster"
+            raise InputError(Issue("address", self.address, rule, "add executor=dask"))
+        if self.address is not None and self.workers is not None:
+            rule = "is for workers that are started here, and executor.address names a cluster"
+            raise InputError(Issue("workers", self.workers, rule, "leave one of them out"))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.text import things
 from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
-from nnrun.trials.executors import workers
+from nnrun.trials.executors import connected
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, provenance
@@ -55,7 +55,7 @@ def announce(
     Args:
         todo: What jobs ask for.
         cache: Where earlier trials are.
-        executor: How many threads train.
+        executor: Who trains.
         where: Words on where the results go; None if they go nowhere.
         measure_from: Estimated seconds from which on training for a moment corrects the estimate.
         doing: Words before all others, where it is not the sweep itself.
@@ -63,12 +63,12 @@ def announce(
     Returns:
         What was said.
     """
-    threads = workers(executor)
+    workers = connected(executor)
     if not doing:
         about = dict.fromkeys(want.setting.problem.about for want in todo.values())
         terminal.show_tables([lines for lines in about if lines])
-    expected = forecast(todo, cache, threads, measure_from)
-    terminal.announce(list(todo.values()), expected, threads, where, doing)
+    expected = forecast(todo, cache, workers.slots, measure_from)
+    terminal.announce(list(todo.values()), expected, workers.words(), where, doing)
     slower = Counter(want.slower for want in todo.values() if want.slower)
     terminal.say_notes([f"{why} ({things(n, 'setting')})" for why, n in slower.items()])
     return expected

@@ -25,14 +25,14 @@ ROWS, FAILURES, TABLES = 40, 20, 5
 
 
 def announce(
-    wants: Sequence[Wanted], expected: Forecast, threads: int, where: str | None, doing: str = ""
+    wants: Sequence[Wanted], expected: Forecast, workers: str, where: str | None, doing: str = ""
 ) -> None:
     """Say what is about to be trained, what of it was before, how long the rest takes, and where.
 
     Args:
         wants: The settings with their seeds.
         expected: What is known of their trials.
-        threads: That train.
+        workers: Words on who trains.
         where: Words on where the results go; None if nothing will be trained for them.
         doing: Words before all others.
     """
@@ -53,7 +53,7 @@ def announce(
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
     if expected.measured or (where is None and expected.cached < expected.trials):
         time = _duration(expected.seconds)
-        lines.append(f"Training: about {time} with {things(threads, 'thread')}.")
+        lines.append(f"Training: about {time} with {workers}.")
     if where is not None:
         lines.append(where)
     # soft_wrap: what is found by a search, or copied, must not be cut by a line's end

@@ -209,7 +209,7 @@ def _configuration(meta: Mapping[str, Any]) -> dict[str, Any]:
 
     Empty if a key of it is a value and a section at once.
     """
-    config: dict[str, Any] = {"executor": {"name": "local"}}
+    config: dict[str, Any] = {"executor": {"name": "threads"}}
     config |= {"report": {"name": meta.get("report") or "off"}}
     config |= {key: meta.get(key) for key in ("seed", "seeds", "name", "tracking")}
     for key, value in meta["config"].items():

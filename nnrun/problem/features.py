@@ -10,7 +10,7 @@ import numpy as np
 
 from nnrun.errors import InputError, Issue
 from nnrun.problem.generator_base import INPUTS, beside
-from nnrun.problem.problem import Array, Problem, Samples, checked
+from nnrun.problem.problem import Array, Draw, Problem, Samples, checked
 from nnrun.registry import Component, Registry
 from nnrun.rows.trace import Row
 
@@ -170,12 +170,6 @@ def _applied(problem: Problem, mapped: InputMap) -> Problem:
     """Return the problem with the network's inputs."""
     draw, pool = problem.draw, problem.pool
 
-    # noise beside drawn samples follows from where their generator stands, and does not advance it
-    def drawn(rng: np.random.Generator, n: int) -> Samples:
-        assert draw is not None
-        inputs, targets = draw(rng, n)
-        return Samples(mapped(inputs, lambda: beside(rng, INPUTS)), targets)
-
     def fixed(samples: Samples, purpose: int) -> Samples:
         return Samples(mapped(samples.inputs, lambda: _fixed(purpose)), samples.targets)
 
@@ -184,8 +178,21 @@ def _applied(problem: Problem, mapped: InputMap) -> Problem:
         inputs=mapped.names,
         held_out=fixed(problem.held_out, HELD_OUT),
         pool=None if pool is None else fixed(pool, _pool_noise(problem)),
-        draw=None if draw is None else drawn,
+        draw=None if draw is None else _Mapped(draw, mapped),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Mapped:
+    """A draw of a problem's inputs that draws a network's; no closure, as it is sent to workers."""
+
+    draw: Draw
+    mapped: InputMap
+
+    def __call__(self, rng: np.random.Generator, n: int) -> Samples:
+        inputs, targets = self.draw(rng, n)
+        # noise beside samples follows from where their generator stands, and does not advance it
+        return Samples(self.mapped(inputs, lambda: beside(rng, INPUTS)), targets)
 
 
 def _fixed(purpose: int) -> np.random.Generator:

@@ -190,7 +190,7 @@ def _checked(problem: Any) -> Problem:
         named,
         held_out=_samples(named, problem.held_out, "held_out has"),
         pool=pool,
-        draw=None if draw is None else _converting(draw),
+        draw=None if draw is None else _Converting(draw),
         n_train=_n_train(problem, pool),
     )
 
@@ -265,14 +265,15 @@ def _check_classes(targets: Array, whose: str) -> None:
         raise _Unsound(f"{whose} that are {targets[row]} in row {row}; a row must be {wanted}")
 
 
-def _converting(draw: Draw) -> Draw:
-    """Return the same draw with its samples converted."""
+@dataclass(frozen=True, eq=False)
+class _Converting:
+    """A draw whose samples are converted; no closure, so that it can be sent to a worker."""
 
-    def drawn(rng: np.random.Generator, n: int) -> Samples:
-        inputs, targets = draw(rng, n)
+    draw: Draw
+
+    def __call__(self, rng: np.random.Generator, n: int) -> Samples:
+        inputs, targets = self.draw(rng, n)
         return Samples(_converted(inputs), _converted(targets))
-
-    return drawn
 
 
 def _converted(part: Any) -> Any:

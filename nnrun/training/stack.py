@@ -73,6 +73,10 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
         return self.setting.grid
 
+    def part(self, rows: Sequence[int]) -> "Stack":
+        """Return the trials at some places."""
+        return Stack(tuple(self.trials[row] for row in rows))
+
     def cut(self, size: int) -> Iterator["Stack"]:
         """Cut the stack into pieces of at most ``size`` trials, 32 settings after the other.
 

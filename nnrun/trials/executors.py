@@ -1,20 +1,23 @@
-"""Who trains the shards: threads of this process."""
+"""Who trains the shards: an executor of the standard library's kind, threads or a cluster."""
 
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
 from itertools import islice
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nnrun.config.settings import Executor
+from nnrun.text import things
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 AHEAD = 32
-"""Items a worker that are handed out at once: enough to keep it busy while results are saved, few
+"""Items a thread that are handed out at once: enough to keep it busy while results are saved, few
 enough that results waiting to be saved fit into memory."""
 
 
@@ -22,47 +25,117 @@ PATIENCE = 0.7
 """Seconds to wait for work that was asked to stop: what compiles cannot."""
 
 
-def run_all(
-    work: Callable[[T, Callable[[], bool]], R],
-    items: Iterable[T],
-    executor: Executor,
-    check: Callable[[], None],
-) -> Iterator[R]:
-    """Work on every item in parallel; yield each result as it is there.
+class Workers(Protocol):
+    """A ``concurrent.futures.Executor`` that says of itself what whoever feeds it must know."""
 
-    If ``check`` or ``work`` raises, or the generator is closed early, the work in flight is asked
+    def submit(self, work: Callable[..., R], /, *args: Any) -> Future[R]:
+        """Have some work done."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many shards it trains at once, now."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """Most shards that it is to be given at once: what waits for it takes memory."""
+        ...
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """Types of processor that train, but for this machine's own."""
+        ...
+
+    def words(self) -> str:
+        """Say who trains, for instance ``2 threads``."""
+        ...
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads of this process.
+
+    Args:
+        slots: How many.
+    """
+
+    processors: tuple[str, ...] = ()
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, "shard")
+        self.slots, self.room = slots, AHEAD * slots
+
+    def words(self) -> str:
+        """Say who trains."""
+        return things(self.slots, "thread")
+
+
+def connected(executor: Executor) -> Workers:
+    """Return who trains, as the configuration says; a cluster stays connected for the process.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return _cluster(executor) if executor.name == "dask" else Threads(threads(executor))
+
+
+@cache
+def _cluster(executor: Executor) -> Workers:
+    from nnrun.trials.cluster import Cluster  # it takes a second to import
+
+    return Cluster.open(executor)
+
+
+@contextmanager
+def at_work(executor: Executor) -> Iterator[Workers]:
+    """Have those who train while the ``with`` block runs; threads end with it."""
+    workers = connected(executor)
+    try:
+        yield workers
+    finally:
+        if isinstance(workers, Threads):
+            workers.shutdown(wait=False, cancel_futures=True)
+
+
+def run_all(
+    submit: Callable[[T, Callable[[], bool]], Future[R]],
+    items: Iterable[T],
+    room: Callable[[], int],
+    check: Callable[[], None],
+) -> Iterator[tuple[T, R]]:
+    """Have every item worked on; yield each with its result as it is there.
+
+    If ``check`` or the work raises, or the generator is closed early, the work in flight is asked
     to stop and waited for a while, and what was queued is dropped.
 
     Args:
-        work: Called with an item and a function that says whether to stop.
+        submit: Called with an item and a function that says whether to stop.
         items: What to work on, in order; taken as workers get free.
-        executor: How many threads.
+        room: Says how many may be handed out at once.
         check: Called every fifth of a second and after each item; may raise.
 
     Yields:
-        Results, in order of completion.
+        Items with their results, in order of completion.
     """
-    stop = threading.Event()
-    threads, queue = workers(executor), iter(items)
-    pool = ThreadPoolExecutor(threads, "shard")
-    pending: set[Future[R]] = set()
+    stop, queue = threading.Event(), iter(items)
+    pending: dict[Future[R], T] = {}
     try:
         while True:
-            more = islice(queue, max(0, AHEAD * threads - len(pending)))
-            pending |= {pool.submit(work, item, stop.is_set) for item in more}
+            for item in islice(queue, max(0, room() - len(pending))):
+                pending[submit(item, stop.is_set)] = item
             if not pending:
                 return
             check()
-            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            while done:
-                yield done.pop().result()
+            for future in wait(pending, timeout=0.2, return_when=FIRST_COMPLETED).done:
+                yield pending.pop(future), future.result()
     finally:
         stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for future in pending:
+            future.cancel()
         wait(pending, timeout=PATIENCE)
 
 
-def workers(executor: Executor) -> int:
+def threads(executor: Executor) -> int:
     """Return the number of threads: as configured, else one a processor this process may use."""
     if executor.workers is not None:
         return executor.workers

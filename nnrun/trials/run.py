@@ -1,8 +1,8 @@
 """From jobs to finished jobs: find or train every trial, put every job together again."""
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, repeat
 from time import monotonic
@@ -19,12 +19,13 @@ from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
 from nnrun.training.blas import one_thread
 from nnrun.training.convergence import loss_window, outcomes
 from nnrun.training.stack import Stack, Trial, group, shards
-from nnrun.training.trainer import Trained, TrainingStopped, choose_engine, train
+from nnrun.training.trainer import Trained, choose_engine
 from nnrun.trials.cache import Cache
-from nnrun.trials.executors import run_all, workers
+from nnrun.trials.executors import at_work, run_all
 from nnrun.trials.forecast import Wanted, wanted
 from nnrun.trials.progress import meter
 from nnrun.trials.provenance import data_facts
+from nnrun.trials.shard import Piece, train_shard
 
 KEEP_EVERY = 2.0
 """Seconds after which trained trials are kept even if their setting is not done."""
@@ -45,6 +46,13 @@ class Tally:
     evaluate: float = 0.0
     cached: int = 0
     stacks: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, stack: int, trained: Trained) -> None:
+        """Count what training some trials of a stack took."""
+        self.train += trained.train_seconds
+        self.evaluate += trained.evaluate_seconds
+        self.stacks[stack]["engine"] = trained.trials.engine
+        self.stacks[stack]["train_seconds"] += trained.train_seconds
 
 
 class Failure(NamedTuple):
@@ -126,38 +134,43 @@ def _trained(
     """Train trials; yield each setting's id with all of them, or with why it failed."""
     if not trials:
         return
-    executor, first = jobs[0].executor, len(tally.stacks)
-    items: list[Iterator[tuple[int, Stack]]] = []
-    stacks = group(trials)
-    each = -(-workers(executor) // len(stacks))  # threads that a stack has to keep busy
+    with one_thread(), at_work(jobs[0].executor) as workers, Gathered(trials, cache) as gathered:
+        first, cut = len(tally.stacks), _shards(trials, tally, workers.slots)
+        samples = sum(stack["samples"] for stack in tally.stacks[first:])
+        with meter(f"training {len(trials):,} trials", samples, "samples", at_once=True) as advance:
+
+            def submit(item: Shard, stopped: Callable[[], bool]) -> Future[list[Piece]]:
+                return workers.submit(train_shard, item.trials, advance, stopped)
+
+            for shard, pieces in run_all(submit, cut, lambda: workers.room, check):
+                for piece in pieces:
+                    mine = shard.trials.part(piece.rows)
+                    if piece.trained is None:
+                        yield from gathered.fail(Failure(mine.setting.id, piece.error))
+                        continue
+                    tally.add(shard.stack, piece.trained)
+                    yield from gathered.add(mine, piece.trained.trials)
+
+
+class Shard(NamedTuple):
+    """Trials that one worker trains at once, and the number of the stack that they are of."""
+
+    stack: int
+    trials: Stack
+
+
+def _shards(trials: Sequence[Trial], tally: Tally, slots: int) -> Iterator[Shard]:
+    """Group trials into stacks, which are noted, and cut these for so many workers."""
+    first, cuts, stacks = len(tally.stacks), [], group(trials)
+    each = -(-slots // len(stacks))  # workers that a stack has to keep busy
     for number, stack in enumerate(stacks, first):
         samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
         tally.stacks.append(
             {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
         )
         engine = choose_engine(stack)
-        cut = shards(stack, engine.name, engine.width, each)
-        items.append(zip(repeat(number), cut, strict=False))
-    whole = sum(stack["samples"] for stack in tally.stacks[first:])
-    progress = meter(f"training {len(trials):,} trials", whole, "samples", at_once=True)
-    with one_thread(), Gathered(trials, cache) as gathered, progress as advance:
-
-        def work(
-            item: tuple[int, Stack], stopped: Callable[[], bool]
-        ) -> tuple[int, list[tuple[Stack, Trained] | Failure]]:
-            return item[0], train_apart(item[1], advance, stopped)
-
-        for number, results in run_all(work, chain(*items), executor, check):
-            for result in results:
-                if isinstance(result, Failure):
-                    yield from gathered.fail(result)
-                    continue
-                shard, trained = result
-                tally.train += trained.train_seconds
-                tally.evaluate += trained.evaluate_seconds
-                tally.stacks[number]["engine"] = trained.trials.engine
-                tally.stacks[number]["train_seconds"] += trained.train_seconds
-                yield from gathered.add(shard, trained.trials)
+        cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, each)))
+    return chain(*cuts)
 
 
 Part = tuple[Trials, list[int]]
@@ -223,43 +236,6 @@ class Gathered:
         for key in list(self._fresh):
             self._cache.keep(self._settings[key], gather(self._fresh.pop(key)))
         self._kept = monotonic()
-
-
-def train_apart(
-    shard: Stack, advance: Callable[[int], None], stopped: Callable[[], bool]
-) -> list[tuple[Stack, Trained] | Failure]:
-    """Train a shard; if that raises, train each of its settings alone to find the guilty ones.
-
-    Args:
-        shard: The trials.
-        advance: Called with samples trained; with a negative number where they are trained again.
-        stopped: Asked between chunks.
-
-    Returns:
-        What was trained, in pieces, and the settings that raised.
-
-    Raises:
-        TrainingStopped: If ``stopped`` said so.
-    """
-    counted = [0]
-
-    def count(samples: int) -> None:
-        counted[0] += samples
-        advance(samples)
-
-    try:
-        return [(shard, train(shard, choose_engine(shard), count, stopped))]
-    except TrainingStopped:
-        raise
-    except Exception as error:
-        settings = {trial.setting.id for trial in shard.trials}
-        if len(settings) == 1:
-            return [Failure(settings.pop(), "".join(traceback.format_exception(error)))]
-    advance(-counted[0])
-    alone = [
-        Stack(tuple(t for t in shard.trials if t.setting.id == key)) for key in sorted(settings)
-    ]
-    return [result for part in alone for result in train_apart(part, advance, stopped)]
 
 
 def _records(jobs: Sequence[Job], want: Wanted, block: Trials) -> Iterator[tuple[int, Record]]:

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import Problem
 from nnrun.trials.cache import Cache
-from nnrun.trials.executors import run_all
+from nnrun.trials.executors import Threads, run_all
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 
@@ -67,7 +68,7 @@ def test_the_guilty_setting_of_a_shard_is_found(monkeypatch, engine):
     jobs = [job(make_setting(lr=lr, engine=engine)) for lr in (0.1, 0.2, 0.3)]
     calm = run(jobs)
     monkeypatch.setattr("nnrun.training.trainer.Source", Broken)
-    monkeypatch.setattr("nnrun.trials.run.train", watched)
+    monkeypatch.setattr("nnrun.trials.shard.train", watched)
     records = run(jobs)
     assert [record.meta["error"] is None for record in records] == [True, False, True]
     assert "RuntimeError: the sensor broke" in records[1].meta["error"]
@@ -99,7 +100,7 @@ def test_running_out_of_memory_is_a_failure_like_others(monkeypatch):
     def hungry(shard, *arguments):
         raise MemoryError("8 TiB")
 
-    monkeypatch.setattr("nnrun.trials.run.train", hungry)
+    monkeypatch.setattr("nnrun.trials.shard.train", hungry)
     (record,) = run([job(make_setting())])
     assert "MemoryError: 8 TiB" in record.meta["error"]
 
@@ -112,11 +113,12 @@ def test_work_is_taken_as_workers_get_free_and_results_do_not_pile_up():
             taken.append(i)
             yield i
 
-    results = run_all(lambda item, stopped: item, items(), Executor(workers=2), lambda: None)
-    first = [next(results) for _ in range(100)]
-    assert len(set(first)) == 100
-    assert len(taken) < 300
-    assert sorted([*first, *results]) == list(range(10_000))
+    with Threads(2) as pool:
+        handed = run_all(lambda i, _: pool.submit(int, i), items(), lambda: pool.room, lambda: None)
+        first = [next(handed) for _ in range(100)]
+        assert len(set(first)) == 100
+        assert len(taken) < 300
+        assert sorted([*first, *handed]) == [(i, i) for i in range(10_000)]
 
 
 def test_an_end_in_the_middle_stops_what_is_in_flight():
@@ -132,7 +134,9 @@ def test_an_end_in_the_middle_stops_what_is_in_flight():
         if len(started) == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        list(run_all(work, range(50), Executor(workers=2), check))
+    with Threads(2) as pool:
+        handed = run_all(partial(pool.submit, work), range(50), lambda: pool.room, check)
+        with pytest.raises(KeyboardInterrupt):
+            list(handed)
     assert sorted(started) == sorted(stopped)
     assert len(started) == 2

@@ -24,7 +24,7 @@ GROUPS = {
     "schedule": {"name": "constant"},
     "loss": {"name": "squared_error"},
     "tracking": {"name": "off"},
-    "executor": {"name": "local", "workers": None},
+    "executor": {"name": "threads", "workers": None},
     "report": {"name": "off"},
 }
 
