@@ -203,7 +203,7 @@ def test_a_disk_that_fills_up_ends_clearly_and_the_same_command_goes_on(nnrun):
 
 
 RAISES = """
-from nnrun.trials import run as gather
+from nnrun.trials import shard as gather
 train = gather.train
 def raising(shard, *arguments):
     if any(trial.setting.lr == 0.2 for trial in shard.trials):
