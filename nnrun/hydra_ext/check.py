@@ -18,6 +18,7 @@ from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, as_typed
 from nnrun.hydra_ext.compose import Composer
 from nnrun.text import things
+from nnrun.trials.executors import connected
 from nnrun.trials.progress import meter
 
 MOST_LISTED = 50
@@ -106,6 +107,7 @@ def check_jobs(
     if bad:
         raise refused_jobs(bad, len(batch))
     require_one_sweep(jobs)
+    connected(jobs[0].executor)  # before anything is begun
     _require_own_folders(composer, master, batch, first)
     return jobs
 

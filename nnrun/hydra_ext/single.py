@@ -21,8 +21,8 @@ from nnrun.launch.launch import Launch, show_plan, train_and_publish
 from nnrun.records.lock import alone_in
 from nnrun.records.record import Record
 from nnrun.records.sweep import SWEEP, SweepJob
-from nnrun.trials.cache import Cache
-from nnrun.trials.run import run_jobs
+from nnrun.trials.executors import connected
+from nnrun.trials.run import cache_of, run_jobs
 
 
 def run_job_alone(config: DictConfig, hydra: Any) -> float:
@@ -52,6 +52,7 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
                 hint = "leave hydra/sweeper or hydra/launcher as it is"
                 rule = "needs nnrun's own sweeper or launcher"
                 raise InputError(Issue("plan_only", True, rule, hint))
+            connected(job.executor)
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )
@@ -104,7 +105,7 @@ def output_folder(hydra: Any) -> Path:
 
 def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], None]) -> None:
     """Train a job of a sweep whose launcher is not ours, and leave its record."""
-    cache = Cache(use=job.cache)
+    cache = cache_of(job)
     with suppress(KeyboardInterrupt):
         for done in run_jobs([job], launch.tally, cache, launch.interrupt.check):
             publish(*done)

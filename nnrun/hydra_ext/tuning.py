@@ -25,6 +25,7 @@ from nnrun.text import things
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted, wanted
 from nnrun.trials.progress import Clock, meter
+from nnrun.trials.run import cache_of
 
 JUDGES = ("target", "budget", "evals")
 """What the choices of a job are judged by."""
@@ -61,7 +62,7 @@ def tuned_batches(
 def _tuned(arms: Sequence[Arm]) -> Tuned | None:
     """Say what is done, do it and say what was found; None if only a plan is wanted."""
     jobs = [job for arm in arms for job in arm.jobs]
-    cache, todo, plan_only = Cache(use=jobs[0].cache), wanted(jobs), jobs[0].plan_only
+    cache, todo, plan_only = cache_of(jobs[0]), wanted(jobs), jobs[0].plan_only
     doing = f"tuning {', '.join(arms[0].choices[0])}: "
     measure_from = 0.0 if plan_only else MEASURE_FROM
     expected = announce(todo, cache, jobs[0].executor, None, measure_from, doing)

@@ -33,7 +33,7 @@ from nnrun.trials.executors import connected
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, provenance
-from nnrun.trials.run import Tally, run_jobs
+from nnrun.trials.run import Tally, cache_of, run_jobs
 
 MOST_HELD = 2**23
 """Bytes of trials that are held from their being written to the tables; others are read back."""
@@ -314,7 +314,7 @@ class ForeignLaunch(Launch):
 
 def show_plan(jobs: Sequence[Job]) -> None:
     """Print what jobs would train, what of it was trained before, and how long the rest takes."""
-    todo, cache = wanted(jobs), Cache(use=jobs[0].cache)
+    todo, cache = wanted(jobs), cache_of(jobs[0])
     announce(todo, cache, jobs[0].executor, where=None, measure_from=0.0)
 
 
@@ -336,7 +336,7 @@ def train_and_publish(
         InputError: If the MLflow store cannot be used; nothing was trained.
     """
     tally, clock = launch.tally, launch.clock
-    cache = launch.cache = Cache(use=jobs[0].cache)
+    cache = launch.cache = cache_of(jobs[0])
     launch.open_mirror(jobs[0].tracking, jobs[0].name)
     launch.plan += plan
     with clock("train"), suppress(KeyboardInterrupt):

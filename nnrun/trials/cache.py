@@ -157,9 +157,16 @@ class Setup(NamedTuple):
 
 
 @lru_cache(maxsize=16384)
-def setup(setting: Setting, engine: str, moments: Moments = ()) -> Setup:
-    """Describe how an engine trains a setting here, watched at some moments."""
-    facts = {**_surroundings(engine), "setting": setting.identity}
+def setup(setting: Setting, engine: str, moments: Moments = (), by: str = "") -> Setup:
+    """Describe how an engine trains a setting here, watched at some moments.
+
+    Args:
+        setting: What is trained.
+        engine: The name of the engine.
+        moments: At which it is watched.
+        by: A type of processor elsewhere; empty for this machine's.
+    """
+    facts = {**_surroundings(engine, by), "setting": setting.identity}
     facts |= {"moments": moments} if moments else {}
     about = json.dumps(facts, sort_keys=True)
     digits = hashlib.sha256(about.encode()).hexdigest()[:32]
@@ -181,11 +188,13 @@ class Cache:
     Attributes:
         folder: Where; need not exist.
         use: What may be done.
+        others: Types of processor, beside this machine's, whose trials are taken, too.
         seconds: Spent in reading and writing.
     """
 
     folder: Path = CACHE
     use: CacheUse = "use"
+    others: tuple[str, ...] = ()
     _damaged: list[Path] = field(default_factory=list, init=False)
     _refused: dict[str, str] = field(default_factory=dict, init=False)
     seconds: float = field(default=0.0, init=False)
@@ -206,8 +215,8 @@ class Cache:
         """Count the seeds that there are blocks of, going by the names of the files."""
         if self.use != "use":
             return 0
-        place = setup(setting, engine).place
-        there = [entry for entry in self._entries(place) if entry.long_enough]
+        places = [setup(setting, engine, (), by).place for by in ("", *self.others)]
+        there = [e for place in places for e in self._entries(place) if e.long_enough]
         return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
 
     def find(
@@ -220,25 +229,25 @@ class Cache:
         if self.use != "use":
             return None
         wanted, parts = set(seeds), []
-        place, about = setup(setting, engine, moments)
         grid = moments or setting.grid
         with self._counted():
-            for entry in self._entries(place):
-                here = sorted(seed for seed in wanted if seed in entry.seeds)
-                if here and (block := self._read(entry, engine, about, grid)) is not None:
-                    parts.append(block.take(here))
-                    wanted.difference_update(here)
+            for place, about in (setup(setting, engine, moments, by) for by in ("", *self.others)):
+                for entry in self._entries(place):
+                    here = sorted(seed for seed in wanted if seed in entry.seeds)
+                    if here and (block := self._read(entry, engine, about, grid)) is not None:
+                        parts.append(block.take(here))
+                        wanted.difference_update(here)
         return join(parts) if parts else None
 
-    def keep(self, setting: Setting, block: Trials, moments: Moments = ()) -> None:
-        """Keep trained trials, unless the cache is off.
+    def keep(self, setting: Setting, block: Trials, moments: Moments = (), by: str = "") -> None:
+        """Keep trials that a type of processor trained, unless the cache is off.
 
         Where the disk does not take them, that is a complaint, and nothing more is tried: the sweep
         has its own records.
         """
         if self.use == "off" or self._closed:
             return
-        place, about = setup(setting, block.engine, moments)
+        place, about = setup(setting, block.engine, moments, by)
         with self._counted():
             try:
                 seeds = np.sort(block.seeds)
@@ -288,12 +297,12 @@ class Cache:
 
 
 @cache
-def _surroundings(engine: str) -> dict[str, object]:
+def _surroundings(engine: str, by: str) -> dict[str, object]:
     libraries = ("numpy", "llvmlite") if engine == "compiled" else ("numpy",)
     return {
         "layout": LAYOUT,
         "numerics": NUMERICS_VERSION,
         "engine": engine,
-        "processor": f"{platform.machine()} {processor()}",
+        "processor": f"{platform.machine()} {by or processor()}",
         **{name: version(name) for name in libraries},
     }

@@ -245,7 +245,11 @@ class Cluster(Executor):
             error = run.exception()
             if error is None:
                 self._slowest = max(self._slowest, monotonic() - since)
-                self._settle(order, run.result())
+                here = processor()
+                self._settle(
+                    order,
+                    [p._replace(processor="") if p.processor == here else p for p in run.result()],
+                )
             elif isinstance(error, KilledWorker):
                 self._suspect(order)
             elif not isinstance(error, TrainingStopped):  # which a worker says that is closed

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from nnrun.config.settings import Executor
+from nnrun.errors import InputError, Issue
 from nnrun.text import things
 
 T = TypeVar("T")
@@ -81,8 +82,11 @@ def connected(executor: Executor) -> Workers:
 
 @cache
 def _cluster(executor: Executor) -> Workers:
-    from nnrun.trials.cluster import Cluster  # it takes a second to import
-
+    try:
+        from nnrun.trials.cluster import Cluster  # it takes a second to import
+    except ImportError as error:
+        rule = f"needs a package that is not installed: {error.name}"
+        raise InputError(Issue("executor", "dask", rule, "pip install 'nnrun[dask]'")) from None
     return Cluster.open(executor)
 
 

@@ -23,7 +23,11 @@ FORESEEN = 0.01
 
 @contextmanager
 def meter(
-    doing: str, total: int, unit: str = "", at_once: bool = False
+    doing: str,
+    total: int,
+    unit: str = "",
+    at_once: bool = False,
+    more: Callable[[], str] = str,
 ) -> Iterator[Callable[[float], None]]:
     """Show progress on standard error while the ``with`` block runs, from its third second on.
 
@@ -32,15 +36,16 @@ def meter(
         total: How much there is to do.
         unit: Of that, for instance ``samples``; without one no speed is told.
         at_once: Whether a bar is shown from the start.
+        more: What is said behind ``doing``, as it is by then.
 
     Yields:
         A function to be told how much more is done, from any thread.
     """
     due = monotonic() + FIRST_SIGN
     if sys.stderr.isatty():
-        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due)
+        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due, more)
     else:
-        display = Lines(doing, total, unit, due)
+        display = Lines(doing, total, unit, due, more)
     try:
         yield display.advance
     finally:
@@ -50,7 +55,10 @@ def meter(
 class Lines:
     """A plain line on standard error every few seconds."""
 
-    def __init__(self, doing: str, total: int, unit: str, due: float) -> None:
+    def __init__(
+        self, doing: str, total: int, unit: str, due: float, more: Callable[[], str] = str
+    ) -> None:
+        self._more = more
         self._doing, self._total, self._unit, self._due = doing, total, unit, due
         self._lock, self._started, self._done = Lock(), monotonic(), 0.0
 
@@ -66,7 +74,7 @@ class Lines:
         if now < self._due or self._done >= self._total:
             return
         self._due = now + BETWEEN_LINES
-        line = f"{self._doing}: {self._done / self._total:.0%}"
+        line = f"{self._doing}{self._more()}: {self._done / self._total:.0%}"
         if rate is not None:
             rest = (self._total - self._done) / rate
             line += f", {human(rate)} {self._unit}/s, ETA {rest:.0f} s"
@@ -79,22 +87,25 @@ class Lines:
 class Bar(Lines):
     """A live bar on standard error; one without a unit goes when it is done."""
 
-    def __init__(self, doing: str, total: int, unit: str, due: float) -> None:
-        super().__init__(doing, total, unit, due)
+    def __init__(
+        self, doing: str, total: int, unit: str, due: float, more: Callable[[], str] = str
+    ) -> None:
+        super().__init__(doing, total, unit, due, more)
         columns = (
-            TextColumn(doing),
+            TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:3.0f}%  {task.fields[rate]}"),
             Remaining(compact=True, elapsed_when_finished=bool(unit)),
         )
         console = Console(stderr=True)
         self._bar = Progress(*columns, console=console, refresh_per_second=8, transient=not unit)
-        self._task = self._bar.add_task("", total=total, rate="")
+        self._task = self._bar.add_task(doing + more(), total=total, rate="")
         self._show(monotonic(), 0, None)
 
     def _show(self, now: float, n: float, rate: float | None) -> None:
         speed = "" if rate is None else f"{human(rate)} {self._unit}/s"
-        self._bar.update(self._task, advance=n, rate=speed)
+        doing = self._doing + self._more()
+        self._bar.update(self._task, advance=n, rate=speed, description=doing)
         if now >= self._due:
             self._bar.start()  # again and again it does nothing
 

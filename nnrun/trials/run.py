@@ -16,12 +16,13 @@ from nnrun.masking import masked
 from nnrun.model.load import network_facts
 from nnrun.records.record import Record
 from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
+from nnrun.text import things
 from nnrun.training.blas import one_thread
 from nnrun.training.convergence import loss_window, outcomes
 from nnrun.training.stack import Stack, Trial, group, shards
 from nnrun.training.trainer import Trained, choose_engine
 from nnrun.trials.cache import Cache
-from nnrun.trials.executors import at_work, run_all
+from nnrun.trials.executors import at_work, connected, run_all
 from nnrun.trials.forecast import Wanted, wanted
 from nnrun.trials.progress import meter
 from nnrun.trials.provenance import data_facts
@@ -60,6 +61,11 @@ class Failure(NamedTuple):
 
     setting: str
     error: str
+
+
+def cache_of(job: Job) -> Cache:
+    """Return the cache that a job may use: trials of this machine's kind, and of its workers'."""
+    return Cache(use=job.cache, others=connected(job.executor).processors)
 
 
 def run_jobs(
@@ -135,21 +141,27 @@ def _trained(
     if not trials:
         return
     with one_thread(), at_work(jobs[0].executor) as workers, Gathered(trials, cache) as gathered:
-        first, cut = len(tally.stacks), _shards(trials, tally, workers.slots)
+        first, cut, done = len(tally.stacks), _shards(trials, tally, workers.slots), [0]
         samples = sum(stack["samples"] for stack in tally.stacks[first:])
-        with meter(f"training {len(trials):,} trials", samples, "samples", at_once=True) as advance:
+
+        def more() -> str:
+            return f" ({done[0]:,} of {things(len(cut), 'shard')}, {workers.words()})"
+
+        doing = f"training {len(trials):,} trials"
+        with meter(doing, samples, "samples", at_once=True, more=more) as advance:
 
             def submit(item: Shard, stopped: Callable[[], bool]) -> Future[list[Piece]]:
                 return workers.submit(train_shard, item.trials, advance, stopped)
 
             for shard, pieces in run_all(submit, cut, lambda: workers.room, check):
+                done[0] += 1
                 for piece in pieces:
                     mine = shard.trials.part(piece.rows)
                     if piece.trained is None:
                         yield from gathered.fail(Failure(mine.setting.id, piece.error))
                         continue
                     tally.add(shard.stack, piece.trained)
-                    yield from gathered.add(mine, piece.trained.trials)
+                    yield from gathered.add(mine, piece.trained.trials, piece.processor)
 
 
 class Shard(NamedTuple):
@@ -159,7 +171,7 @@ class Shard(NamedTuple):
     trials: Stack
 
 
-def _shards(trials: Sequence[Trial], tally: Tally, slots: int) -> Iterator[Shard]:
+def _shards(trials: Sequence[Trial], tally: Tally, slots: int) -> list[Shard]:
     """Group trials into stacks, which are noted, and cut these for so many workers."""
     first, cuts, stacks = len(tally.stacks), [], group(trials)
     each = -(-slots // len(stacks))  # workers that a stack has to keep busy
@@ -170,11 +182,26 @@ def _shards(trials: Sequence[Trial], tally: Tally, slots: int) -> Iterator[Shard
         )
         engine = choose_engine(stack)
         cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, each)))
-    return chain(*cuts)
+    return [*chain(*cuts)]
 
 
-Part = tuple[Trials, list[int]]
-"""A shard's result, and the places in it of one setting's trials."""
+class Part(NamedTuple):
+    """Trials of one setting in the result of a shard.
+
+    Attributes:
+        of: The shard's.
+        rows: The setting's.
+        processor: That trained them; empty for this machine's.
+    """
+
+    of: Trials
+    rows: list[int]
+    processor: str
+
+    @property
+    def first(self) -> int:
+        """The first seed."""
+        return int(self.of.seeds[self.rows[0]])
 
 
 class Gathered:
@@ -201,25 +228,29 @@ class Gathered:
     def __exit__(self, *error: object) -> None:
         self.keep()
 
-    def add(self, shard: Stack, trained: Trials) -> Iterator[tuple[str, Trials]]:
-        """Take in a shard's result; yield the settings that it completes."""
+    def add(self, shard: Stack, trained: Trials, by: str = "") -> Iterator[tuple[str, Trials]]:
+        """Take in a result of a type of processor; yield the settings that it completes."""
         rows: dict[str, list[int]] = {}
         for row, trial in enumerate(shard.trials):
             rows.setdefault(trial.setting.id, []).append(row)
         done = []
         for key, mine in rows.items():
-            self._fresh.setdefault(key, []).append((trained, mine))
+            part = Part(trained, mine, by)
+            self._fresh.setdefault(key, []).append(part)
             if key in self._left:
-                self._parts.setdefault(key, []).append((trained, mine))
+                self._parts.setdefault(key, []).append(part)
                 self._left[key] -= len(mine)
                 if not self._left[key]:
                     done.append(key)
         for key in done:
             # in the order of their seeds, in which the record has them
-            parts = sorted(self._parts.pop(key), key=lambda part: part[0].seeds[part[1][0]])
-            whole, fresh = gather(parts), self._fresh.pop(key)
-            part_is_kept = sum(len(rows) for _, rows in fresh) < len(whole.seeds)
-            self._cache.keep(self._settings[key], gather(fresh) if part_is_kept else whole)
+            parts = sorted(self._parts.pop(key), key=lambda part: part.first)
+            whole = _joined(parts)
+            if len(parts) == len(self._fresh[key]) and {part.processor for part in parts} == {""}:
+                del self._fresh[key]
+                self._cache.keep(self._settings[key], whole)
+            else:
+                self._keep(key)
             del self._left[key]
             yield key, whole
         if monotonic() - self._kept > KEEP_EVERY:
@@ -234,8 +265,19 @@ class Gathered:
     def keep(self) -> None:
         """Keep what is trained, whether its setting is done or not."""
         for key in list(self._fresh):
-            self._cache.keep(self._settings[key], gather(self._fresh.pop(key)))
+            self._keep(key)
         self._kept = monotonic()
+
+    def _keep(self, key: str) -> None:
+        """Keep what is new of a setting."""
+        parts = self._fresh.pop(key)
+        for by in dict.fromkeys(part.processor for part in parts):
+            mine = _joined([part for part in parts if part.processor == by])
+            self._cache.keep(self._settings[key], mine, by=by)
+
+
+def _joined(parts: Sequence[Part]) -> Trials:
+    return gather([(part.of, part.rows) for part in parts])
 
 
 def _records(jobs: Sequence[Job], want: Wanted, block: Trials) -> Iterator[tuple[int, Record]]:

@@ -73,7 +73,7 @@ def test_a_second_time_nothing_is_trained_and_only_the_jobs_are_tracked(nnrun):
 
 ENDS_AT = """
 import os, signal
-from nnrun.trials import run as gather
+from nnrun.trials import shard as gather
 train, seen = gather.train, []
 def ending(shard, *arguments):
     if any({condition} for trial in shard.trials):
@@ -110,7 +110,7 @@ def test_interrupted_in_both_stages_the_same_command_goes_on(nnrun):
 
 
 RAISES = """
-from nnrun.trials import run as gather
+from nnrun.trials import shard as gather
 train = gather.train
 def raising(shard, *arguments):
     if any({condition} for trial in shard.trials):

@@ -14,7 +14,7 @@ from nnrun.hydra_ext.planning import read_tuning
 from nnrun.launch.tuning import Arm, Score, best, score, tune
 from nnrun.layout import TUNING
 from nnrun.records.trials import Outcomes
-from nnrun.trials import run as gather
+from nnrun.trials import shard as gather
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import wanted
 from nnrun.trials.run import Tally, run_jobs
