@@ -11,8 +11,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nnrun import layout as places
-from nnrun.commands import run
-from nnrun.errors import InputError, TrainingFailed, refused
+from nnrun.commands import complain, run
+from nnrun.documents import wanted
+from nnrun.errors import InputError, Issue, TrainingFailed, refused
 from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.arguments import quoted, read_flags
 from nnrun.hydra_ext.callback import finish_all
@@ -21,6 +22,8 @@ from nnrun.masking import masked
 from nnrun.text import shown
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from omegaconf import DictConfig
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -64,6 +67,7 @@ def _main() -> int:
 def _run() -> int:
     """Run Hydra, finish what its plugins left to be finished, and return the exit code."""
     flags, sys.argv[1:] = read_flags(quoted(sys.argv[1:]))
+    _require_results(flags)
     folders.add_own_modules(flags.config_dir)
     run_hydra = hydra.main(
         config_path=str(places.conf()), config_name="config", version_base="1.3"
@@ -76,6 +80,14 @@ def _run() -> int:
         finish_all()
         raise
     return finish_all()
+
+
+def _require_results(flags: "Namespace") -> None:
+    """Check that what is asked for in JSON are results, not texts of Hydra's."""
+    texts = {"--cfg": flags.cfg, "--info": flags.info, "-sc": flags.shell_completion}
+    for flag in (name for name, given in texts.items() if given and wanted()):
+        rule = f"goes with what gives results, and {flag} does not"
+        raise InputError(Issue("--json", None, rule, "leave one of them out"))
 
 
 def _expected(error: Exception) -> bool:
@@ -108,17 +120,18 @@ def _complain(error: Exception) -> int:
         # an interpolation that makes a folder wraps what the system said
         said = said.__cause__ or said.__context__
     if isinstance(error, TrainingFailed):
-        print(shown(masked(f"error: training failed: {error}"), lines=True), file=sys.stderr)
+        complain(shown(masked(f"training failed: {error}"), lines=True), error)
         return 1
     if isinstance(said, OSError) and not isinstance(said, HydraException):
         words = refused(said, folders.advice(said))
-        print(shown(masked(f"error: {words}"), lines=True), file=sys.stderr)
+        complain(shown(masked(words), lines=True), said)
         return 1
     if not isinstance(error, (InputError, *READING)):
         error = refusal(error, sys.argv[1:])
     from nnrun.hydra_ext.complaints import in_our_words
 
-    print(shown(masked(f"error: {in_our_words(error)}"), lines=True), file=sys.stderr)
+    error = in_our_words(error)
+    complain(shown(masked(str(error)), lines=True), error)
     return BAD_INPUT
 
 

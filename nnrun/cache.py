@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nnrun.commands import exit_code, run
+from nnrun import documents
+from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue
 from nnrun.layout import CACHE
 from nnrun.text import shown
@@ -62,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         doomed = chosen(blocks, time.time(), options.older_than, options.max_size, options.all)
         if not options.dry_run:
             delete([*(block.path for block in doomed), *stale])
-    _show(folder, blocks, doomed, dry=pruning and options.dry_run)
+    dry = pruning and options.dry_run
+    _tell(folder, blocks, doomed, dry)
+    _show(folder, blocks, doomed, dry)
     return 0
 
 
@@ -138,7 +141,7 @@ def size(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m nnrun.cache", description=__doc__)
+    parser = Parser("python -m nnrun.cache", description=__doc__)
     parser.add_argument("--folder", type=Path, default=CACHE, help=f"default: {CACHE}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("show", help="say what there is (the default)")
@@ -148,6 +151,24 @@ def _parser() -> argparse.ArgumentParser:
     prune.add_argument("--all", action="store_true", help="everything")
     prune.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     return parser
+
+
+def _tell(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: bool) -> None:
+    """Put into the document what there is, and what was pruned or would be."""
+    gone = {block.path for block in doomed}
+    held = _count([block for block in blocks if block.path not in gone])
+    documents.give(
+        "cache", folder=folder.absolute(), held=held, deleted=_count(doomed), dry_run=dry
+    )
+
+
+def _count(blocks: Sequence[Kept]) -> dict[str, int]:
+    return {
+        "trials": sum(block.trials for block in blocks),
+        "settings": len({block.path.parent for block in blocks if not block.films}),
+        "films": sum(block.films for block in blocks),
+        "bytes": sum(block.size for block in blocks),
+    }
 
 
 def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: bool) -> None:
@@ -161,10 +182,8 @@ def _show(folder: Path, blocks: Sequence[Kept], doomed: Sequence[Kept], dry: boo
     for heading in (name, "trials", "settings", "films", "size"):
         table.add_column(heading, justify="left" if heading == name else "right")
     for name, part in rows:
-        trials = f"{sum(block.trials for block in part):,}"
-        settings = f"{len({block.path.parent for block in part if not block.films}):,}"
-        films = f"{sum(block.films for block in part):,}"
-        table.add_row(name, trials, settings, films, filesize.decimal(sum(b.size for b in part)))
+        *counts, size = _count(part).values()
+        table.add_row(name, *(f"{n:,}" for n in counts), filesize.decimal(size))
     Console().print(table)
 
 

@@ -1,5 +1,6 @@
 """What all commands have in common: how they end, and the streams that they write to."""
 
+import argparse
 import codecs
 import io
 import logging
@@ -8,8 +9,9 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, NoReturn, TextIO
 
+from nnrun import documents
 from nnrun.errors import InputError, refused
 from nnrun.interrupt import ENDING, heed, heed_at_once
 from nnrun.layout import named
@@ -25,7 +27,7 @@ HANDLE = logging.Handler.handleError
 INTERRUPTED = "interrupted: the same command goes on"
 
 
-def run(main: Callable[[], int], interrupted: str = INTERRUPTED) -> None:
+def run(main: Callable[[], int], interrupted: str = INTERRUPTED, json: bool = True) -> None:
     """Run a command as a process: it ends in order, whatever happens to it or to its streams.
 
     Whoever reads its output may go away, or take nothing: the command does what it is for.
@@ -33,22 +35,30 @@ def run(main: Callable[[], int], interrupted: str = INTERRUPTED) -> None:
     Args:
         main: Returns the exit code.
         interrupted: What is said after a signal, where the command says nothing of its own.
+        json: Whether it answers in JSON where it is asked to; it does not see the flag itself.
 
     Raises:
         SystemExit: With the exit code, unless it is 0.
     """
     interrupt = heed()
     _open_streams()
+    if json:
+        _answer_in_json()
     logging.Handler.handleError = _log_refused  # type: ignore[method-assign, assignment]
     try:
         code = exit_code(main, interrupted)
     except SystemExit as leaving:
         code = _code(leaving)
-    except Exception:
+    except Exception as error:
+        code = 1
         if not interrupt.pressed():
+            documents.fail(f"{type(error).__name__}: {error}", error)
+            _answer(code)
             raise
         # what a signal raises in the middle of a library may come out as that library's own error
         print(interrupted, file=sys.stderr)
+    with interrupt.held():
+        _answer(interrupt.exit_code or code)
     lost = _flushed()
     if interrupt.pressed():
         os._exit(interrupt.exit_code)  # an interpreter that ends runs code that can be interrupted
@@ -64,7 +74,37 @@ def _code(leaving: SystemExit) -> int:
     if leaving.code is None or isinstance(leaving.code, int):
         return leaving.code or 0
     print(leaving.code, file=sys.stderr)
+    documents.fail(str(leaving.code))
     return 1
+
+
+def complain(words: str, error: Exception) -> None:
+    """Say on standard error, and in the document if there is one, what ended the command."""
+    print(f"error: {words}", file=sys.stderr)
+    documents.fail(words, error)
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's own parser; its complaints are in the document, too."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        about = "answer with one JSON document on standard output, all else on standard error; "
+        about += "python -m nnrun.documents lists its fields"
+        self.add_argument("--json", action=Taken, nargs=0, help=about)
+
+    def error(self, message: str) -> NoReturn:
+        """End the process, as argparse does."""
+        documents.fail(message)
+        super().error(message)
+
+
+class Taken(argparse.Action):
+    """``--json``, which ``run`` takes from the command line before it is parsed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Refuse it where no command line was taken it from."""
+        parser.error("--json is for the command line")
 
 
 def exit_code(run: Callable[[], int], interrupted: str = INTERRUPTED) -> int:
@@ -81,10 +121,10 @@ def exit_code(run: Callable[[], int], interrupted: str = INTERRUPTED) -> int:
     try:
         return run()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(str(error), error)
         return 2
     except OSError as error:
-        print(shown(masked(f"error: {refused(error)}")), file=sys.stderr)
+        complain(shown(masked(refused(error))), error)
         return 1
     except KeyboardInterrupt as error:
         print(interrupted, file=sys.stderr)
@@ -152,6 +192,30 @@ def _wrapped(stream: TextIO | None, number: int) -> TextIO:
     live, at_once = stream.line_buffering, stream.write_through
     fresh = open(number, "wb", closefd=False)  # noqa: SIM115
     return Stream(fresh, stream.encoding, "nnrun", None, live, at_once)
+
+
+def _answer_in_json() -> None:
+    """Where the command line asks for it, let a document take the place of standard output.
+
+    Whatever else writes there, other processes included, then writes to standard error.
+    """
+    asked, sys.argv[1:] = documents.take_flag(sys.argv[1:])
+    if not asked:
+        return
+    out = sys.stdout
+    if isinstance(out, Stream):
+        out.flush()
+        out = Stream(os.fdopen(os.dup(1), "wb"), "ascii")
+        os.dup2(2, 1)
+    sys.stdout = documents.Document(out)
+
+
+def _answer(code: int) -> None:
+    """Write the document of a command that ends with this code, where there is to be one."""
+    if isinstance(sys.stdout, documents.Document):
+        sys.stdout.flush()
+        document, sys.stdout = sys.stdout, sys.stdout.out
+        sys.stdout.write(document.text(code))
 
 
 def _spelt(error: UnicodeError) -> tuple[str, int]:

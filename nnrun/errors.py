@@ -36,6 +36,14 @@ class Issue:
         told = masked(f"{self.rule} ({self.hint})" if self.hint else self.rule)
         return f"{words.shown(masked(self.key))}{received}: {words.shown(told, lines=True)}"
 
+    def to_facts(self) -> dict[str, Any]:
+        """Return the same in fields; a value that JSON has no word for as it is typed."""
+        value = self.value
+        if not isinstance(value, bool | int | float | None):
+            value = masked(as_typed(value))
+        told = {"rule": masked(self.rule), "hint": masked(self.hint)}
+        return {"key": masked(self.key), "value": value, **told}
+
 
 class InputError(ValueError):
     """The user's input breaks one or more rules; nothing was trained.
@@ -47,6 +55,10 @@ class InputError(ValueError):
     def __init__(self, *issues: Issue) -> None:
         super().__init__("\n".join(str(issue) for issue in issues))
         self.issues = issues
+
+    def to_facts(self) -> list[dict[str, Any]]:
+        """Return the issues as a document of ``--json`` says them, secrets masked."""
+        return [issue.to_facts() for issue in self.issues]
 
     def within(self, prefix: str) -> "InputError":
         """Return the same error with every key moved under ``prefix``."""

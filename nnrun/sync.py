@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from nnrun.commands import exit_code, run
+from nnrun import documents
+from nnrun.commands import Parser, complain, exit_code, run
 from nnrun.config.schema import build, plain
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, refused, unmasked
@@ -25,6 +26,8 @@ from nnrun.text import shown, things
 from nnrun.tracking.address import require_files_beside
 
 KINDS = ("sweeps", "runs")
+CODES = {"sent": 0, "failed": 1, "bad_input": 2}
+"""The exit code that each folder asks for; the largest counts."""
 
 
 def send(folder: Path, uri: str = "", modules: Path | None = None) -> dict[str, Any]:
@@ -207,27 +210,29 @@ def _run(options: argparse.Namespace) -> int:
     folders = list(options.folders) or pending(kept)
     if not folders:
         print(f"nothing to send: MLflow has every finished sweep in {outputs}")
-    code, said = 0, set[str]()
+    sent: list[dict[str, Any]] = []
+    said = set[str]()
     for folder in folders:
+        told, error = None, None
         try:
             told = send(folder, options.uri or "", options.modules)
-        except InputError as error:  # the others can be sent nevertheless
-            if str(error) not in said:
-                print(f"error: {error}", file=sys.stderr)
-            said.add(str(error))
-            code = 2
-            continue
-        except OSError as error:
-            print(f"error: {shown(refused(error))}", file=sys.stderr)
-            code = max(code, 1)
-            continue
-        if told["error"]:
+        except (InputError, OSError) as refusal:  # the others can be sent nevertheless
+            words = shown(refused(refusal)) if isinstance(refusal, OSError) else str(refusal)
+            error = documents.error_facts(words, refusal)
+            if words not in said:
+                complain(words, refusal)
+            said.add(words)
+        if told and told["error"]:
+            error = documents.error_facts(told["error"], OSError())
             print(f"{shown(folder)}: {shown(told['error'])}", file=sys.stderr)
-            code = max(code, 1)
-            continue
-        runs = things(len(told["settings"]), "setting")
-        print(f"{shown(folder)}: {runs} and its own run are in {shown(told['uri'])}")
-    return code
+        elif told:
+            runs = things(len(told["settings"]), "setting")
+            print(f"{shown(folder)}: {runs} and its own run are in {shown(told['uri'])}")
+        status = "sent" if error is None else "bad_input" if error["type"] == "input" else "failed"
+        place = {"folder": folder.absolute(), "status": status}
+        sent.append({**place, "error": error, "tracking": told})
+    documents.give("sync", sent=sent)
+    return max((CODES[one["status"]] for one in sent), default=0)
 
 
 def _uri(text: str) -> str:
@@ -238,7 +243,7 @@ def _uri(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m nnrun.sync",
         description="Send to MLflow what it did not take when it was found: a server was away, a "
         "disk full; or what a report with another target says. Each setting has one run in the "

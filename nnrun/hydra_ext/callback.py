@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nnrun.commands import complain
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
@@ -145,7 +146,7 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(str(error), error)
         sys.exit(2)
 
 

@@ -17,6 +17,7 @@ from nnrun.config.read import SWEEP, Known, read, require_one_sweep, sweep_secti
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, as_typed
 from nnrun.hydra_ext.compose import Composer
+from nnrun.masking import masked
 from nnrun.text import things
 from nnrun.trials.executors import connected
 from nnrun.trials.progress import meter
@@ -40,6 +41,14 @@ class BadJobs(InputError):
         if len(self._bad) > MOST_LISTED:
             lines.append(f"  ... and {len(self._bad) - MOST_LISTED:,} more")
         return "\n".join(lines)
+
+    def to_facts(self) -> list[dict[str, Any]]:
+        """Return the issues with the job that each is of."""
+        return [
+            {**issue, "job": masked(name)}
+            for name, error in self._bad
+            for issue in error.to_facts()
+        ]
 
 
 def refused_jobs(bad: Sequence[tuple[str, InputError]], n_jobs: int) -> InputError:

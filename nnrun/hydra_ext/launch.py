@@ -135,7 +135,8 @@ class Batches:
             jobs = check_jobs(self._composer, self._master, batch, first)
         if jobs[0].plan_only:
             show_plan(jobs)
-            print("(the first batch; a sweeper that learns plans the next when it is trained)")
+            note = "the first batch; a sweeper that learns plans the next when it is trained"
+            terminal.say_notes([note])
             raise SystemExit(0)
         with interrupts_held() as launch.interrupt:
             sweep = Sweep(self._context, self._composer, self._master, launch)

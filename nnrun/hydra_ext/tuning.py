@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nnrun import documents
 from nnrun.config.read import SWEEP, Known, read, require_one_sweep
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, listed
@@ -19,6 +20,7 @@ from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import MARKER, require_unused
+from nnrun.launch.facts import forecast_facts
 from nnrun.launch.launch import MEASURE_FROM, announce
 from nnrun.launch.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.text import things
@@ -66,8 +68,10 @@ def _tuned(arms: Sequence[Arm]) -> Tuned | None:
     doing = f"tuning {', '.join(arms[0].choices[0])}: "
     measure_from = 0.0 if plan_only else MEASURE_FROM
     expected = announce(todo, cache, jobs[0].executor, None, measure_from, doing)
-    if plan_only and expected.cached < expected.trials:
-        return None
+    if plan_only:
+        documents.give("plan", tuning=forecast_facts(expected))
+        if expected.cached < expected.trials:
+            return None
     tuned = _until_interrupted(arms, todo, cache)
     for complaint in cache.complaints:
         terminal.warn(complaint)

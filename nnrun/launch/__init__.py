@@ -7,5 +7,5 @@
 - ``sweeps``: what a sweep is, as its records and its sweep.json tell; several put together.
 - ``choices``: another target, baseline, facet, or naming of settings.
 - ``finish``: the one way from records to tables, report, index, sweep.json and MLflow.
-- ``terminal``: what the user sees.
+- ``terminal``: what the user sees; ``facts``: what a script does.
 """

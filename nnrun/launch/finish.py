@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
+from nnrun import documents
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue, refused
 from nnrun.interrupt import Ended, Interrupt
@@ -18,6 +19,7 @@ from nnrun.launch.choices import (
     read_target,
     retargeted,
 )
+from nnrun.launch.facts import sweep_facts
 from nnrun.launch.sources import Joiner, Source, read_sources
 from nnrun.launch.sweeps import (
     as_told,
@@ -106,6 +108,12 @@ class Finished:
         """Say on the terminal what was found, and where it is."""
         if self.results is not None:
             terminal.show_results(self.results, self.sweep, self.folder)
+        self.tell()
+
+    def tell(self) -> None:
+        """Put what was found into the document, where the command answers in JSON."""
+        if documents.wanted():
+            documents.give("sweep", **sweep_facts(self.sweep, self.results, self.folder))
 
 
 def make_report(

@@ -13,12 +13,14 @@ from uuid import uuid4
 
 import numpy as np
 
+from nnrun import documents
 from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import Executor, Job, Tracking
 from nnrun.errors import InputError, TrainingFailed, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, take_unused
+from nnrun.launch.facts import plan_facts
 from nnrun.launch.finish import SOON, Launched, finish
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
 from nnrun.layout import STORE, wait_for_disk
@@ -314,8 +316,11 @@ class ForeignLaunch(Launch):
 
 def show_plan(jobs: Sequence[Job]) -> None:
     """Print what jobs would train, what of it was trained before, and how long the rest takes."""
-    todo, cache = wanted(jobs), cache_of(jobs[0])
-    announce(todo, cache, jobs[0].executor, where=None, measure_from=0.0)
+    todo, cache, executor = wanted(jobs), cache_of(jobs[0]), jobs[0].executor
+    expected = announce(todo, cache, executor, where=None, measure_from=0.0)
+    if documents.wanted():
+        slots = connected(executor).slots
+        documents.give("plan", **plan_facts(jobs, todo, cache, expected, slots))
 
 
 def train_and_publish(

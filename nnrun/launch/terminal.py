@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nnrun import documents
 from nnrun.layout import REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Results
@@ -63,6 +64,7 @@ def announce(
 def say_notes(notes: Sequence[str]) -> None:
     """Print what a reader of the plan should know, a line each."""
     for note in notes:
+        documents.add("notes", note)
         _console().print(f"note: {shown(note)}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -78,6 +80,7 @@ def show_tables(tables: Sequence[Sequence[str]]) -> None:
 
 def warn(text: str) -> None:
     """Print a warning on standard error."""
+    documents.add("warnings", text)
     print(f"warning: {shown(text, lines=True)}", file=sys.stderr, flush=True)
 
 
@@ -133,6 +136,7 @@ def say_how_to_go_on(
         )
     if page is not None and left < jobs:
         text += f"\nThe page was not drawn: python -m nnrun.report {page}"
+    documents.add("notes", text)
     print(shown(text, lines=True), file=sys.stderr, flush=True)
 
 

@@ -4,12 +4,13 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from nnrun import custom
-from nnrun.commands import exit_code, run
+from nnrun import custom, documents
+from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue, listed
 from nnrun.layout import write_text
 from nnrun.model.load import chosen
@@ -35,12 +36,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.modules is not None:
         custom.admit(options.modules, networks.meta)
     model = chosen(networks, options.seed)
+    documents.give("model", **facts(model, networks))
     if (path := options.save) is not None:
         ending = path.suffix.lower()
         if ending not in WRITERS:
             rule = f"has the unknown ending '{path.suffix}'"
             raise InputError(Issue("save", path, rule, f"known: {', '.join(WRITERS)}"))
-        print(f"written: {shown(WRITERS[ending](model, path))}", file=sys.stderr)
+        saved = WRITERS[ending](model, path)
+        documents.give("model", saved=saved.absolute())
+        print(f"written: {shown(saved)}", file=sys.stderr)
     if options.predict is not None:
         _predict(model, options.predict, options.out)
     if options.save is None and options.predict is None:
@@ -68,6 +72,28 @@ def summary(model: Model, networks: Record) -> list[tuple[str, str]]:
         ("from", str(networks.path)),
     ]
     return [(heading, text) for heading, text in rows if text]
+
+
+def facts(model: Model, networks: Record) -> dict[str, Any]:
+    """Return what a document says of a network of a file."""
+    boundary = model.boundary if len(model.outputs) == 1 and model.classes else None
+    layers = zip(model.sizes[1:], model.activations, strict=True)
+    own = ("inputs", "features", "outputs", "classes", "samples", "seed", "setting", "config")
+    return {
+        "path": Path(networks.path).absolute(),
+        "network": model.layout,
+        "parameters": model.n_params,
+        "task": model.task.value,
+        **{name: getattr(model, name) for name in own},
+        "boundary": boundary,
+        "layers": [{"units": units, "activation": name} for units, name in layers],
+        "shortcut": model.architecture.shortcut,
+        "bias": model.architecture.bias,
+        "seeds": networks.seeds,
+        "saved": None,
+        "written": None,
+        "predictions": [],
+    }
 
 
 SHOWN = ("data.name", "lr", "batch_size", "optimizer.name", "schedule.name", "loss.name")
@@ -109,6 +135,9 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
     frame = read_file(table, fewest=1).frame
     outputs = model.predict(frame).tolist()
     classes = model.classify(frame).tolist() if model.classes else None
+    if out is None and documents.wanted():
+        documents.give("model", predictions=list(_rows(model, frame.index, outputs, classes)))
+        return
     header = ["row", *model.outputs, *(["class"] if classes else [])]
     rows = [
         [row, *map(repr, values), *(classes[i : i + 1] if classes else [])]
@@ -122,11 +151,21 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
         sys.stdout.flush()
         return
     write_text(out, text.getvalue())
+    documents.give("model", written=out.absolute())
     print(f"written: {shown(out)}", file=sys.stderr)
 
 
+def _rows(
+    model: Model, rows: Iterable[Any], outputs: Sequence[Sequence[float]], classes: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield what a document says of each row's outputs."""
+    for i, (row, values) in enumerate(zip(rows, outputs, strict=True)):
+        told = {"row": row, "outputs": dict(zip(model.outputs, values, strict=True))}
+        yield {**told, "class": classes[i]} if classes else told
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m nnrun.model", description=__doc__)
+    parser = Parser("python -m nnrun.model", description=__doc__)
     parser.add_argument(
         "path", help=f"folder of a run or of a sweep's job, its {RECORD}, or a saved .npz or .json"
     )

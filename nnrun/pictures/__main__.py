@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnrun.commands import exit_code, run
+from nnrun import documents
+from nnrun.commands import Parser, exit_code, run
 from nnrun.model.load import admit_modules
 from nnrun.pictures.film import from_record
 from nnrun.pictures.trial_pictures import draw_stills, left_out
@@ -23,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    for path in _draw(options.folder, options.seed, options.out, options.modules):
+    written = _draw(options.folder, options.seed, options.out, options.modules)
+    documents.give("pictures", paths=[path.absolute() for path in written])
+    for path in written:
         print(shown(path))
     return 0
 
@@ -47,7 +50,7 @@ def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m nnrun.pictures", description=__doc__)
+    parser = Parser("python -m nnrun.pictures", description=__doc__)
     parser.add_argument("folder", type=Path, help="of a run, a job, or a sweep (all its jobs)")
     parser.add_argument("--seed", type=int, help="of the trial; default: the first of each job")
     parser.add_argument("--out", type=Path, help="where the files go; default: beside the records")

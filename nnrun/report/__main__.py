@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nnrun.commands import exit_code, run
+from nnrun import documents
+from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
@@ -58,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.index:
-        print(shown(write_index(_indexed(options.words))))
+        page = write_index(_indexed(options.words))
+        documents.give("index", path=page.absolute())
+        print(shown(page))
         return 0
     asked = sort(options.words)
     choices = replace(asked.choices, pdf=options.pdf)
@@ -94,9 +97,12 @@ def sort(words: Sequence[str]) -> Asked:
 def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
     with waiting() as say:
         done = rebuild(asked.paths, asked.choices, out, say, modules)
+    done.tell()
     for note in done.notes:
+        documents.add("notes", note)
         print(f"note: {shown(note)}", file=sys.stderr)
     if done.unfilled:
+        documents.add("warnings", done.unfilled)
         print(f"warning: {shown(done.unfilled)}", file=sys.stderr)
     print(shown(done.sweep.verdict[0]))
     print(f"report: {shown(done.folder / REPORT)}")
@@ -113,7 +119,7 @@ def _indexed(words: Sequence[str]) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
         "[study=...] [--out FOLDER] [--modules FOLDER] [--pdf]\n       %(prog)s --index [FOLDER]",

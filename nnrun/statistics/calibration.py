@@ -331,4 +331,4 @@ def _row(texts: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, json=False)

@@ -19,6 +19,7 @@ FIGURES = PACKAGE / "plot/figures"  # the room above it lists them
 ORDER = [
     {
         "commands",
+        "documents",
         "errors",
         "interrupt",
         "jinja",
