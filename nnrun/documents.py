@@ -10,6 +10,19 @@ setting ``seeds`` is not 0), a ratio or interval where there is nothing to compa
 regression. Numbers have all their digits. Times are in training samples, shares between 0 and 1,
 intervals hold 95%, paths are absolute. `?` marks fields that may be missing.
 
+For instance, the verdict of a sweep::
+
+    import json, subprocess, sys
+
+    sweep = ["-m", "lr=0.03,0.3", "seeds=20", "budget=100000", "tracking=off", "report=off"]
+    command = [sys.executable, "-m", "nnrun", *sweep, "--json"]
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE).stdout)
+    if found["status"] != "complete":
+        sys.exit(f"{found['status']}: {found['error']}")
+    print(found["answer"])
+    for one in found["contrasts"]:
+        print(one["name_a"], one["verdict"], one["ratio"], one["ratio_low"], one["ratio_high"])
+
 Every document:
   schema                             integer      1
   kind                               text|null    sweep, plan, sync, cache, model, pictures or
@@ -34,57 +47,10 @@ Every document:
 
 kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.report):
   name                               text|null    the experiment's
-  folder                             text         of the results
-  files                              object       paths of sweep, report, markdown, study, summary,
-                                                  trials, curves, ladder and tuning, of those that
-                                                  are there; sweep is sweep.json
-  animations[]                       text         paths of pages
-  command                            text|null    that trained it, secrets masked
-  started                            text|null    ISO time
-  git                                text|null    commit
-  budget                             integer|null most samples that a trial could see
-  target                             object|null  metric, value and hold
-  varying[]                          text         keys that differ between the settings
-  seconds                            object|null  of wall time by stage
   answer                             text|null    the verdict in one sentence; null where nothing
-                                                  was recorded
+                                                  was recorded, and after an interrupt without a
+                                                  report: nnrun.report says it
   verdict[]                          text         the same at length, the answer first
-  settings[].setting                 text         id
-  settings[].label                   text         the keys that vary, in words; empty for a lone
-                                                  setting
-  settings[].baseline                boolean      whether the others are compared with it
-  settings[].levels                  object       value of each key of `varying`
-  settings[].run                     text|null    id of its MLflow run
-  settings[].seeds                   integer      trained trials: reached, exhausted and diverged
-                                                  add up to it
-  settings[].reached                 integer      trials that met the target, by the budget that all
-                                                  settings share
-  settings[].exhausted               integer      trials whose budget ended first
-  settings[].diverged                integer      trials whose loss was not finite, without having
-                                                  reached it
-  settings[].failed                  integer      trials that an error stopped; not in seeds
-  settings[].plateaued               integer      trials whose loss no longer fell at the end
-  settings[].reached_then_diverged   integer      of `reached`
-  settings[].success_rate            number|null  reached / seeds
-  settings[].success_low             number|null  its interval (Wilson)
-  settings[].success_high            number|null
-  settings[].samples_median          number|null  time to target over all seeds
-  settings[].samples_q10             number|null
-  settings[].samples_q90             number|null
-  settings[].rmst                    number|null  restricted mean time: seeds that never arrive
-                                                  count the budget
-  settings[].rmst_low                number|null
-  settings[].rmst_high               number|null
-  settings[].ert                     number|null  expected running time: samples spent by all for
-                                                  one that arrives
-  settings[].ert_low                 number|null
-  settings[].ert_high                number|null
-  settings[].final_train_loss_median number|null
-  settings[].final_test_loss_median  number|null
-  settings[].final_test_loss_iqm     number|null  interquartile mean
-  settings[].final_accuracy_median   number|null
-  settings[].final_accuracy_iqm      number|null
-  settings[].ns_per_sample           number|null  training cost, nanoseconds a trial and sample
   contrasts[].family                 text         setting: two settings; factor: two levels of one
                                                   key
   contrasts[].headline               boolean      whether the answer is made of it
@@ -130,6 +96,57 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].blocks                 integer      combinations of the other keys in which levels
                                                   were compared
   contrasts[].blocks_left_out        integer
+  settings[].setting                 text         id
+  settings[].label                   text         the keys that vary, in words; empty for a lone
+                                                  setting
+  settings[].baseline                boolean      whether the others are compared with it
+  settings[].levels                  object       value of each key of `varying`
+  settings[].run                     text|null    id of its MLflow run
+  settings[].seeds                   integer      trained trials: reached, exhausted and diverged
+                                                  add up to it
+  settings[].reached                 integer      trials that met the target, by the budget that all
+                                                  settings share
+  settings[].exhausted               integer      trials whose budget ended first
+  settings[].diverged                integer      trials whose loss was not finite, without having
+                                                  reached it
+  settings[].failed                  integer      trials that an error stopped; not in seeds
+  settings[].plateaued               integer      trials whose loss no longer fell at the end
+  settings[].reached_then_diverged   integer      of `reached`
+  settings[].success_rate            number|null  reached / seeds
+  settings[].success_low             number|null  its interval (Wilson)
+  settings[].success_high            number|null
+  settings[].samples_median          number|null  time to target over all seeds
+  settings[].samples_q10             number|null
+  settings[].samples_q90             number|null
+  settings[].rmst                    number|null  restricted mean time: seeds that never arrive
+                                                  count the budget
+  settings[].rmst_low                number|null
+  settings[].rmst_high               number|null
+  settings[].ert                     number|null  expected running time: samples spent by all for
+                                                  one that arrives
+  settings[].ert_low                 number|null
+  settings[].ert_high                number|null
+  settings[].final_train_loss_median number|null
+  settings[].final_test_loss_median  number|null
+  settings[].final_test_loss_iqm     number|null  interquartile mean
+  settings[].final_accuracy_median   number|null
+  settings[].final_accuracy_iqm      number|null
+  settings[].ns_per_sample           number|null  training cost, nanoseconds a trial and sample
+  folder                             text         of the results
+  files                              object       paths of sweep, report, markdown, study, summary,
+                                                  trials, curves, ladder and tuning, of those that
+                                                  are there; sweep is sweep.json
+  animations[]                       text         paths of pages
+  budget                             integer|null most samples that a trial could see
+  target                             object|null  metric, value and hold
+  varying[]                          text         keys that differ between the settings
+  tracking                           object|null  as in sweep.json: uri, experiment, sweep (run of
+                                                  the sweep), settings (runs by setting), error,
+                                                  not_logged, model and more
+  command                            text|null    that trained it, secrets masked
+  started                            text|null    ISO time
+  git                                text|null    commit
+  seconds                            object|null  of wall time by stage
   jobs[].number                      integer
   jobs[].status                      text         complete, failed or missing (not trained, after an
                                                   interrupt)
@@ -141,9 +158,6 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   jobs[].error?                      text|null    traceback
   jobs[].log?                        text|null
   jobs[].sweep?                      text         where several were put together
-  tracking                           object|null  as in sweep.json: uri, experiment, sweep (run of
-                                                  the sweep), settings (runs by setting), error,
-                                                  not_logged, model and more
 
 kind plan (plan_only=true):
   jobs                               integer

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, ValueType
 from hydra.errors import HydraException
 
+from nnrun.documents import FLAG
 from nnrun.errors import SYNONYMS, InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.records.sweep import SWEEP
 
@@ -48,6 +49,7 @@ class Refusal:
 
     def __init__(self, parser: ArgumentParser) -> None:
         self._flags = [name for action in parser._actions for name in action.option_strings]
+        self._flags.append(FLAG)
 
     def __call__(self, message: str) -> NoReturn:
         """Raise argparse's complaint as one of ours."""

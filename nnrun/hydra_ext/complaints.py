@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from nnrun.config.components import lacking
 from nnrun.config.read import known_keys
+from nnrun.documents import FLAG
 from nnrun.errors import InputError, Issue, did_you_mean, shortened
 from nnrun.hydra_ext.arguments import TABLES, as_list, readable
 from nnrun.hydra_ext.loader import HYDRAS_KEYS, MOST_SHOWN, applied
@@ -140,7 +141,7 @@ def _keys_of(path: str, loader: ConfigLoader) -> Sequence[str]:
 
 def _meant(key: str) -> str:
     """Suggest a key; where none is close, list the top level rather than everything."""
-    guess = did_you_mean(key, [*known_keys(), "hydra.run.dir"])
+    guess = did_you_mean(key, [*known_keys(), "hydra.run.dir", FLAG])
     if guess.startswith("did"):
         return guess
     return did_you_mean(key, [known for known in known_keys() if "." not in known])

@@ -19,7 +19,7 @@ FILES = {
     "trials": TRIALS, "curves": CURVES, "ladder": LADDER, "tuning": TUNING,
 }  # fmt: skip
 
-SAID = ("name", "command", "started", "git", "budget", "target", "varying", "tracking")
+SAID = ("budget", "target", "varying", "tracking", "command", "started", "git")
 """What is said as sweep.json has it."""
 
 
@@ -31,19 +31,20 @@ def sweep_facts(sweep: Sweep, results: Results | None, folder: Path) -> dict[str
         results: Its tables; None where nothing was recorded.
         folder: Where it is.
     """
-    said: Sequence[str] = []
-    if results is not None:
-        said = sweep.verdict or verdict(results)
+    # after a signal there is no time to compare what no report has compared
+    known = results if sweep.verdict or sweep.status != "interrupted" else None
+    said = sweep.verdict or ([] if known is None else verdict(known))
     return {
-        **{key: getattr(sweep, key) for key in SAID},
+        "name": sweep.name,
+        "answer": said[0] if said else None,
+        "verdict": said,
+        "contrasts": [] if known is None else _contrasts(known),
+        "settings": [] if results is None else _settings(sweep, results),
         "folder": folder.absolute(),
         "files": _files(sweep, folder.absolute()),
         "animations": [folder.absolute() / page for page in sweep.animations or ()],
+        **{key: getattr(sweep, key) for key in SAID},
         "seconds": sweep.stages,
-        "answer": said[0] if said else None,
-        "verdict": said,
-        "settings": [] if results is None else _settings(sweep, results),
-        "contrasts": [] if results is None else _contrasts(results),
         "jobs": [job.to_facts() for job in sweep.jobs],
     }
 

@@ -114,6 +114,8 @@ class Finished:
         """Put what was found into the document, where the command answers in JSON."""
         if documents.wanted():
             documents.give("sweep", **sweep_facts(self.sweep, self.results, self.folder))
+            if lost := (self.sweep.tracking or {}).get("error"):
+                documents.add("warnings", f"MLflow: {lost}")
 
 
 def make_report(
@@ -254,7 +256,7 @@ def finish(
             making.rest(launched, choices)
         making.index()
     done = making.sweep
-    results, said = replace(making.results, sweep=done, folder=folder), [*done.notes, *done.clashes]
+    results, said = making.results.of(done, folder), [*done.notes, *done.clashes]
     return Finished(folder, done, results, said, making.unfilled, making.undrawn, making.whole)
 
 

@@ -80,7 +80,9 @@ def sort(words: Sequence[str]) -> Asked:
         if not equals or Path(word).exists():
             paths.append(Path(word))
         elif key not in WORDS:
-            raise InputError(Issue(key, value, "is not a known key", did_you_mean(key, WORDS)))
+            raise InputError(
+                Issue(key, value, "is not a known key", did_you_mean(key, [*WORDS, documents.FLAG]))
+            )
         elif key in given:
             raise InputError(Issue(key, value, f"is given twice, first as {given[key]}"))
         elif not value:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -153,6 +153,13 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """What the factors of a full grid account for."""
         return effects(self.trials, self.sweep)
+
+    def of(self, sweep: Sweep, folder: Path) -> "Results":
+        """Return the same tables with what else has become known of their sweep."""
+        same = replace(self, sweep=sweep, folder=folder)
+        if "contrasts" in vars(self):  # takes seconds where there are many
+            vars(same)["contrasts"] = self.contrasts
+        return same
 
     def profile(self, settings: Sequence[str]) -> pd.DataFrame:
         """Say how much of the whole target ladder some settings have solved by when."""
