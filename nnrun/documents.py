@@ -14,7 +14,7 @@ For instance, the verdict of a sweep::
 
     import json, subprocess, sys
 
-    sweep = ["-m", "lr=0.03,0.3", "seeds=20", "budget=100000", "tracking=off", "report=off"]
+    sweep = ["-m", "data=gauss", "lr=0.03,0.3", "budget=20000", "tracking=off", "report=off"]
     command = [sys.executable, "-m", "nnrun", *sweep, "--json"]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE).stdout)
     if found["status"] != "complete":

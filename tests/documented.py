@@ -26,7 +26,7 @@ def fields(kind: str | None) -> Fields:
     return found
 
 
-def read(text: str) -> dict[str, Any]:
+def read_document(text: str) -> dict[str, Any]:
     """Read a document as a stranger does, and check that it is what is promised."""
     assert text.isascii()
     document = json.loads(text, parse_constant=_no_number)

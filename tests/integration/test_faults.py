@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import nnrun as package
+from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
 
@@ -103,7 +104,8 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
     assert "Found in the cache: 12 of 16 trials" in done.stdout
     assert len(nnrun.outputs("sweeps")) == 2
     began = time.time()
-    process = nnrun.start("-m", "lr=0.1,0.2,0.3", "budget=2000,40000000", "seeds=4")
+    # in which words it answers makes it no other sweep
+    process = nnrun.start("-m", "lr=0.1,0.2,0.3", "budget=2000,40000000", "seeds=4", "--json")
     wait_for_records(nnrun, 3, began)
     told = (sweep / "sweep.json").read_bytes()
     for module in ("nnrun.report", "nnrun.sync"):
@@ -111,8 +113,9 @@ def test_a_killed_sweep_is_continued_where_it_was(nnrun):
         assert "is being written by another process" in ended(beside, code=2).stderr
     assert (sweep / "sweep.json").read_bytes() == told
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=30)
     assert process.returncode == 143
+    assert read_document(out)["folder"] == str(sweep)
     assert "3 of 6 jobs not finished" in errors
     assert len(nnrun.outputs("sweeps")) == 2
     results = package.load(sweep)

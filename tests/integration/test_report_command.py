@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, ended
 
@@ -55,7 +56,11 @@ def test_sweeps_that_failed_in_part_are_merged(nnrun):
         "g.train = bad"
     )
     quick = [*QUICK, *OFF]
-    nnrun("-m", "lr=0.1,0.3", *quick, "cache=off", patch=break_it, code=1)
+    failing = ["-m", "lr=0.1,0.3", *quick, "cache=off", "--json"]
+    found = read_document(nnrun(*failing, patch=break_it, code=1).stdout)
+    assert (found["status"], found["error"]) == ("failed", None)
+    assert [job["status"] for job in found["jobs"]] == ["complete", "failed"]
+    assert "boom" in found["jobs"][1]["error"]
     nnrun("-m", "lr=0.2,0.3", *quick, "seed=2", "cache=off")
     sweeps = [str(path) for path in nnrun.outputs("sweeps")]
     done = report(nnrun.folder, *sweeps, "baseline=lr=0.2", "target=accuracy:0.6:1", "--out", "x")

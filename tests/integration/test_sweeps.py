@@ -7,6 +7,7 @@ import pytest
 
 import nnrun as package
 from nnrun.tracking.mirror import SEEDS
+from tests.documented import read_document
 from tests.integration.conftest import OFF, QUICK, reads_mlflow
 from tests.integration.test_faults import of_kind, runs, wait_for_records
 
@@ -106,14 +107,18 @@ def test_under_hydra_s_own_plugins_it_is_the_same_sweep(nnrun, other):
 
 
 def test_sigterm_ends_a_sweep_of_hydra_s_launcher_in_order(nnrun):
-    grid = ["-m", "budget=300,2000000000", "seeds=2", "hydra/launcher=basic", *OFF]
+    grid = ["-m", "budget=300,2000000000", "seeds=2", "hydra/launcher=basic", *OFF, "--json"]
     process = nnrun.start(*grid)
     wait_for_records(nnrun, 1, since=0.0)
     time.sleep(1.0)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=60)
     assert process.returncode == 143, errors
     assert "1 of 2 jobs not finished" in errors
+    found = read_document(out)
+    assert (found["status"], found["exit_code"]) == ("interrupted", 143)
+    assert [job["status"] for job in found["jobs"]] == ["complete", "missing"]
+    assert "the same command goes on" in found["notes"][0]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])

@@ -17,6 +17,7 @@ from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
 from nnrun.plot.style import LINE_STYLES
 from nnrun.sync import main, pending, send
+from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_every_entry import job_of, train_into
@@ -77,7 +78,12 @@ def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLi
     told = tracking(sweep)
     assert (told["error"], told["not_logged"], told["uri"]) == (None, [], uri)
     # another store that takes nothing does not make it forget the one that has it
-    assert "cannot be used now" in sync(nnrun, str(sweep), "--uri", AWAY, code=1)
+    how = {"cwd": nnrun.folder, "env": clear_environment()}
+    words = (str(sweep), "nowhere", "--uri", AWAY, "--json")
+    found = read_document(ended(SERVER.start(*words, module="nnrun.sync", **how), 2).stdout)
+    assert [one["status"] for one in found["sent"]] == ["failed", "bad_input"]
+    assert "cannot be used now" in found["sent"][0]["error"]["message"]
+    assert found["sent"][1]["error"]["issues"][0]["rule"] == "is no folder"
     assert tracking(sweep) == told
     assert "nothing to send" in sync(nnrun)
 

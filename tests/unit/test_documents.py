@@ -17,7 +17,7 @@ from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.check import BadJobs
 from nnrun.launch.facts import sweep_facts
 from nnrun.report.verdict import verdict
-from tests.documented import fields, read
+from tests.documented import fields, read_document
 from tests.unit.sweeps import a_sweep
 
 
@@ -31,7 +31,7 @@ def document(monkeypatch):
 
 
 def told(document, code=0):
-    return read(document.text(code))
+    return read_document(document.text(code))
 
 
 def sweep_document(document, results, **changes):
