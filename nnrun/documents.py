@@ -164,7 +164,7 @@ kind plan (plan_only=true):
   trials                             integer      distinct ones
   cached                             integer      of these, that were trained before
   seconds                            number       estimated for the others
-  threads                            integer
+  workers                            integer      that train: threads, or those of a cluster
   settings[].setting                 text         id
   settings[].label                   text
   settings[].levels                  object       value of each key that varies

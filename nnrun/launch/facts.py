@@ -91,7 +91,7 @@ def plan_facts(
     todo: Mapping[str, Wanted],
     cache: Cache,
     expected: Forecast,
-    threads: int,
+    workers: int,
 ) -> dict[str, Any]:
     """Return what jobs would train, and what of it was trained before."""
     about = describe({key: want.setting.flat for key, want in todo.items()})
@@ -110,7 +110,7 @@ def plan_facts(
                 "engine": want.engine,
             }
         )
-    return {"jobs": len(jobs), **forecast_facts(expected), "threads": threads, "settings": settings}
+    return {"jobs": len(jobs), **forecast_facts(expected), "workers": workers, "settings": settings}
 
 
 def forecast_facts(expected: Forecast) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from nnrun import IMPORTED_AT
+from nnrun import IMPORTED_AT, documents
 from nnrun.text import shown
 
 FIRST_SIGN, BETWEEN_LINES = 2.0, 5.0
@@ -153,6 +153,7 @@ def waiting() -> Iterator[Callable[[str], None]]:
 @cache
 def say(text: str) -> None:
     """Print a sentence on standard error, once however many networks it is true of."""
+    documents.add("notes", text.removeprefix("note: "))
     print(shown(text), file=sys.stderr, flush=True)
 
 
