@@ -49,7 +49,7 @@ def test_a_sweep_is_rebuilt_alone_from_its_records(nnrun):
 
 def test_sweeps_that_failed_in_part_are_merged(nnrun):
     break_it = (
-        "import nnrun.trials.run as g; train = g.train\n"
+        "import nnrun.trials.shard as g; train = g.train\n"
         "def bad(shard, *a):\n"
         "    if any(x.setting.lr == 0.3 for x in shard.trials): raise RuntimeError('boom')\n"
         "    return train(shard, *a)\n"
