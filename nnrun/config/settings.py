@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -297,6 +298,10 @@ class Executor:
         if self.address is not None and self.name != "dask":
             rule = "is for a Dask cluster"
             raise InputError(Issue("address", self.address, rule, "add executor=dask"))
+        place = self.address
+        if place is not None and "://" not in place and not Path(place).is_file():
+            rule = "is neither an address nor the file of a scheduler"
+            raise InputError(Issue("address", place, rule, "as in tcp://HOST:8786"))
         if self.address is not None and self.workers is not None:
             rule = "is for workers that are started here, and executor.address names a cluster"
             raise InputError(Issue("workers", self.workers, rule, "leave one of them out"))

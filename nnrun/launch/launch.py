@@ -34,11 +34,16 @@ from nnrun.trials.cache import Cache
 from nnrun.trials.executors import connected
 from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.progress import Clock
-from nnrun.trials.provenance import command, provenance
+from nnrun.trials.provenance import command, processor, provenance
 from nnrun.trials.run import Tally, cache_of, run_jobs
 
 MOST_HELD = 2**23
 """Bytes of trials that are held from their being written to the tables; others are read back."""
+
+OTHER_PROCESSORS = (
+    "workers have other processors than this machine: in their last bits numbers may differ that "
+    "BLAS or NumPy computes (engine=reference, init=orthogonal, what the plan says NumPy does)"
+)
 
 MEASURE_FROM = 5.0
 """Estimated seconds of training from which on a moment is spent on a better estimate."""
@@ -181,6 +186,12 @@ class Launch:
         )
         times = record.outcomes.samples_to_target
         return float(np.where(np.isnan(times), record.meta["samples"], times).mean())
+
+    def note_processors(self, others: Sequence[str]) -> None:
+        """Note on which other types of processor trials are trained; say what may differ there."""
+        if others:
+            self.provenance["processor"] = ", ".join([processor(), *others])
+            terminal.say_notes([OTHER_PROCESSORS])
 
     def open_mirror(self, tracking: Tracking, name: str) -> None:
         """Open the MLflow store for an experiment of a name, unless it is open.
@@ -342,6 +353,7 @@ def train_and_publish(
     """
     tally, clock = launch.tally, launch.clock
     cache = launch.cache = cache_of(jobs[0])
+    launch.note_processors(cache.others)
     launch.open_mirror(jobs[0].tracking, jobs[0].name)
     launch.plan += plan
     with clock("train"), suppress(KeyboardInterrupt):

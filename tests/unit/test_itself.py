@@ -1,5 +1,8 @@
 """A trial is itself: to the last bit, however it was compiled, cut, stacked and gone on with."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +25,8 @@ from nnrun.training.engine import NONE, Past, Reference, first_params
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from tests.conftest import make_setting
+from tests.conftest import run as train_stack
+from tests.forked import ROOT
 from tests.unit.test_record import job, records
 
 XY, STEPS, TRIAL = Terms(("x", "y")), 60, 1000
@@ -133,3 +138,34 @@ def test_however_many_threads_train(engine, monkeypatch):
         assert one.trials.engine == engine
         for a, b in zip(one.trials.curves, other.trials.curves, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def digests() -> list[str]:
+    """Train each setting by compiled code; return what became of it."""
+    stacks = [Stack(tuple(Trial(s, seed) for seed in range(20))) for s in SETTINGS.values()]
+    return [train_stack(stack, "compiled").digest for stack in stacks]
+
+
+@pytest.mark.skipif("+avx512f" not in machine.host()[1], reason="needs AVX-512 to do without")
+def test_an_older_processor_trains_the_same_bits():
+    code = """
+from nnrun.training.compiled import machine
+older = "haswell", machine.host()[1].replace("+avx512", "-avx512")
+machine.host = lambda: older
+from tests.unit.test_itself import digests
+print(digests())
+"""
+    variables = {
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX",
+        "OPENBLAS_CORETYPE": "Haswell",
+    }
+    command = [sys.executable, "-W", "ignore", "-c", code]  # unknown names are warned of
+    done = subprocess.run(
+        command,
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(digests())

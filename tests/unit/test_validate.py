@@ -51,6 +51,21 @@ def test_a_good_configuration_becomes_a_job():
     assert job.setting.network.output == "sigmoid"
 
 
+def test_a_cluster_is_named_by_an_address_or_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert issues(executor={"name": "dask", "address": "where.json"}) == [
+        "executor.address=where.json: is neither an address nor the file of a scheduler "
+        "(as in tcp://HOST:8786)"
+    ]
+    Path("where.json").touch()
+    for address in ("where.json", "tcp://127.0.0.1:8786", None):
+        assert read(config(executor={"name": "dask", "address": address})).executor.name == "dask"
+    assert (
+        "leave one of them out"
+        in issues(executor={"name": "dask", "address": "tcp://127.0.0.1:8786", "workers": 2})[0]
+    )
+
+
 def test_all_broken_rules_are_listed_at_once():
     found = issues(lr=-1, batch_size=0, optimizer={"name": "sgdd"}, network={"hiden": [2]})
     assert found == [
