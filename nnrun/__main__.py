@@ -18,6 +18,7 @@ from nnrun.hydra_ext import folders, loader
 from nnrun.hydra_ext.arguments import quoted, read_flags
 from nnrun.hydra_ext.callback import finish_all
 from nnrun.hydra_ext.loader import raised_by_hydra, refusal
+from nnrun.interrupt import is_command
 from nnrun.masking import masked
 from nnrun.text import shown
 
@@ -109,6 +110,8 @@ def _job(config: "DictConfig") -> float:
     try:
         return run_job_alone(config, HydraConfig.get())
     except InputError as error:
+        if not is_command():
+            raise  # it is told where the sweep is
         # Hydra would put a line of its own before an exception's
         sys.exit(_complain(error))
 

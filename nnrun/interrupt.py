@@ -60,12 +60,13 @@ class Interrupt:
             raises.
 
     Attributes:
+        whole: Likewise.
         number: Of the signal; None if there was none.
     """
 
     def __init__(self, whole: bool = False) -> None:
         self.number: int | None = None
-        self._whole = whole
+        self.whole = whole
         self._second: int | None = None
         self._watched = self._renewed = False
         self._since = self._quiet = 0.0
@@ -120,13 +121,13 @@ class Interrupt:
             self._again(number)
             return
         self.number, self._since = number, monotonic()
-        if self._whole:
+        if self.whole:
             self._watch()
         if self._open or not self._held:
             raise Ended(number)
 
     def _again(self, number: int) -> None:
-        if not self._whole:
+        if not self.whole:
             raise Ended(number)
         self._second = number
         # before that the watching thread sees to it
@@ -239,6 +240,12 @@ def starting_process() -> Iterator[None]:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def is_command() -> bool:
+    """Tell whether this process is a command of ours, and not one that runs a part of it."""
+    interrupt = _of_process()
+    return interrupt is not None and interrupt.whole
 
 
 def _of_process() -> Interrupt | None:

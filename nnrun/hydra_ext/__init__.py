@@ -9,7 +9,8 @@
 - ``compose``, ``shared_composition``: a job's configuration in a millisecond or two.
 - ``check``: all jobs of a sweep, and Hydra's own keys, before any is trained.
 - ``tuning``: what is chosen for each job first.
-- ``launch``: a sweep's jobs trained together; ``single``: one job where Hydra runs it.
+- ``launch``: a sweep's jobs trained together.
+- ``other_launchers``: handed to a launcher of another; ``single``: one job where Hydra runs it.
 - ``jobs``: a job's folder, log and callbacks, as Hydra's launchers leave them.
 - ``hydra_plugins/nnrun_hydra``: the plugins that Hydra scans for. Hydra takes plugins only from
   the namespace package ``hydra_plugins``: that folder has no ``__init__``, and the folder it lies

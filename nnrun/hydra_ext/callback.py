@@ -17,6 +17,7 @@ from nnrun.commands import complain
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
+from nnrun.records.sweep import SWEEP
 
 if TYPE_CHECKING:
     from nnrun.launch.launch import ForeignLaunch
@@ -61,6 +62,10 @@ class Check(Callback):
 
         with _refusing(), suppress(OmegaConfBaseException):
             require_usable(config)
+        if config.hydra.launcher._target_ != OWN_LAUNCHER:
+            from nnrun.hydra_ext import other_launchers
+
+            other_launchers.install()
         if config.hydra.sweeper._target_ == OWN_SWEEPER:
             return
         with _refusing():
@@ -69,11 +74,7 @@ class Check(Callback):
             if config.hydra.sweeper._target_ == BASIC_SWEEPER:
                 _require_grid(config)
         with _refusing(), suppress(OmegaConfBaseException):  # Hydra meets it next
-            folder = settle(config, "hydra.sweep.dir")
-            if config.hydra.launcher._target_ != OWN_LAUNCHER:
-                foreign_launch(folder, list(config.hydra.overrides.task))
-            else:
-                finish_later(partial(_leave_nothing_empty, folder))
+            finish_later(partial(_leave_nothing_empty, settle(config, "hydra.sweep.dir")))
 
 
 def _leave_nothing_empty(folder: Path) -> int:
@@ -82,7 +83,7 @@ def _leave_nothing_empty(folder: Path) -> int:
     return 0
 
 
-def foreign_launch(folder: Path, overrides: list[str]) -> "ForeignLaunch":
+def begin_foreign(config: DictConfig) -> "ForeignLaunch":
     """Take the folder of a sweep whose launcher is not ours; it is finished when Hydra is done.
 
     Raises:
@@ -90,8 +91,10 @@ def foreign_launch(folder: Path, overrides: list[str]) -> "ForeignLaunch":
     """
     from nnrun.launch.launch import ForeignLaunch
 
-    launch = ForeignLaunch(folder, overrides)
+    folder = Path(str(config.hydra.sweep.dir))
+    launch = ForeignLaunch(folder, list(config.hydra.overrides.task))
     finish_later(lambda: _finish(launch))
+    launch.begin(str(config.name))
     return launch
 
 
@@ -105,7 +108,7 @@ def _finish(launch: "ForeignLaunch") -> int:
         if launch.begun():
             with interrupts_held() as launch.interrupt:
                 return launch.finish()
-        take_back(launch.folder, *(() if launch.before else ("multirun.yaml",)))
+        take_back(launch.folder, *(() if launch.before else ("multirun.yaml", SWEEP)))
         return 0
     finally:
         launch.lock.release()

@@ -2,10 +2,12 @@
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,6 +19,25 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, 
 
 HYDRAS = ("config.yaml", "hydra.yaml", "overrides.yaml")
 """What Hydra writes of a job's configuration."""
+
+
+@dataclass
+class NnrunLauncherConf:
+    """``hydra/launcher=nnrun``."""
+
+    _target_: str = "hydra_plugins.nnrun_hydra.NnrunLauncher"
+
+
+@dataclass
+class NnrunSweeperConf:
+    """``hydra/sweeper=nnrun``; a study sets ``params``, the grid as ``key: values``.
+
+    Configurations hold it, and go to processes that have still to find our plugins.
+    """
+
+    _target_: str = "hydra_plugins.nnrun_hydra.NnrunSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, Any] | None = None
 
 
 def add_plugins() -> None:
@@ -35,6 +56,17 @@ def add_own_modules(config_dir: str | None) -> None:
         absolute = str(Path(folder).absolute())
         if absolute not in sys.path:
             sys.path.append(absolute)
+
+
+def prepare(modules: Sequence[str]) -> None:
+    """Let a process that is handed a job find what that is made of.
+
+    Args:
+        modules: The folders that modules are imported from where it comes from; they come last.
+    """
+    sys.path += [folder for folder in modules if folder not in sys.path]
+    add_plugins()
+    register_resolver()
 
 
 def register_resolver() -> None:

@@ -247,3 +247,21 @@ def mask_file(path: Path) -> None:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         if masked_values(plain) != plain:
             path.write_text(_dumped(masked_values(plain)), encoding="utf-8")
+
+
+def hide(config: Any, spared: Sequence[str] = ()) -> None:
+    """Put ``***`` in the place of the secrets in a part of a configuration.
+
+    Args:
+        config: A section or a list.
+        spared: Keys of sections and lists in it that stay as they are.
+    """
+    with read_write(config):
+        for key in config if OmegaConf.is_dict(config) else range(len(config)):
+            node: Any = config._get_node(key)
+            value = None if node is None else node._value()
+            if OmegaConf.is_config(node) and isinstance(value, dict | list):
+                if key not in spared:
+                    hide(node, spared)
+            elif isinstance(value, str):
+                node._set_value(masked_values({str(key): value})[str(key)])

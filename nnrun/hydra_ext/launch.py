@@ -4,33 +4,36 @@ from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
-from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from nnrun.config.read import require_no_grid
 from nnrun.config.settings import Job
 from nnrun.errors import TrainingFailed
-from nnrun.hydra_ext.callback import finish_later, foreign_launch
+from nnrun.hydra_ext.callback import finish_later
 from nnrun.hydra_ext.check import check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.hydra_ext.jobs import JobLog, mask_file, run_job, write_masked
+from nnrun.hydra_ext.other_launchers import Handed
 from nnrun.hydra_ext.planning import Tuning
 from nnrun.hydra_ext.tuning import tuned_batches
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, identity_of, take_unused
-from nnrun.launch.launch import Launch, show_plan, train_and_publish
+from nnrun.launch.launch import Launch, announce, show_plan, train_and_publish
 from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
 from nnrun.records.sweep import SweepJob
+from nnrun.trials.forecast import wanted
 from nnrun.trials.progress import Clock
+from nnrun.trials.run import cache_of
 
 Batch = Sequence[Sequence[str]]
 """The overrides of each job of a batch."""
@@ -216,7 +219,7 @@ class Sweep:
 
 
 def run_elsewhere(
-    launcher: Launcher,
+    launcher: Handed,
     context: HydraContext,
     master: DictConfig,
     batches: Sequence[Batch],
@@ -237,7 +240,7 @@ def run_elsewhere(
     if tuned is not None and tuned.given_up:  # the jobs are not ours to fail one by one
         raise TrainingFailed(next(iter(tuned.given_up.values())).strip())
     folder = settle(master, "hydra.sweep.dir")
-    launch = foreign_launch(folder, list(master.hydra.overrides.task))
+    launch = launcher.begin()
     launch.open_mirror(jobs[0].tracking, jobs[0].name)
     launch.plan += [
         SweepJob(number, list(own), job.setting.id)
@@ -246,11 +249,12 @@ def run_elsewhere(
     launch.asked |= {
         (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)
     }
-    folder.mkdir(parents=True, exist_ok=True)
     if tuned is not None:
         tuned.write(folder)
         launch.more = tuned.facts
     write_masked(master, folder / "multirun.yaml")
+    if jobs[0].executor.name == "threads":  # each job has a cluster of its own to be told of
+        announce(wanted(jobs), cache_of(jobs[0]), jobs[0].executor, launch.where, inf)
     returns, first = [], 0
     for batch in batches:
         # a failed job is in the results: it must not keep the others from being run

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from nnrun.errors import InputError, Issue
+from nnrun.hydra_ext.folders import prepare
 
 FOR_THE_SWEEP = ("sweep", "hydra")
 """Sections that are read once for all jobs."""
@@ -39,6 +40,10 @@ class Loader(ConfigLoaderImpl):
 
     _for_mode: tuple[list[str | None], DictConfig] | None = None
     _parsed: tuple[list[str | None], tuple[list[Override], CachingConfigRepository]] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process, which is prepared before it unpacks anything of ours."""
+        return _arrived, ([str(Path(folder).absolute()) for folder in sys.path],), self.__dict__
 
     def load_configuration(
         self,
@@ -136,6 +141,11 @@ class Loader(ConfigLoaderImpl):
                 issues += glob_issues(override, [])
         if issues:
             raise InputError(*issues)
+
+
+def _arrived(modules: Sequence[str]) -> Loader:
+    prepare(modules)
+    return Loader.__new__(Loader)
 
 
 def install() -> None:

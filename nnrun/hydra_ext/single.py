@@ -3,26 +3,31 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nnrun.config.settings import Job
+from nnrun.config.settings import Executor, Job
 from nnrun.errors import InputError, Issue, TrainingFailed
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, take_back
-from nnrun.hydra_ext.jobs import mask_file
-from nnrun.interrupt import interrupts_held
+from nnrun.hydra_ext.jobs import hide, mask_file
+from nnrun.interrupt import interrupts_held, is_command
 from nnrun.launch import terminal
 from nnrun.launch.claim import KEY
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
-from nnrun.records.lock import alone_in
+from nnrun.records.lock import FolderLock, alone_in
 from nnrun.records.record import Record
-from nnrun.records.sweep import SWEEP, SweepJob
+from nnrun.records.sweep import SWEEP, SweepJob, read_sweep
 from nnrun.trials.executors import connected
 from nnrun.trials.run import cache_of, run_jobs
+
+WAIT = 0.3
+"""Seconds between two looks at whether a sweep has ended, or a job's folder is free."""
 
 
 def run_job_alone(config: DictConfig, hydra: Any) -> float:
@@ -66,7 +71,8 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
         if alone:
             _run_whole(job, launch, publish, hydra)
         else:
-            _run_one_of_many(job, launch, publish)
+            hide(config.tracking)  # launchers keep what a job was made of
+            _run_one_of_many(job, launch, publish, Path(hydra.sweep.dir))
     return objective[0]
 
 
@@ -103,16 +109,68 @@ def output_folder(hydra: Any) -> Path:
     return Path(os.path.relpath(hydra.runtime.output_dir, hydra.runtime.cwd))
 
 
-def _run_one_of_many(job: Job, launch: Launch, publish: Callable[[int, Record], None]) -> None:
-    """Train a job of a sweep whose launcher is not ours, and leave its record."""
-    cache = cache_of(job)
-    with suppress(KeyboardInterrupt):
-        for done in run_jobs([job], launch.tally, cache, launch.interrupt.check):
+def _run_one_of_many(
+    job: Job, launch: Launch, publish: Callable[[int, Record], None], sweep: Path
+) -> None:
+    """Train a job of a sweep whose launcher is not ours, and leave its record.
+
+    Raises:
+        InterruptedError: If its process is another's, and is to end, or the sweep has ended.
+        SystemExit: If its process is the sweep's, and is to end.
+    """
+    cache, check = cache_of(job), launch.interrupt.check
+    if not is_command():
+        job, check = replace(job, executor=_shared(job.executor)), _Watch(launch, sweep)
+    with suppress(KeyboardInterrupt), _waited_for(launch.folder, check):
+        for done in run_jobs([job], launch.tally, cache, check):
             publish(*done)
     for complaint in cache.complaints:
         terminal.warn(complaint)
     if launch.interrupt.pressed():
-        raise SystemExit(launch.interrupt.exit_code)
+        if is_command():
+            raise SystemExit(launch.interrupt.exit_code)
+        number = launch.interrupt.number
+        raise InterruptedError(f"ended by signal {number}; what is trained is kept")
+
+
+@contextmanager
+def _waited_for(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Have a job's folder alone: a launcher may run it anew while it still runs elsewhere."""
+    lock = FolderLock(folder)
+    while not lock.acquire():
+        check()
+        sleep(WAIT)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _shared(executor: Executor) -> Executor:
+    """Use no more threads than the launcher gives each job, if it says so as joblib does."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    own = executor.workers is None and executor.name == "threads" and given.isdecimal()
+    return replace(executor, workers=max(1, int(given))) if own else executor
+
+
+class _Watch:
+    """Ends a job in another process when its sweep has ended: to be called often.
+
+    Its sweep.json is where they both see, on whichever machine.
+    """
+
+    def __init__(self, launch: Launch, sweep: Path) -> None:
+        self._interrupt, self._sweep, self._due = launch.interrupt, sweep, 0.0
+
+    def __call__(self) -> None:
+        self._interrupt.check()
+        if monotonic() < self._due:
+            return
+        self._due = monotonic() + WAIT
+        with suppress(InputError):
+            found = read_sweep(self._sweep)
+            if found is not None and found.status != "running":
+                raise InterruptedError("its sweep has ended; what is trained is kept")
 
 
 def _run_whole(

@@ -152,10 +152,10 @@ class Launch:
         about = describe({job.setting.id: job.setting.flat for job in known})
         return Sweep("running", **about, common_grid=shared and shared.to_facts())
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, status: str = "running") -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
         overrides = [masked(given) for given in self.overrides]
-        Sweep("running", name, overrides, **self.provenance).write(self.folder)
+        Sweep(status, name, overrides, **self.provenance).write(self.folder)
 
     def write(self, record: Record, number: int, overrides: Sequence[str], folder: Path) -> float:
         """Write a job's record into its folder, and a line into its log.
@@ -310,7 +310,16 @@ class ForeignLaunch(Launch):
 
     def begun(self) -> bool:
         """Tell whether jobs were planned or run; not so where the input was bad."""
-        return bool(self.plan) or written_in(self.folder) != self.before
+        return bool(self.plan or self.recorded())
+
+    def recorded(self) -> list[Path]:
+        """List the records that came since it began."""
+        now = written_in(self.folder)
+        return [path for path in now if self.before.get(path) != now[path]]
+
+    def stop(self, name: str) -> None:
+        """Leave word that nothing more is wanted: jobs that run elsewhere, or have yet to, end."""
+        self.begin(name, "interrupted")
 
     def finish(self) -> int:
         """Finish as any launch what has come."""

@@ -42,6 +42,10 @@ def meter(
         A function to be told how much more is done, from any thread.
     """
     due = monotonic() + FIRST_SIGN
+    processes = sys.modules.get("multiprocessing")
+    if processes is not None and processes.current_process().name != "MainProcess":
+        yield lambda n: None  # whoever started this process shows how far all is
+        return
     if sys.stderr.isatty():
         display: Lines = Bar(doing, total, unit, 0.0 if at_once else due, more)
     else:

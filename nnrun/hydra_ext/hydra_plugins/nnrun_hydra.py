@@ -4,7 +4,6 @@ Imported at every start, ``--help`` included, so it imports only Hydra.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -19,26 +18,11 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from nnrun.hydra_ext.folders import NnrunLauncherConf, NnrunSweeperConf
 from nnrun.layout import STUDIES, studies
 
 if TYPE_CHECKING:
     from nnrun.hydra_ext.launch import Batches
-
-
-@dataclass
-class NnrunLauncherConf:
-    """``hydra/launcher=nnrun``."""
-
-    _target_: str = "hydra_plugins.nnrun_hydra.NnrunLauncher"
-
-
-@dataclass
-class NnrunSweeperConf:
-    """``hydra/sweeper=nnrun``; a study sets ``params``, the grid as ``key: values``."""
-
-    _target_: str = "hydra_plugins.nnrun_hydra.NnrunSweeper"
-    max_batch_size: int | None = None
-    params: dict[str, Any] | None = None
 
 
 for group, node in (("launcher", NnrunLauncherConf), ("sweeper", NnrunSweeperConf)):
