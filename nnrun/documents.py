@@ -2,8 +2,8 @@
 
 Standard output holds exactly one JSON object, ASCII only; plan, progress, notes and all else are on
 standard error. That is so whatever happens, bad input and Ctrl-C included; only a process that is
-killed, or ended at once by a second signal, prints none. ``schema`` is raised when a field goes or
-changes its meaning, not when one is added.
+killed or ended at once, by a second signal or while it begins, prints none. ``schema`` is raised
+when a field goes or changes its meaning, not when one is added.
 
 null stands for what is no finite number: a median or quantile that lies beyond the budget (in whose
 setting ``seeds`` is not 0), a ratio or interval where there is nothing to compare, accuracy of a

@@ -36,11 +36,12 @@ def _draw(folder: Path, seed: int | None, out: Path | None, modules: Path | None
     records = find_records(folder, "folder")
     if modules is not None:
         admit_modules(modules, [read_record(path, "head").meta for path in records])
+    top = folder if folder.is_dir() else folder.parent
     with meter(f"drawing {len(records)} networks", len(records)) as advance:
         written = []
         for record in records:
             home = record.parent
-            place = home if out is None else out / home.relative_to(folder)
+            place = home if out is None else out / home.relative_to(top)
             subject = from_record(record, seed)
             if reason := left_out(subject.setting):
                 say(f"note: {reason}")

@@ -3,6 +3,8 @@
 import re
 import signal
 
+from nnrun.documents import take_flag
+from tests.documented import read_document
 from tests.fuzz.start import SERVING, Outcome
 
 CODES = (0, 1, 2)
@@ -37,6 +39,8 @@ def fault(outcome: Outcome) -> str:
         return ""
     if outcome.code not in CODES:
         return f"exit code {outcome.code}"
+    if told := _untold(outcome):
+        return told
     if outcome.code == 2:
         begun = any(words in outcome.output for words in DONE)
         return ("" if begun else _left(outcome)) or _words(outcome)
@@ -45,6 +49,17 @@ def fault(outcome: Outcome) -> str:
     if outcome.code == 1 and not any(word in outcome.output for word in SYSTEMS):
         return f"exit code 1 without a reason: {_last_line(outcome.output)}"
     return ""
+
+
+def _untold(outcome: Outcome) -> str:
+    """Say what is wrong with a document, if one was asked for."""
+    if not take_flag(outcome.line.arguments)[0]:
+        return ""
+    try:
+        found = read_document(outcome.answer)
+    except (ValueError, AssertionError) as wrong:
+        return f"no document: {_last_line(str(wrong))}"
+    return "" if found["exit_code"] == outcome.code else "a document of another exit code"
 
 
 def _only_plans(outcome: Outcome) -> bool:

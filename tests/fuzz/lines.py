@@ -8,12 +8,15 @@ from typing import Any
 from nnrun.errors import as_typed
 from tests.fuzz import vocabulary
 from tests.fuzz.commands import command
-from tests.fuzz.start import Line
+from tests.fuzz.start import SERVING, Line
 from tests.fuzz.vocabulary import CHEAP, COSTLY, DEFAULTS, FLAGS, NASTY, OFF, TINY
+
+WITHOUT_JSON = (*SERVING, "nnrun.statistics.calibration")
+"""Commands that print no results for scripts."""
 
 
 def line(seed: int, number: int, others: float = 0.0) -> Line:
-    """Return a command line.
+    """Return a command line, one in four with ``--json``.
 
     Args:
         seed: Of all of them.
@@ -21,8 +24,13 @@ def line(seed: int, number: int, others: float = 0.0) -> Line:
         others: Share of those that run another command than ``python -m nnrun``.
     """
     rng = random.Random(f"{seed}:{number}")
-    if others and rng.random() < others:
-        return command(rng)
+    made = command(rng) if others and rng.random() < others else _of_nnrun(rng)
+    if rng.random() < 0.25 and made.module not in WITHOUT_JSON:
+        made = made._replace(arguments=("--json", *made.arguments))
+    return made
+
+
+def _of_nnrun(rng: random.Random) -> Line:
     kinds: list[tuple[Callable[[random.Random], list[str]], int]] = [
         (_overrides, 40),
         (_recipe, 25),

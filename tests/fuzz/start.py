@@ -51,6 +51,7 @@ class Outcome:
         output: What it wrote to the terminal, and into logs.
         left: Files and folders that were not there before.
         seconds: Wall time.
+        answer: What of it was on standard output.
     """
 
     line: Line
@@ -58,6 +59,7 @@ class Outcome:
     output: str
     left: tuple[str, ...]
     seconds: float
+    answer: str = ""
 
 
 def start(line: Line, template: Path, timeout: float = 300.0) -> Outcome:
@@ -93,7 +95,7 @@ def start_in(folder: Path, line: Line, timeout: float = 300.0) -> Outcome:
     left = tuple(sorted(listed(folder) - before))
     logs = [(folder / name).read_text(errors="replace") for name in left if name.endswith(".log")]
     took = time.monotonic() - began
-    return Outcome(line, code, "\n".join([*written, *logs]), left, took)
+    return Outcome(line, code, "\n".join([*written, *logs]), left, took, written[0])
 
 
 def listed(folder: Path) -> set[str]:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import nnrun as package
+from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, ended
 
@@ -62,7 +63,10 @@ def test_a_run_with_an_own_component_is_animated_and_can_be_drawn_again(nnrun):
     assert done.stdout.split() == [f"again/{name}" for name in STILLS]
     for name in STILLS:
         assert (nnrun.folder / "again" / name).read_bytes() == (folder / name).read_bytes()
-    pictures(nnrun, str(folder), "--out", "other", "--seed", "2", "--modules", ".")
+    record = str(folder / "record.npz")
+    done = pictures(nnrun, record, "--out", "other", "--seed", "2", "--modules", ".", "--json")
+    found = read_document(done.stdout)
+    assert found["paths"] == [str(nnrun.folder / "other" / name) for name in STILLS]
     with (
         Image.open(folder / STILLS[0]) as zero,
         Image.open(nnrun.folder / "other/surface.png") as two,
