@@ -71,7 +71,7 @@ def _run() -> int:
     _require_results(flags)
     folders.add_own_modules(flags.config_dir)
     run_hydra = hydra.main(
-        config_path=str(places.conf()), config_name="config", version_base="1.3"
+        config_path=str(places.conf()), config_name="config", **loader.AS_WRITTEN
     )(_job)
     try:
         run_hydra()

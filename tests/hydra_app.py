@@ -3,10 +3,11 @@
 import copy
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
+import hydra.utils
 from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.hydra import Hydra
@@ -22,6 +23,7 @@ from omegaconf import DictConfig
 from nnrun import layout as places
 from nnrun.hydra_ext import folders
 from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.loader import TRUSTED
 
 
 class App(NamedTuple):
@@ -40,16 +42,18 @@ def hydra_app(*arguments: str, conf: Path | None = None, name: str = "nnrun") ->
     folders.add_plugins()
     folders.register_resolver()
     setup_globals()
-    version.setbase("1.3")
+    if not TRUSTED:
+        version.setbase("1.3")
     GlobalHydra.instance().clear()
     try:
         search_path = create_config_search_path(str(conf or places.conf()))
-        hydra = Hydra.create_main_hydra2(task_name=name, config_search_path=search_path)
-        master = hydra.compose_config("config", list(arguments), RunMode.MULTIRUN)
+        app = Hydra.create_main_hydra2(task_name=name, config_search_path=search_path)
+        master = app.compose_config("config", list(arguments), RunMode.MULTIRUN)
         HydraConfig.instance().set_config(master)
-        loader = hydra.config_loader
-        context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
-        yield App(context, loader, master, Composer(loader, master))
+        loader = app.config_loader
+        with hydra.utils.execution_whitelist(TRUSTED) if TRUSTED else nullcontext():
+            context = HydraContext(config_loader=loader, callbacks=Callbacks(master))
+            yield App(context, loader, master, Composer(loader, master))
     finally:
         logging.shutdown()
         logger.handlers[:] = handlers

@@ -12,7 +12,8 @@
 - ``launch``: a sweep's jobs trained together.
 - ``other_launchers``: handed to a launcher of another; ``single``: one job where Hydra runs it.
 - ``jobs``: a job's folder, log and callbacks, as Hydra's launchers leave them.
-- ``hydra_plugins/nnrun_hydra``: the plugins that Hydra scans for. Hydra takes plugins only from
+- ``hydra_plugins/nnrun_hydra``: the plugins that Hydra scans for. Hydra 1.3 takes plugins only from
   the namespace package ``hydra_plugins``: that folder has no ``__init__``, and the folder it lies
   in is put on ``sys.path``.
+- ``plugins``: the same for Hydra 1.4, which is told of them by entry points.
 """

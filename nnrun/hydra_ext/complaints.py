@@ -21,6 +21,9 @@ from nnrun.layout import STUDIES
 BY_SHELL = "quote it for the shell and for Hydra, as in 'features.terms={}'"
 """How what Hydra's grammar refuses is mostly mended."""
 
+PLACE = "Error when parsing index: "
+"""How a line of Hydra's begins, from 1.4 on, that lists all that was typed."""
+
 
 def in_our_words(error: Exception) -> InputError:
     """Turn an error of Hydra or OmegaConf into ours; an InputError stays what it is."""
@@ -95,7 +98,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    lines = (line.strip() for line in str(error).splitlines())
+    text = " ".join(line for line in lines if line and not line.startswith(PLACE))
     return re.split(r" (?:Config search|Search) path:", text)[0]
 
 

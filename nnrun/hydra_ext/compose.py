@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
-from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
@@ -18,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nnrun.errors import InputError
 from nnrun.hydra_ext.complaints import in_our_words, wrong_keys
+from nnrun.hydra_ext.loader import dirname
 from nnrun.hydra_ext.shared_composition import SharedComposition, to_plain, without_hydra
 
 MOST_KEPT = 128
@@ -98,11 +98,7 @@ class Composer:
             whole = self._whole(shared, values)
             node = whole.hydra.job.config.override_dirname
             words = OmegaConf.to_container(node, resolve=True)
-        changed = {
-            "override_dirname": get_overrides_dirname(overrides=own, **words),
-            "id": str(number),
-            "num": number,
-        }
+        changed = {**dirname(own, words), "id": str(number), "num": number}
         task = [str(one.input_line) for one in own]
         hydra = {
             **shared.hydra,

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import omegaconf
 from omegaconf import DictConfig, OmegaConf
 
 from nnrun.layout import PACKAGE, new_folder
@@ -79,7 +80,9 @@ def register_resolver() -> None:
     def dated(parent: str) -> str:
         return str(Path(parent) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
 
-    OmegaConf.register_new_resolver(RESOLVER, dated, use_cache=True, replace=True)
+    # from OmegaConf 2.4 on the plain name is that of the new way
+    name = "register_resolver" if omegaconf.__version__ >= "2.4" else "register_new_resolver"
+    getattr(OmegaConf, name)(RESOLVER, dated, use_cache=True, replace=True)
 
 
 def settle(config: DictConfig, key: str, choose: Callable[[Path], Path] = new_folder) -> Path:

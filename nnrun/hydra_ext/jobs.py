@@ -5,7 +5,6 @@ is composed in plain values, and only what differs from other jobs is written an
 """
 
 import logging
-import logging.config
 import os
 import pickle
 import re
@@ -16,6 +15,7 @@ from typing import Any
 
 import hydra.core.utils as hydra_utils
 import yaml
+from hydra._internal.logging_config import configure_logging
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, env_override
 from hydra.types import HydraContext
@@ -26,11 +26,6 @@ from nnrun.hydra_ext.callback import Check
 from nnrun.hydra_ext.compose import Composed, Composer
 from nnrun.hydra_ext.shared_composition import to_plain, without_hydra
 from nnrun.masking import masked_values
-
-try:
-    from hydra._internal.logging_config import configure_logging
-except ImportError:  # the first releases of Hydra 1.3 take the standard library's
-    configure_logging = logging.config.dictConfig
 
 
 def run_job(

@@ -6,12 +6,15 @@ which is composed and checked with all of its values.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import hydra._internal.config_loader_impl as hydra_loader
 import hydra._internal.hydra as hydra_main
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+import hydra.utils as hydra_utils
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import ConfigCompositionException, HydraException
@@ -25,6 +28,17 @@ from nnrun.hydra_ext.folders import prepare
 
 FOR_THE_SWEEP = ("sweep", "hydra")
 """Sections that are read once for all jobs."""
+
+
+TRUSTED = getattr(hydra_utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
+"""What Hydra from 1.4 on is told of the configuration: it is the user's own, and so are the
+callbacks and log handlers that it names. Nothing that a record or a store says becomes part of it.
+"""
+
+AS_WRITTEN: dict[str, Any] = (
+    {"execution_whitelist": TRUSTED} if TRUSTED else {"version_base": "1.3"}
+)
+"""What ``hydra.main`` is told besides where the configuration is."""
 
 
 MULTIRUN = "hydra.mode=MULTIRUN"
@@ -45,13 +59,31 @@ class Loader(ConfigLoaderImpl):
         """Go to another process, which is prepared before it unpacks anything of ours."""
         return _arrived, ([str(Path(folder).absolute()) for folder in sys.path],), self.__dict__
 
-    def load_configuration(
+    def get_mode(
+        self, config_name: str | None, overrides: list[str], parsed_overrides: object = None
+    ) -> RunMode | None:
+        """Return the mode that the whole configuration asks for: a study is one of many jobs.
+
+        Hydra asks itself up to 1.3, and since then only the primary configuration. What is wrong
+        is said when the configuration is composed in earnest.
+        """
+        with suppress(Exception):
+            config = self.load_configuration(
+                config_name, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
+            )
+            mode: RunMode | None = config.hydra.mode
+            return mode
+        return None
+
+    def _load_configuration_impl(
         self,
         config_name: str | None,
         overrides: list[str],
         run_mode: RunMode,
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
+        parsed_overrides: object = None,
+        **more: Any,
     ) -> DictConfig:
         """Compose a configuration, as Hydra does.
 
@@ -63,10 +95,15 @@ class Loader(ConfigLoaderImpl):
             known := self._composed_before(config_name, overrides)
         ):
             return known
-        more = (run_mode, from_shell, validate_sweep_overrides)
+        usual = (run_mode, from_shell, validate_sweep_overrides)
 
         def compose(lines: Sequence[str]) -> DictConfig:
-            return super(Loader, self).load_configuration(config_name, list(lines), *more)
+            try:
+                return super(Loader, self)._load_configuration_impl(
+                    config_name, list(lines), *usual, **more
+                )
+            except OmegaConfBaseException as error:  # as load_configuration does
+                raise ConfigCompositionException().with_traceback(error.__traceback__) from error
 
         try:
             parsed, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
@@ -96,12 +133,12 @@ class Loader(ConfigLoaderImpl):
         return config
 
     def _parse_overrides_and_create_caching_repo(
-        self, config_name: str | None, overrides: list[str]
+        self, config_name: str | None, overrides: list[str], *parsed: Any
     ) -> tuple[list[Override], CachingConfigRepository]:
         known, self._parsed = self._parsed, None
         if known is not None and known[0] == [config_name, *overrides]:
             return known[1]
-        found = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        found = super()._parse_overrides_and_create_caching_repo(config_name, overrides, *parsed)
         self._parsed = [config_name, *overrides], found
         return found
 
@@ -226,8 +263,17 @@ def _with_task(config: DictConfig, parsed: Sequence[Override]) -> DictConfig:
     words: Any = OmegaConf.to_container(job.config.override_dirname, resolve=False)
     with open_dict(config.hydra):
         config.hydra.overrides.task = [str(one.input_line) for one in own]
-        job.override_dirname = get_overrides_dirname(overrides=own, **words)
+        job.update(dirname(own, words))
     return config
+
+
+def dirname(own: Sequence[Override], words: Mapping[str, Any]) -> dict[str, str]:
+    """Name a job by its overrides: what of ``hydra.job`` has to be written for that.
+
+    From Hydra 1.4 on nothing has: a resolver of its own reads the overrides.
+    """
+    name = getattr(hydra_loader, "get_overrides_dirname", None)
+    return {"override_dirname": name(overrides=own, **words)} if name else {}
 
 
 OWN = {"hydra", "omegaconf", "antlr4", "yaml"}

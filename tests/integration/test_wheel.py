@@ -49,3 +49,30 @@ def test_the_console_script_completes(installed, tmp_path):
         cwd=tmp_path, env={**environment, "COMP_POINT": "14"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.split() == ["data=gate"]
+
+
+FINDING = """
+from importlib.metadata import entry_points
+from hydra._internal.utils import create_config_search_path
+from hydra.core.plugins import Plugins
+from nnrun.hydra_ext import folders
+
+print("studies" in str(create_config_search_path(None)))  # as another program of Hydra's sees it
+named = [one.load() for one in entry_points(group="hydra.plugins") if "nnrun" in one.value]
+folders.add_plugins()
+folders.register_resolver()
+Plugins.instance()._initialize()
+found = [one for one in Plugins.instance().discover() if "nnrun" in one.__module__]
+for ours in (named, found):
+    print(*sorted(f"{one.__module__}.{one.__name__}" for one in ours))
+print("studies" in str(create_config_search_path(None)))
+"""
+
+
+def test_hydra_finds_each_plugin_once_by_entry_point_as_by_its_scan(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-W", "error", "-c", FINDING]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    plugins = ("NnrunLauncher", "NnrunSweeper", "StudySearchPath", "StudySource")
+    ours = " ".join(f"hydra_plugins.nnrun_hydra.{name}" for name in plugins)
+    assert done.stdout.splitlines() == ["False", ours, ours, "True"], done.stderr

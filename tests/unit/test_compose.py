@@ -1,5 +1,6 @@
 """Composition: whatever Hydra would compose, quickly."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +124,9 @@ def outcome(compose: Any) -> Any:
     try:
         return compose()
     except Exception as error:
-        return type(error), str(error), type(error.__cause__), str(error.__cause__)
+        # Hydra 1.4 says at which place of all that was typed an error is
+        text = re.sub(r"^Error when parsing index: .*\n", "", str(error))
+        return type(error), text, type(error.__cause__), str(error.__cause__)
 
 
 def compare(app: App, overrides: list[str], number: int) -> None:

@@ -16,9 +16,9 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from nnrun.hydra_ext.folders import NnrunLauncherConf, NnrunSweeperConf
+from nnrun.hydra_ext.folders import RESOLVER, NnrunLauncherConf, NnrunSweeperConf
 from nnrun.layout import STUDIES, studies
 
 if TYPE_CHECKING:
@@ -118,5 +118,6 @@ class StudySearchPath(SearchPathPlugin):
     """Puts the studies on Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append our source."""
-        search_path.append(provider="nnrun", path=f"{StudySource.scheme()}://{studies()}")
+        """Append our source where nnrun runs: by entry points any program of Hydra's finds us."""
+        if OmegaConf.has_resolver(RESOLVER):
+            search_path.append(provider="nnrun", path=f"{StudySource.scheme()}://{studies()}")
