@@ -121,6 +121,27 @@ def check_jobs(
     return jobs
 
 
+def check_batch(
+    composer: Composer, master: DictConfig, batch: Sequence[Sequence[str]], first: int
+) -> list[Job]:
+    """Check the jobs that another's sweeper asks for next; where only a plan is wanted, show it.
+
+    Raises:
+        InputError: As of ``check_jobs``.
+        SystemExit: With 0, when the plan was shown.
+    """
+    from nnrun.launch import terminal
+    from nnrun.launch.launch import show_plan
+
+    jobs = check_jobs(composer, master, batch, first)
+    if jobs[0].plan_only:
+        show_plan(jobs)
+        note = "the first batch; a sweeper that learns plans the next when it is trained"
+        terminal.say_notes([note])
+        raise SystemExit(0)
+    return jobs
+
+
 def _require_own_folders(
     composer: Composer, master: DictConfig, batch: Sequence[Sequence[str]], first: int
 ) -> None:

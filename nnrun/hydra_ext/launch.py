@@ -16,7 +16,7 @@ from nnrun.config.read import require_no_grid
 from nnrun.config.settings import Job
 from nnrun.errors import TrainingFailed
 from nnrun.hydra_ext.callback import finish_later
-from nnrun.hydra_ext.check import check_jobs, plain
+from nnrun.hydra_ext.check import check_batch, check_jobs, plain
 from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.hydra_ext.jobs import JobLog, mask_file, run_job, write_masked
@@ -135,12 +135,7 @@ class Batches:
         """
         launch, returns = self._launch, dict[int, JobReturn]()
         with launch.clock("compose"):
-            jobs = check_jobs(self._composer, self._master, batch, first)
-        if jobs[0].plan_only:
-            show_plan(jobs)
-            note = "the first batch; a sweeper that learns plans the next when it is trained"
-            terminal.say_notes([note])
-            raise SystemExit(0)
+            jobs = check_batch(self._composer, self._master, batch, first)
         with interrupts_held() as launch.interrupt:
             sweep = Sweep(self._context, self._composer, self._master, launch)
             sweep.train(jobs, batch, first, returns.__setitem__)
@@ -242,13 +237,7 @@ def run_elsewhere(
     folder = settle(master, "hydra.sweep.dir")
     launch = launcher.begin()
     launch.open_mirror(jobs[0].tracking, jobs[0].name)
-    launch.plan += [
-        SweepJob(number, list(own), job.setting.id)
-        for number, (own, job) in enumerate(zip(chain(*batches), jobs, strict=True))
-    ]
-    launch.asked |= {
-        (number, job.setting.id, job.seed, job.seeds) for number, job in enumerate(jobs)
-    }
+    launch.expect(jobs, list(chain(*batches)), first=0)
     if tuned is not None:
         tuned.write(folder)
         launch.more = tuned.facts

@@ -23,6 +23,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext.callback import OWN_LAUNCHER, OWN_SWEEPER, begin_foreign
+from nnrun.hydra_ext.check import check_batch
+from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.jobs import hide
 from nnrun.launch import terminal
 from nnrun.launch.launch import ForeignLaunch
@@ -54,7 +56,10 @@ def install() -> None:
     ) -> Launcher:
         if config.hydra.launcher._target_ == OWN_LAUNCHER:
             return make(plugins, hydra_context, task_function, config)
-        return Handed(lambda fit: make(plugins, hydra_context, task_function, fit), config)
+        composer = Composer(hydra_context.config_loader, config)
+        return Handed(
+            lambda fit: make(plugins, hydra_context, task_function, fit), config, composer
+        )
 
     setattr(Plugins, "instantiate_launcher", instantiate)  # noqa: B010  (mypy: it is a method)
 
@@ -65,16 +70,20 @@ class Handed(Launcher):
     Args:
         make: Makes the launcher from a configuration.
         config: Of the sweep.
+        composer: Of its jobs.
 
     Raises:
         InputError: If the sweep's folder is another's.
     """
 
-    def __init__(self, make: Callable[[DictConfig], Launcher], config: DictConfig) -> None:
-        self._make, self._config = make, config
+    def __init__(
+        self, make: Callable[[DictConfig], Launcher], config: DictConfig, composer: Composer
+    ) -> None:
+        self._make, self._config, self._composer = make, config, composer
         self._launcher: Launcher | None = None
         self._begun: ForeignLaunch | None = None
-        if config.hydra.sweeper._target_ != OWN_SWEEPER:  # ours begins when all is checked
+        self._ours = config.hydra.sweeper._target_ == OWN_SWEEPER
+        if not self._ours:  # that begins when all is checked
             self.begin()
 
     def setup(self, **given: Any) -> None:
@@ -91,10 +100,14 @@ class Handed(Launcher):
         """Run a batch.
 
         Raises:
-            InputError: If a job's process finds its input bad.
+            InputError: If a job is bad; none of the batch was trained, unless the process of one
+                alone finds it so.
             TrainingFailed: If the launcher fails again and again; what is done is kept.
         """
         assert self._begun is not None
+        if not self._ours:
+            jobs = check_batch(self._composer, self._config, job_overrides, initial_job_idx)
+            self._begun.expect(jobs, job_overrides, initial_job_idx)
         if self._launcher is None:
             self._launcher = self._make(without_secrets(self._config))
         batch = [[_without_secret(text) for text in job] for job in job_overrides]

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nnrun.config.settings import Executor, Job
-from nnrun.errors import InputError, Issue, TrainingFailed
+from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, take_back
 from nnrun.hydra_ext.jobs import hide, mask_file
@@ -53,10 +53,6 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     ):
         with _forgotten_if_bad(hydra):
             job = read_config(config)
-            if job.plan_only and not alone:  # Hydra's sweeper and launcher hand us job after job
-                hint = "leave hydra/sweeper or hydra/launcher as it is"
-                rule = "needs nnrun's own sweeper or launcher"
-                raise InputError(Issue("plan_only", True, rule, hint))
             connected(job.executor)
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]

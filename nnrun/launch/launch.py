@@ -312,6 +312,12 @@ class ForeignLaunch(Launch):
         """Tell whether jobs were planned or run; not so where the input was bad."""
         return bool(self.plan or self.recorded())
 
+    def expect(self, jobs: Sequence[Job], batch: Sequence[Sequence[str]], first: int) -> None:
+        """Note which jobs are to leave records."""
+        for number, (job, overrides) in enumerate(zip(jobs, batch, strict=True), first):
+            self.plan.append(SweepJob(number, list(overrides), job.setting.id))
+            self.asked.add((number, job.setting.id, job.seed, job.seeds))
+
     def recorded(self) -> list[Path]:
         """List the records that came since it began."""
         now = written_in(self.folder)

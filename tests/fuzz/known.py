@@ -27,10 +27,6 @@ TRACEBACKS = [
     ("-m hydra=glob(x*)", "hydra=glob(x*)"),
     ("lr=1 --nope", "--nope: is not a flag"),
     ("hydra.run.dir=a/b continue_from=nope", "continue_from=nope: is not there; looked in"),
-    (
-        "-m hydra/launcher=basic hydra/sweeper=basic plan_only=true hydra.sweep.dir=a/b",
-        "plan_only=true: needs nnrun's own sweeper or launcher",
-    ),
     ("-m hydra/launcher=basic hydra/sweeper=basic lr=-1 hydra.sweep.dir=a/b", "lr=-1: must be"),
     (
         "-m hydra/launcher=basic hydra/sweeper=basic hydra.sweep.dir=done",
