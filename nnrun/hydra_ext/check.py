@@ -54,7 +54,7 @@ class BadJobs(InputError):
 def refused_jobs(bad: Sequence[tuple[str, InputError]], n_jobs: int) -> InputError:
     """Return the error of bad jobs: what all jobs break is said once, without them."""
     first = bad[0][1]
-    if len(bad) == n_jobs > 1 and all(error.issues == first.issues for _, error in bad):
+    if len(bad) == n_jobs and all(error.issues == first.issues for _, error in bad):
         return InputError(*first.issues)
     return BadJobs(bad, n_jobs)
 

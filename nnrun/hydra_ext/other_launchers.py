@@ -35,7 +35,7 @@ from nnrun.trials.progress import meter
 IN_THIS_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 STRIKES = 3
-"""Times in a row that a launcher may fail without a job's being done."""
+"""Times in a row that a launcher may fail with nothing done in between."""
 
 GLANCE = 0.5
 """Seconds between two looks at which jobs are done."""
@@ -132,6 +132,7 @@ class Handed(Launcher):
                 jobs = [batch[index] for index in part]
                 returned = launcher.launch(jobs, initial_job_idx=first + part[0])
                 returns.update(zip(part, returned, strict=True))
+                strikes = 0
                 continue
             except Exception as error:
                 before, done = done, len(self._begun.recorded())

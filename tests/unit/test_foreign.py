@@ -3,16 +3,24 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 
 import nnrun
+from nnrun.errors import TrainingFailed
+from nnrun.hydra_ext import callback
+from nnrun.hydra_ext.other_launchers import Handed
 from nnrun.interrupt import interrupts_held
 from nnrun.launch.finish import Making
 from nnrun.launch.launch import ForeignLaunch
 from nnrun.launch.sources import written_in
 from nnrun.records.record import write_record
-from nnrun.records.sweep import SweepJob
+from nnrun.records.sweep import SweepJob, read_sweep
 from nnrun.trials.provenance import provenance
 from tests.conftest import make_setting
 from tests.unit.test_record import job, records
@@ -112,3 +120,116 @@ def test_what_was_asked_to_end_before_is_not_drawn_at_all(sweep, monkeypatch):
         os.kill(os.getpid(), signal.SIGTERM)
         assert sweep.finish() == 143
     assert statuses(sweep) == ("interrupted", ["complete", "missing"])
+
+
+SECRET = "s3cr3tZq7"
+URI = f'tracking.uri="http://me:{SECRET}@host?token={SECRET}"'
+
+
+def handed(folder, launch, monkeypatch):
+    """Return what hands jobs to a launcher of a certain way to launch."""
+    monkeypatch.setattr(callback, "_left", [])
+    config = OmegaConf.create(
+        {
+            "name": "nnrun",
+            "tracking": {"uri": f"http://me:{SECRET}@host", "wait": 1},
+            "hydra": {
+                "sweep": {"dir": str(folder)},
+                "sweeper": {"_target_": callback.OWN_SWEEPER, "storage": f"x://u:{SECRET}@host"},
+                "launcher": {"_target_": "theirs", "account": f"token={SECRET}"},
+                "overrides": {"task": ["lr=1", URI], "hydra": [f"hydra.sweeper.token={SECRET}"]},
+                "runtime": {"choices": {"hydra/launcher": "theirs"}},
+                "job": {"env_set": {"TOKEN": SECRET}},
+            },
+        }
+    )
+
+    class Theirs:
+        def __init__(self, fit):
+            self.config = fit
+
+        def launch(self, job_overrides, initial_job_idx):
+            return launch(self, job_overrides, initial_job_idx)
+
+    return Handed(Theirs, config, composer=None)
+
+
+def test_what_a_launcher_loses_it_is_given_again_until_only_what_breaks_it_is_left(
+    tmp_path, monkeypatch, capsys
+):
+    parts = []
+
+    def launch(theirs, jobs, first):
+        numbers = list(range(first, first + len(jobs)))
+        parts.append(numbers)
+        for number in numbers:
+            if number == 5:
+                raise RuntimeError("a worker was killed\nand more")
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+            (tmp_path / str(number) / "record.npz").write_bytes(b"")
+        return [JobReturn(_return_value=1.0, status=JobStatus.COMPLETED)] * len(jobs)
+
+    one = handed(tmp_path, launch, monkeypatch)
+    begun = one.begin()
+    with pytest.raises(
+        TrainingFailed, match="hydra/launcher=theirs gave up: RuntimeError: a worker"
+    ):
+        one.launch([["lr=1"]] * 8, 0)
+    begun.lock.release()
+    assert sorted(path.parent.name for path in begun.recorded()) == list("0123467")
+    assert parts[0] == [*range(8)]
+    assert [part for part in parts if 5 in part][-1] == [5]
+    assert len(parts) < 12
+    assert "is asked again: RuntimeError: a worker was killed\nwarning" in capsys.readouterr().err
+    assert read_sweep(tmp_path).status == "interrupted"  # what still runs elsewhere ends
+
+
+def test_what_cannot_be_launched_at_all_is_not_tried_for_ever(tmp_path, monkeypatch):
+    tries = []
+
+    def launch(*_):
+        tries.append(1)
+        raise RuntimeError("no such partition")
+
+    one = handed(tmp_path, launch, monkeypatch)
+    begun = one.begin()
+    with pytest.raises(TrainingFailed, match="no such partition"):
+        one.launch([["lr=1"]] * 100, 0)
+    begun.lock.release()
+    assert len(tries) == 3
+
+
+def test_a_launcher_is_given_no_password_but_its_own(tmp_path, monkeypatch):
+    given = []
+
+    def launch(theirs, jobs, first):
+        given.extend([theirs.config, *jobs])
+        return [JobReturn(_return_value=1.0, status=JobStatus.COMPLETED)]
+
+    one = handed(tmp_path, launch, monkeypatch)
+    begun = one.begin()
+    one.launch([["lr=1", URI, "name='x, y'"]], 0)
+    begun.lock.release()
+    config, overrides = given
+    assert config.hydra.launcher.account == f"token={SECRET}"
+    assert config.hydra.job.env_set.TOKEN == SECRET
+    config.hydra.launcher = config.hydra.job = None
+    assert SECRET not in OmegaConf.to_yaml(config)
+    assert overrides == ["lr=1", "tracking.uri='http://me:***@host?token=***'", "name='x, y'"]
+    OverridesParser.create().parse_overrides(overrides)
+
+
+def test_a_sweep_s_loader_prepares_the_process_that_it_comes_to(tmp_path):
+    (tmp_path / "only_here.py").write_text("")
+    source = (
+        "import pickle, sys; pickle.load(sys.stdin.buffer); "
+        "import hydra_plugins.nnrun_hydra, only_here"
+    )
+    code = (
+        "import pickle, sys; from nnrun.hydra_ext import folders, loader; "
+        "folders.add_plugins(); from hydra_plugins.nnrun_hydra import StudySource; "
+        f"sys.path.append({str(tmp_path)!r}); one = loader.Loader.__new__(loader.Loader); "
+        "one.source = StudySource; sys.stdout.buffer.write(pickle.dumps(one))"
+    )
+    packed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    subprocess.run([sys.executable, "-c", source], input=packed, check=True)
