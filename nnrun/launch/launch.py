@@ -74,7 +74,7 @@ def announce(
     if not doing:
         about = dict.fromkeys(want.setting.problem.about for want in todo.values())
         terminal.show_tables([lines for lines in about if lines])
-    expected = forecast(todo, cache, workers.slots, measure_from)
+    expected = forecast(todo, cache, workers.slots, measure_from, workers.costs)
     terminal.announce(list(todo.values()), expected, workers.words(), where, doing)
     slower = Counter(want.slower for want in todo.values() if want.slower)
     terminal.say_notes([f"{why} ({things(n, 'setting')})" for why, n in slower.items()])

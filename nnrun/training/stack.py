@@ -10,20 +10,31 @@ import numpy.typing as npt
 from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
 from nnrun.network.penalties import Penalties
+from nnrun.rows.streams import BLOCK
+from nnrun.training.sources import kind_of
 
 T = TypeVar("T")
 
 SHARD_SECONDS = 2.0
-"""About what a shard may cost: what a crash loses, and how long the last worker keeps the others
-waiting."""
+"""About what a shard of wide networks may take: what a crash loses, and how long the last worker
+keeps the others waiting."""
 
 SHARD_TRIALS = 512
 """Most trials a shard of an engine that has no width of its own: enough to make the cost of a call
 negligible, few enough for memory."""
 
-
 FEWEST = 8
 """Least trials for which a shard of an engine with a width is cut: fewer train no faster."""
+
+TOGETHER, TRIALS_TOGETHER = 32, 2**16
+"""Most settings whose trials are trained side by side, and about how many trials these may have:
+all wait in memory for the last seed of their setting."""
+
+HELD = 2**29
+"""Bytes of results that may wait for whoever takes them, of all shards that are handed out."""
+
+AT_WORK = 2**26
+"""Bytes that the samples of a shard may take while it is trained."""
 
 
 class Trial(NamedTuple):
@@ -78,14 +89,15 @@ class Stack:
         return Stack(tuple(self.trials[row] for row in rows))
 
     def cut(self, size: int) -> Iterator["Stack"]:
-        """Cut the stack into pieces of at most ``size`` trials, 32 settings after the other.
+        """Cut the stack into pieces of at most ``size`` trials, some settings after the other.
 
         Trials of one seed share a stream of samples, so they belong side by side; but then the last
         seed of any setting comes last, and a setting is done, saved and shown only when all its
         seeds are.
         """
         place = {key: i for i, key in enumerate(dict.fromkeys(t.setting.id for t in self.trials))}
-        trials = sorted(self.trials, key=lambda t: (place[t.setting.id] // 32, t.seed))
+        some = max(1, min(TOGETHER, TRIALS_TOGETHER * len(place) // len(self.trials)))
+        trials = sorted(self.trials, key=lambda t: (place[t.setting.id] // some, t.seed))
         for start in range(0, len(trials), size):
             yield Stack(tuple(trials[start : start + size]))
 
@@ -137,42 +149,78 @@ def rigid(entry: Any) -> tuple[Any, ...]:
     return tuple(v for v in values if not isinstance(v, float))
 
 
+class Pace(NamedTuple):
+    """How shards are wanted by those who train them.
+
+    Attributes:
+        workers: To be kept busy.
+        length: Seconds that a shard should take at least, where there is enough to do, so that
+            what it costs besides is little.
+        room: Most shards that are handed out at once.
+        apart: Whether each worker is a process of its own: threads wait for each other in NumPy's
+            small steps.
+    """
+
+    workers: int
+    length: float = 0.25
+    room: int = 64
+    apart: bool = False
+
+
 def seconds(setting: Setting, n_trials: int, engine: str) -> float:
-    """Estimate the seconds that one core takes to train trials of a setting side by side.
+    """Estimate the seconds that one core takes to train and evaluate trials side by side.
 
     The constants were measured on one core of a processor with AVX-512 (see README's table) and
     hold within a factor of two or three elsewhere; a quick calibration corrects them.
     """
-    weights, batch = setting.n_params, setting.batch_size
+    weights, batch, samples = setting.n_params, setting.batch_size, setting.budget - setting.seen
+    held_out = len(setting.problem.held_out.inputs) * int((setting.grid > setting.seen).sum())
     if engine == "compiled":
-        return n_trials * (setting.budget - setting.seen) * (5e-9 + 0.3e-9 * weights)
+        each = samples * (5e-9 + 0.3e-9 * weights) + held_out * (5e-9 + 0.1e-9 * weights)
+        return n_trials * each
     step = 35e-6 + n_trials * (0.2e-6 + 0.2e-9 * weights * batch)
-    return (setting.budget - setting.seen) / batch * step
+    return samples / batch * step + n_trials * held_out * (50e-9 + 0.5e-9 * weights)
 
 
-def shards(stack: Stack, engine: str, width: int, workers: int) -> Iterator[Stack]:
-    """Cut a stack into pieces of a few seconds, several a worker where that costs nothing.
+def shards(stack: Stack, engine: str, width: int, pace: Pace) -> Iterator[Stack]:
+    """Cut a stack into shards: as long as they should be, and one a worker at least.
 
     Args:
         stack: The trials.
         engine: Name of the engine that trains them.
-        width: Most trials that it handles at once, which make a shard. 1 for an engine that gains
-            from as many as possible.
-        workers: Threads to keep busy.
+        width: Trials that it handles at once. 1 for an engine that gains from as many as possible.
+        pace: How shards are wanted.
     """
     setting, n_trials = stack.setting, len(stack.trials)
+    total, one_each = seconds(setting, n_trials, engine), -(-n_trials // pace.workers)
     if width > 1:
-        pieces = max(-(-n_trials // width), min(workers, -(-n_trials // FEWEST)))
-        return stack.cut(-(-n_trials // pieces) if pieces <= workers else width)
+        rounds = max(1, round(total / pace.workers / pace.length))
+        size = max(-(-one_each // rounds), min(width, one_each), FEWEST)
+        if size > width:  # whole blocks
+            blocks = -(-size // width) if rounds == 1 else round(size / width)
+            size = width * max(1, min(blocks, _fitting(setting, pace.room) // width))
+        return stack.cut(size)
     # a copy of their parameters takes 256 MiB at most, and an engine keeps a handful
     most = max(1, min(SHARD_TRIALS, 2**25 // setting.n_params))
     # from that many parameters x samples a step on NumPy spends its time in BLAS, where threads do
     # not wait for each other
     if setting.n_params * setting.batch_size < 2**16:
-        return stack.cut(most)
-    each = seconds(setting, n_trials, engine) / n_trials
-    several = max(1, min(n_trials // (3 * workers), int(SHARD_SECONDS / each)))
+        return stack.cut(min(most, one_each) if pace.apart else most)
+    each, length = total / n_trials, max(SHARD_SECONDS, pace.length)
+    several = max(1, min(n_trials // (3 * pace.workers), int(length / each)))
     # short work is not worth cutting finer than one piece a worker
-    if several * each < SHARD_SECONDS / 20:
-        several = -(-n_trials // workers)
+    if several * each < length / 20:
+        several = one_each
     return stack.cut(min(most, several))
+
+
+def _fitting(setting: Setting, room: int) -> int:
+    """Return how many trials of a setting a shard may have for the memory that they take."""
+    problem, slots = setting.problem, setting.optimizer.slots
+    kept = setting.n_params * (1 + slots if setting.keep_state else 1) + 3 * len(setting.grid)
+    fitting = HELD // (room * 8 * kept)
+    if kind_of(problem) != "drawn":  # each seed's are made, a chunk at once, or all
+        columns = len(problem.inputs) + len(problem.outputs) + 1
+        drawn = 0 if problem.pool else problem.n_train or 0
+        fitting = min(fitting, AT_WORK // (8 * columns * max(BLOCK, drawn)))
+    return max(1, fitting)

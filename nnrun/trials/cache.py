@@ -217,7 +217,11 @@ class Cache:
             return 0
         places = [setup(setting, engine, (), by).place for by in ("", *self.others)]
         there = [e for place in places for e in self._entries(place) if e.long_enough]
-        return sum(any(seed in entry.seeds for entry in there) for seed in seeds)
+        asked = np.array(list(seeds), dtype=np.int64)
+        found = np.zeros(len(asked), dtype=np.bool_)
+        for entry in there:
+            found |= (entry.first <= asked) & (asked <= entry.last)
+        return int(found.sum())
 
     def find(
         self, setting: Setting, engine: str, seeds: Sequence[int], moments: Moments = ()

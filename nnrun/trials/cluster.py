@@ -29,6 +29,7 @@ from nnrun.text import things
 from nnrun.training.stack import Stack, seconds
 from nnrun.training.trainer import TrainingStopped
 from nnrun.trials.executors import threads
+from nnrun.trials.forecast import CLUSTER
 from nnrun.trials.parcel import Packer, Parcel, WorkerDiffers, require_same, unpack, versions_here
 from nnrun.trials.progress import say
 from nnrun.trials.provenance import processor
@@ -134,6 +135,8 @@ class Cluster(Executor):
     Attributes:
         done: Shards that are trained.
     """
+
+    costs = CLUSTER
 
     def __init__(self, connect: Callable[[], Any], place: str = "") -> None:
         self._connect, self._place = connect, place

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from nnrun.config.settings import Executor
 from nnrun.errors import InputError, Issue
 from nnrun.text import things
+from nnrun.trials.forecast import THREADS, Costs
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,6 +49,11 @@ class Workers(Protocol):
         """Types of processor that train, but for this machine's own."""
         ...
 
+    @property
+    def costs(self) -> Costs:
+        """What it costs to have shards trained there."""
+        ...
+
     def words(self) -> str:
         """Say who trains, for instance ``2 threads``."""
         ...
@@ -61,6 +67,7 @@ class Threads(ThreadPoolExecutor):
     """
 
     processors: tuple[str, ...] = ()
+    costs = THREADS
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots, "shard")

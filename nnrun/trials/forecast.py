@@ -12,11 +12,66 @@ from nnrun.training.trainer import Choice, choose_engine, engine_of, train
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import meter
 
+SMALL = 0.01
+"""Share of a shard's time that may go to what it costs beside training."""
+
+SAMPLE = 32
+"""Trials of a setting among which those are chosen that a calibration trains."""
+
 CALIBRATED = 6
 """Most stacks that a calibration tries."""
 
 CALIBRATION_SECONDS = 0.1
 """About what trying one of them may take."""
+
+
+class Costs(NamedTuple):
+    """What it takes to have trials trained, beside training them: seconds of one core.
+
+    Attributes:
+        shard: A worker's, for each shard.
+        client_shard: The client's, for each shard; it handles one after the other.
+        client_trial: The client's, for each trial: to put it together with others, keep it in the
+            cache and record it.
+        lost: Share of shards that are trained twice, since their worker was lost.
+    """
+
+    shard: float
+    client_shard: float
+    client_trial: float
+    lost: float = 0.0
+
+
+THREADS = Costs(shard=2.5e-3, client_shard=0.5e-3, client_trial=8e-6)
+CLUSTER = Costs(shard=10e-3, client_shard=5e-3, client_trial=10e-6)
+
+
+def shard_seconds(workers: int, costs: Costs) -> float:
+    """Return how long a shard should take: so that its cost is small, and the client not late.
+
+    Args:
+        workers: That train side by side.
+        costs: Beside training.
+    """
+    return max(costs.shard / SMALL, 2 * workers * costs.client_shard)
+
+
+def expected(trials: int, each: float, size: int, workers: int, costs: Costs) -> float:
+    """Return the seconds that training takes: the workers' time, or the client's if that is longer.
+
+    Args:
+        trials: How many.
+        each: Seconds that a core takes to train one.
+        size: Trials a shard.
+        workers: That train side by side.
+        costs: Beside training.
+    """
+    n_shards = -(-trials // size)
+    shard = costs.shard + each * min(size, trials)
+    rounds = -(-n_shards // workers) * (1 + costs.lost)
+    client = costs.client_shard * n_shards + costs.client_trial * trials
+    # the client sees to the last shard when its training is done
+    return max(rounds * shard, client) + client / n_shards
 
 
 @dataclass(frozen=True)
@@ -72,30 +127,47 @@ def wanted(jobs: Sequence[Job]) -> dict[str, Wanted]:
 
 
 def forecast(
-    todo: Mapping[str, Wanted], cache: Cache, threads: int, measure_from: float
+    todo: Mapping[str, Wanted],
+    cache: Cache,
+    workers: int,
+    measure_from: float,
+    costs: Costs = THREADS,
 ) -> Forecast:
     """Say what a launch will do.
 
     Args:
         todo: What its jobs ask for.
         cache: Where earlier trials are.
-        threads: That train.
+        workers: That train.
         measure_from: Estimated seconds from which on training for a moment corrects the estimate.
+        costs: Beside training.
     """
-    left, cached = [], 0
+    some, left, cached = list[Trial](), dict[str, int](), 0
     doing = f"looking up {things(len(todo), 'setting')} in the cache"
     with meter(doing, len(todo), "settings") as advance:
-        for want in todo.values():
+        for key, want in todo.items():
             held = cache.held(want.setting, want.engine, want.seeds)
             cached += held
-            left += [Trial(want.setting, seed) for seed in want.seeds[: len(want.seeds) - held]]
+            left[key] = len(want.seeds) - held
+            some += [Trial(want.setting, seed) for seed in want.seeds[: min(left[key], SAMPLE)]]
             advance(1)
-    stacks = group(left)
-    costs = [seconds(s.setting, len(s.trials), todo[s.setting.id].engine) for s in stacks]
-    measured = bool(stacks) and sum(costs) / threads >= measure_from
-    factor = calibration(stacks, costs) if measured else 1.0
-    trials = sum(len(want.seeds) for want in todo.values())
-    return Forecast(trials, cached, factor * sum(costs) / threads, measured)
+    stacks, n_left = group(some), sum(left.values())
+    training = [
+        seconds(
+            stack.setting,
+            sum(left[key] for key in {trial.setting.id for trial in stack.trials}),
+            todo[stack.setting.id].engine,
+        )
+        for stack in stacks
+    ]
+    measured = bool(stacks) and sum(training) / workers >= measure_from
+    factor = calibration(stacks, training) if measured else 1.0
+    time = 0.0
+    if stacks:
+        each = factor * sum(training) / n_left
+        size = min(shard_seconds(workers, costs) / each, -(-n_left // workers))
+        time = expected(n_left, each, max(1, int(size)), workers, costs)
+    return Forecast(sum(len(want.seeds) for want in todo.values()), cached, time, measured)
 
 
 def calibration(stacks: Sequence[Stack], costs: Sequence[float]) -> float:

@@ -19,11 +19,11 @@ from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
 from nnrun.text import things
 from nnrun.training.blas import one_thread
 from nnrun.training.convergence import loss_window, outcomes
-from nnrun.training.stack import Stack, Trial, group, shards
+from nnrun.training.stack import Pace, Stack, Trial, group, shards
 from nnrun.training.trainer import Trained, choose_engine
 from nnrun.trials.cache import Cache
-from nnrun.trials.executors import at_work, connected, run_all
-from nnrun.trials.forecast import Wanted, wanted
+from nnrun.trials.executors import Threads, Workers, at_work, connected, run_all
+from nnrun.trials.forecast import Wanted, shard_seconds, wanted
 from nnrun.trials.progress import meter
 from nnrun.trials.provenance import data_facts
 from nnrun.trials.shard import Piece, train_shard
@@ -141,7 +141,7 @@ def _trained(
     if not trials:
         return
     with one_thread(), at_work(jobs[0].executor) as workers, Gathered(trials, cache) as gathered:
-        first, cut, done = len(tally.stacks), _shards(trials, tally, workers.slots), [0]
+        first, cut, done = len(tally.stacks), _shards(trials, tally, workers), [0]
         samples = sum(stack["samples"] for stack in tally.stacks[first:])
 
         def more() -> str:
@@ -171,17 +171,22 @@ class Shard(NamedTuple):
     trials: Stack
 
 
-def _shards(trials: Sequence[Trial], tally: Tally, slots: int) -> list[Shard]:
-    """Group trials into stacks, which are noted, and cut these for so many workers."""
+def _shards(trials: Sequence[Trial], tally: Tally, workers: Workers) -> list[Shard]:
+    """Group trials into stacks, which are noted, and cut these for those who train them."""
     first, cuts, stacks = len(tally.stacks), [], group(trials)
-    each = -(-slots // len(stacks))  # workers that a stack has to keep busy
+    pace = Pace(
+        workers=-(-workers.slots // len(stacks)),
+        length=shard_seconds(workers.slots, workers.costs),
+        room=workers.room,
+        apart=not isinstance(workers, Threads),
+    )
     for number, stack in enumerate(stacks, first):
         samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
         tally.stacks.append(
             {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
         )
         engine = choose_engine(stack)
-        cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, each)))
+        cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, pace)))
     return [*chain(*cuts)]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.training.engine import first_params
-from nnrun.training.stack import Stack, Trial, shards
+from nnrun.training.stack import Pace, Stack, Trial, shards
 from nnrun.training.trainer import choose_engine, train
 
 THREADS = 2
@@ -51,7 +51,7 @@ def nnrun(work: Work, engine: str = "auto", threads: int = THREADS) -> Task:
     fewer = {"budget": work.for_peers, "evals": 2} if engine == "reference" else {}
     stack = work.stack(engine=engine, **fewer)
     chosen = choose_engine(stack)
-    pieces = list(shards(stack, chosen.name, chosen.width, threads))
+    pieces = list(shards(stack, chosen.name, chosen.width, Pace(threads)))
     pool = ThreadPoolExecutor(threads)
 
     def once() -> None:

@@ -30,7 +30,7 @@ def test_the_cached_share_is_what_a_run_then_finds(tmp_path):
     cache = Cache(tmp_path)
     list(run_jobs([job(seeds=3)], Tally(), cache))
     todo = wanted([job(seed=1, seeds=10), job(make_setting(lr=0.7))])
-    expected = forecast(todo, cache, threads=2, measure_from=1e9)
+    expected = forecast(todo, cache, workers=2, measure_from=1e9)
     assert (expected.trials, expected.cached) == (13, 2)
     tally = Tally()
     list(run_jobs([job(seed=1, seeds=10), job(make_setting(lr=0.7))], tally, cache))
@@ -49,7 +49,7 @@ def test_a_calibrated_estimate_is_about_right_and_quickly_made(engine):
     jobs = [job(setting, seeds=32)]
     list(run_jobs([job(seeds=1)], Tally(), Cache(use="off")))  # compiled before the clock starts
     started = perf_counter()
-    expected = forecast(wanted(jobs), Cache(use="off"), threads=1, measure_from=0.0)
+    expected = forecast(wanted(jobs), Cache(use="off"), workers=1, measure_from=0.0)
     assert perf_counter() - started < 5
     assert expected.measured
     started = perf_counter()

@@ -13,7 +13,7 @@ from nnrun.network.losses import LOSSES
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.pattern_generators import Gate
 from nnrun.problem.planar_generators import Xor
-from nnrun.training.stack import Stack, Trial, group, shards, stacked
+from nnrun.training.stack import Pace, Stack, Trial, group, shards, stacked
 from tests.conftest import make_setting, run
 
 
@@ -74,32 +74,35 @@ def test_a_trial_is_bit_identical_alone_and_in_any_stack(shape, rates, seeds, pi
         np.testing.assert_array_equal(a.bias[row], b.bias[0])
 
 
-@pytest.mark.parametrize(("engine", "width"), [("reference", 1), ("compiled", 32)])
-def test_shards_change_nothing(monkeypatch, engine, width):
+@pytest.mark.parametrize(
+    ("engine", "width", "cut"), [("reference", 1, [32, 32, 6]), ("compiled", 32, [64, 6])]
+)
+def test_shards_change_nothing(monkeypatch, engine, width, cut):
     stack = Stack(tuple(Trial(make_setting(), seed) for seed in range(70)))
     whole = run(stack, engine)
     monkeypatch.setattr("nnrun.training.stack.SHARD_TRIALS", 32)
-    parts = [run(shard, engine) for shard in shards(stack, engine, width, workers=2)]
-    assert [len(p.curves.test_loss) for p in parts] == [32, 32, 6]
+    parts = [run(shard, engine) for shard in shards(stack, engine, width, Pace(2))]
+    assert [len(p.curves.test_loss) for p in parts] == cut
     joined = np.concatenate([p.curves.test_loss for p in parts])
     np.testing.assert_array_equal(joined, whole.curves.test_loss)
 
 
 def sizes(stack, engine, width, workers=2):
-    return [len(shard.trials) for shard in shards(stack, engine, width, workers)]
+    return [len(shard.trials) for shard in shards(stack, engine, width, Pace(workers))]
 
 
 def test_shards_keep_the_workers_busy_and_seeds_together():
     settings_ = [make_setting(lr=lr) for lr in (0.1, 0.2, 0.3)]
     stack = Stack(tuple(Trial(s, seed) for s in settings_ for seed in range(20)))
-    cut = list(shards(stack, "compiled", 32, workers=2))
+    cut = list(shards(stack, "compiled", 32, Pace(2)))
     assert [len(shard.trials) for shard in cut] == [30, 30]
     assert set(cut[0].seeds) == set(range(10))
     assert sizes(stack, "reference", 1) == [60]
 
 
 def test_wide_networks_are_cut_by_the_seconds_that_they_cost():
-    wide = make_setting(network=Network((256, 256), output="sigmoid"), batch_size=10, budget=400)
+    network = Network((256, 256), output="sigmoid")
+    wide = make_setting(network=network, data=Xor(n_test=2), batch_size=10, budget=400)
     stack = Stack(tuple(Trial(wide, seed) for seed in range(12)))
     assert sizes(stack, "reference", 1) == [6, 6]  # milliseconds: one piece a worker
     longer = Stack(tuple(t._replace(setting=replace(wide, budget=40_000)) for t in stack.trials))
