@@ -54,7 +54,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].family                 text         setting: two settings; factor: two levels of one
                                                   key
   contrasts[].headline               boolean      whether the answer is made of it
-  contrasts[].key                    text|null    the key of a factor
+  contrasts[].key                    text         the key of a factor; empty for settings
   contrasts[].a                      text         id of the setting, or the level; compared with b
   contrasts[].b                      text         id of the baseline, or its level
   contrasts[].name_a                 text         a's label
@@ -91,7 +91,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].p_logrank              number|null
   contrasts[].p_logrank_holm         number|null
   contrasts[].error                  number|null  standard error of the log ratio
-  contrasts[].discordant             number|null  pairs of which one arm alone arrived
+  contrasts[].discordant             number|null  pairs whose times differ
   contrasts[].apart                  number|null  how far evaluations lie apart that count as one
   contrasts[].blocks                 integer      combinations of the other keys in which levels
                                                   were compared

@@ -18,6 +18,7 @@ from nnrun.hydra_ext.check import BadJobs
 from nnrun.launch.facts import sweep_facts
 from nnrun.report.verdict import verdict
 from tests.documented import fields, read_document
+from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
 
 
@@ -60,6 +61,20 @@ def test_a_sweep_says_what_its_tables_do_to_the_last_digit(document):
     assert {key: second[key] for key in ("seeds", "reached", "exhausted", "diverged")} == {
         "seeds": 20, "reached": 16, "exhausted": 2, "diverged": 2,
     }  # fmt: skip
+
+
+def test_the_headline_contrasts_are_those_of_the_answer(document):
+    grid = a_grid({"lr": [0.1, 0.3], "batch_size": [1, 10]}, seeds=20)
+    found = sweep_document(document, grid)
+    by_family = {}
+    for one in found["contrasts"]:
+        by_family.setdefault((one["family"], one["headline"]), []).append(one["name_a"])
+    assert by_family == {
+        ("setting", False): [setting["label"] for setting in found["settings"][1:]],
+        ("factor", True): ["lr=0.3", "batch_size=10"],
+    }
+    assert all(name in found["answer"] for name in by_family["factor", True])
+    assert found["settings"][1]["levels"] == {"lr": 0.1, "batch_size": 10}
 
 
 def test_what_is_no_number_is_null(document):
