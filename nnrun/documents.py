@@ -12,13 +12,14 @@ intervals hold 95%, paths are absolute. `?` marks fields that may be missing.
 
 For instance, the verdict of a sweep::
 
-    import json, subprocess, sys
+    import json
+    import subprocess
 
     sweep = ["-m", "data=gauss", "lr=0.03,0.3", "budget=20000", "tracking=off", "report=off"]
-    command = [sys.executable, "-m", "nnrun", *sweep, "--json"]
-    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE).stdout)
+    done = subprocess.run(["python", "-m", "nnrun", *sweep, "--json"], stdout=subprocess.PIPE)
+    found = json.loads(done.stdout)
     if found["status"] != "complete":
-        sys.exit(f"{found['status']}: {found['error']}")
+        raise SystemExit(f"{found['status']}: {found['error']}")
     print(found["answer"])
     for one in found["contrasts"]:
         print(one["name_a"], one["verdict"], one["ratio"], one["ratio_low"], one["ratio_high"])
