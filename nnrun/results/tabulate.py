@@ -265,7 +265,7 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
     write_parquet(table, folder / TRIALS)
-    ladder = align(table, rungs)
+    ladder = align(table, (rungs.pop() for _ in range(len(rungs))))  # each is let go when placed
     write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)
     summary = summarise(table, facts.varying)
     write_text(folder / SUMMARY, csv_text(summary))

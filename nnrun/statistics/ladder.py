@@ -1,7 +1,7 @@
 """The target ladder: times to many targets at once, and how much of them is solved by when."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -136,20 +136,24 @@ def ladder_of_curves(
     ]
 
 
-def align(trials: pd.DataFrame, parts: Sequence[SettingLadder]) -> pd.DataFrame:
+def align(trials: pd.DataFrame, parts: Iterable[SettingLadder]) -> pd.DataFrame:
     """Put the ladders of settings into the rows of a trials table.
 
     Returns:
         A row a trial with the index of ``trials``, a column a rung; NaN in trials that no part has:
         those that did not train.
     """
-    values: Floats = np.full((len(trials), len(NAMES)), np.nan)
-    if parts:
-        settings = np.repeat([part.setting for part in parts], [len(part.seeds) for part in parts])
-        found = pd.MultiIndex.from_arrays([settings, np.concatenate([p.seeds for p in parts])])
-        place = found.get_indexer(pd.MultiIndex.from_frame(trials[["setting", "seed"]]))
-        times = np.concatenate([part.times for part in parts])
-        values[place >= 0] = times[place[place >= 0]]
+    # a column after the other, as a table keeps them
+    values: Floats = np.full((len(trials), len(NAMES)), np.nan, order="F")
+    rows = dict(trials.groupby("setting", sort=False).indices)
+    seeds = trials["seed"].to_numpy()
+    for part in parts:
+        mine = rows.get(part.setting, np.empty(0, dtype=np.intp))
+        order = np.argsort(part.seeds, kind="stable")
+        place = np.searchsorted(part.seeds, seeds[mine], sorter=order)
+        place = order[np.minimum(place, len(order) - 1)]
+        found = part.seeds[place] == seeds[mine]
+        values[mine[found]] = part.times[place[found]]
     return pd.DataFrame(values, index=trials.index, columns=list(NAMES))
 
 

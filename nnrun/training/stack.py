@@ -54,6 +54,14 @@ class Stack:
 
     trials: tuple[Trial, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle each setting once, and of a trial two numbers."""
+        number: dict[int, int] = {}
+        which = [number.setdefault(id(trial.setting), len(number)) for trial in self.trials]
+        settings = {id(trial.setting): trial.setting for trial in self.trials}
+        arrays = np.array(which, dtype=np.int32), np.array(self.seeds, dtype=np.int64)
+        return _stack_of, (tuple(settings.values()), *arrays)
+
     @property
     def setting(self) -> Setting:
         """A setting that stands for the others in all that they share."""
@@ -100,6 +108,13 @@ class Stack:
         trials = sorted(self.trials, key=lambda t: (place[t.setting.id] // some, t.seed))
         for start in range(0, len(trials), size):
             yield Stack(tuple(trials[start : start + size]))
+
+
+def _stack_of(
+    settings: Sequence[Setting], which: npt.NDArray[np.int32], seeds: npt.NDArray[np.int64]
+) -> Stack:
+    trials = zip(which.tolist(), seeds.tolist(), strict=True)
+    return Stack(tuple(Trial(settings[number], seed) for number, seed in trials))
 
 
 def group(trials: Iterable[Trial]) -> list[Stack]:

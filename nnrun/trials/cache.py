@@ -237,7 +237,8 @@ class Cache:
         with self._counted():
             for place, about in (setup(setting, engine, moments, by) for by in ("", *self.others)):
                 for entry in self._entries(place):
-                    here = sorted(seed for seed in wanted if seed in entry.seeds)
+                    span = entry.seeds
+                    here = sorted(seed for seed in wanted if seed in span)
                     if here and (block := self._read(entry, engine, about, grid)) is not None:
                         parts.append(block.take(here))
                         wanted.difference_update(here)

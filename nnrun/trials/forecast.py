@@ -15,8 +15,9 @@ from nnrun.trials.progress import meter
 SMALL = 0.01
 """Share of a shard's time that may go to what it costs beside training."""
 
-SAMPLE = 32
-"""Trials of a setting among which those are chosen that a calibration trains."""
+SAMPLE = 4096
+"""Trials, in equal parts of all settings but at least 32 of each, among which those are chosen that
+a calibration trains."""
 
 CALIBRATED = 6
 """Most stacks that a calibration tries."""
@@ -143,13 +144,14 @@ def forecast(
         costs: Beside training.
     """
     some, left, cached = list[Trial](), dict[str, int](), 0
+    of_each = max(32, SAMPLE // max(1, len(todo)))
     doing = f"looking up {things(len(todo), 'setting')} in the cache"
     with meter(doing, len(todo), "settings") as advance:
         for key, want in todo.items():
             held = cache.held(want.setting, want.engine, want.seeds)
             cached += held
             left[key] = len(want.seeds) - held
-            some += [Trial(want.setting, seed) for seed in want.seeds[: min(left[key], SAMPLE)]]
+            some += [Trial(want.setting, seed) for seed in want.seeds[: min(left[key], of_each)]]
             advance(1)
     stacks, n_left = group(some), sum(left.values())
     training = [
@@ -176,18 +178,27 @@ def calibration(stacks: Sequence[Stack], costs: Sequence[float]) -> float:
     measured = estimated = 0.0
     for stack in (stacks[i] for i in ranked[:CALIBRATED]):
         engine = choose_engine(stack)
-        sample = next(stack.cut(max(engine.width, 32)))
-        full = seconds(sample.setting, len(sample.trials), engine.name)
-        share = min(1.0, CALIBRATION_SECONDS / full)
-        budget = max(sample.setting.batch_size, int(sample.setting.budget * share))
-        changes: dict[str, Any] = {"budget": budget, "continue_from": None}
-        started = perf_counter()
+        each = seconds(stack.setting, 32, engine.name) / 32
+        several = max(engine.width, 32, int(CALIBRATION_SECONDS / each))
+        sample = next(stack.cut(several))
+        share = min(1.0, CALIBRATION_SECONDS / (each * len(sample.trials)))
+        budget = int(sample.setting.budget * share)
         try:
-            settings = (replace(t.setting, **changes) for t in sample.trials)  # from the start
-            short = Stack(tuple(map(Trial, settings, sample.seeds)))
+            train(_shortened(sample.part([0]), 1), choose_engine(stack))  # compiled, if need be
+            short = _shortened(sample, budget)
+            started = perf_counter()
             train(short, engine)
         except Exception:  # it will fail again where it is told whose fault it is
             continue
         measured += perf_counter() - started
         estimated += seconds(short.setting, len(short.trials), engine.name)
     return measured / estimated if estimated else 1.0
+
+
+def _shortened(stack: Stack, budget: int) -> Stack:
+    """Return trials with another budget, one batch at least, trained from the start."""
+    changes: dict[str, Any] = {
+        "budget": max(stack.setting.batch_size, budget), "continue_from": None
+    }  # fmt: skip
+    settings = {t.setting.id: replace(t.setting, **changes) for t in stack.trials}
+    return Stack(tuple(Trial(settings[t.setting.id], t.seed) for t in stack.trials))
