@@ -57,7 +57,8 @@ class Loader(ConfigLoaderImpl):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process, which is prepared before it unpacks anything of ours."""
-        return _arrived, ([str(Path(folder).absolute()) for folder in sys.path],), self.__dict__
+        state = {k: v for k, v in vars(self).items() if k not in ("_for_mode", "_parsed")}
+        return _arrived, ([str(Path(folder).absolute()) for folder in sys.path],), state
 
     def get_mode(
         self, config_name: str | None, overrides: list[str], parsed_overrides: object = None

@@ -13,13 +13,14 @@ from itertools import starmap
 from time import monotonic
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext.callback import OWN_LAUNCHER, OWN_SWEEPER, begin_foreign
@@ -109,10 +110,11 @@ class Handed(Launcher):
             jobs = check_batch(self._composer, self._config, job_overrides, initial_job_idx)
             self._begun.expect(jobs, job_overrides, initial_job_idx)
         if self._launcher is None:
-            self._launcher = self._make(without_secrets(self._config))
+            self._fit = without_secrets(self._config)
+            self._launcher = self._make(self._fit)
         batch = [[_without_secret(text) for text in job] for job in job_overrides]
         try:
-            with self._watched(len(batch)):
+            with self._watched(len(batch)), _as_known(self._fit):
                 returns = self._run(self._launcher, batch, initial_job_idx)
         except BaseException:
             self._begun.stop(str(self._config.name))
@@ -173,6 +175,19 @@ class Handed(Launcher):
                 shown = done
 
 
+@contextmanager
+def _as_known(config: DictConfig) -> Iterator[None]:
+    """Let Hydra know no more of a sweep than its jobs are to: launchers send them what it knows."""
+    known = HydraConfig.instance()
+    before = known.cfg
+    if before is not None:
+        known.set_config(config)
+    try:
+        yield
+    finally:
+        known.cfg = before
+
+
 def _name(config: DictConfig) -> str:
     return f"hydra/launcher={config.hydra.runtime.choices['hydra/launcher']}"
 
@@ -201,13 +216,13 @@ def _judged(number: int, done: JobReturn) -> JobReturn:
 def without_secrets(config: DictConfig) -> DictConfig:
     """Copy a sweep's configuration without the passwords of stores: jobs send nothing to any."""
     fit = copy.deepcopy(config)
-    with read_write(fit), open_dict(fit):
-        hide(fit.tracking)
-        hydra = fit.hydra
+    hide(fit.tracking)
+    hydra = fit.hydra
+    with read_write(hydra.overrides):
         hydra.overrides.task = [_without_secret(text) for text in hydra.overrides.task]
-        for key in hydra:
-            if key not in NEEDED and OmegaConf.is_config(hydra._get_node(key)):
-                hide(hydra[key], spared=("task", "env_set"))
+    for key in hydra:
+        if key not in NEEDED and OmegaConf.is_config(hydra._get_node(key)):
+            hide(hydra[key], spared=("task", "env_set"))
     return fit
 
 

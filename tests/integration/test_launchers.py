@@ -82,10 +82,10 @@ def test_an_interrupted_sweep_s_jobs_end_with_it(nnrun):
     process.send_signal(signal.SIGINT)
     since = monotonic()
     done = ended(process, code=130)
-    assert monotonic() - since < 3
+    assert monotonic() - since < 6  # two on an idle machine
     assert "1 of 1 job not finished" in done.stderr
     assert read_sweep(sweep).status == "interrupted"
-    until(lambda: not being_written(job), 3)
+    until(lambda: not being_written(job), 6)
 
 
 def until(there, seconds):
