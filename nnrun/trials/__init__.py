@@ -4,7 +4,8 @@
 - ``run``: find or train every trial, put every job together again.
 - ``cache``: trained trials found again.
 - ``shard``: a shard as a pure function; ``parcel``: the same as bytes, for a worker elsewhere.
-- ``executors``: who trains the shards; ``cluster``: workers of a Dask cluster.
+- ``executors``: who trains the shards; ``cluster``: workers of a Dask cluster; ``scheduler``: the
+  way to them.
 - ``provenance``: command, versions, commit, processor, data.
 - ``progress``: what is done and how far it is, said on a terminal; seconds by stage.
 """

@@ -10,17 +10,14 @@ import logging
 import queue
 import threading
 import traceback
-import warnings
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-import dask
-from distributed import Client, LocalCluster, get_worker
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from nnrun.config import settings
@@ -30,40 +27,28 @@ from nnrun.training.stack import Stack, seconds
 from nnrun.training.trainer import TrainingStopped
 from nnrun.trials.executors import threads
 from nnrun.trials.forecast import CLUSTER
-from nnrun.trials.parcel import Packer, Parcel, WorkerDiffers, require_same, unpack, versions_here
+from nnrun.trials.parcel import Packer, WorkerDiffers, require_same, versions_here
 from nnrun.trials.progress import say
 from nnrun.trials.provenance import processor
+from nnrun.trials.scheduler import ANSWER, TRIES, Scheduler, hush
 from nnrun.trials.shard import Piece, by_setting, train_shard
 
 IN_FLIGHT = 3
 """Shards a worker that are handed out at once: one in training, one to begin at once, one on its
 way."""
 
-INLINE = 2**16
-"""Bytes of a large part from which on it is sent once, not with every shard."""
-
-ANSWER = 10.0
-"""Seconds in which a scheduler and its workers must answer."""
-
 GONE = 600.0
 """Seconds that a scheduler which has gone is waited for."""
 
-LOOK = 2.0
-"""Seconds between two looks at which workers there are."""
+TICK, LOOK = 0.2, 2.0
+"""Seconds between two looks at the shards, and at which workers there are."""
 
-LATE, FACTOR = 60.0, 10.0
+FIRST = 5.0
+"""Seconds in which workers must say what they are to be counted from the start."""
+
+LATE, SILENT = (60.0, 10.0), (10.0, 4.0)
 """A shard is handed out once more so many seconds, and so many times what it or the slowest of the
-others should take, after it was handed out."""
-
-TRIES = 3
-"""How often a shard is begun whose worker dies or cannot begin, before its settings fail."""
-
-APART = """
-import os
-if hasattr(os, "setpgid"):
-    os.setpgid(0, 0)
-"""
-"""What workers that are started here do first (once or twice): Ctrl-C is not for them."""
+others should take, after it was handed out; and after anything came from any worker."""
 
 
 log = logging.getLogger(__name__)
@@ -73,84 +58,82 @@ class ClusterLost(OSError):
     """The cluster cannot be used any more."""
 
 
-def train_parcel(parcel: Parcel, *large: bytes) -> list[Piece]:
-    """Train a shard on a worker, until nobody wants it any more.
-
-    Raises:
-        WorkerDiffers: If this worker would train other numbers.
-        TrainingStopped: If nobody wants them.
-    """
-    worker: Any = get_worker()
-    tasks, key = worker.state.tasks, worker.get_current_task()
-
-    def unwanted() -> bool:
-        task = tasks.get(key)
-        return task is None or task.state not in ("executing", "long-running", "resumed")
-
-    pieces = train_shard(unpack(parcel, large), stopped=unwanted)
-    return [piece._replace(processor=processor()) for piece in pieces]
+class WorkersDied(Exception):
+    """Training something ended its workers."""
 
 
-def facts_here() -> tuple[Mapping[str, Any], str]:
-    """Say what a worker is: the versions that numbers depend on, and its type of processor."""
-    return versions_here(), processor()
+class Run(NamedTuple):
+    """A training of a shard: since when, and by whom, if not by anybody."""
+
+    since: float
+    workers: frozenset[str]
 
 
-@dataclass(eq=False)
-class Order:
+class Order(Future[list[Piece]]):
     """A shard whose result is asked for.
 
     Attributes:
         shard: The trials.
         advance: Is told of samples when they are trained.
-        future: Of its result.
-        runs: Where it is being trained, and when it was handed out to there.
+        runs: Its trainings that are under way.
         tries: How often it came back without a result that says something of the shard.
+        takes: Seconds that it should take.
         parts: The settings of a suspected one that are to be tried alone, by their rows.
         pieces: What became of the others of these.
     """
 
-    shard: Stack
-    advance: Callable[[int], None]
-    future: "Future[list[Piece]]" = field(default_factory=Future)
-    runs: "dict[Future[list[Piece]], float]" = field(default_factory=dict)
-    tries: int = 0
-    parts: list[tuple[int, ...]] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
+    def __init__(self, shard: Stack, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self.shard, self.advance = shard, advance
+        self.runs: dict[Any, Run] = {}
+        self.tries, self.takes = 0, 0.0
+        self.parts: list[tuple[int, ...]] = []
+        self.pieces: list[Piece] = []
 
-    def is_late(self, slowest: float) -> bool:
-        """Say whether it takes so much longer than others that something must be wrong."""
-        should = seconds(self.shard.setting, len(self.shard.trials), "reference")
-        waited = monotonic() - max(self.runs.values(), default=monotonic())
-        return waited > LATE + FACTOR * max(slowest, should) and len(self.runs) < TRIES
+    def is_late(self, slowest: float, silent: float) -> bool:
+        """Say whether it takes so much longer than others that something must be wrong.
+
+        Args:
+            slowest: Most seconds that any took to train.
+            silent: Seconds since any came.
+        """
+        waited = monotonic() - max(run.since for run in self.runs.values())
+        return len(self.runs) < TRIES and any(
+            seconds > least + times * max(slowest, self.takes)
+            for seconds, (least, times) in ((waited, LATE), (min(waited, silent), SILENT))
+        )
 
 
 class Cluster(Executor):
     """An executor whose futures have results, or raise ClusterLost.
 
-    Args:
-        connect: Makes a client; raises OSError if no scheduler answers.
-        place: Where the scheduler is, in words; empty for one that was started here.
+    One thread sees to the orders and knows of the workers; whatever happens is put into its queue.
 
-    Attributes:
-        done: Shards that are trained.
+    Args:
+        connect: Connects to the scheduler; raises OSError if none answers.
+        place: Where it is, in words; empty for one that was started here.
     """
 
     costs = CLUSTER
 
-    def __init__(self, connect: Callable[[], Any], place: str = "") -> None:
+    def __init__(self, connect: Callable[[], Scheduler], place: str = "") -> None:
         self._connect, self._place = connect, place
-        self._client = connect()
-        self._packer, self._sent = Packer(), dict[str, Any]()
-        self._orders: list[Order] = []
-        self._came: queue.SimpleQueue[tuple[Order, Any]] = queue.SimpleQueue()
+        self._scheduler = connect()
+        self._packer = Packer()
+        self._orders: dict[Order, None] = {}
+        self._came: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._met: dict[str, str] = {}  # what a worker is: its processor; empty if it differs
+        self._asked: set[str] = set()  # workers that have not said it yet
         self._threads: dict[str, int] = {}  # of the workers that may train
-        self._met: dict[str, str] = {}  # what every worker is: its processor; or empty
-        self._slowest = self._next_look = 0.0
+        self._slowest = self._heard = self._next_tick = self._next_look = 0.0
         self._away: float | None = None  # since when no scheduler answers
-        self.done = 0
+        self._open = True
         self._look()
-        threading.Thread(target=self._tend, name="cluster", daemon=True).start()
+        began = monotonic()
+        while self._asked and monotonic() < began + (FIRST if self._threads else ANSWER):
+            self._heed_next()
+        self._thread = threading.Thread(target=self._tend, name="cluster", daemon=True)
+        self._thread.start()
 
     @classmethod
     def open(cls, executor: settings.Executor) -> "Cluster":
@@ -159,27 +142,29 @@ class Cluster(Executor):
         Raises:
             InputError: If no scheduler answers, or none of its workers can train equal numbers.
         """
-        for name in ("distributed", "tornado", "bokeh"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        hush()
         address = executor.address
         if address is None:
-            return cls(lambda: _client(_local(threads(executor))))
-        try:
-            cluster = cls(lambda: _client(address), address)
-        except (OSError, ValueError) as error:
-            rule = f"no Dask scheduler answers there: {' '.join(str(error).split())}"
-            hint = "start one with: dask scheduler"
-            raise InputError(Issue("executor.address", address, rule, hint)) from None
+            cluster = cls(lambda: Scheduler(threads(executor)))
+        else:
+            try:
+                cluster = cls(lambda: Scheduler(address), address)
+            except (OSError, ValueError) as error:
+                rule = f"no Dask scheduler answers there: {' '.join(str(error).split())}"
+                hint = "start one with: dask scheduler"
+                raise InputError(Issue("executor.address", address, rule, hint)) from None
         if cluster._met and not cluster._threads:
             rule = "has no worker that would train the same numbers"
             hint = "install what this process has, or the other way round"
             raise InputError(Issue("executor.address", address, rule, hint))
+        if link := cluster._scheduler.dashboard:
+            say(f"Dask's dashboard: {link}")
         return cluster
 
     @property
     def slots(self) -> int:
         """How many shards it trains at once, now; 1 where no worker is there yet."""
-        return max(1, sum(self._threads.values()))
+        return max(1, sum(list(self._threads.values())))
 
     @property
     def room(self) -> int:
@@ -189,7 +174,7 @@ class Cluster(Executor):
     @property
     def processors(self) -> tuple[str, ...]:
         """Types of processor that train, but for this machine's own."""
-        return tuple(sorted({name for name in self._met.values() if name} - {processor()}))
+        return tuple(sorted({name for name in list(self._met.values()) if name} - {processor()}))
 
     def words(self) -> str:
         """Say who trains."""
@@ -210,131 +195,153 @@ class Cluster(Executor):
         """
         if work is not train_shard:
             raise TypeError("a cluster trains shards")
+        if not self._open:
+            raise RuntimeError("the cluster was let go of")
         order = Order(*args[:2])
-        order.future.add_done_callback(lambda _: self._came.put((order, None)))
-        self._came.put((order, None))
-        return order.future
+        self._came.put(partial(self._take, order))
+        order.add_done_callback(lambda done: self._came.put(partial(self._forget, done)))
+        return order
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let go of the cluster; whatever was not trained is not trained any more."""
+        self._open = False
+        self._thread.join(ANSWER)
+        self._give_up(ClusterLost("the cluster was let go of"))
+        self._scheduler.close()
 
     def _tend(self) -> None:
-        """See to the orders, for ever: the only one who touches them."""
-        while True:
+        """See to the orders, to the end."""
+        while self._open:
             try:
-                with suppress(queue.Empty):
-                    self._take(*self._came.get(timeout=0.2))
-                self._watch()
+                self._heed_next()
+                if monotonic() > self._next_tick:
+                    self._next_tick = monotonic() + TICK
+                    self._watch()
             except ClusterLost as lost:
-                for order in self._orders:
-                    order.future.set_exception(lost)
-                self._orders = []
-            except Exception as error:  # of a scheduler that is going away, as a rule
-                log.debug("%s", error)
+                self._give_up(lost)
+            except Exception as error:
                 self._next_look = monotonic() + LOOK
+                # of a scheduler that is going away, as a rule; else the next would fare no better
+                if self._scheduler.answers and not isinstance(error, OSError):
+                    self._give_up(error)
+                log.debug("%s", error)
 
-    def _take(self, order: Order, run: Any) -> None:
-        """See to an order that is new, was cancelled, or of which a run has ended."""
-        if order.future.done():
-            for other in order.runs:
-                other.cancel()
-            order.runs.clear()
-            if order in self._orders:
-                self._orders.remove(order)
-        elif run is None:
-            self._orders.append(order)
+    def _heed_next(self) -> None:
+        """See to what happens next, if anything does soon."""
+        with suppress(queue.Empty):
+            self._came.get(timeout=TICK)()
+
+    def _give_up(self, why: BaseException) -> None:
+        """Have all orders fail."""
+        for order in list(self._orders):
+            self._forget(order)
+            with suppress(InvalidStateError):
+                order.set_exception(why)
+
+    def _take(self, order: Order) -> None:
+        """See to a new order."""
+        if not order.done():
+            self._orders[order] = None
             self._hand_out(order)
-        elif run in order.runs:  # else another run was quicker
-            since = order.runs.pop(run)
-            if run.cancelled():  # with the scheduler that it was at
-                return
-            error = run.exception()
-            if error is None:
-                self._slowest = max(self._slowest, monotonic() - since)
-                here = processor()
-                self._settle(
-                    order,
-                    [p._replace(processor="") if p.processor == here else p for p in run.result()],
-                )
-            elif isinstance(error, KilledWorker):
-                self._suspect(order)
-            elif not isinstance(error, TrainingStopped):  # which a worker says that is closed
-                order.tries += 1
-                self._next_look = 0.0
-                if order.tries >= TRIES:
-                    self._fail(order, order.parts[:1], error)
+
+    def _forget(self, order: Any) -> None:
+        """Do nothing more for an order, which has its result or was cancelled."""
+        self._orders.pop(order, None)
+        self._drop(order, list(order.runs))
+        if order.cancelled():
+            with suppress(InvalidStateError, RuntimeError):
+                order.set_running_or_notify_cancel()  # who waits for it need not any more
+
+    def _drop(self, order: Order, runs: list[Any]) -> None:
+        for run in runs:
+            del order.runs[run]
+        if runs:
+            self._scheduler.drop(runs)
 
     def _hand_out(self, order: Order) -> None:
-        """Send an order to the cluster, if there is one."""
-        if self._client.status != "running":
-            return
-        if self._met and not self._threads:  # all that are there would train other numbers
+        """Send an order to the workers, if there are any."""
+        if not self._threads or not self._scheduler.answers:
             return
         shard = order.shard.part(order.parts[0]) if order.parts else order.shard
         try:
-            parcel = self._packer.pack(shard)
+            parcel, large = self._packer.pack(shard)
         except Exception as error:  # a user's component that cannot be sent
-            self._fail(order, order.parts[:1], error)
+            self._fail(order, error)
             return
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sending large graph")
-            large = [self._part(key) for key in parcel.large]
-            chosen = {} if all(self._met.values()) else {"workers": list(self._threads)}
-            run = self._client.get_executor(pure=False).submit(
-                train_parcel, parcel, *large, **chosen
-            )
-        order.runs[run] = monotonic()
-        run.add_done_callback(lambda _: self._came.put((order, run)))
+        order.takes = seconds(shard.setting, len(shard.trials), parcel.engine)
+        alike = all(self._met.values()) and not self._asked
+        workers = frozenset(() if alike else self._threads)
+        came = self._came
+        run = self._scheduler.train(
+            parcel, large, workers, lambda run, it: came.put(partial(self._ended, order, run, it))
+        )
+        order.runs[run] = Run(monotonic(), workers)
 
-    def _part(self, key: str) -> Any:
-        """Return the bytes of a large part, or where the cluster has them."""
-        packed = self._packer.large[key]
-        if len(packed) < INLINE:
-            return packed
-        if key not in self._sent:  # as a task, which is done again where its worker has died
-            self._sent[key] = self._client.submit(bytes, packed, key=f"part-{key}")
-        return self._sent[key]
+    def _ended(self, order: Order, run: Any, came: Any) -> None:
+        """See to what came of a training."""
+        self._heard = monotonic()
+        if order.runs.pop(run, None) is None or order.done():  # another was quicker
+            return
+        if isinstance(came, list):
+            self._settle(order, self._placed(order, came))
+        elif isinstance(came, KilledWorker):
+            if order.parts:
+                text = "each worker that trained it died (see its log, and its memory)"
+                self._fail(order, WorkersDied(text))
+            else:
+                order.parts = by_setting(order.shard)
+        elif not isinstance(came, CancelledError | CommClosedError | TrainingStopped):
+            if isinstance(came, WorkerDiffers):  # one of another version has an address again
+                self._met = {}
+            self._next_look = 0.0
+            order.tries += 1
+            if order.tries >= TRIES:
+                self._fail(order, came)
+
+    def _placed(self, order: Order, pieces: list[Piece]) -> list[Piece]:
+        """Return pieces as those of the whole order, and of this machine's processor, if so."""
+        here, rows = processor(), order.parts[0] if order.parts else None
+        for i, piece in enumerate(pieces):
+            if piece.trained is not None:
+                spent = piece.trained.train_seconds + piece.trained.evaluate_seconds
+                self._slowest = max(self._slowest, spent)
+            mine = piece.rows if rows is None else tuple(rows[row] for row in piece.rows)
+            by = "" if piece.processor == here else piece.processor
+            pieces[i] = piece._replace(rows=mine, processor=by)
+        return pieces
 
     def _settle(self, order: Order, pieces: list[Piece]) -> None:
         """Take in what became of an order, or of the part of it that was tried alone."""
-        if order.parts:
-            rows = order.parts.pop(0)
-            pieces = [p._replace(rows=tuple(rows[row] for row in p.rows)) for p in pieces]
         order.pieces += pieces
+        order.parts = order.parts[1:]
         if not order.parts:
             n, setting = len(order.shard.trials), order.shard.setting
             order.advance(n * (int(order.shard.grid[-1]) - setting.seen))
-            self.done += 1
-            order.future.set_result(order.pieces)
+            with suppress(InvalidStateError):  # cancelled just now
+                order.set_result(order.pieces)
 
-    def _suspect(self, order: Order) -> None:
-        """Note that workers died that trained an order, or, if it was alone, fail it."""
-        if not order.parts:
-            order.parts = by_setting(order.shard)
-        else:
-            killed = ClusterLost("each worker that trained it died (see its log, and its memory)")
-            self._fail(order, order.parts[:1], killed)
-
-    def _fail(self, order: Order, parts: list[tuple[int, ...]], error: BaseException) -> None:
-        """Let some settings of an order fail; all, if it has no parts."""
-        order.parts = order.parts or [tuple(range(len(order.shard.trials)))]
+    def _fail(self, order: Order, error: BaseException) -> None:
+        """Let the settings of an order fail, or the one that is tried alone."""
         text = "".join(traceback.format_exception(error))
-        for rows in parts or order.parts:
-            self._settle(order, [Piece(tuple(range(len(rows))), None, text)])
+        failed = order.parts[:1] or by_setting(order.shard)
+        self._settle(order, [Piece(rows, None, text) for rows in failed])
 
     def _watch(self) -> None:
         """Look who is there, and hand out what is with nobody, or with nobody who answers."""
         if not self._orders:
             return
-        if self._client.status != "running":
+        if not self._scheduler.answers:
             self._reconnect()
+            return
+        self._away = None
         if monotonic() > self._next_look:
             self._next_look = monotonic() + LOOK
             self._look()
         clear = [order for order in self._orders if not order.parts]
-        for order in clear:
-            if not order.runs or order.is_late(self._slowest):
+        silent = monotonic() - self._heard
+        for order in clear or list(self._orders)[:1]:
+            if not order.runs or order.is_late(self._slowest, silent):
                 self._hand_out(order)
-        suspects = self._orders if not clear else []
-        if suspects and not suspects[0].runs:
-            self._hand_out(suspects[0])
 
     def _reconnect(self) -> None:
         """Connect anew to a scheduler that has gone, or wait for it.
@@ -345,66 +352,47 @@ class Cluster(Executor):
         if self._away is None:
             self._away = monotonic()
             say(f"note: {self._place or 'the cluster'} does not answer; what is trained is kept")
+        if self._scheduler.returns:
+            return
         if not self._place or monotonic() > self._away + GONE:
             raise ClusterLost(f"the Dask scheduler {self._place} has gone".replace("  ", " "))
-        try:
-            client = self._connect()
-        except OSError:
-            return
-        self._client, self._away, self._sent = client, None, {}
-        for order in self._orders:
-            order.runs.clear()
+        with suppress(OSError):
+            scheduler = self._connect()
+            self._scheduler.close()
+            self._scheduler, self._met, self._asked = scheduler, {}, set()
+            self._next_look = 0.0
+            for order in self._orders:
+                order.runs.clear()
 
     def _look(self) -> None:
         """See which workers there are, and ask new ones what they are."""
-        there: dict[str, int] = self._client.nthreads(callback_timeout=ANSWER)
-        new = [address for address in there if address not in self._met]
-        for address, found in self._asked(new).items():
-            self._met[address] = self._judged(address, found)
-        self._met = {address: self._met[address] for address in there if address in self._met}
-        self._threads = {address: there[address] for address, name in self._met.items() if name}
+        there = self._scheduler.workers()
+        self._met = {address: what for address, what in self._met.items() if address in there}
+        self._asked.intersection_update(there)
+        self._threads = {at: there[at] for at, what in self._met.items() if what}
+        new = there.keys() - self._met.keys() - self._asked
+        if new:
+            self._asked |= new
+            self._scheduler.ask(
+                new, lambda address, it: self._came.put(partial(self._meet, address, it, there))
+            )
+        for order in list(self._orders):
+            gone = [r for r, run in order.runs.items() if run.workers.isdisjoint(self._threads)]
+            self._drop(order, [run for run in gone if order.runs[run].workers])
+        for order in [order for order in self._orders if not order.done()][:1]:
+            order.advance(0)  # which has it shown how many workers there are
 
-    def _asked(self, new: list[str]) -> dict[str, Any]:
-        if not new:
-            return {}
-        found: dict[str, Any] = self._client.run(
-            facts_here, workers=new, on_error="return", callback_timeout=ANSWER
-        )
-        return {k: v for k, v in found.items() if not isinstance(v, OSError | TimeoutError)}
-
-    def _judged(self, address: str, found: Any) -> str:
-        """Return the processor of a worker that may train, and nothing for another's."""
+    def _meet(self, address: str, found: Any, there: dict[str, int]) -> None:
+        """Take in what a worker says that it is, or that it says nothing."""
+        self._asked.discard(address)
+        if isinstance(found, OSError | TimeoutError):  # asked again if it is there
+            return
+        self._met[address] = ""
         try:
             if isinstance(found, BaseException):
                 raise WorkerDiffers(f"cannot say its versions: {found}")
-            require_same(found[0])
+            require_same(found[0], versions_here())
+            self._met[address] = str(found[1])
+            self._threads[address] = there[address]
         except WorkerDiffers as why:
             say(f"note: the worker {address} is left out, it {why}")
-            return ""
-        return str(found[1])
-
-
-def _client(address: Any) -> Any:
-    """Connect to a scheduler by its address, the file that has it, or its cluster."""
-    is_file = isinstance(address, str) and Path(address).is_file()
-    where = {"scheduler_file": address} if is_file else {"address": address}
-    make: Any = Client
-    return make(**where, timeout=ANSWER, set_as_default=False)
-
-
-def _local(workers: int) -> Any:
-    """Start a cluster of processes of this machine."""
-    with dask.config.set(
-        {
-            "distributed.scheduler.allowed-failures": TRIES - 1,
-            "distributed.worker.preload": [APART],
-        }
-    ):
-        start: Any = LocalCluster
-        return start(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs=logging.CRITICAL,
-        )

@@ -27,7 +27,7 @@ from nnrun.training.stack import Stack
 from nnrun.training.trainer import engine_of
 
 MOST_HELD = 64
-"""Large parts that a worker holds: problems whose samples and kernels are made already."""
+"""Large parts that are held: on a worker problems whose samples and kernels are made already."""
 
 
 class WorkerDiffers(Exception):
@@ -61,70 +61,72 @@ def versions_here() -> Mapping[str, Any]:
     return {"numerics": NUMERICS_VERSION, **found}
 
 
-def require_same(there: Mapping[str, Any]) -> None:
-    """Compare another process's versions with those of this one.
+def require_same(worker: Mapping[str, Any], client: Mapping[str, Any]) -> None:
+    """Compare a worker's versions with those that are asked for.
 
     Raises:
-        WorkerDiffers: If there are others.
+        WorkerDiffers: If it has others.
     """
-    here = versions_here()
-    odd = [f"{k} {here.get(k)} and not {v}" for k, v in there.items() if here.get(k) != v]
+    odd = [f"{k} {worker.get(k)} and not {v}" for k, v in client.items() if worker.get(k) != v]
     if odd:
         raise WorkerDiffers(f"has {listed(odd)}")
 
 
 class Packer:
-    """Packs shards, and keeps their large parts.
-
-    Attributes:
-        large: The bytes of each large part, by its key.
-    """
+    """Packs shards, and keeps the large parts that it has met last."""
 
     def __init__(self) -> None:
-        self.large: dict[str, bytes] = {}
-        self._keys: dict[int, tuple[object, str]] = {}
+        self._held: dict[int, tuple[object, str, bytes]] = {}  # by the identity of the first
 
-    def pack(self, shard: Stack) -> Parcel:
+    def pack(self, shard: Stack) -> tuple[Parcel, dict[str, bytes]]:
         """Pack a shard.
+
+        Returns:
+            The shard, and its large parts by their keys.
 
         Raises:
             Exception: Of a user's component that cannot be sent: whatever pickle makes of it.
         """
-        met: list[str] = []
-        stack = self._packed(shard, met)
+        large: dict[str, bytes] = {}
+        stack = self._packed(shard, large)
         own = _own_classes(shard)
         modules = {k: v for kind in own for k, v in _modules(kind).items()}
         digests = tuple(custom.digest_of(kind) for kind in own)
         engine = engine_of(shard).name
-        return Parcel(versions_here(), engine, modules, digests, tuple(dict.fromkeys(met)), stack)
+        return Parcel(versions_here(), engine, modules, digests, tuple(large), stack), large
 
-    def _packed(self, whole: object, met: list[str]) -> bytes:
+    def _packed(self, whole: object, large: dict[str, bytes]) -> bytes:
         buffer = io.BytesIO()
-        _Pickler(buffer, self, whole, met).dump(whole)
+        _Pickler(buffer, self, whole, large).dump(whole)
         return buffer.getvalue()
 
-    def key(self, part: Problem | Record) -> str:
-        """Return the key of a large part, which is packed if it was not yet."""
-        known = self._keys.get(id(part))
-        if known is None:
-            packed = self._packed(part, [])
-            known = self._keys[id(part)] = part, hashlib.sha256(packed).hexdigest()
-            self.large[known[1]] = packed
-        return known[1]
+    def part(self, part: Problem | Record) -> tuple[str, bytes]:
+        """Return the key of a large part, and the part, which is packed if it is not yet."""
+        held = self._held.pop(id(part), None)
+        if held is None:
+            packed = self._packed(part, {})
+            held = part, hashlib.sha256(packed).hexdigest(), packed
+        self._held[id(part)] = held
+        while len(self._held) > MOST_HELD:
+            del self._held[next(iter(self._held))]
+        return held[1:]
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it takes a user's lambda, too
     """Leaves large parts out of what it packs, but for that which it is to pack."""
 
-    def __init__(self, file: io.BytesIO, packer: Packer, whole: object, met: list[str]) -> None:
+    def __init__(
+        self, file: io.BytesIO, packer: Packer, whole: object, large: dict[str, bytes]
+    ) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._packer, self._whole, self._met = packer, whole, met
+        self._packer, self._whole, self._large = packer, whole, large
 
     def persistent_id(self, part: object) -> str | None:
         if not isinstance(part, Problem | Record) or part is self._whole:
             return None
-        self._met.append(self._packer.key(part))
-        return self._met[-1]
+        key, packed = self._packer.part(part)
+        self._large[key] = packed
+        return key
 
 
 class _Unpickler(pickle.Unpickler):
@@ -150,15 +152,15 @@ def unpack(parcel: Parcel, large: Sequence[bytes]) -> Stack:
     Raises:
         WorkerDiffers: If this process would train other numbers.
     """
-    require_same(parcel.same)
+    require_same(versions_here(), parcel.same)
     with _unpacking:
         _install(parcel.modules)
         for key, packed in zip(parcel.large, large, strict=True):
             # an equal one again would have kernels traced and samples drawn again
             _parts[key] = _parts.pop(key) if key in _parts else _Unpickler(packed, {}).load()
+        shard: Stack = _Unpickler(parcel.stack, _parts).load()
         while len(_parts) > MOST_HELD:
             del _parts[next(iter(_parts))]
-        shard: Stack = _Unpickler(parcel.stack, _parts).load()
     own = _own_classes(shard)
     for kind in own:
         custom.name_after(f"{kind.__module__}.{kind.__qualname__}", kind)

@@ -169,7 +169,7 @@ def unguarded(path: Path):
             yield (node.module or "").partition(".")[0]
 
 
-OF_AN_EXTRA = {"cluster.py": "dask", "parcel.py": "dask"}
+OF_AN_EXTRA = dict.fromkeys(("cluster.py", "parcel.py", "scheduler.py"), "dask")
 
 
 @pytest.mark.parametrize("folder", ["nnrun", "tests"])
