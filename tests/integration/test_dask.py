@@ -175,8 +175,11 @@ class Mine(Initializer):
 
 def test_a_setting_that_kills_its_workers_fails_alone(nnrun):
     (nnrun.folder / "deadly.py").write_text(DEADLY)
-    grid = ["-m", "+init._target_=deadly.Mine", "~init.name", "+init.share=1,2,3,4", *OFF]
-    done = nnrun(*grid, "seeds=4", "budget=2000", "executor=dask", "executor.workers=2", code=1)
+    (nnrun.folder / "init").mkdir()
+    (nnrun.folder / "init" / "mine.yaml").write_text("_target_: deadly.Mine\nshare: 1.0\n")
+    grid = ["-m", "--config-dir=.", "init=mine", "init.share=1,2,3,4", "seeds=4", "budget=2000"]
+    once = "from nnrun.trials import scheduler\nscheduler.TRIES = 1"  # a new worker takes seconds
+    done = nnrun(*grid, *OFF, "executor=dask", "executor.workers=1", patch=once, code=1)
     (sweep,) = nnrun.outputs("sweeps")
     jobs = package.load(sweep).sweep.jobs
     assert [job.status for job in jobs] == ["complete", "complete", "failed", "complete"]
