@@ -53,7 +53,8 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     ):
         with _forgotten_if_bad(hydra):
             job = read_config(config)
-            connected(job.executor)
+            with interrupt.let_through():
+                connected(job.executor)
         launch = Launch(
             output_folder(hydra), list(hydra.overrides.task), interrupt=interrupt, jobs=[job]
         )

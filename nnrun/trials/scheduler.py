@@ -1,11 +1,16 @@
 """The way to a Dask scheduler: what is asked of it and of its workers, and how that comes back."""
 
 import logging
+import signal
+import sys
+import threading
 import urllib.request
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +37,8 @@ INLINE = 2**16
 TALKATIVE = ("distributed", "tornado", "bokeh", "asyncio")
 """Loggers whose lines are no user's concern: what matters of them is said in other words."""
 
-APART = """
-import os
-if hasattr(os, "setpgid"):
-    os.setpgid(0, 0)
-"""
-"""What workers that are started here do first (once or twice): Ctrl-C is not for them."""
+NOT_THEIRS = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+"""Signals that a terminal sends to all that was started from it: they are for the client alone."""
 
 
 def train_parcel(parcel: Parcel, *large: bytes) -> list[Piece]:
@@ -206,14 +207,36 @@ def hush() -> None:
 
 def _local(workers: int) -> Any:
     """Start a cluster of processes of this machine."""
-    start: Any = LocalCluster
-    with dask.config.set(
-        {
-            "distributed.scheduler.allowed-failures": TRIES - 1,
-            "distributed.worker.preload": [APART],
-        }
-    ):
-        return start(
+    cluster: Future[Any] = Future()
+
+    def start() -> None:
+        if hasattr(signal, "pthread_sigmask"):  # workers, also later ones, inherit the mask
+            signal.pthread_sigmask(signal.SIG_BLOCK, NOT_THEIRS)
+        try:
+            cluster.set_result(_started(workers))
+        except Exception as error:
+            cluster.set_exception(error)
+
+    # what looks after semaphores warns of ours where this process was ended
+    with _warning_option("ignore:resource_tracker"):
+        resource_tracker.ensure_running()
+    threading.Thread(target=start, daemon=True).start()
+    return cluster.result()
+
+
+@contextmanager
+def _warning_option(option: str) -> Iterator[None]:
+    sys.warnoptions.append(option)
+    try:
+        yield
+    finally:
+        sys.warnoptions.remove(option)
+
+
+def _started(workers: int) -> Any:
+    make: Any = LocalCluster
+    with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
+        return make(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
