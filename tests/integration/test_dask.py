@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import nnrun as package
+from tests.conftest import slowness
 from tests.dask_cluster import DaskCluster
 from tests.integration.conftest import OFF, CommandLine, ended
 from tests.integration.test_faults import tables
@@ -128,7 +129,7 @@ def test_a_client_that_ends_leaves_no_job_and_goes_on_where_it_was(nnrun, cluste
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     done = ended(process, code=143)
-    assert time.monotonic() < began + 2.5
+    assert time.monotonic() < began + 2.0 * slowness()
     assert "Traceback" not in done.stderr
     cluster.wait_for(has_no_task, seconds=2)
     assert is_at_rest(cluster)
