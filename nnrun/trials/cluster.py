@@ -260,7 +260,7 @@ class Cluster(Executor):
 
     def _hand_out(self, order: Order) -> None:
         """Send an order to the workers, if there are any."""
-        if not self._threads or not self._scheduler.answers:
+        if order.done() or not self._threads or not self._scheduler.answers:
             return
         shard = order.shard.part(order.parts[0]) if order.parts else order.shard
         try:
