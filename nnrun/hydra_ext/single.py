@@ -153,17 +153,21 @@ def _shared(executor: Executor) -> Executor:
 class _Watch:
     """Ends a job in another process when its sweep has ended: to be called often.
 
-    Its sweep.json is where they both see, on whichever machine.
+    Its sweep.json is where they both see, on whichever machine. A sweep that is killed says nothing
+    there, but workers that it started have another parent then.
     """
 
     def __init__(self, launch: Launch, sweep: Path) -> None:
         self._interrupt, self._sweep, self._due = launch.interrupt, sweep, 0.0
+        self._parent = os.getppid()
 
     def __call__(self) -> None:
         self._interrupt.check()
         if monotonic() < self._due:
             return
         self._due = monotonic() + WAIT
+        if os.getppid() != self._parent:
+            raise InterruptedError("what started it is gone; what is trained is kept")
         with suppress(InputError):
             found = read_sweep(self._sweep)
             if found is not None and found.status != "running":

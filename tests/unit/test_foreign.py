@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,14 +14,14 @@ from omegaconf import OmegaConf
 
 import nnrun
 from nnrun.errors import TrainingFailed
-from nnrun.hydra_ext import callback
+from nnrun.hydra_ext import callback, single
 from nnrun.hydra_ext.other_launchers import Handed
-from nnrun.interrupt import interrupts_held
+from nnrun.interrupt import Interrupt, interrupts_held
 from nnrun.launch.finish import Making
 from nnrun.launch.launch import ForeignLaunch
 from nnrun.launch.sources import written_in
 from nnrun.records.record import write_record
-from nnrun.records.sweep import SweepJob, read_sweep
+from nnrun.records.sweep import Sweep, SweepJob, read_sweep
 from nnrun.trials.provenance import provenance
 from tests.conftest import make_setting
 from tests.unit.test_record import job, records
@@ -233,3 +234,18 @@ def test_a_sweep_s_loader_prepares_the_process_that_it_comes_to(tmp_path):
     )
     packed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     subprocess.run([sys.executable, "-c", source], input=packed, check=True)
+
+
+def test_a_job_elsewhere_ends_with_its_sweep_and_with_what_started_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(single, "WAIT", 0.0)
+    goes_on = single._Watch(SimpleNamespace(interrupt=Interrupt()), tmp_path)
+    goes_on()  # nothing is written yet
+    Sweep("running", "nnrun").write(tmp_path)
+    goes_on()
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    with pytest.raises(InterruptedError, match="what started it is gone"):
+        goes_on()
+    monkeypatch.undo()
+    Sweep("interrupted", "nnrun").write(tmp_path)
+    with pytest.raises(InterruptedError, match="its sweep has ended"):
+        single._Watch(SimpleNamespace(interrupt=Interrupt()), tmp_path)()
