@@ -382,10 +382,12 @@ def _spare_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
             lambda: Drawn({}, layout(findings.summary, findings.sweep, findings.sweep.facet))
         ),
     )
-    monkeypatch.setattr(
-        "nnrun.pictures.__main__.draw_stills",
-        lambda subject, folder: [write_text(folder / "surface.png", subject.headline)],
-    )
+
+    def stills(subject: Any, folder: Path) -> list[Path]:
+        write_text(folder / "surface.png", subject.headline)
+        return [folder / "surface.png"]
+
+    monkeypatch.setattr("nnrun.pictures.__main__.draw_stills", stills)
 
 
 def _found_by(find: Callable[[], object]) -> Callable[[], int]:
