@@ -212,3 +212,16 @@ def listing(names: Sequence[str], most: int = 4) -> str:
     if len(told) > most:
         told = [*told[: most - 1], f"{len(names) - most + 1:,} others"]
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time that is about so long.
+
+    Example:
+        >>> duration(0.2), duration(100), duration(10_000), duration(1e6)
+        ('1 s', '2 min', '2.8 h', '11.6 days')
+    """
+    for unit, size, most in (("s", 1.0, 90.0), ("min", 60.0, 5400.0)):
+        if seconds < most:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.1f} days"

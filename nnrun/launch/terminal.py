@@ -13,7 +13,7 @@ from nnrun import documents
 from nnrun.layout import REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Results
-from nnrun.text import shown, sign, things
+from nnrun.text import duration, shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command
 
@@ -53,7 +53,7 @@ def announce(
     if expected.cached:
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
     if expected.measured or (where is None and expected.cached < expected.trials):
-        time = _duration(expected.seconds)
+        time = duration(expected.seconds)
         lines.append(f"Training: about {time} with {workers}.")
     if where is not None:
         lines.append(where)
@@ -181,12 +181,6 @@ def _figure(value: float) -> str:
     if isnan(value):
         return "-"
     return f"{value:,.4g}" if isfinite(value) else "∞"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _console() -> Console:

@@ -264,6 +264,7 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
 
     write_curves(curves(), folder / CURVES)
     table = assemble(rows, facts)
+    rows.clear()  # of a million trials they take as much as what is made of them
     write_parquet(table, folder / TRIALS)
     ladder = align(table, (rungs.pop() for _ in range(len(rungs))))  # each is let go when placed
     write_parquet(pd.concat([table[["setting", "seed"]], ladder], axis=1), folder / LADDER)

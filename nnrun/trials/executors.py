@@ -1,9 +1,10 @@
 """Who trains the shards: an executor of the standard library's kind, threads or a cluster."""
 
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import islice
@@ -128,17 +129,23 @@ def run_all(
     Yields:
         Items with their results, in order of completion.
     """
-    stop, queue = threading.Event(), iter(items)
+    stop, waiting = threading.Event(), iter(items)
     pending: dict[Future[R], T] = {}
+    ended = queue.SimpleQueue[Future[R]]()  # asked in one step, however many are in flight
     try:
         while True:
-            for item in islice(queue, max(0, room() - len(pending))):
-                pending[submit(item, stop.is_set)] = item
+            for item in islice(waiting, max(0, room() - len(pending))):
+                future = submit(item, stop.is_set)
+                pending[future] = item
+                future.add_done_callback(ended.put)
             if not pending:
                 return
             check()
-            for future in wait(pending, timeout=0.2, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
+            try:
+                future = ended.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            yield pending.pop(future), future.result()
     finally:
         stop.set()
         for future in pending:

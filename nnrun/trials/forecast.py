@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, sqrt
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from nnrun.commands import run
 from nnrun.config.settings import Job, Setting
-from nnrun.text import things
+from nnrun.text import duration, things
 from nnrun.training.stack import Stack, Trial, group, seconds, shape_key
 from nnrun.training.trainer import Choice, choose_engine, engine_of, train
 from nnrun.trials.cache import Cache
@@ -31,7 +33,8 @@ class Costs(NamedTuple):
 
     Attributes:
         shard: A worker's, for each shard.
-        client_shard: The client's, for each shard; it handles one after the other.
+        client_shard: The client's, for each shard: half to hand it out, half to take it back. It
+            handles one after the other.
         client_trial: The client's, for each trial: to put it together with others, keep it in the
             cache and record it.
         lost: Share of shards that are trained twice, since their worker was lost.
@@ -47,8 +50,24 @@ THREADS = Costs(shard=2.5e-3, client_shard=0.5e-3, client_trial=8e-6)
 CLUSTER = Costs(shard=10e-3, client_shard=5e-3, client_trial=10e-6)
 
 
+def busy(training: float, workers: int, costs: Costs) -> int:
+    """Return how many of some workers are given a shard: not more than the client feeds in time.
+
+    Shards of equal work, one a worker, are done the soonest if handing them out, half of what they
+    cost the client, takes as long as training one.
+
+    Args:
+        training: Seconds of one core that there are to train.
+        workers: That are there.
+        costs: Beside training.
+    """
+    return max(1, min(workers, int(sqrt(2 * training / costs.client_shard))))
+
+
 def shard_seconds(workers: int, costs: Costs) -> float:
-    """Return how long a shard should take: so that its cost is small, and the client not late.
+    """Return how long a shard should take where there is enough to do.
+
+    Its own cost is then little, and one client has twice the time that it needs for all workers.
 
     Args:
         workers: That train side by side.
@@ -57,22 +76,31 @@ def shard_seconds(workers: int, costs: Costs) -> float:
     return max(costs.shard / SMALL, 2 * workers * costs.client_shard)
 
 
-def expected(trials: int, each: float, size: int, workers: int, costs: Costs) -> float:
+def expected(trials: int, each: float, workers: int, costs: Costs, size: int = 0) -> float:
     """Return the seconds that training takes: the workers' time, or the client's if that is longer.
 
     Args:
         trials: How many.
-        each: Seconds that a core takes to train one.
-        size: Trials a shard.
-        workers: That train side by side.
+        each: Seconds of one core for each.
+        workers: That are there.
         costs: Beside training.
+        size: Trials a shard; 0 for as many as shards are given.
     """
+    fed = busy(trials * each, workers, costs)
+    if not size:
+        several = max(1, round(trials * each / fed / shard_seconds(fed, costs)))
+        size = -(-trials // (fed * several))
     n_shards = -(-trials // size)
-    shard = costs.shard + each * min(size, trials)
-    rounds = -(-n_shards // workers) * (1 + costs.lost)
-    client = costs.client_shard * n_shards + costs.client_trial * trials
-    # the client sees to the last shard when its training is done
-    return max(rounds * shard, client) + client / n_shards
+    shard, rounds = costs.shard + each * size, ceil(n_shards * (1 + costs.lost) / fed)
+    half = costs.client_shard / 2
+    takes_back = n_shards * half + trials * costs.client_trial
+    return max(
+        # the last worker, from its first shard's being handed out to its last one's being taken
+        fed * half + rounds * shard + takes_back / n_shards,
+        # the client without a break, or with one until the first shard is trained
+        n_shards * half + takes_back,
+        shard + takes_back,
+    )
 
 
 @dataclass(frozen=True)
@@ -166,9 +194,7 @@ def forecast(
     factor = calibration(stacks, training) if measured else 1.0
     time = 0.0
     if stacks:
-        each = factor * sum(training) / n_left
-        size = min(shard_seconds(workers, costs) / each, -(-n_left // workers))
-        time = expected(n_left, each, max(1, int(size)), workers, costs)
+        time = expected(n_left, factor * sum(training) / n_left, workers, costs)
     return Forecast(sum(len(want.seeds) for want in todo.values()), cached, time, measured)
 
 
@@ -202,3 +228,32 @@ def _shortened(stack: Stack, budget: int) -> Stack:
     }  # fmt: skip
     settings = {t.setting.id: replace(t.setting, **changes) for t in stack.trials}
     return Stack(tuple(Trial(settings[t.setting.id], t.seed) for t in stack.trials))
+
+
+CORES = (2, 10, 100, 1_000, 10_000)
+
+
+def table(each: float, costs: Costs = CLUSTER) -> str:
+    """Say in Markdown how long so many trials take on so many cores of a cluster.
+
+    Args:
+        each: Seconds of one core for each.
+        costs: Beside training.
+    """
+    head = ["trials", *(f"{cores:,} cores" for cores in CORES)]
+    rows = [head, ["---"] * len(head)]
+    for trials in (10**power for power in range(4, 10)):
+        times = (expected(trials, each, cores, costs) for cores in CORES)
+        rows.append([f"{trials:,}", *map(duration, times)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> int:
+    """Print the time that sweeps take on clusters, by what a trial takes."""
+    for each in (1e-4, 1e-2, 1.0):
+        print(f"A trial takes {1e3 * each:g} ms of one core:\n\n{table(each)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main, json=False)

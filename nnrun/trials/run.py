@@ -19,11 +19,11 @@ from nnrun.records.trials import Curves, Outcomes, Status, Trials, gather, join
 from nnrun.text import things
 from nnrun.training.blas import one_thread
 from nnrun.training.convergence import loss_window, outcomes
-from nnrun.training.stack import Pace, Stack, Trial, group, shards
+from nnrun.training.stack import Pace, Stack, Trial, group, seconds, shards
 from nnrun.training.trainer import Trained, choose_engine
 from nnrun.trials.cache import Cache
 from nnrun.trials.executors import Threads, Workers, at_work, connected, run_all
-from nnrun.trials.forecast import Wanted, shard_seconds, wanted
+from nnrun.trials.forecast import Wanted, busy, shard_seconds, wanted
 from nnrun.trials.progress import meter
 from nnrun.trials.provenance import data_facts
 from nnrun.trials.shard import Piece, train_shard
@@ -174,18 +174,21 @@ class Shard(NamedTuple):
 def _shards(trials: Sequence[Trial], tally: Tally, workers: Workers) -> list[Shard]:
     """Group trials into stacks, which are noted, and cut these for those who train them."""
     first, cuts, stacks = len(tally.stacks), [], group(trials)
+    engines = [choose_engine(stack) for stack in stacks]
+    sizes = [(stack.setting, len(stack.trials)) for stack in stacks]
+    training = sum(seconds(*size, engine.name) for size, engine in zip(sizes, engines, strict=True))
+    fed = busy(training, workers.slots, workers.costs)
     pace = Pace(
-        workers=-(-workers.slots // len(stacks)),
-        length=shard_seconds(workers.slots, workers.costs),
+        workers=-(-fed // len(stacks)),
+        length=shard_seconds(fed, workers.costs),
         room=workers.room,
         apart=not isinstance(workers, Threads),
     )
-    for number, stack in enumerate(stacks, first):
+    for number, (stack, engine) in enumerate(zip(stacks, engines, strict=True), first):
         samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
         tally.stacks.append(
             {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
         )
-        engine = choose_engine(stack)
         cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, pace)))
     return [*chain(*cuts)]
 
