@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -80,7 +81,10 @@ def _serve(control: socket.socket) -> dict[str, Any]:
             os._exit(0)
         request = json.loads(_exactly(control, int(head)))
         handed = array.array("i", rights[0][2])
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # libraries have threads, which from Python 3.12 on is warned of; none holds a lock now
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
