@@ -259,8 +259,12 @@ class Cluster(Executor):
             self._scheduler.drop(runs)
 
     def _hand_out(self, order: Order) -> None:
-        """Send an order to the workers, if there are any."""
-        if order.done() or not self._threads or not self._scheduler.answers:
+        """Send an order to the scheduler: it may get workers only where there is something to do.
+
+        Where there are workers, and none of them may train, or has said so yet, nothing is sent.
+        """
+        others = not self._threads and (self._met or self._asked)
+        if order.done() or others or not self._scheduler.answers:
             return
         shard = order.shard.part(order.parts[0]) if order.parts else order.shard
         try:
@@ -340,7 +344,8 @@ class Cluster(Executor):
         clear = [order for order in self._orders if not order.parts]
         silent = monotonic() - self._heard
         for order in clear or list(self._orders)[:1]:
-            if not order.runs or order.is_late(self._slowest, silent):
+            late = self._threads and order.runs and order.is_late(self._slowest, silent)
+            if late or not order.runs:
                 self._hand_out(order)
 
     def _reconnect(self) -> None:
@@ -393,6 +398,14 @@ class Cluster(Executor):
                 raise WorkerDiffers(f"cannot say its versions: {found}")
             require_same(found[0], versions_here())
             self._met[address] = str(found[1])
+            if not self._threads:
+                self._begin_to_wait()
             self._threads[address] = there[address]
         except WorkerDiffers as why:
             say(f"note: the worker {address} is left out, it {why}")
+
+    def _begin_to_wait(self) -> None:
+        """Count from now on how long anything takes: nobody was there to train."""
+        self._heard = now = monotonic()
+        for order in self._orders:
+            order.runs = {run: about._replace(since=now) for run, about in order.runs.items()}

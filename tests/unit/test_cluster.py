@@ -168,6 +168,21 @@ def test_shards_go_to_workers_that_train_equal_numbers_and_wait_for_none_that_is
     assert order.result(SOON)
 
 
+def test_a_scheduler_without_workers_is_told_that_there_is_something_to_do(opened, monkeypatch):
+    monkeypatch.setattr(module, "SILENT", (0.1, 0.0))
+    scheduler = Scheduler()
+    cluster = opened(scheduler)
+    order = cluster.submit(train_shard, stack(0.1), lambda n: None)
+    assert not scheduler.run(0).workers
+    time.sleep(0.3)
+    assert len(scheduler.runs) == 1  # nobody is late
+    assert cluster.words() == "0 workers of a place"
+    scheduler.there = {"late": good()}
+    assert eventually(lambda: cluster.words() == "1 worker of a place")
+    scheduler.runs[0].ends()
+    assert order.result(SOON)
+
+
 def test_what_takes_far_too_long_is_handed_out_again_and_the_first_to_end_counts(
     opened, monkeypatch
 ):
