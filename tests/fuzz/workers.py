@@ -15,13 +15,16 @@ from pathlib import Path
 
 from tests.dask_cluster import DaskCluster
 from tests.forked import SERVER, Forked
-from tests.fuzz.ends import newest, tables
+from tests.fuzz.ends import tables
 
 GRID = ["-m", "lr=0.01,0.02,0.03,0.04,0.05,0.06,0.07,0.08", "seeds=64", "evals=20"]
 OFF = ["tracking=off", "report=off"]
 HOSTS = ("127.0.0.2", "127.0.0.3")
 APART = 6.0
-"""Most seconds between two kills."""
+"""Most seconds between two kills of workers."""
+
+LEFT = 5.0
+"""Seconds after which nothing is left of a client."""
 
 
 class Sweeps:
@@ -78,22 +81,27 @@ class Sweeps:
             number += 1
 
     def kill_clients(self, count: int) -> Iterator[str]:
-        """Kill so many clients of a sweep that goes on where it was; yield a line for the sweep."""
-        killed, began = 0, time.monotonic()
+        """Kill so many clients of sweeps that go on where they were; yield a line for each sweep.
+
+        Nothing of a client that was killed may be left on the cluster a few seconds later.
+        """
+        killed = number = 0
         while killed < count:
-            process = self._start("client", *self._on)
-            time.sleep(self._dice.uniform(1.0, 2 * APART))
-            if process.poll() is not None:
-                yield f"it ended: {_words(self._finished(process, 'client') == self._right)}"
-                return
-            process.kill()
-            process.communicate()
-            killed += 1
-            self._cluster.wait_for(lambda dask_scheduler: not dask_scheduler.tasks, seconds=5)
-        same = self._finished(self._start("client", *self._on), "client") == self._right
-        sweeps = len(list(newest(self._home / "client").parent.iterdir()))
-        took = time.monotonic() - began
-        yield f"{killed} clients killed in {took:.0f} s, {sweeps} folders: {_words(same)}"
+            name, before, began = f"clients-{number}", killed, time.monotonic()
+            process = self._start(name, *self._on)
+            while killed < count:
+                time.sleep(self._dice.uniform(1.0, 2 * APART))
+                if process.poll() is not None:
+                    break
+                process.kill()
+                process.communicate()
+                killed += 1
+                self._cluster.wait_for(lambda dask_scheduler: not dask_scheduler.tasks, LEFT)
+                process = self._start(name, *self._on)
+            same = self._finished(process, name) == self._right
+            took = time.monotonic() - began
+            yield f"{killed - before} clients killed in {took:.0f} s: {_words(same)}"
+            number += 1
 
     def close(self) -> None:
         """End the cluster."""
