@@ -103,6 +103,7 @@ def test_workers_that_die_hang_differ_and_come_late_change_no_table(nnrun, clust
     process = nnrun.start(*GRID, *on(cluster), patch=IMPATIENT)
     cluster.wait_for(is_training)
     cluster.kill(B)
+    cluster.wait_for_workers(3)  # else that which hangs is handed out to nobody else in time
     cluster.start_worker(B, cluster.folder / "other")
     cluster.wait_for_workers(4)
     cluster.stop(A)
