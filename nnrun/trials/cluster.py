@@ -78,6 +78,7 @@ class Order(Future[list[Piece]]):
         runs: Its trainings that are under way.
         tries: How often it came back without a result that says something of the shard.
         takes: Seconds that it should take.
+        most: Trainings that may be under way: those before may all be with workers that hang.
         parts: The settings of a suspected one that are to be tried alone, by their rows.
         pieces: What became of the others of these.
     """
@@ -86,7 +87,7 @@ class Order(Future[list[Piece]]):
         super().__init__()
         self.shard, self.advance = shard, advance
         self.runs: dict[Any, Run] = {}
-        self.tries, self.takes = 0, 0.0
+        self.tries, self.takes, self.most = 0, 0.0, TRIES
         self.parts: list[tuple[int, ...]] = []
         self.pieces: list[Piece] = []
 
@@ -98,7 +99,7 @@ class Order(Future[list[Piece]]):
             silent: Seconds since any came.
         """
         waited = monotonic() - max(run.since for run in self.runs.values())
-        return len(self.runs) < TRIES and any(
+        return len(self.runs) < self.most and any(
             seconds > least + times * max(slowest, self.takes)
             for seconds, (least, times) in ((waited, LATE), (min(waited, silent), SILENT))
         )
@@ -401,6 +402,8 @@ class Cluster(Executor):
             if not self._threads:
                 self._begin_to_wait()
             self._threads[address] = there[address]
+            for order in self._orders:
+                order.most = max(TRIES, len(order.runs) + 1)
         except WorkerDiffers as why:
             say(f"note: the worker {address} is left out, it {why}")
 
