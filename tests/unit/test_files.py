@@ -92,6 +92,7 @@ def test_what_numpy_wrote_is_read_as_numpy_reads_it(tmp_path):
         (archive(how=zipfile.ZIP_BZIP2), "is compressed as NumPy does not"),
         (archive(how=zipfile.ZIP_LZMA), "is compressed as NumPy does not"),
     ],
+    ids=lambda part: part if isinstance(part, str) else "archive",  # whose bytes tell the time
 )  # fmt: skip
 def test_an_archive_that_is_none_is_refused_with_the_reason(content, words):
     assert words in refusal(content)
