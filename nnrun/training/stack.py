@@ -92,6 +92,11 @@ class Stack:
         """Samples seen at each evaluation, shape (n_evals,); of a continued run, the past first."""
         return self.setting.grid
 
+    @property
+    def samples(self) -> int:
+        """Training samples that all trials together have yet to see."""
+        return len(self.trials) * (int(self.grid[-1]) - self.setting.seen)
+
     def part(self, rows: Sequence[int]) -> "Stack":
         """Return the trials at some places."""
         return Stack(tuple(self.trials[row] for row in rows))

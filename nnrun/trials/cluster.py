@@ -320,8 +320,7 @@ class Cluster(Executor):
         order.pieces += pieces
         order.parts = order.parts[1:]
         if not order.parts:
-            n, setting = len(order.shard.trials), order.shard.setting
-            order.advance(n * (int(order.shard.grid[-1]) - setting.seen))
+            order.advance(order.shard.samples)
             with suppress(InvalidStateError):  # cancelled just now
                 order.set_result(order.pieces)
 

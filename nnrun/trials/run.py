@@ -185,9 +185,13 @@ def _shards(trials: Sequence[Trial], tally: Tally, workers: Workers) -> list[Sha
         apart=not isinstance(workers, Threads),
     )
     for number, (stack, engine) in enumerate(zip(stacks, engines, strict=True), first):
-        samples = len(stack.trials) * (int(stack.grid[-1]) - stack.setting.seen)
         tally.stacks.append(
-            {"trials": len(stack.trials), "samples": samples, "engine": None, "train_seconds": 0.0}
+            {
+                "trials": len(stack.trials),
+                "samples": stack.samples,
+                "engine": None,
+                "train_seconds": 0.0,
+            }
         )
         cuts.append(map(Shard, repeat(number), shards(stack, engine.name, engine.width, pace)))
     return [*chain(*cuts)]
