@@ -15,6 +15,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import setup_globals
 from hydra.types import HydraContext, RunMode
@@ -36,10 +37,11 @@ class App(NamedTuple):
 @contextmanager
 def hydra_app(*arguments: str, conf: Path | None = None, name: str = "nnrun") -> Iterator[App]:
     """Open Hydra on nnrun's configuration, or on another's."""
+    folders.add_plugins()
+    Plugins.instance()  # from 1.4 on they are imported once, and store their configuration then
     singletons = copy.deepcopy(Singleton.get_state())
     logger = logging.getLogger()
     handlers, level = logger.handlers[:], logger.level
-    folders.add_plugins()
     folders.register_resolver()
     setup_globals()
     if not TRUSTED:

@@ -45,7 +45,9 @@ def in_our_words(error: Exception) -> InputError:
             whole = quote(f'{key}="{value}"')
             hint += f"; one name with a comma in it: {whole}"
         return InputError(Issue(several[1], None, "several values need a sweep", hint))
-    wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text)
+    wrong_key = re.match(r"(?:In '[^']*': )?Could not override '([^']+)'", text) or re.search(
+        r"No earlier Group Default for '([^']+)' exists", text
+    )
     if isinstance(error, ConfigCompositionException) and wrong_key:
         key, at, package = wrong_key[1].partition("@")
         if key.startswith("hydra.") and cause is not None:
@@ -54,6 +56,8 @@ def in_our_words(error: Exception) -> InputError:
     merging = re.fullmatch(r"Error merging override (.*)", text)
     if merging and cause is not None:
         return InputError(Issue(merging[1], None, _first_line(cause)))
+    if cause is not None and not text:
+        text = _first_line(cause)
     return InputError(Issue("configuration", None, text))
 
 

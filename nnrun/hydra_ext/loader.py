@@ -54,6 +54,7 @@ class Loader(ConfigLoaderImpl):
 
     _for_mode: tuple[list[str | None], DictConfig] | None = None
     _parsed: tuple[list[str | None], tuple[list[Override], CachingConfigRepository]] | None = None
+    _grids: DictConfig | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process, which is prepared before it unpacks anything of ours."""
@@ -75,6 +76,19 @@ class Loader(ConfigLoaderImpl):
             mode: RunMode | None = config.hydra.mode
             return mode
         return None
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """Compose a job; each of several studies brings a grid of its own, which is read already.
+
+        From 1.4 on Hydra refuses a job whose sweeper is another than its sweep's.
+        """
+        self._grids = master_config.hydra.sweeper if TRUSTED else None
+        try:
+            return super().load_sweep_config(master_config, sweep_overrides)
+        finally:
+            self._grids = None
 
     def _load_configuration_impl(
         self,
@@ -112,11 +126,13 @@ class Loader(ConfigLoaderImpl):
             config = self._composed(compose, parsed, repo, run_mode)
             _require_sections(config, run_mode)
             config = _with_home(config)
+            if self._grids is not None and self._grids._target_ == config.hydra.sweeper._target_:
+                config.hydra.sweeper.params = self._grids.params
             for_mode = run_mode == RunMode.MULTIRUN and not validate_sweep_overrides
             if for_mode and not any(map(_sweeps_hydra, parsed)):
                 self._for_mode = [config_name, *overrides], config
             return config
-        except (HydraException, OmegaConfBaseException, YAMLError, InputError, OSError):
+        except (HydraException, YAMLError, InputError, OSError):
             raise
         except Exception as error:  # Hydra checks little of what it is given
             own = [text for text in overrides if not text.startswith("hydra.mode=")]

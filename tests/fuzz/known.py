@@ -1,4 +1,7 @@
-"""Command lines that once ended in a traceback or left something behind, and their answers."""
+"""Command lines that once ended in a traceback or left something behind, and their answers.
+
+Where Hydra says it itself from 1.4 on, both answers: ``by us | by Hydra``.
+"""
 
 TRACEBACKS = [
     ("-sc nope", "takes install=SHELL or uninstall=SHELL, with bash, fish, zsh"),
@@ -9,9 +12,10 @@ TRACEBACKS = [
     ("~data@_global_=true", "~data@_global_=true"),
     ("++hydra.sweeper._target_=a -m lr=1,2", "++hydra.sweeper._target_=a: cannot be used by Hydra"),
     ("hydra.verbose=${lr}", "hydra.verbose=${lr}: cannot be used by Hydra"),
-    ("hydra.job=${name}", "hydra.job=${name}: cannot be used by Hydra"),
-    ("++hydra.sweep=${name}", "hydra.sweep=nnrun: must be a group of keys"),
-    ("-m ++hydra.sweep=${name}", "hydra.sweep=nnrun: must be a group of keys"),
+    ("hydra.job=${name}", "hydra.job=${name}: cannot be used | is not a subclass of JobConf"),
+    ("++hydra.sweep=${name}", "must be a group of keys | is not a subclass of SweepDir"),
+    ("-m ++hydra.sweep=${name}", "must be a group of keys | is not a subclass of SweepDir"),
+    (f"lr={'[' * 900}1{']' * 900}", "maximum recursion depth exceeded"),
     ("hydra.job_logging.root=100", "hydra.job_logging: cannot be used: Unable to configure root"),
     ("-m hydra.job_logging.root=100", "hydra.job_logging: cannot be used"),
     ("++hydra.job_logging.handlers={a:1}", "Unable to configure handler 'a'"),

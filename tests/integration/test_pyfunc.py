@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,8 @@ def test_a_loaded_model_predicts_what_the_network_does(
     elsewhere(LOAD, tmp_path, "sqlite:///none.db", str(folder))
     found = pd.read_pickle(tmp_path / "found0.pkl")
     assert found[list(model.outputs)].to_numpy().tobytes() == model.predict(frame).tobytes()
-    assert found.index.equals(frame.index)
+    if not version("mlflow").startswith(("3.13", "3.14", "3.15", "3.16")):  # rows numbered anew
+        assert found.index.equals(frame.index)
     if name == "price":
         assert list(found.columns) == ["price"]
         return

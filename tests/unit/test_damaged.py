@@ -81,7 +81,7 @@ def test_what_is_whole_is_loaded(sweep):
             lambda p: change(p, lambda t: t.drop(columns="optimizer.lr")),
             "no column 'optimizer.lr'",
         ),
-        (TRIALS, lambda p: change(p, lambda t: t.assign(seed="x")), "its column 'seed' holds str"),
+        (TRIALS, lambda p: change(p, lambda t: t.assign(seed=1.5)), "'seed' holds float64"),
         (TRIALS, lambda p: change(p, lambda t: t.assign(setting="z")), "settings that sweep.json"),
         (CURVES, lambda p: change(p, lambda t: t.assign(accuracy=[[1]] * len(t))), "'accuracy' ho"),
         (CURVES, lambda p: shutil.copy(p.with_name(TRIALS), p), "it has no column 'samples'"),
