@@ -27,7 +27,7 @@ PLAIN: Any = {"text.parse_math": False, "image.composite_image": False}
 _AROUND = 9.0  # inches that legends and rows below an axis are given to spread in
 _DESK = 5.5  # inches of a figure from which on panels stand beside each other
 _TAG = re.compile(r"<[a-z][^>]*>")
-_LONG = re.compile(r"(\d+\.\d\d)\d+")
+_LONG = re.compile(r"(scale\([^)]*\))|(\d+\.\d\d)\d+")
 _PLACES = re.compile(r' (?:d|x|y|x1|x2|y1|y2|width|height|transform|points)="[^"]*"')
 
 
@@ -82,12 +82,18 @@ def finished(ax: Axes) -> Axes:
     return ax
 
 
-def svg(figure: Figure) -> str:
-    """Write a figure as SVG on white, text kept as text; the same picture gives the same text.
+def svg(figure: Figure, outlines: bool = False) -> str:
+    """Write a figure as SVG on white; the same picture gives the same text.
 
     Coordinates are cut to hundredths of a point: a page of many figures stays small.
+
+    Args:
+        figure: What is written.
+        outlines: Whether letters are shapes, as a file needs that is read where the font is not;
+            in a page they are text, which can be searched and follows its colours.
     """
-    text = _saved(figure, "svg", {"Date": None, "Creator": None}).decode("utf-8")
+    letters = {"svg.fonttype": "path" if outlines else "none"}
+    text = _saved(figure, "svg", {"Date": None, "Creator": None}, letters).decode("utf-8")
     return shown(_TAG.sub(_shortened, text), lines=True)
 
 
@@ -102,11 +108,11 @@ def pdf(figure: Figure) -> bytes:
 
 
 def write_files(figure: Figure, path: Path, with_pdf: bool = False) -> str:
-    """Write a figure as SVG and PNG, each whole or not at all; return the SVG."""
+    """Write a figure as SVG and PNG, each whole or not at all; return an SVG for a page."""
     with styled():
         _freeze(figure)
     text = svg(figure)
-    contents = {"svg": text.encode(), "png": png(figure)}
+    contents = {"svg": svg(figure, outlines=True).encode(), "png": png(figure)}
     if with_pdf:
         contents["pdf"] = pdf(figure)
     for kind, content in contents.items():
@@ -129,7 +135,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
+def _saved(
+    figure: Figure, kind: str, metadata: Mapping[str, Any], letters: Mapping[str, Any] | None = None
+) -> bytes:
     buffer = io.BytesIO()
     how: dict[str, Any] = {"facecolor": "white", "metadata": dict(metadata)}
     if kind == "png":  # a third larger than at its smallest, in a third of the time
@@ -138,13 +146,19 @@ def _saved(figure: Figure, kind: str, metadata: Mapping[str, Any]) -> bytes:
         if figure.get_layout_engine() is not None:
             figure.dpi = DOTS if kind == "png" else POINTS  # at which it would be laid out
             _freeze(figure)
-        figure.savefig(buffer, format=kind, dpi=DOTS, **how)
+        with rc_context(letters):  # type: ignore[arg-type]
+            figure.savefig(buffer, format=kind, dpi=DOTS, **how)
     return buffer.getvalue()
 
 
 def _shortened(tag: re.Match[str]) -> str:
     """Cut the coordinates in a tag; text between tags, and all other attributes, stay."""
-    return _PLACES.sub(lambda found: _LONG.sub(r"\1", found[0]), tag[0])
+    return _PLACES.sub(lambda found: _LONG.sub(_cut, found[0]), tag[0])
+
+
+def _cut(number: re.Match[str]) -> str:
+    """Keep two decimals of a coordinate, and all of a scale."""
+    return number[1] or number[2]
 
 
 def _lay_out(figure: Figure) -> None:

@@ -41,9 +41,9 @@ STYLE: Any = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "hatch.linewidth": 0.6,
-    "svg.fonttype": "none",
     "svg.hashsalt": "nnrun",
-    "pdf.fonttype": 3,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
 }
 
 

@@ -252,7 +252,8 @@ FIGURES: Mapping[str, Draw] = {"arrival": arrival, "targets": targets}
 
 def _svg(draw: Callable[..., Any], results: Results, facet: str) -> str:
     lay = layout(results.summary, results.sweep, facet)
-    return canvas.svg(panels(partial(draw, line_styles=lay.line_styles), lay)(WIDE))
+    figure = panels(partial(draw, line_styles=lay.line_styles), lay)(WIDE)
+    return canvas.svg(figure, outlines=True)
 
 
 THEME = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", "#ffffff": "none"}

@@ -261,7 +261,20 @@ def test_files_are_the_same_each_time_and_svg_is_short():
         < 3
     )
     assert b"+DejaVuSans" in canvas.pdf(figure())  # its letters are inside
+    assert b"/CIDFontType2" in canvas.pdf(figure())  # as Type 42: journals refuse Type 3
+    assert b"/Type3" not in canvas.pdf(figure())
     assert b"CreationDate" not in canvas.pdf(figure())
+
+
+def test_letters_of_a_file_are_shapes_and_of_a_page_text(tmp_path):
+    results = a_sweep(["lr=0.1"])
+    figure = canvas.paint(
+        lambda ax: time_to_target(ax, results.trials, styles(["s0"]), NAMES, 1000), 4.4
+    )
+    assert "<text" in canvas.write_files(figure, tmp_path / "one")
+    svg = (tmp_path / "one.svg").read_text()
+    assert "<text" not in svg
+    assert "scale(0.015625)" in svg  # of letters: it is not cut to hundredths
 
 
 def test_drawing_changes_no_setting_of_matplotlib():

@@ -265,7 +265,7 @@ def test_a_figure_is_drawn_once_the_page_is_known_to_be_sound(study, tmp_path):
     drawn = (tmp_path / "arrived.svg").read_text()
     assert drawn.startswith("<?xml")
     # a panel for each network
-    assert all(f">hidden={level}<" in drawn for level in ("[2]", "[2,1]", "[4]"))
+    assert all(f"<!-- hidden={level} -->" in drawn for level in ("[2]", "[2,1]", "[4]"))
 
 
 def test_a_figure_of_some_settings_is_the_figure_of_a_sweep_of_these(study, tmp_path):
