@@ -13,7 +13,7 @@ from nnrun.errors import InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.launch.sources import Source
 from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
-from nnrun.records.sweep import Sweep
+from nnrun.records.sweep import AFTERWARDS, Sweep
 from nnrun.statistics.survival import target_text
 from nnrun.text import setting_name, things
 
@@ -227,10 +227,7 @@ def judged_otherwise(sources: Sequence[Source], wanted: Mapping[str, Any]) -> li
     if not others:
         return []
     given = _held(wanted["metric"], wanted["value"], wanted.get("hold"))
-    return [
-        f"Judged against {given} instead of the declared {' or '.join(others)}: this target was "
-        "chosen after training."
-    ]
+    return [f"Judged against {given} instead of the declared {' or '.join(others)}: {AFTERWARDS}"]
 
 
 def _held(metric: str, value: float, hold: int | None) -> str:

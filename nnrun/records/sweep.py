@@ -47,6 +47,9 @@ FIELDS = {
 OF_RESULTS = {"settings": list, "jobs": list, "varying": list, "telling": list, "target": dict}
 """What it must say besides where there are results."""
 
+AFTERWARDS = "this target was chosen after training."
+"""How the note ends that says so."""
+
 IF_ANY = (
     *("tables", "tuned", "tuning", "verdict"),
     *("facet", "merged", "report_of", "notes", "clashes"),
@@ -181,6 +184,11 @@ class Sweep:
     report_of: Sequence[str] = ()
     notes: Sequence[str] = ()
     clashes: Sequence[str] = ()
+
+    @property
+    def judged_afterwards(self) -> bool:
+        """Whether its target is another than the declared one."""
+        return any(note.endswith(AFTERWARDS) for note in self.notes)
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:

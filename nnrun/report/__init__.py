@@ -4,6 +4,8 @@ Words:
 
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
 - ``captions``: a caption for each figure and for the table.
+- ``methods``: what was done, as a paper tells it.
+- ``glossary``: the page's technical words, what they mean, and links to them.
 - ``tables``: the rows of the page's tables: settings, jobs that failed or are missing, provenance.
 
 The page:

@@ -16,12 +16,15 @@ from nnrun.plot import canvas
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
 from nnrun.report.figures import Drawn, drawing, inline, md
+from nnrun.report.glossary import Glossary
+from nnrun.report.methods import methods
 from nnrun.report.second_process import shared
 from nnrun.report.sections import Section, reading_limits, sections
 from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import CLAIMS, answer, cautions, statements
 from nnrun.results.results import Results
+from nnrun.statistics.factors import factors
 from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import common_budget, shared_target, target_text, trained
 from nnrun.text import setting_name
@@ -128,6 +131,9 @@ def build(
             drawn = made()
     about = _content(results, drawn, behaviour)
     language = _language()
+    glossary = Glossary(_names(results))
+    language.filters["linked"] = glossary.linked
+    about["glossary"] = glossary.entries
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
     return folder / REPORT
@@ -164,10 +170,20 @@ def _content(results: Results, drawn: Drawn, behaviour: Any) -> dict[str, Any]:
         "failures": failures(sweep),
         "missing": missing(results),
         "limits": reading_limits(results),
+        "methods": methods(results),
         "provenance": provenance(sweep),
         **script(TEMPLATES / "page.js"),
     }
     return {**about, "contents": _contents(about), "untold": _untold(about)}
+
+
+def _names(results: Results) -> set[str]:
+    """List what the user wrote that stands in sentences of the page."""
+    table, sweep = results.contrasts, results.sweep
+    labels = {setting.label for setting in sweep.settings} | set(results.summary["label"])
+    levels = {level for several in factors(sweep).values() for level in several}
+    shown_names = {*table["name_a"], *table["name_b"], sweep.name or "", *sweep.varying}
+    return {str(name) for name in labels | levels | shown_names if str(name).strip()}
 
 
 def _told(results: Results) -> dict[str, list[Any]]:
@@ -188,7 +204,9 @@ def _contents(about: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((section.id, section.title) for section in about["sections"]),
         *([("gaps", "Failed and missing")] if gaps else []),
         *([("limits", "Limits")] if about["limits"] else []),
+        *([("methods", "Methods")] if about["methods"] else []),
         ("provenance", "Provenance"),
+        ("glossary", "Glossary"),
     ]
 
 

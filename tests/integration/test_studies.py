@@ -28,7 +28,7 @@ def test_a_perceptron_learns_and_and_or_but_not_xor_and_its_report_says_so(nnrun
     (sweep,) = nnrun.outputs("sweeps")
     summary = package.load(sweep).summary.set_index("data.gate")
     assert summary["reached"].to_dict() == {"and": 20, "or": 20, "xor": 0}
-    page = (sweep / "report.html").read_text()
+    page = (sweep / "report.md").read_text()
     assert page.count("20 of 20 seeds reached") >= 2
     assert "0 of 20 seeds reached accuracy ≥ 1 within 100,000 samples" in page
 

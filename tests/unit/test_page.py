@@ -25,17 +25,22 @@ class Reader(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
+        self.handle_startendtag(tag, attrs)
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
+        self.part(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+        self.part(tag)
+
+    def part(self, tag):
+        """Part what stands in two elements; a link stands in the middle of a sentence."""
+        self.words.append("" if tag == "a" else " ")
 
     def handle_data(self, data):
         if self.open and self.open[-1] not in ("style", "script"):
@@ -43,7 +48,7 @@ class Reader(HTMLParser):
 
     @property
     def text(self):
-        return " ".join(" ".join(self.words).split())
+        return " ".join("".join(self.words).split())
 
 
 def read(results, folder):

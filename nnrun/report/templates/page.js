@@ -1,4 +1,4 @@
-// Tables that sort by a click on a heading, and a slider through decision surfaces.
+// Tables that sort by a click on a heading, a slider through decision surfaces, a text to copy.
 // Without this script the page holds the same tables and every frame.
 (() => {
   "use strict";
@@ -42,6 +42,17 @@
       button.addEventListener("click", () => sort(table, column, heading));
       heading.append(button);
     });
+  }
+
+  for (const text of document.querySelectorAll(".copied")) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
+    button.addEventListener("click", () => {
+      // what is selected is copied from a file, too, where no newer way may be allowed
+      getSelection().selectAllChildren(text);
+      button.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it from here";
+    });
+    text.after(button);
   }
 
   for (const film of document.querySelectorAll(".film")) {

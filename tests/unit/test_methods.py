@@ -1,0 +1,110 @@
+"""The methods of a sweep: what its records say, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+
+from nnrun.records.sweep import AFTERWARDS, SweepJob
+from nnrun.report.methods import methods
+from tests.unit.sweeps import a_sweep
+
+CONSTANT = {
+    "batch_size": 8,
+    "data.name": "xor",
+    "data.noise": 0.0,
+    "data.shuffle": True,
+    "network.hidden": [2, 1],
+    "network.activation": "tanh",
+    "network.bias": False,
+    "optimizer.name": "sgd",
+    "schedule.name": "constant",
+    "backprop": "exact",
+}
+
+
+def of(results, **changes):
+    return replace(results, sweep=replace(results.sweep, **changes))
+
+
+def test_a_sweep_is_told_from_its_records():
+    job = SweepJob(0, [], "s0", engine="compiled")
+    versions = {"nnrun": "1.2.3", "numpy": "4.5", "pandas": "9"}
+    results = of(
+        a_sweep(["lr=0.1", "lr=0.3", "lr=1"], constant=CONSTANT), jobs=[job], versions=versions
+    )
+    text = methods(results)
+    assert text.startswith("We trained 3 settings")
+    assert (
+        "All had: batch_size 8; data xor; network (hidden [2, 1], activation tanh, no bias); "
+        "optimizer sgd."
+    ) in text
+    assert "Each was trained from 20 seeds (0 to 19; 60 networks in all)." in text
+    assert "Each saw at most 1,000 training samples and was evaluated at 5 points" in text
+    assert (
+        "its accuracy ≥ 0.95 and stayed there for 3 evaluations in a row (target declared before "
+        "training)"
+    ) in text
+    assert "We compared each setting with the first (lr=0.1) by the ratio" in text
+    assert "paired by seed (20 seeds), with 95% percentile bootstrap intervals from 10,000" in text
+    assert "with 10,000 random swaps" in text
+    assert "family of comparisons (2 of settings)" in text
+    assert "its compiled engine in double precision" in text
+    assert "by nnrun 1.2.3 (NumPy 4.5) and analysed by nnrun " in text
+    assert "Processor: a processor." in text
+    assert "pandas" not in text
+    assert "tuned" not in text
+    assert "block" not in text
+
+
+def test_what_was_not_done_is_not_told():
+    text = methods(a_sweep([""]))
+    assert text.startswith("We trained one setting.")
+    for word in ("compared", "paired", "Holm", "swaps", "same seed", "git", "engine"):
+        assert word not in text, word
+
+
+def test_few_seeds_are_swapped_in_every_way_and_make_no_claims():
+    text = methods(a_sweep(["lr=1", "lr=2"], seeds=5))
+    assert "with all swaps of the arms" in text
+    assert "Holm" not in text
+    assert "is claimed" not in text
+    assert "bootstrap" not in methods(a_sweep([""], seeds=1))
+
+
+def test_a_target_that_was_chosen_later_is_said_to_be():
+    text = methods(of(a_sweep(["lr=1", "lr=2"]), notes=[f"Judged against another: {AFTERWARDS}"]))
+    assert "(target chosen after training)" in text
+    assert "declared" not in text
+
+
+def test_errors_odd_seeds_and_tuning_are_told():
+    results = a_sweep(["lr=1", "lr=2"])
+    row = {"job": 0, "lr": 0.1, "overrides": "", "seeds": 20, "edge": False}
+    tuning = {"seeds": [100, 119], "rows": [row, {**row, "lr": 0.3}]}
+    results = of(results, tuned=["lr"], tuning=tuning)
+    trials = results.trials
+    status = trials["status"].where(trials["seed"] != 3, "failed")
+    text = methods(replace(results, trials=trials.assign(status=status)))
+    assert "2 trials ended with an error and are left out." in text
+    assert "Each was trained from 19 seeds (19 numbers; 38 networks in all)." in text
+    assert "lr (0.1, 0.3) was chosen for each setting by the lowest restricted mean" in text
+    assert "on seeds 100 to 119, none of which is reported" in text
+
+
+def test_nothing_is_told_where_nothing_was_trained():
+    results = a_sweep(["lr=1"])
+    assert methods(replace(results, trials=results.trials.assign(status="failed"))) == ""
+
+
+@pytest.mark.parametrize("n", [2, 9])
+def test_levels_are_named_while_they_are_few(n):
+    results = a_sweep([f"lr={i}" for i in range(n)])
+    settings = [
+        replace(one, config={"optimizer.lr": float(i)})
+        for i, one in enumerate(results.sweep.settings)
+    ]
+    text = methods(
+        of(results, settings=settings, varying=["optimizer.lr"], telling=["optimizer.lr"])
+    )
+    told = "lr (0, 1)" if n == 2 else "lr (9 levels, from 0 to 8)"
+    assert told in text
