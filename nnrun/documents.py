@@ -53,17 +53,21 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
                                                   report: nnrun.report says it
   verdict[]                          text         the same at length, the answer first
   contrasts[].family                 text         setting: two settings; factor: two levels of one
-                                                  key
+                                                  key; within: the same at one level of another
   contrasts[].headline               boolean      whether the answer is made of it
   contrasts[].key                    text         the key of a factor; empty for settings
   contrasts[].a                      text         id of the setting, or the level; compared with b
   contrasts[].b                      text         id of the baseline, or its level
   contrasts[].name_a                 text         a's label
   contrasts[].name_b                 text         b's label
-  contrasts[].verdict                text         of a against b: sooner, later, none (no difference
-                                                  shown), few (under 20 seeds in common) or
-                                                  incomparable
+  contrasts[].within                 text         the level of the other key, as lr=0.1; else empty
+  contrasts[].verdict                text         of a against b: arrives (b does not), sooner,
+                                                  usually sooner (but some seeds get stuck), same,
+                                                  depends (on another key), unsure, usually later,
+                                                  later, fails (b arrives), few (under 20 seeds in
+                                                  common) or incomparable
   contrasts[].why                    text         for incomparable; else empty
+  contrasts[].plain                  text         the finding in plain words; may be empty
   contrasts[].text                   text         the finding in a sentence
   contrasts[].pairs                  integer      seeds in common
   contrasts[].n_a                    integer      trained trials
@@ -77,6 +81,12 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].p                      number|null  of the paired test
   contrasts[].p_holm                 number|null  adjusted for the number of contrasts; null where
                                                   no claim can be
+  contrasts[].p_order                number|null  of the sign test: who is first more often
+  contrasts[].p_order_holm           number|null
+  contrasts[].depends_on             text         the other key on which it depends most; may be
+                                                  empty
+  contrasts[].p_depends              number|null  of that interaction
+  contrasts[].p_depends_holm         number|null
   contrasts[].difference             number|null  of the restricted means, samples
   contrasts[].difference_low         number|null
   contrasts[].difference_high        number|null
@@ -86,6 +96,11 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].sooner_high            number|null
   contrasts[].tied                   number|null  share of pairs
   contrasts[].median_ratio           number|null  of the paired times
+  contrasts[].ratio_both             number|null  geometric mean ratio of pairs that both arrive
+  contrasts[].ratio_both_low         number|null
+  contrasts[].ratio_both_high        number|null
+  contrasts[].pairs_both             number       such pairs
+  contrasts[].needed                 number|null  seeds that would settle it; for unsure
   contrasts[].detectable             number|null  the smallest ratio that would have been shown four
                                                   times in five
   contrasts[].logrank                number|null  statistic of the log-rank test
@@ -97,6 +112,9 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].blocks                 integer      combinations of the other keys in which levels
                                                   were compared
   contrasts[].blocks_left_out        integer
+  contrasts[].rarely_a               integer      blocks in which a tenth of a's seeds arrive or
+                                                  fewer
+  contrasts[].rarely_b               integer
   settings[].setting                 text         id
   settings[].label                   text         the keys that vary, in words; empty for a lone
                                                   setting

@@ -25,7 +25,8 @@ class Choices:
     Attributes:
         target: What counts as converged instead of what was declared, as METRIC:VALUE[:HOLD].
         baseline: Words that select the setting that the others are compared with.
-        facet: The key whose values get panels of their own.
+        facet: The key whose values get panels of their own, and comparisons within each.
+        within: The key within each of whose values the others are compared, without panels.
         keys: The keys that settings are named by.
         study: The template of a study's page: a file, or the name of one in experiments/. None for
             the one that the records name, if it is in nnrun's experiments/.
@@ -35,6 +36,7 @@ class Choices:
     target: str | None = None
     baseline: str | None = None
     facet: str | None = None
+    within: str | None = None
     keys: Sequence[str] = ()
     study: str | None = None
     pdf: bool = False
@@ -52,6 +54,8 @@ def chosen(sweep: Sweep, choices: Choices) -> Sweep:
         sweep = with_baseline(sweep, choices.baseline)
     if choices.facet is not None:
         sweep = replace(sweep, facet=find_key("facet", choices.facet, sweep.telling))
+    if choices.within is not None:
+        sweep = replace(sweep, within=find_key("within", choices.within, sweep.telling))
     return sweep
 
 

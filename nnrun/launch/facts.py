@@ -8,7 +8,8 @@ from nnrun.config.settings import Job
 from nnrun.layout import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
 from nnrun.records.labels import describe
 from nnrun.records.sweep import SWEEP, Sweep
-from nnrun.report.verdict import compared, headline, verdict
+from nnrun.report.sentences import compared, levels_of, plainly
+from nnrun.report.verdict import headline, verdict
 from nnrun.results.results import Results
 from nnrun.statistics.survival import common_budget
 from nnrun.trials.cache import Cache
@@ -80,10 +81,12 @@ def _contrasts(results: Results) -> list[dict[str, Any]]:
     table, horizon = results.contrasts, common_budget(results.trials)
     leading = set(headline(results).index) if len(table) else set()
     rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
-    return [
-        {**row, "headline": place in leading, "text": compared(row, horizon)}
-        for place, row in zip(table.index, rows, strict=True)
-    ]
+    found = []
+    for place, row in zip(table.index, rows, strict=True):
+        levels = levels_of(row, table)
+        said = {"plain": plainly(row, levels), "text": compared(row, horizon, levels)}
+        found.append({**row, "headline": place in leading, **said})
+    return found
 
 
 def plan_facts(

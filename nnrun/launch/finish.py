@@ -123,6 +123,7 @@ def make_report(
     target: str | None = None,
     baseline: str | None = None,
     facet: str | None = None,
+    within: str | None = None,
     keys: str | Sequence[str] = (),
     study: str | Path | None = None,
     out: str | Path | None = None,
@@ -135,7 +136,8 @@ def make_report(
         target: What counts as converged instead of what was declared: METRIC:VALUE[:HOLD].
         baseline: The setting that the others are compared with: its id, its label, or keys and
             values that it alone has.
-        facet: The key whose values get panels of their own.
+        facet: The key whose values get panels of their own, and comparisons within each.
+        within: The key within each of whose values the others are compared, without panels.
         keys: The keys that settings are named by, as a list or joined by commas.
         study: The template of a study's page; None for one of nnrun's own that the records
             name, if any.
@@ -156,7 +158,9 @@ def make_report(
     """
     words = keys.split(",") if isinstance(keys, str) else keys
     template = None if study is None else str(study)
-    asked = Choices(target, baseline, facet, [word for word in words if word], template, pdf)
+    asked = Choices(
+        target, baseline, facet, within, [word for word in words if word], template, pdf
+    )
     folder = None if out is None else Path(out)
     found = rebuild([Path(path) for path in paths], asked, folder).results
     assert found is not None  # else there was nothing to report

@@ -52,7 +52,7 @@ AFTERWARDS = "this target was chosen after training."
 
 IF_ANY = (
     *("tables", "tuned", "tuning", "verdict"),
-    *("facet", "merged", "report_of", "notes", "clashes"),
+    *("facet", "within", "merged", "report_of", "notes", "clashes"),
 )
 """What is left out where there is none of it."""
 
@@ -146,6 +146,7 @@ class Sweep:
         animations: Pages, as paths from the sweep's folder; None where none was asked for.
         stages: Seconds by stage.
         facet: The key whose values were given panels of their own.
+        within: The key within each of whose values the others were compared.
         merged: Where each of several sweeps comes from that were put together.
         report_of: The names of the sweeps that a report is of which stands elsewhere.
         notes: What could not be read, or put together.
@@ -180,6 +181,7 @@ class Sweep:
     animations: Sequence[str] | None = None
     stages: Mapping[str, float] | None = None
     facet: str | None = None
+    within: str | None = None
     merged: Sequence[Mapping[str, Any]] = ()
     report_of: Sequence[str] = ()
     notes: Sequence[str] = ()

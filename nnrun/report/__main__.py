@@ -17,14 +17,15 @@ from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
 
-WORDS = ("target", "baseline", "facet", "keys", "study")
+WORDS = ("target", "baseline", "facet", "within", "keys", "study")
 HELP = f"""\
 words:
   target=METRIC:VALUE[:HOLD]  judge the curves against another target than the declared one:
                               accuracy:0.9, test_loss:0.01:5
   baseline=WORDS              compare with this setting: its id, its label, or keys and values
                               that it alone has: "lr=0.03 hidden=[2,1]"
-  facet=KEY                   a panel for each value of this key
+  facet=KEY                   a panel for each value of this key, and comparisons within it
+  within=KEY                  comparisons within each value of this key, without panels
   keys=A,B                    name the settings by these keys only
   study=FILE.md.j2            fill the template of a study's page
 
@@ -123,8 +124,9 @@ def _indexed(words: Sequence[str]) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m nnrun.report",
-        usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [keys=...] "
-        "[study=...] [--out FOLDER] [--modules FOLDER] [--pdf]\n       %(prog)s --index [FOLDER]",
+        usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [within=...] "
+        "[keys=...] [study=...] [--out FOLDER] [--modules FOLDER] [--pdf]\n"
+        "       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,

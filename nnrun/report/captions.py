@@ -8,8 +8,8 @@ import pandas as pd
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import LOSSES
 from nnrun.results.results import Results
-from nnrun.statistics.contrasts import ENOUGH
 from nnrun.statistics.factors import factors
+from nnrun.statistics.findings import ENOUGH
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
 from nnrun.statistics.survival import common_budget, judged_on, shared_target, target_text, trained

@@ -20,11 +20,13 @@ from nnrun.report.glossary import Glossary
 from nnrun.report.methods import methods
 from nnrun.report.second_process import shared
 from nnrun.report.sections import Section, reading_limits, sections
+from nnrun.report.sentences import CLAIMED
 from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
-from nnrun.report.verdict import CLAIMS, answer, cautions, statements
+from nnrun.report.verdict import answer, cautions, statements
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors
+from nnrun.statistics.findings import CLAIMS
 from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import common_budget, shared_target, target_text, trained
 from nnrun.text import setting_name
@@ -189,7 +191,7 @@ def _names(results: Results) -> set[str]:
 def _told(results: Results) -> dict[str, list[Any]]:
     """Part the statements into those told at once and those folded, none of which is a claim."""
     told = statements(results)
-    folded = [s for s in told[AT_ONCE:] if s.claim not in ("sooner", "later")]
+    folded = [s for s in told[AT_ONCE:] if s.claim not in (*CLAIMS, "depends")]
     if len(folded) == 1:  # folding it would save nothing
         folded = []
     at_once = [s for s in told if s not in folded]
@@ -243,7 +245,7 @@ def _language() -> Environment:
         language.filters[name] = getattr(words, name)
     language.filters["target_text"] = target_text
     language.filters["md"] = md
-    language.filters["claimed"] = CLAIMS.__getitem__
+    language.filters["claimed"] = CLAIMED.__getitem__
     language.filters["data_url"] = _data_url
     language.filters["drawing"] = _drawing
     language.filters["after_dot"] = lambda text: text.partition(" · ")[2]

@@ -15,8 +15,8 @@ from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.jinja import mistake
 from nnrun.layout import MARKDOWN, write_text
 from nnrun.report.figures import FIGURES, md
+from nnrun.report.sentences import CLAIMED
 from nnrun.report.study_language import Language, Values, columns, plain
-from nnrun.report.verdict import CLAIMS
 from nnrun.results.results import Results
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
@@ -206,7 +206,7 @@ def _language(folder: Path) -> Language:
     for name in ("number", "count", "share", "p_value"):
         language.filters[name] = getattr(words, name)
     language.filters["md"] = md
-    language.filters["claimed"] = CLAIMS.__getitem__
+    language.filters["claimed"] = CLAIMED.__getitem__
     return language
 
 

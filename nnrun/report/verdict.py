@@ -1,14 +1,24 @@
 """The verdict: what a sweep found, in sentences that say how sure they are."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from nnrun.report.sentences import (
+    CLAIMED,
+    WITHIN,
+    arm,
+    at_levels,
+    compared,
+    levels_of,
+    plainly,
+)
 from nnrun.report.tables import incomplete
 from nnrun.results.results import Results
-from nnrun.statistics.contrasts import ENOUGH, LEVEL
+from nnrun.statistics.factors import names
+from nnrun.statistics.findings import CLAIMS, ENOUGH, TESTED
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
     common_budget,
@@ -17,26 +27,7 @@ from nnrun.statistics.survival import (
     target_text,
     targets,
 )
-from nnrun.text import (
-    count,
-    listing,
-    number,
-    p_value,
-    ratio,
-    seeds,
-    seeds_range,
-    setting_name,
-    share,
-)
-
-CLAIMS = {
-    "sooner": "sooner",
-    "later": "later",
-    "none": "no difference shown",
-    "few": "no verdict",
-    "incomparable": "not compared",
-}
-"""Words for what a contrast came to."""
+from nnrun.text import count, listing, number, seeds, seeds_range, setting_name, share
 
 
 class Told(NamedTuple):
@@ -45,14 +36,16 @@ class Told(NamedTuple):
     Attributes:
         setting: The id of the setting it is about; empty for a level of a factor.
         name: Of that setting or level.
-        claim: ``sooner``, ``later``, ``none`` (no difference shown), ``few``, ``incomparable``;
-            empty where nothing is compared.
-        text: What was found.
+        claim: The kind of finding, as `nnrun.statistics.contrasts` has it; empty where nothing is
+            compared.
+        plain: What was found, in plain words; empty where nothing is compared.
+        text: What was found, exactly.
     """
 
     setting: str
     name: str
     claim: str
+    plain: str
     text: str
 
 
@@ -66,7 +59,7 @@ def verdict(results: Results) -> list[str]:
     gap = incomplete(results.sweep)
     told = statements(results)
     lines = [answer(results), *([": ".join(gap)] if gap else [])]
-    lines += [f"{one.name}: {one.text}" for one in told]
+    lines += [f"{one.name}: {' '.join(filter(None, (one.plain, one.text)))}" for one in told]
     untold = len(results.summary) - len(told)
     if untold and told and told[0].setting:
         lines.append(f"{untold:,} more settings are in the table.")
@@ -80,32 +73,87 @@ def answer(results: Results) -> str:
     table = headline(results)
     if table.empty:
         return _alone(results)
-    claims = {claim: table[table["verdict"] == claim] for claim in table["verdict"].unique()}
-    tested = [claim for claim in ("sooner", "later", "none") if claim in claims]
-    if not tested:
-        few = claims.get("few")
-        if few is None:
+    tested = table[table["verdict"].isin(TESTED)]
+    if tested.empty:
+        few = table[table["verdict"] == "few"]
+        if few.empty:
             return f"Not compared: {table['why'].iloc[0]}."
         pairs = seeds_range(few["pairs"])
         verb = "is" if few["pairs"].max() == 1 else "are"
         return f"No verdict: it takes {ENOUGH} seeds in common, and there {verb} {pairs}."
+    return _answer(tested, results.contrasts)
+
+
+def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Answer by kinds of finding, those that say most first."""
+    kinds = [kind for kind in CLAIMED if kind in set(tested["verdict"])]
     parts = []
-    for claim in tested:
-        for other, found in claims[claim].groupby("name_b", sort=False):
-            names = listing(list(found["name_a"]))
-            verb = "converges" if len(found) == 1 else "converge"
-            if claim == "none":
-                shown_for = "" if tested == ["none"] else "no difference shown for "
-                parts.append(f"{shown_for}{names} against {other}")
-            else:
-                parts.append(f"{names} {verb} {claim} than {other}")
-    found = "No difference shown" if tested == ["none"] else "Yes"
-    return f"{found}: {'; '.join(parts)}."
+    for kind in kinds:
+        rows = _rows(tested[tested["verdict"] == kind])
+        if kind == "depends":
+            parts += [_depends(row, levels_of(row, table)) for row in rows]
+            continue
+        by_baseline: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            by_baseline.setdefault((row["name_b"], _where_never(row)), []).append(arm(row))
+        for (other, never), arms in by_baseline.items():
+            parts.append(_SAID[kind][len(arms) > 1].format(listing(arms), other) + never)
+    word = "Yes" if any(kind in CLAIMS for kind in kinds) else _FIRST[kinds[0]]
+    return f"{word}: {'; '.join(parts)}."
+
+
+_SAID = {
+    "arrives": (
+        "{0} converges, and {1} does not within the budget",
+        "{0} converge, and {1} does not within the budget",
+    ),
+    "sooner": ("{0} converges sooner than {1}", "{0} converge sooner than {1}"),
+    "usually sooner": (
+        "{0} usually converges sooner than {1}, but some seeds get stuck",
+        "{0} usually converge sooner than {1}, but some seeds get stuck",
+    ),
+    "same": (
+        f"{{0}} converges as soon as {{1}}, to within {WITHIN}",
+        f"{{0}} converge as soon as {{1}}, to within {WITHIN}",
+    ),
+    "unsure": ("no difference shown for {0} against {1}",) * 2,
+    "usually later": (
+        "{0} usually converges later than {1}, but some seeds get stuck",
+        "{0} usually converge later than {1}, but some seeds get stuck",
+    ),
+    "later": ("{0} converges later than {1}", "{0} converge later than {1}"),
+    "fails": (
+        "{0} does not converge within the budget, and {1} does",
+        "{0} do not converge within the budget, and {1} does",
+    ),
+}
+_FIRST = {"same": "No difference", "depends": "It depends", "unsure": "Not sure yet"}
+
+
+def _where_never(row: Mapping[Any, Any]) -> str:
+    """Say that the slower arm has no time at all in some of the blocks that were pooled."""
+    slow = {"sooner": "b", "later": "a"}.get(row["verdict"])
+    if slow is None or not row[f"rarely_{slow}"]:
+        return ""
+    where = f"{row[f'rarely_{slow}']:,} of {row['blocks']:,} blocks"
+    return f", and in {where} {row[f'name_{slow}']} does not converge at all"
+
+
+def _depends(row: Mapping[Any, Any], levels: Sequence[Mapping[Any, Any]]) -> str:
+    return f"{arm(row)} against {row['name_b']} depends on {row['depends_on']}, {at_levels(levels)}"
 
 
 def headline(results: Results) -> pd.DataFrame:
-    """Take the contrasts that the verdict is made of: of factors, if any was tested."""
+    """Take the contrasts that the verdict is made of: of factors, if any was tested.
+
+    Where a facet was asked for, or contrasts within each value of a key, it is those.
+    """
     table = results.contrasts
+    if results.sweep.within or results.sweep.facet:
+        wanted = names(results.sweep).get(results.sweep.within or results.sweep.facet or "")
+        of_levels = table[table["within"].str.startswith(f"{wanted}=")]
+        if _tested(of_levels).any():
+            return of_levels
     factors, settings = (table[table["family"] == family] for family in ("factor", "setting"))
     if factors.empty or (_tested(settings).any() and not _tested(factors).any()):
         return settings
@@ -115,12 +163,16 @@ def headline(results: Results) -> pd.DataFrame:
 def statements(results: Results) -> list[Told]:
     """Write the statements: one a level of a factor, or else one a shown setting."""
     table = headline(results)
-    if len(table) and table["family"].iloc[0] == "factor":
-        claims = table["verdict"].isin(["sooner", "later"])
+    if len(table) and table["family"].iloc[0] != "setting":
+        claims = table["verdict"].isin([*CLAIMS, "depends"])
         first = pd.concat([table[claims], table[~claims]]).head(SHOWN).sort_index()
-        rows: list[dict[str, Any]] = first.to_dict("records")  # type: ignore[assignment]
         horizon = common_budget(results.trials)
-        return [Told("", row["name_a"], row["verdict"], compared(row, horizon)) for row in rows]
+        found = []
+        for row in _rows(first):
+            levels = levels_of(row, results.contrasts)
+            said = plainly(row, levels), compared(row, horizon, levels)
+            found.append(Told("", arm(row), row["verdict"], *said))
+        return found
     return _of_settings(results, table)
 
 
@@ -140,8 +192,9 @@ def _of_settings(results: Results, table: pd.DataFrame) -> list[Told]:
         is_baseline = len(sweep.settings) > 1 and setting == sweep.settings[0].id
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
         claim = str(found["verdict"]) if found and row["seeds"] else ""
+        plain = plainly(found) if found and claim else ""
         more = f" {compared(found, horizon)}" if found and claim else ""
-        told.append(Told(setting, name, claim, text + more))
+        told.append(Told(setting, name, claim, plain, text + more))
     return told
 
 
@@ -164,58 +217,6 @@ def outcome(row: Mapping[str, Any], horizon: float, target: Any) -> str:
     if row["failed"]:
         text += f" {row['failed']:,} failed with an error and {_are(row['failed'])} not counted."
     return text
-
-
-def compared(row: Mapping[Any, Any], horizon: float) -> str:
-    """Say how one arm compares with another, from its row of the contrasts."""
-    if row["verdict"] == "incomparable":
-        return f"Not compared with {row['name_b']}: {row['why']}."
-    within = _blocks(row)
-    if row["verdict"] == "few":
-        return (
-            f"No verdict against {row['name_b']}: {seeds(row['pairs'])} in common, and it takes "
-            f"{ENOUGH}. Observed: {ratio(row['ratio'])} times its samples{within}."
-        )
-    interval = f"95% interval {ratio(row['ratio_low'])} to {ratio(row['ratio_high'])}"
-    tied = f" ({share(row['tied'])} tie, which counts one half)" if row["tied"] else ""
-    found = (
-        f"{ratio(row['ratio'])} times the samples of {row['name_b']} ({interval}; means "
-        f"restricted to {count(horizon)} samples{within}), first in {share(row['sooner'])} of "
-        f"{count(row['pairs'])} pairs of seeds{tied}; {p_value(row['p_holm'])}."
-    )
-    if row["verdict"] != "none":
-        return f"Converges {row['verdict']}: {found}{_never(row)}"
-    return f"No difference shown: {found}{_why_not(row)}"
-
-
-def _blocks(row: Mapping[Any, Any]) -> str:
-    """Say in which blocks of the other factors two levels were compared."""
-    used, left = row["blocks"], row["blocks_left_out"]
-    if used <= 1 and not left:
-        return ""
-    where = "in one block" if used == 1 else f"in {used:,} blocks"
-    rest = f", not in {left:,} with nothing to compare" if left else ""
-    return f", {where} of the other factors{rest}"
-
-
-def _never(row: Mapping[Any, Any]) -> str:
-    """Warn of a ratio that stands for a time that one arm does not have."""
-    if row["reached_a"] and row["reached_b"]:
-        return ""
-    who = row["name_b"] if row["reached_a"] else row["name_a"]
-    return f" No seed of {who} arrives: it has no time, and the ratio goes by the budget."
-
-
-def _why_not(row: Mapping[Any, Any]) -> str:
-    """Say why an interval alone makes no claim, or how large a ratio could have been missed."""
-    if row["p_holm"] < LEVEL:
-        return " The test alone says otherwise, but the interval holds 1, and a claim needs both."
-    if not row["ratio_low"] <= 1 <= row["ratio_high"]:
-        return " The interval leaves 1 out, but not so that it outlasts the correction for many."
-    if not math.isfinite(row["detectable"]):
-        return ""
-    least = ratio(row["detectable"])
-    return f" A ratio of {least}, or one in {least}, would have been shown four times in five."
 
 
 def cautions(results: Results) -> list[str]:
@@ -255,7 +256,11 @@ def _alone(results: Results) -> str:
 
 def _tested(table: pd.DataFrame) -> "pd.Series[bool]":
     """Mark the contrasts that a test was made of."""
-    return table["verdict"].isin(["sooner", "later", "none"])
+    return table["verdict"].isin(TESTED)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table.to_dict("records")
 
 
 def _are(n: int) -> str:

@@ -11,8 +11,10 @@ What differs, and how surely:
 
 - ``factors``: what varies, as factors with levels, and as blocks of a grid.
 - ``resampling``: the bootstrap over seeds.
-- ``hypothesis_tests``: log-rank, swaps within seeds, Holm's correction.
-- ``pairs``, ``contrasts``: what is compared, how far apart, and the verdict.
+- ``hypothesis_tests``: log-rank, swaps within seeds, order, interaction, Holm's correction.
+- ``pairs``: what is compared, and how far apart it is.
+- ``findings``: what kind of finding that is.
+- ``contrasts``: both, for all that a sweep varied.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.
 - ``effects``: what the differences go with.
 - ``calibration``: made-up sweeps of known truth, and a command that checks on them.

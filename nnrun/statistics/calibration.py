@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nnrun.commands import exit_code, run, unread
 from nnrun.records.sweep import LabelledSetting, Sweep
-from nnrun.statistics.contrasts import LEVEL, compared, judged
+from nnrun.statistics.contrasts import compared, judged
+from nnrun.statistics.findings import LEVEL
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.summary import summarise
 from nnrun.text import share

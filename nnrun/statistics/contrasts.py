@@ -7,7 +7,18 @@ import numpy as np
 import pandas as pd
 
 from nnrun.records.sweep import Sweep
-from nnrun.statistics.hypothesis_tests import LogRank, holm, logrank
+from nnrun.statistics.factors import names
+from nnrun.statistics.findings import (
+    ENOUGH,
+    LEVEL,
+    corrected,
+    disagree,
+    finding,
+    interaction,
+    needed,
+    where_both,
+)
+from nnrun.statistics.hypothesis_tests import LogRank, logrank
 from nnrun.statistics.pairs import (
     MEASURES,
     Clock,
@@ -22,51 +33,93 @@ from nnrun.statistics.pairs import (
 from nnrun.statistics.survival import judged_on, not_comparable
 from nnrun.text import seeds
 
-ENOUGH = 20  # pairs of seeds that a claim needs
-LEVEL = 0.05  # share of families of contrasts without any difference in which a claim may be made
-
 COLUMNS = (
-    *("family", "key", "a", "b", "name_a", "name_b", "blocks", "blocks_left_out", "pairs"),
-    *("n_a", "n_b", "reached_a", "reached_b"),
+    *("family", "key", "a", "b", "name_a", "name_b", "within", "blocks", "blocks_left_out"),
+    *("pairs", "n_a", "n_b", "reached_a", "reached_b", "rarely_a", "rarely_b"),
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
     *("sooner", "sooner_low", "sooner_high", "tied", "logrank", "p_logrank", "p_logrank_holm"),
-    *("p", "p_holm", "median_ratio", "error", "discordant", "apart", "detectable"),
-    *("verdict", "why"),
+    *("p", "p_holm", "p_order", "p_order_holm", "depends_on", "p_depends", "p_depends_holm"),
+    *("median_ratio", "ratio_both", "ratio_both_low", "ratio_both_high", "pairs_both"),
+    *("error", "discordant", "apart", "detectable", "needed", "verdict", "why"),
 )
 
 
 def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
-    """Compare what a sweep varied, paired by seed.
+    """Compare what a sweep varied, paired by seed, and say what kind of finding each contrast is.
 
     Times are restricted to the common budget of all settings: a trial that had not arrived by then
     counts with that budget, diverged or not. Settings whose evaluations differ are judged at the
     points that they share (see `common_grid`), and intervals are wider on both sides
     by how far apart what counts as one point may lie. A claim needs 20 pairs, an interval of the
-    ratio without 1, and a swap test with p below 5% after Holm's correction within its family, in
-    which those count that can make a claim at all.
+    ratio without 1, and a swap test with p below 5%, corrected as `nnrun.statistics.findings` says.
+    Where the levels of another factor disagree the contrast is followed by a row for each of them,
+    as it is for the factor that is asked for (``within`` or ``facet`` of the sweep).
 
     Args:
         trials: As `nnrun.Results.trials`; trials stopped by an error are left out.
         sweep: The content of sweep.json; its first setting is the baseline.
 
     Returns:
-        A row a contrast of ``a`` with ``b``: ``family`` (``setting`` or ``factor``), ``key`` (of
-        the factor), ``a`` and ``b`` (setting ids or levels), ``name_a``, ``name_b``, ``blocks``
-        (1 for settings), ``blocks_left_out`` (neither arm ever arrived, or one was not trained),
-        ``pairs`` (seeds that all blocks have in both arms), ``n_a``, ``n_b`` (trained trials),
-        ``reached_a``, ``reached_b`` (by the common budget), the measures of
-        `nnrun.statistics.pairs.measure`, ``logrank``, ``p_logrank`` (settings only, over all
-        trials of both), ``median_ratio`` (of the paired times; NaN where any is censored),
-        ``p_holm``, ``p_logrank_holm`` (NaN where no claim can be made), ``detectable`` (the
-        smallest ratio, either way, that this spread would have shown with 80% power beside the
-        others of its family), ``verdict``
-        (``sooner``, ``later``, ``none``, ``few``,
-        ``incomparable``) and ``why`` (for the last two). NaN where there is nothing to compare.
+        A row a contrast of ``a`` with ``b``: ``family`` (``setting``, ``factor``, or ``within``, a
+        level of a factor at one level of another), ``key`` (of the factor), ``a`` and ``b``
+        (setting ids or levels), ``name_a``, ``name_b``, ``within`` (the level of the other factor,
+        as ``lr=0.1``), ``blocks`` (1 for settings), ``blocks_left_out`` (neither arm ever arrived,
+        or one was not trained), ``pairs`` (seeds that all blocks have in both arms), ``n_a``,
+        ``n_b`` (trained trials), ``reached_a``, ``reached_b`` (by the common budget), ``rarely_a``,
+        ``rarely_b`` (blocks in which no more than a tenth arrive), the measures of
+        `nnrun.statistics.pairs.measure`, those of `nnrun.statistics.findings.where_both`,
+        ``logrank``, ``p_logrank`` (of two settings, over all trials of both), ``median_ratio`` (of
+        the paired times; NaN where any is censored), ``depends_on`` and ``p_depends`` (the factor
+        on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,
+        ``p_logrank_holm`` (corrected; NaN where no claim can be made), ``detectable`` (the smallest
+        ratio, either way, that this spread would have shown with 80% power beside the others of its
+        family), ``needed`` (seeds that would settle what is not sure), ``verdict`` (as of
+        `nnrun.statistics.findings.finding`, or ``depends``) and ``why`` (for ``few`` and
+        ``incomparable``). NaN where there is nothing to compare.
     """
     common = judged_on(sweep)
     apart = 0.0 if common is None else common.apart
     on, why = clock(trials, sweep), not_comparable(sweep)
-    return judged(compared(questions(sweep), on, why, apart))
+    asked = questions(sweep)
+    table = judged(compared(asked, on, why, apart))
+    wanted = names(sweep).get(sweep.within or sweep.facet or "", "")
+    nested = [_levels(table, i, asked[i], wanted) for i in range(len(asked))]
+    several = [question for questions in nested for question in questions]
+    if why or not several:
+        return table
+    return _with_levels(table, nested, compared(several, on, why, apart), wanted)
+
+
+def _levels(table: pd.DataFrame, i: int, question: Question, wanted: str) -> list[Question]:
+    """Ask a contrast within each level of the factor that it depends on, and of the one wanted."""
+    depends = table["p_depends_holm"].iloc[i] < LEVEL
+    keys = [table["depends_on"].iloc[i]] if depends else []
+    keys += [wanted] if wanted in question.others and wanted not in keys else []
+    return [
+        question.at(key, level) for key in keys for level in dict.fromkeys(question.others[key])
+    ]
+
+
+def _with_levels(
+    table: pd.DataFrame, nested: Sequence[Sequence[Question]], levels: pd.DataFrame, wanted: str
+) -> pd.DataFrame:
+    """Put the rows of levels that disagree, or are wanted, below their contrast."""
+    places = [i for i, questions in enumerate(nested) for _ in questions]
+    named = [question.within.partition("=")[0] for questions in nested for question in questions]
+    # the levels of one contrast are a family
+    families = [f"{i} {key}" for i, key in zip(places, named, strict=True)]
+    levels = judged(levels.assign(family=families)).assign(family="within")
+    parts = []
+    for i, on in enumerate(table["depends_on"]):
+        row = table.iloc[[i]]
+        keys = dict.fromkeys((on, wanted))
+        of = {key: levels[[f == f"{i} {key}" for f in families]] for key in keys}
+        if row["p_depends_holm"].iloc[0] < LEVEL and disagree(of[on]):
+            row = row.assign(verdict="depends", needed=np.nan)
+        elif on != wanted:
+            del of[on]
+        parts += [row, *(part for part in of.values() if len(part))]
+    return pd.concat(parts, ignore_index=True)
 
 
 def compared(
@@ -80,7 +133,7 @@ def compared(
         [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
-    table = table.assign(**_measures(found), apart=apart)
+    table = table.assign(**_measures(found), apart=apart, **_nested(asked, found))
     return table if not apart else _widened(table, found)
 
 
@@ -89,13 +142,14 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     if "verdict" in table:
         table.loc[table["verdict"] == "few", "why"] = ""
-    # a comparison that can make no claim cannot make a false one
-    able = (table["why"] == "") & (table["pairs"] >= ENOUGH)
-    for name in ("p", "p_logrank"):
-        corrected = table[name].where(able).groupby(table["family"], sort=False).transform(holm)
-        table[f"{name}_holm"] = corrected.astype(np.float64)
-    table["verdict"] = _verdicts(table)
+    table = corrected(table)
+    rows = table.to_dict("records")
+    table["verdict"] = [finding(row) for row in rows]
     table["detectable"] = _detectable(table)
+    unsure = table["verdict"] == "unsure"
+    table["needed"] = [
+        needed(row) if own else np.nan for row, own in zip(rows, unsure, strict=True)
+    ]
     few = table["verdict"] == "few"
     table.loc[few, "why"] = [
         f"{seeds(n)} in common, and a verdict takes {ENOUGH}" for n in table.loc[few, "pairs"]
@@ -103,15 +157,19 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
-def _verdicts(table: pd.DataFrame) -> list[str]:
-    """Say what is claimed: where interval and corrected test agree, and nowhere else."""
-    apart = (table["ratio_high"] < 1) | (table["ratio_low"] > 1)
-    claim = apart & (table["p_holm"] < LEVEL)
-    cases = [table["why"] != "", table["pairs"] < ENOUGH, ~claim, table["ratio"] < 1]
-    return list(np.select(cases, ["incomparable", "few", "none", "sooner"], "later"))
+_LATER = (
+    *(*MEASURES, "apart", "p_holm", "p_order_holm", "p_logrank_holm", "p_depends_holm"),
+    *("depends_on", "p_depends", "detectable", "needed", "verdict"),
+)
 
 
-_LATER = (*MEASURES, "apart", "p_holm", "p_logrank_holm", "detectable", "verdict")
+def _nested(asked: Sequence[Question], found: Sequence[Pairs]) -> dict[str, Any]:
+    """Test whether contrasts depend on another factor."""
+    depends = [interaction(question, one) for question, one in zip(asked, found, strict=True)]
+    return {
+        "depends_on": [name for name, _ in depends],
+        "p_depends": np.array([p for _, p in depends], dtype=np.float64),
+    }
 
 
 def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
@@ -120,8 +178,10 @@ def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
     nothing = LogRank(np.nan, np.nan)
     rank = _logrank(question, on) if single and not one.why else nothing
     ratio = np.exp(np.median(np.log(one.a / one.b))) if one.complete and not one.why else np.nan
+    about = question._asdict()
+    del about["others"]
     return {
-        **question._asdict(),
+        **about,
         "blocks": 1 if single else len(question.blocks) - one.left_out,
         "blocks_left_out": 0 if single else one.left_out,
         "pairs": len(one.a),
@@ -129,6 +189,9 @@ def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
         "n_b": one.trials[1],
         "reached_a": one.reached[0],
         "reached_b": one.reached[1],
+        "rarely_a": one.rarely[0],
+        "rarely_b": one.rarely[1],
+        **where_both(one),
         "logrank": rank.statistic,
         "p_logrank": rank.p,
         "median_ratio": ratio,
@@ -175,13 +238,12 @@ def _widened(table: pd.DataFrame, found: Sequence[Pairs]) -> pd.DataFrame:
 
 def _detectable(table: pd.DataFrame) -> list[float]:
     """How small a ratio each contrast would have shown beside the others of its family."""
-    tested = table["verdict"].isin(["sooner", "later", "none"])
-    together = tested.groupby(table["family"], sort=False).transform("sum")
+    tested = ~table["verdict"].isin(["few", "incomparable"])
     trials = (table["n_a"] + table["n_b"]).clip(lower=1)
     censored = 1 - (table["reached_a"] + table["reached_b"]) / trials
-    columns = (table[name] for name in ("error", "pairs", "discordant", "apart"))
-    several = zip(*columns, LEVEL / together.clip(lower=1), censored, tested, strict=True)
+    columns = (table[name] for name in ("error", "pairs", "discordant", "level", "apart"))
+    several = zip(*columns, censored, tested, strict=True)
     return [
         detectable(error, pairs, discordant, level, lost) * (1 + apart) if one else np.nan
-        for error, pairs, discordant, apart, level, lost, one in several
+        for error, pairs, discordant, level, apart, lost, one in several
     ]

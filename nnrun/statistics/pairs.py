@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.records.sweep import Sweep
-from nnrun.statistics.factors import blocks, factors, names
-from nnrun.statistics.hypothesis_tests import swap_test
+from nnrun.statistics.factors import blocks, factors, levels, names
+from nnrun.statistics.hypothesis_tests import order_test, swap_test
 from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
 from nnrun.statistics.survival import censored, common_budget, trained
 from nnrun.text import setting_name
@@ -31,6 +31,8 @@ class Question(NamedTuple):
         name_a: Of the arm, in words.
         name_b: Of the baseline, in words.
         blocks: The ids of the settings that are held against each other, arm and baseline.
+        others: The level of each other factor in each block, by its name.
+        within: The level of another factor to which the blocks are confined, as ``lr=0.1``.
     """
 
     family: str
@@ -40,6 +42,15 @@ class Question(NamedTuple):
     name_a: str
     name_b: str
     blocks: Sequence[tuple[str, str]]
+    others: Mapping[str, Sequence[str]] = {}
+    within: str = ""
+
+    def at(self, name: str, level: str) -> "Question":
+        """Ask within one level of another factor alone."""
+        places = [i for i, found in enumerate(self.others[name]) if found == level]
+        kept = {key: [levels[i] for i in places] for key, levels in self.others.items()}
+        blocks = [self.blocks[i] for i in places]
+        return self._replace(family="within", blocks=blocks, others=kept, within=f"{name}={level}")
 
 
 class Clock(NamedTuple):
@@ -67,20 +78,29 @@ class Pairs(NamedTuple):
     Attributes:
         a: Samples to target or the common budget, shape (seed, block), never NaN.
         b: Likewise, of the baseline.
-        complete: Whether every one of these trials reached the target.
+        both: Whether both trials reached the target, shape (seed, block).
         trials: Trained trials of the arms, paired or not: of the arm, and of the baseline.
         reached: Those of them that reached the target by the common budget.
+        rarely: Blocks in which (almost) no trial of the arm, and of the baseline, arrived.
+        used: Places of the blocks among those of the question.
         left_out: Blocks left out, as neither arm ever arrived, or one of them was not trained.
         why: Why the arms cannot be compared; empty if they can.
     """
 
     a: Floats
     b: Floats
-    complete: bool
+    both: Bools
     trials: tuple[int, int]
     reached: tuple[int, int]
+    rarely: tuple[int, int]
+    used: Sequence[int]
     left_out: int
     why: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether every one of these trials reached the target."""
+        return bool(self.both.size and self.both.all())
 
 
 def questions(sweep: Sweep) -> list[Question]:
@@ -105,15 +125,18 @@ def questions(sweep: Sweep) -> list[Question]:
     several = factors(sweep)
     if len(several) < 2:
         return found
-    for key, said in names(sweep).items():
-        base, *levels = several[key]
+    said, of = names(sweep), levels(sweep)
+    for key, name in said.items():
+        base, *rest = several[key]
         grid = blocks(sweep, key)
-        for level in levels:
+        for level in rest:
             held = [(block[level], block[base]) for block in grid if {level, base} <= block.keys()]
-            arms = (level, base, f"{said}={level}", f"{said}={base}")
+            arms = (level, base, f"{name}={level}", f"{name}={base}")
+            where = of.loc[[setting for setting, _ in held]]
+            rest_of = {said[k]: list(where[k]) for k in said if k != key}
             # one pair of settings is compared as such already: a random draw has hardly more
             if len(held) > 1:
-                found.append(Question("factor", key, *arms, held))
+                found.append(Question("factor", key, *arms, held, rest_of))
     return found
 
 
@@ -132,7 +155,8 @@ def clock(trials: pd.DataFrame, sweep: Sweep) -> Clock:
 
 def pairs(question: Question, on: Clock) -> Pairs:
     """Take the trials of two arms that share a seed: one that all blocks have."""
-    held = [block for block in question.blocks if on.has(block[0]) and on.has(block[1])]
+    places = [i for i, block in enumerate(question.blocks) if all(map(on.has, block))]
+    held = [question.blocks[i] for i in places]
     if not held:
         return _nothing(question, on, [], _untrained(question, on))
     a, b = (np.array([on.column[block[arm]] for block in held]) for arm in (0, 1))
@@ -142,14 +166,15 @@ def pairs(question: Question, on: Clock) -> Pairs:
     some = (on.arrived[np.ix_(shared, a)] | on.arrived[np.ix_(shared, b)]).any(axis=0)
     if not some.any():
         return _nothing(question, on, held, "no seed of either reached the target")
-    chosen = [block for block, any_arrived in zip(held, some, strict=True) if any_arrived]
+    used = [place for place, any_arrived in zip(places, some, strict=True) if any_arrived]
     rows_a, rows_b = np.ix_(shared, a[some]), np.ix_(shared, b[some])
     return Pairs(
         a=on.times[rows_a],
         b=on.times[rows_b],
-        complete=bool(on.arrived[rows_a].all() and on.arrived[rows_b].all()),
-        **_counts(on, chosen),
-        left_out=len(question.blocks) - len(chosen),
+        both=on.arrived[rows_a] & on.arrived[rows_b],
+        **_counts(on, [question.blocks[i] for i in used]),
+        used=used,
+        left_out=len(question.blocks) - len(used),
         why="",
     )
 
@@ -161,18 +186,27 @@ def _nothing(question: Question, on: Clock, held: Sequence[tuple[str, str]], why
     if held:
         columns = [on.column[setting] for block in held for setting in block]
         shared = int((~np.isnan(on.times[:, columns]).any(axis=1)).sum())
-    empty = np.empty((shared, 0))
-    return Pairs(
-        empty, empty, False, **_counts(on, counted), left_out=len(question.blocks), why=why
-    )
+    empty, none = np.empty((shared, 0)), np.empty((shared, 0), dtype=np.bool_)
+    left_out = len(question.blocks)
+    return Pairs(empty, empty, none, **_counts(on, counted), used=[], left_out=left_out, why=why)
+
+
+RARELY = 0.1  # share of the seeds up to which an arm is said (almost) never to arrive
 
 
 def _counts(on: Clock, held: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
-    """Count trained trials and arrivals of both arms."""
-    arms = [[on.column[block[arm]] for block in held] for arm in (0, 1)]
-    trials = [int((~np.isnan(on.times[:, arm])).sum()) for arm in arms]
-    reached = [int(on.arrived[:, arm].sum()) for arm in arms]
-    return {"trials": (trials[0], trials[1]), "reached": (reached[0], reached[1])}
+    """Count trained trials and arrivals of both arms, and blocks in which one hardly arrives."""
+    found: dict[str, list[int]] = {"trials": [], "reached": [], "rarely": []}
+    for arm in (0, 1):
+        columns = [on.column[block[arm]] for block in held]
+        n, reached = (
+            (~np.isnan(on.times[:, columns])).sum(axis=0),
+            on.arrived[:, columns].sum(axis=0),
+        )
+        found["trials"].append(int(n.sum()))
+        found["reached"].append(int(reached.sum()))
+        found["rarely"].append(int((reached <= RARELY * n).sum()))
+    return {name: (pair[0], pair[1]) for name, pair in found.items()}
 
 
 def _untrained(question: Question, on: Clock) -> str:
@@ -186,7 +220,7 @@ TOGETHER = 64  # contrasts whose resamples are held at once
 
 MEASURES = (
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
-    *("sooner", "sooner_low", "sooner_high", "tied", "p", "error", "discordant"),
+    *("sooner", "sooner_low", "sooner_high", "tied", "p", "p_order", "error", "discordant"),
 )
 
 
@@ -203,8 +237,8 @@ def measure(a: Floats, b: Floats) -> dict[str, Floats]:
         ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
         over blocks), their difference in samples (mean over blocks), the share of seeds in which
         ``a`` is sooner (ties count one half), each with its 95% interval (NaN with a single seed);
-        ``tied``, the share of ties, in which often neither arrives; ``p`` of `swap_test`; ``error``
-        of the log ratio; ``discordant`` pairs.
+        ``tied``, the share of ties, in which often neither arrives; ``p`` of `swap_test`;
+        ``p_order`` of `order_test`; ``error`` of the log ratio; ``discordant`` pairs.
     """
     parts = [
         _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER])
@@ -293,6 +327,7 @@ def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
         "sooner_high": sooner_high,
         "tied": (a == b).mean(axis=(0, 2)),
         "p": swap_test(a, b),
+        "p_order": order_test(a, b),
         "error": log_ratio_error(a, b),
         "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),
     }

@@ -138,7 +138,7 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
     assert first["reached"] == second["reached"]
     assert first["rmst"] == pytest.approx(second["rmst"], rel=0.05)
     contrast = found.contrasts.iloc[0]
-    assert contrast["verdict"] == "none"
+    assert contrast["verdict"] == "same"
     assert contrast["ratio"] == pytest.approx(1, abs=0.05)
     assert (contrast["reached_a"], contrast["reached_b"]) == (first["reached"], second["reached"])
     one, two = (found.ladder[found.trials["setting"] == key] for key in ("s0", "s1"))

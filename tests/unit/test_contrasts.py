@@ -66,7 +66,7 @@ def test_a_contrast_by_hand():
     assert found[["name_a", "name_b"]].tolist() == ["lr=1", "lr=0"]
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "sooner"), (2.0, "later"), (1.0, "none")])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "sooner"), (2.0, "later"), (1.0, "same")])
 def test_the_verdict_follows_the_effect(factor, verdict):
     base = spread(25)
     jitter = spread(25, 1.0, 0.05, seed=1)
@@ -92,7 +92,7 @@ def test_equal_arms_show_no_difference_without_any_variance():
     assert found[["difference", "difference_low", "difference_high"]].tolist() == [0.0] * 3
     assert found["sooner_low"] < 0.5 < found["sooner_high"]
     assert (found["logrank"], found["p_logrank"]) == (0.0, 1.0)
-    assert found["verdict"] == "none"
+    assert found["verdict"] == "same"
 
 
 def test_the_ratios_interval_agrees_with_scipys_bca_on_pairs():

@@ -1,0 +1,198 @@
+"""What kind of finding a contrast is: said before any ratio is spoken of.
+
+A ratio of mean times is the right word for two arms that both arrive. It is the wrong one where an
+arm never does, where a few seeds that get stuck weigh more than all others, where the levels of
+another factor disagree, and where nothing is known yet. Each is a kind of its own.
+
+Up to three questions are asked of a contrast: do the means differ, does one arm arrive first more
+often (where seeds got stuck), does it depend on another factor (where there are blocks). The first
+has four fifths of the 5% of false claims that are let pass, the others share a fifth; a question
+that is not asked costs nothing. Each is corrected for the number of contrasts (Holm).
+"""
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nnrun.statistics.hypothesis_tests import holm, interaction_test
+from nnrun.statistics.pairs import DISCORDANT, Pairs, Question
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 20  # pairs of seeds that a claim needs
+LEVEL = 0.05  # share of families of contrasts without any difference in which a claim may be made
+MARGIN = 1.1  # ratios up to this, either way, count as the same
+MOSTLY = 0.8  # share of the seeds of both arms that must arrive for times to be called the same
+OTHERS = 0.2  # part of LEVEL for the questions besides that of the means
+
+DIRECTION = {
+    "arrives": -1,
+    "sooner": -1,
+    "usually sooner": -1,
+    "same": 0,
+    "usually later": 1,
+    "later": 1,
+    "fails": 1,
+}
+"""Findings that say something, by where the first arm stands: -1 ahead, 1 behind."""
+
+CLAIMS = [kind for kind, side in DIRECTION.items() if side]
+TESTED = [*DIRECTION, "depends", "unsure"]
+"""Findings that a test was made for; the others are ``few`` and ``incomparable``."""
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct each p for the other questions of its contrast and for the others of its family.
+
+    NaN where no claim can be made: such a comparison cannot make a false one. ``level`` is what p
+    of the means is held against at Holm's first step.
+    """
+    able = (table["why"] == "") & (table["pairs"] >= ENOUGH)
+    stuck = (table["n_a"] + table["n_b"] > table["reached_a"] + table["reached_b"]) & able
+    nested = table["p_depends"].notna() & able
+    others = stuck.astype(int) + nested.astype(int)
+    means = pd.Series(np.where(others > 0, 1 - OTHERS, 1.0), table.index)
+    each = OTHERS / others.clip(lower=1)
+    parts = {
+        "p": (able, means),
+        "p_order": (stuck, each),
+        "p_depends": (nested, each),
+        "p_logrank": (able, means**0),
+    }
+    found = {}
+    for name, (asked, part) in parts.items():
+        of_family = (table[name] / part).where(asked).groupby(table["family"], sort=False)
+        found[f"{name}_holm"] = of_family.transform(holm).astype(np.float64)
+    together = able.groupby(table["family"], sort=False).transform("sum").clip(lower=1)
+    return table.assign(**found, level=LEVEL * means / together)
+
+
+def finding(row: Mapping[Any, Any]) -> str:
+    """Say what kind of finding a contrast of two arms is, from its row with corrected p-values.
+
+    Returns:
+        ``incomparable`` or ``few`` (under 20 pairs), where nothing is tested. ``arrives``: the
+        first arm converges, and the other in no more than a tenth of its seeds; ``fails``: the
+        reverse. ``sooner``, ``later``: interval and test of the means agree. ``usually sooner``,
+        ``usually later``: one arm arrives first in so many pairs that it is no chance, and the
+        means, which the seeds that got stuck weigh on, do not say so. ``same``: no difference is
+        shown, the interval of the ratio lies within `MARGIN`, and most seeds of both arrive.
+        ``unsure``: none of these.
+    """
+    if row["why"]:
+        return "incomparable"
+    if row["pairs"] < ENOUGH:
+        return "few"
+    apart = row["ratio_high"] < 1 or row["ratio_low"] > 1
+    means = np.sign(np.log(row["ratio"])) if apart and row["p_holm"] < LEVEL else 0
+    if means and row["rarely_b" if means < 0 else "rarely_a"] == row["blocks"]:
+        return "arrives" if means < 0 else "fails"
+    ordered = row["sooner_low"] > 0.5 or row["sooner_high"] < 0.5
+    first = np.sign(0.5 - row["sooner"]) if ordered and row["p_order_holm"] < LEVEL else 0
+    if first and first != means:
+        return "usually sooner" if first < 0 else "usually later"
+    if not means:
+        return "same" if _same(row) else "unsure"
+    return "sooner" if means < 0 else "later"
+
+
+def _same(row: Mapping[Any, Any]) -> bool:
+    near = row["ratio_low"] > 1 / MARGIN and row["ratio_high"] < MARGIN
+    arms = ((row["reached_a"], row["n_a"]), (row["reached_b"], row["n_b"]))
+    return bool(near and all(reached >= MOSTLY * n for reached, n in arms))
+
+
+def interaction(question: Question, one: Pairs) -> tuple[str, float]:
+    """Find the other factor that a contrast depends on most, and how surely.
+
+    Returns:
+        Its name, and the p of `interaction_test` times the number of factors that were tried; an
+        empty name and NaN where no other factor has two levels that can be compared.
+    """
+    if one.why:
+        return "", math.nan
+    apart = np.log(one.a / one.b)
+    found = []
+    for name, levels in question.others.items():
+        at = np.array([levels[i] for i in one.used])
+        if len(several := np.unique(at)) > 1:
+            means = [apart[:, at == level].mean(axis=1) for level in several]
+            found.append((interaction_test(np.stack(means, axis=1)), name))
+    if not found:
+        return "", math.nan
+    p, name = min(found)
+    return name, min(1.0, p * len(found))
+
+
+def disagree(levels: pd.DataFrame) -> bool:
+    """Tell whether what a contrast comes to at some levels of a factor contradicts the others.
+
+    That is: claims in both directions, or a claim at one level and the same time at another. Where
+    nothing is shown at a level, its ratio must lie on the other side and most seeds arrive.
+    """
+    sides = {DIRECTION[kind] for kind in levels["verdict"] if kind in DIRECTION}
+    claimed = sides - {0}
+    if len(claimed) != 1:
+        return len(claimed) > 1
+    arrive = (
+        levels[["reached_a", "reached_b"]].to_numpy() >= MOSTLY * levels[["n_a", "n_b"]].to_numpy()
+    )
+    across = np.sign(np.log(levels["ratio"])) == -next(iter(claimed))
+    vague = (levels["verdict"] == "unsure") & across & arrive.all(axis=1)
+    return 0 in sides or bool(vague.any())
+
+
+def where_both(one: Pairs) -> dict[str, float]:
+    """Compare the times of the pairs in which both arms arrive: a description, for it selects.
+
+    Returns:
+        ``ratio_both``, the geometric mean of the ratios of paired times (averaged over a seed's
+        blocks), ``ratio_both_low`` and ``ratio_both_high`` (95%, Student's t of the logarithms),
+        ``pairs_both``, the seeds with such a pair. NaN without one, bounds below three.
+    """
+    from nnrun.statistics.resampling import t_quantile
+
+    found = dict.fromkeys(("ratio_both", "ratio_both_low", "ratio_both_high"), math.nan)
+    some = one.both.any(axis=1) if one.both.size else np.zeros(0, dtype=np.bool_)
+    n = int(some.sum())
+    if n:
+        both = one.both[some]
+        apart = np.log(one.a[some] / one.b[some], where=both, out=np.zeros(both.shape))
+        logs = apart.sum(axis=1) / both.sum(axis=1)
+        half = math.nan
+        if n > 2:
+            half = t_quantile(0.975, n - 1) * float(logs.std(ddof=1)) / math.sqrt(n)
+        centre = float(logs.mean())
+        values = (math.exp(centre), math.exp(centre - half), math.exp(centre + half))
+        found = dict(zip(found, values, strict=True))
+    return {**found, "pairs_both": float(n)}
+
+
+def needed(row: Mapping[Any, Any]) -> float:
+    """Estimate how many pairs of seeds would settle what is not sure yet, four times in five.
+
+    Settled is a ratio as observed that is shown, or times that are shown to be the same.
+
+    Returns:
+        Pairs, more than there are; NaN where too few pairs differ for their spread to say.
+    """
+    error, pairs, apart = row["error"], row["pairs"], abs(math.log(row["ratio"]))
+    if not row["discordant"] >= DISCORDANT or not error > 0:
+        return math.nan
+    trials = max(1, row["n_a"] + row["n_b"])
+    censored = 1 - (row["reached_a"] + row["reached_b"]) / trials
+    normal, spread = NormalDist(), error * math.sqrt(pairs)
+    power = normal.inv_cdf(0.8)
+    shown = normal.inv_cdf(1 - row["level"] / 2) + power
+    fewest = math.inf
+    if apart > 0:
+        fewest = (shown * spread * (1 + 0.7 * censored) / apart) ** 2
+    room = math.log(MARGIN) - apart
+    if room > 0 and censored < 1 - MOSTLY:
+        fewest = min(fewest, ((normal.inv_cdf(0.975) + power) * spread / room) ** 2)
+    return float(max(fewest, pairs + 1))
