@@ -178,7 +178,7 @@ def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -
     table = results.contrasts
     if table.empty:
         raise InputError(Issue("contrasts", None, "one setting alone has none", "vary a key"))
-    rank = np.where(table["family"] == "factor", -np.inf, table["ratio"].fillna(np.inf))
+    rank = np.where(table["family"] != "setting", -np.inf, table["ratio"].fillna(np.inf))
     first = pd.Series(rank, index=table.index).sort_values(kind="stable").index[:rows]
     kept = table.loc[table.index.isin(first)]
     with styled():

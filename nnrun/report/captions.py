@@ -7,6 +7,7 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import LOSSES
+from nnrun.report.sentences import WITHIN
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import ENOUGH
@@ -102,9 +103,14 @@ def contrasts_caption(results: Results) -> str:
         f"(also where neither arrives), with a 95% score interval. p: {RESAMPLES:,} random swaps "
         f"of the arms within seeds (all of them, where there are fewer), on the log ratio; beside "
         f"it the log-rank test; below each, adjusted for the number of comparisons of its kind "
-        f"that can make a claim (Holm). A verdict needs {ENOUGH} pairs, an interval without 1, and "
-        f"an adjusted p below 0.05.{pooled}{near} Ratio of medians: only where every seed of the "
-        f"pairs arrived. Could have shown: the smallest ratio, either way, that this spread and so "
+        f"that can make a claim (Holm), and for what else is asked of the same arms: where some "
+        f"seeds do not arrive, which arm is first more often (sign test); where there are blocks, "
+        f"whether the levels of another factor disagree (permutations within seeds). That the "
+        f"means differ needs {ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05. "
+        f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
+        f"converge; the same are two arms whose interval lies within {WITHIN} of 1, with four "
+        f"fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only where every "
+        f"seed of the pairs arrived. Could have shown: the smallest ratio, either way, that this spread and so "
         f"many seeds show four times in five beside the other comparisons."
     )
 
@@ -116,8 +122,10 @@ def forest_caption(results: Results, rows: int) -> str:
     return (
         "Ratio of the mean samples to target, restricted to "
         f"{count(common_budget(results.trials))} samples, with 95% percentile bootstrap "
-        "intervals; left of 1 is sooner. Filled: a claim; hollow: no difference shown; "
-        "grey: too few seeds to say; what is not compared is left to the table. "
+        "intervals; left of 1 is sooner. Filled: a claim (triangle: only one of both arrives, and "
+        "the ratio goes by the budget; diamond: the same); hollow: no difference of the means; "
+        "grey: too few seeds to say, or pooled over levels that disagree; what is not compared is "
+        "left to the table. "
         f"Paired by seed, n = {seeds_range(results.contrasts['pairs'])} in common.{more}"
     )
 

@@ -148,7 +148,7 @@ def _lines(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
 def _contrasts(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
     table, first = results.contrasts, headline(results)
     settings = table[(table["family"] == "setting") & table["a"].isin(list(lay.line_styles))]
-    rows = first if (first["family"] == "factor").any() else settings
+    rows = table[table["family"] != "setting"] if (first["family"] != "setting").any() else settings
     if len(rows) + len(settings) <= MOST_ROWS and rows is not settings:
         rows = table.loc[[*rows.index, *settings.index]]
     rows = rows[rows["ratio"].notna()].head(MOST_ROWS)

@@ -86,7 +86,7 @@ def sections(
 
 def contrast_groups(table: pd.DataFrame, listed: Collection[str]) -> list[Group]:
     """Choose the rows of the table of contrasts, levels of factors first."""
-    factors = table[table["family"] == "factor"]
+    factors = table[table["family"] != "setting"]
     settings = table[(table["family"] == "setting") & table["a"].isin(list(listed))]
     groups = [Group(FACTORS, _rows(factors)), Group(SETTINGS, _rows(settings))]
     groups = [group for group in groups if group.rows]

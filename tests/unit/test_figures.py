@@ -144,7 +144,14 @@ def test_profile_draws_shares_within_their_band():
 
 def a_contrast(name, ratio, verdict, family="setting", against="lr=0.1", **more):
     low, high = more.pop("interval", (ratio * 0.9, ratio * 1.1))
-    row = {"family": family, "key": "", "name_a": name, "name_b": against, "blocks": 1}
+    row = {
+        "family": family,
+        "key": "",
+        "within": "",
+        "name_a": name,
+        "name_b": against,
+        "blocks": 1,
+    }
     row |= {"pairs": 30, "ratio": ratio, "ratio_low": low, "ratio_high": high}
     return {**row, "verdict": verdict, **more}
 
@@ -153,7 +160,7 @@ CONTRASTS = pd.DataFrame(
     [
         a_contrast("lr=0.3", 0.5, "sooner"),
         a_contrast("lr=1", 2.0, "later"),
-        a_contrast("lr=3", 1.01, "none"),
+        a_contrast("lr=3", 1.01, "unsure"),
         a_contrast("lr=9", 0.9, "few", pairs=5),
         a_contrast("lr=10", NAN, "incomparable"),
         a_contrast("hidden=[4]", 0.7, "sooner", "factor", "hidden=[2]", key="h", blocks=3),

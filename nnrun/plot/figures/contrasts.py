@@ -21,8 +21,14 @@ _NAME, _NARROW_NAME = 30, 24  # letters of a name in a line, beside the plot or 
 _LINES = 5  # of a name, at most
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "sooner": {"color": SOONER, "markerfacecolor": SOONER},
-    "later": {"color": LATER, "markerfacecolor": LATER},
-    "none": {"color": INK, "markerfacecolor": PAPER},
+    "later": {"color": LATER, "markerfacecolor": LATER, "marker": "s"},
+    "arrives": {"color": SOONER, "markerfacecolor": SOONER, "marker": "<"},
+    "fails": {"color": LATER, "markerfacecolor": LATER, "marker": ">"},
+    "usually sooner": {"color": SOONER, "markerfacecolor": PAPER},
+    "usually later": {"color": LATER, "markerfacecolor": PAPER, "marker": "s"},
+    "same": {"color": INK, "markerfacecolor": INK, "marker": "D"},
+    "depends": {"color": VAGUE, "markerfacecolor": PAPER, "marker": "D"},
+    "unsure": {"color": INK, "markerfacecolor": PAPER},
     "few": {"color": VAGUE, "markerfacecolor": VAGUE},
     "incomparable": {"color": VAGUE, "markerfacecolor": VAGUE},
 }
@@ -53,8 +59,9 @@ def contrasts_height(table: pd.DataFrame, width: float) -> float:
 def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     """Draw each contrast's ratio of restricted mean times with its interval.
 
-    A filled marker is a claim: blue and a circle for sooner, orange and a square for later. A
-    hollow one shows no difference, a grey one is of too few seeds to say.
+    A filled marker is a claim: blue and a circle for sooner, orange and a square for later, a
+    triangle where only one arm arrives, a black diamond for the same. A hollow one shows no
+    difference of the means, a grey one is of too few seeds, or pooled over levels that disagree.
     """
     narrow = width(ax) < NARROW
     low, high = ratio_limits(table[["ratio", "ratio_low", "ratio_high"]])
@@ -77,17 +84,21 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
 def _places(table: pd.DataFrame, narrow: bool) -> list[_Place]:
     """Lay the lines out below each other, each as high as its text needs."""
     letters = _NARROW_NAME if narrow else _NAME
-    several = [str(name) for name in table["name_a"]]
+    several = [_name(row) for row in table.itertuples()]
     names = dict(zip(several, in_lines(several, letters, _LINES), strict=True))
     found: list[_Place] = []
     top = 0.0
     for heading, row in _rows(table):
-        text = wrapped(heading, 52 if narrow else 90) if row is None else names[str(row.name_a)]
+        text = wrapped(heading, 52 if narrow else 90) if row is None else names[_name(row)]
         below = _BELOW if row is None else _ROOM + _INTERVAL * narrow
         top += _ABOVE if found and row is None else 0.0
         found.append(_Place(text, row, top, _LINE * (text.count("\n") + 1) + below))
         top += found[-1].height
     return found
+
+
+def _name(row: Any) -> str:
+    return f"{row.name_a} at {row.within}" if row.within else str(row.name_a)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
@@ -124,8 +135,7 @@ def _interval(ax: Axes, row: Any, y: float) -> None:
         return
     if np.isfinite(bounds).all():
         ax.plot(np.maximum(bounds, 1e-12), [y, y], color=look["color"], linewidth=1.6)
-    marker = "s" if row.verdict == "later" else "o"
-    ax.plot([row.ratio], [y], marker=marker, markersize=6.5, linestyle="none", **look)
+    ax.plot([row.ratio], [y], **{"marker": "o", "markersize": 6.5, "linestyle": "none", **look})
 
 
 def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
