@@ -110,8 +110,8 @@ def contrasts_caption(results: Results) -> str:
         f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
         f"converge; the same are two arms whose interval lies within {WITHIN} of 1, with four "
         f"fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only where every "
-        f"seed of the pairs arrived. Could have shown: the smallest ratio, either way, that this spread and so "
-        f"many seeds show four times in five beside the other comparisons."
+        f"seed of the pairs arrived. Could have shown: the smallest ratio, either way, that this "
+        f"spread and so many seeds show four times in five beside the other comparisons."
     )
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results
-from nnrun.statistics.contrasts import ENOUGH, LEVEL
 from nnrun.statistics.factors import factors, is_full_grid, names
+from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN, OTHERS
 from nnrun.statistics.hypothesis_tests import ENUMERATED
 from nnrun.statistics.resampling import fitting
 from nnrun.statistics.survival import (
@@ -224,7 +224,13 @@ def _compared(results: Results) -> Iterator[str]:
             "geometric mean over blocks, and all blocks of a seed were resampled and swapped "
             "together."
         )
-    sizes = tested.groupby("family", sort=False)["p_holm"].count()
+    if "within" in kinds:
+        yield (
+            "Where the levels of another factor were told apart, the comparisons at its levels "
+            "are a family of their own."
+        )
+    pooled = tested[tested["family"] != "within"]
+    sizes = pooled.groupby("family", sort=False)["p_holm"].count()
     corrected = " and ".join(f"{n:,} of {kind}s" for kind, n in sizes.items() if n > 1)
     if corrected:
         yield (
@@ -232,11 +238,34 @@ def _compared(results: Results) -> Iterator[str]:
             f"({corrected})."
         )
     if sizes.any():
+        yield from _also(pooled)
         yield (
             f"A difference is claimed with at least {ENOUGH} pairs, an interval that excludes 1, "
             f"and a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
             "(Mantel 1966) is reported beside it."
         )
+
+
+def _also(tested: pd.DataFrame) -> Iterator[str]:
+    """Say what was asked of the arms besides whether their means differ."""
+    asked = []
+    if tested["p_order_holm"].notna().any():
+        asked.append(
+            "where some trials did not arrive, which arm arrived first more often (a sign "
+            "test of the pairs)"
+        )
+    if tested["p_depends_holm"].notna().any():
+        asked.append(
+            "whether a difference depended on another factor (log ratios of paired times, "
+            "permuted within seeds)"
+        )
+    if asked:
+        yield (
+            f"We also tested {' and '.join(asked)}; {100 * OTHERS * LEVEL:g}% of the "
+            f"{100 * LEVEL:g}% error were set aside for this."
+        )
+    if (tested["verdict"] == "same").any():
+        yield f"Arms are called the same if the interval lies between 1/{MARGIN:g} and {MARGIN:g}."
 
 
 def _tools(sweep: Sweep) -> Iterator[str]:
