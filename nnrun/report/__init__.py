@@ -5,6 +5,7 @@ Words:
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
 - ``sentences``: what a contrast came to, in plain words and exactly.
 - ``captions``: a caption for each figure and for the table.
+- ``ends``: which settings are best at the end, beside soonest.
 - ``methods``: what was done, as a paper tells it.
 - ``glossary``: the page's technical words, what they mean, and links to them.
 - ``tables``: the rows of the page's tables: settings, jobs that failed or are missing, provenance.

@@ -1,7 +1,6 @@
 """The methods of a sweep, in the words of a paper: what was done, and nothing that was not."""
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -21,6 +20,7 @@ from nnrun.statistics.survival import (
     trained,
 )
 from nnrun.text import count, listing, number, seeds_range, setting_name, things
+from nnrun.trials.provenance import versions as installed
 
 MOST_LEVELS = 8  # of a factor, that are named
 DESCRIBED = (
@@ -274,8 +274,9 @@ def _tools(sweep: Sweep) -> Iterator[str]:
     with_ = [f"{name} {versions[key]}" for key, name in PACKAGES.items() if key in versions]
     by = f" with its {listing(engines)} engine{'s' * (len(engines) > 1)}" if engines else ""
     inside = f" ({', '.join(with_)})" if with_ else ""
-    trained_by, here = versions.get("nnrun"), version("nnrun")
-    if trained_by in (None, here):
+    here = installed().get("nnrun", "")
+    trained_by = versions.get("nnrun", here)
+    if trained_by == here:
         yield f"Trained{by} in double precision and analysed by nnrun {here}{inside}."
     else:
         yield (

@@ -15,6 +15,7 @@ from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
 from nnrun.plot import canvas
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
+from nnrun.report.ends import Ends, ends, scored
 from nnrun.report.figures import Drawn, drawing, inline, md
 from nnrun.report.glossary import Glossary
 from nnrun.report.methods import methods
@@ -25,6 +26,7 @@ from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import answer, cautions, statements
 from nnrun.results.results import Results
+from nnrun.results.scores import Scores
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import CLAIMS
 from nnrun.statistics.summary import shown
@@ -65,10 +67,11 @@ def write_report(
     figures = folder / FIGURES
     with drawing(results, figures, pdf) as drawn:
         found = watched(results, records, stopped, cache)
+        scores = scored(results, records)
         say("drawing the report")
         if found is not None:
             _write_figures(found, figures, pdf)
-        build(results, folder, found, drawn())
+        build(results, folder, found, drawn(), scores)
     if template is not None:
         say("filling the study's page")
         write_study(template, results, folder)
@@ -110,7 +113,11 @@ AT_ONCE = 4
 
 
 def build(
-    results: Results, folder: Path, behaviour: Any = None, drawn: Drawn | None = None
+    results: Results,
+    folder: Path,
+    behaviour: Any = None,
+    drawn: Drawn | None = None,
+    scores: tuple[Mapping[str, Scores], Sequence[str]] = ({}, ()),
 ) -> Path:
     """Write report.html and report.md.
 
@@ -122,6 +129,7 @@ def build(
         folder: Where to.
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
         drawn: The figures, as `nnrun.report.figures.drawing` yields them; None to draw them.
+        scores: Of the final networks, as `nnrun.report.ends.scored` returns them.
 
     Returns:
         Path of report.html.
@@ -131,7 +139,7 @@ def build(
     if drawn is None:
         with drawing(results, folder / FIGURES) as made:
             drawn = made()
-    about = _content(results, drawn, behaviour)
+    about = _content(results, drawn, behaviour, ends(results, scores))
     language = _language()
     glossary = Glossary(_names(results))
     language.filters["linked"] = glossary.linked
@@ -141,13 +149,13 @@ def build(
     return folder / REPORT
 
 
-def _content(results: Results, drawn: Drawn, behaviour: Any) -> dict[str, Any]:
+def _content(results: Results, drawn: Drawn, behaviour: Any, found: Ends | None) -> dict[str, Any]:
     """Put together what the templates lay out."""
     summary, sweep = results.summary, results.sweep
     line_styles = drawn.layout.line_styles
     groups = row_groups(summary, line_styles)
     listed = [row["setting"] for group in groups for row in group.rows]
-    told = sections(results, drawn.pictures, listed, behaviour)
+    told = sections(results, drawn.pictures, listed, behaviour, found)
     empty = Section("contrasts", "")
     about: dict[str, Any] = {
         "sweep": sweep,

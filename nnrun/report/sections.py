@@ -11,6 +11,7 @@ import pandas as pd
 from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
 from nnrun.report.captions import contrasts_caption
+from nnrun.report.ends import Ends
 from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
 from nnrun.report.verdict import headline
@@ -73,11 +74,16 @@ PICTURED = {
 
 
 def sections(
-    results: Results, pictures: Mapping[str, Picture], listed: Collection[str], behaviour: Any
+    results: Results,
+    pictures: Mapping[str, Picture],
+    listed: Collection[str],
+    behaviour: Any,
+    found: Ends | None = None,
 ) -> list[Section]:
     """List the sections that have something to show."""
     return [
         *_contrasts(results, pictures, listed),
+        *_ends(found),
         *_pictured(pictures),
         *_behaviour(behaviour, pictures),
         *_tuning(results.sweep),
@@ -106,6 +112,11 @@ def _contrasts(
             caption=contrasts_caption(results),
             rows=groups,
         )
+
+
+def _ends(found: Ends | None) -> Iterator[Section]:
+    if found is not None:
+        yield Section("end", "Best at the end", found.text, template="ends.html.j2", rows=[found])
 
 
 def _pictured(pictures: Mapping[str, Picture]) -> Iterator[Section]:

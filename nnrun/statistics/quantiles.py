@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnrun.statistics.resampling import percentile, seed_weights
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -120,3 +122,28 @@ def interquartile_means(values: ArrayLike, group: NDArray[np.integer], n_groups:
     totals = np.bincount(sorted_group[middle], known[order][middle], minlength=n_groups)
     kept = counts - 2 * cut
     return np.divide(totals, kept, out=np.full(n_groups, np.nan), where=kept > 0)
+
+
+def interquartile_interval(values: ArrayLike) -> tuple[float, float]:
+    """Bound an interquartile mean by bootstrapping seeds: 95%, percentile, widened for few seeds.
+
+    Args:
+        values: Shape (n,); inf or NaN is a failure.
+
+    Returns:
+        The bounds, inf where failures are in the middle half; NaN with fewer than two values.
+    """
+    known = np.asarray(values, dtype=np.float64)
+    known = np.sort(np.where(np.isnan(known), np.inf, known))
+    n = len(known)
+    if n < 2:
+        return float("nan"), float("nan")
+    cut, drawn = n // 4, np.rint(seed_weights(n) * n)
+    upto = np.cumsum(drawn, axis=1)
+    kept = np.minimum(upto, n - cut) - np.maximum(upto - drawn, cut)
+    kept = np.maximum(kept, 0)
+    lost = np.isinf(known)
+    means = kept @ np.where(lost, 0.0, known) / (n - 2 * cut)
+    means[kept[:, lost].any(axis=1)] = np.inf
+    low, high = percentile(means[:, None], n)
+    return float(low[0]), float(high[0])

@@ -94,9 +94,8 @@ def test_page_holds_its_figures_and_loads_nothing(results, pictures, vector_only
     assert len(ids) == len(set(ids))
     assert {v[1:] for v in loads if v.startswith("#")} <= set(ids)
     assert set(re.findall(r"url\(#([^)]*)\)", html)) <= set(ids)
-    tables = reader.attributes.count(("id", "summary")) + html.count(
-        'table class="sortable contrasts"'
-    )
+    tables = sum(reader.attributes.count(("id", name)) for name in ("summary", "end"))
+    tables += html.count('table class="sortable contrasts"')
     assert reader.tags.count("figcaption") == pictures + tables
     files = [p.suffix for p in (tmp_path / "figures").iterdir()]
     assert [files.count(kind) for kind in (".svg", ".png", ".pdf")] == [pictures, pictures, 0]
@@ -160,7 +159,7 @@ def test_with_many_settings_the_captions_say_which_are_shown(undrawn, tmp_path):
     html = read(results, tmp_path)
     assert html.count("Shown are 7 of 12 settings: the first, the best 4") >= 3
     assert "5 more settings are in the table." in verdict(results)
-    assert Reader(html).tags.count("tr") == 1 + 12 + 1 + 11 + 1  # two heads, a constant
+    assert Reader(html).tags.count("tr") == 1 + 12 + 1 + 11 + 1 + 7 + 1  # three heads, a constant
 
 
 def test_of_many_settings_the_table_holds_the_two_ends_and_says_where_the_rest_is(
