@@ -17,5 +17,6 @@ What differs, and how surely:
 - ``contrasts``: both, for all that a sweep varied.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.
 - ``effects``: what the differences go with.
-- ``calibration``: made-up sweeps of known truth, and a command that checks on them.
+- ``calibration``: made-up sweeps of known truth, and a command that checks on them; ``worlds``:
+  those in which it is the kind of finding that is known.
 """

@@ -1,7 +1,7 @@
 """Check the statistics of the report where the truth is known: ``python -m ...calibration``.
 
-Sweeps are drawn from worlds in which the arms do not differ, or differ by a known ratio, and
-analysed by the very functions that the report calls.
+Sweeps are drawn from worlds in which the arms do not differ, or differ by a known ratio, and from
+those of `nnrun.statistics.worlds`, and analysed by the very functions that the report calls.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from nnrun.statistics.contrasts import compared, judged
 from nnrun.statistics.findings import LEVEL
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.summary import summarise
+from nnrun.statistics.worlds import SHORT, WORLDS, tally
 from nnrun.text import share
 
 Floats = NDArray[np.float64]
@@ -265,6 +266,31 @@ def report(
     return exceeded
 
 
+def report_kinds(repeats: int, names: Sequence[str]) -> Generator[str, None, int]:
+    """Write the lines of a Markdown table of wrong and right headlines, world by world.
+
+    Returns:
+        The number of worlds with more wrong headlines than chance explains.
+    """
+    limit, exceeded = false_claim_limit(repeats), 0
+    yield _row(["world", "right", "wrong headlines", "right headlines"])
+    yield _row(["---", "---", "---:", "---:"])
+    for i, name in enumerate(names, start=1):
+        print(f"{i} of {len(names)}: {name}", file=sys.stderr, flush=True)
+        found = tally(WORLDS[name], repeats)
+        exceeded += found.wrong > limit
+        right = ", ".join(WORLDS[name].right) or "nothing"
+        yield _row([name, right, f"{100 * found.wrong:.1f}%", f"{100 * found.found:.1f}%"])
+    yield ""
+    verb = "is" if exceeded == 1 else "are"
+    yield (
+        f"{repeats:,} sweeps a world. A headline is wrong that claims another kind of finding than "
+        f"is right: at most 5%, {100 * limit:.1f}% with binomial error; {exceeded} of {len(names)} "
+        f"{verb} above. All others said that it is not sure yet."
+    )
+    return exceeded
+
+
 def false_claim_limit(repeats: int) -> float:
     """Find the share of false claims that 5% would exceed once in a thousand times, or less."""
     return LEVEL + 3.09 * (LEVEL * (1 - LEVEL) / repeats) ** 0.5
@@ -279,7 +305,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "minutes; the same options print the same table.",
     )
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"sweeps a world ({REPEATS})")
-    parser.add_argument("--short", action="store_true", help="two worlds, for a test: seconds")
+    parser.add_argument(
+        "--short", action="store_true", help="two worlds of each kind, for a test: seconds"
+    )
     parser.add_argument("--seeds", default="20,30", help="seeds an arm, A/A (20,30)")
     options = parser.parse_args(arguments)
     try:
@@ -289,12 +317,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(seeds) < 2 or options.repeats < 1:
         parser.error("--seeds must be 2 or more each, --repeats 1 or more")
     null = short_cells() if options.short else cells(seeds)
-    lines = report(options.repeats, null, {} if options.short else power_cells())
-    return exit_code(lambda: _printed(lines), "interrupted")
+    tables = (
+        report(options.repeats, null, {} if options.short else power_cells()),
+        report_kinds(options.repeats, SHORT if options.short else list(WORLDS)),
+    )
+    return exit_code(lambda: max([_printed(lines) for lines in tables]), "interrupted")
 
 
 def _printed(lines: Generator[str, None, int]) -> int:
-    """Print lines as they come, to whoever reads; return 1 if a cell had too many false claims."""
+    """Print lines as they come, to whoever reads; return 1 if a world had too many false claims."""
     while not unread():
         try:
             print(next(lines), flush=True)

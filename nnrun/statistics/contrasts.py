@@ -80,9 +80,30 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     common = judged_on(sweep)
     apart = 0.0 if common is None else common.apart
     on, why = clock(trials, sweep), not_comparable(sweep)
-    asked = questions(sweep)
-    table = judged(compared(asked, on, why, apart))
     wanted = names(sweep).get(sweep.within or sweep.facet or "", "")
+    return answered(questions(sweep), on, why, apart, wanted)
+
+
+def answered(
+    asked: Sequence[Question],
+    on: Clock,
+    why: str = "",
+    apart: float = 0.0,
+    wanted: str = "",
+    families: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Measure and judge contrasts, and those at the levels of what they depend on.
+
+    Args:
+        asked: What is compared.
+        on: The times.
+        why: Why nothing can be compared; empty if it can.
+        apart: How far apart evaluations may lie that count as one, as a share.
+        wanted: The name of the factor within whose levels all is compared.
+        families: Of which Holm's correction is made; None for those of the questions.
+    """
+    table = compared(asked, on, why, apart)
+    table = judged(table if families is None else table.assign(family=families))
     nested = [_levels(table, i, asked[i], wanted) for i in range(len(asked))]
     several = [question for questions in nested for question in questions]
     if why or not several:
@@ -104,21 +125,22 @@ def _with_levels(
     table: pd.DataFrame, nested: Sequence[Sequence[Question]], levels: pd.DataFrame, wanted: str
 ) -> pd.DataFrame:
     """Put the rows of levels that disagree, or are wanted, below their contrast."""
-    places = [i for i, questions in enumerate(nested) for _ in questions]
-    named = [question.within.partition("=")[0] for questions in nested for question in questions]
     # the levels of one contrast are a family
-    families = [f"{i} {key}" for i, key in zip(places, named, strict=True)]
+    families = [
+        f"{i} {question.within.partition('=')[0]}"
+        for i, questions in enumerate(nested)
+        for question in questions
+    ]
     levels = judged(levels.assign(family=families)).assign(family="within")
+    of = {str(family): rows for family, rows in levels.groupby(pd.Series(families), sort=False)}
     parts = []
     for i, on in enumerate(table["depends_on"]):
-        row = table.iloc[[i]]
-        keys = dict.fromkeys((on, wanted))
-        of = {key: levels[[f == f"{i} {key}" for f in families]] for key in keys}
-        if row["p_depends_holm"].iloc[0] < LEVEL and disagree(of[on]):
+        row, own = table.iloc[[i]], of.get(f"{i} {on}")
+        disputed = own is not None and bool(row["p_depends_holm"].iloc[0] < LEVEL) and disagree(own)
+        if disputed:
             row = row.assign(verdict="depends", needed=np.nan)
-        elif on != wanted:
-            del of[on]
-        parts += [row, *(part for part in of.values() if len(part))]
+        shown = dict.fromkeys([*([on] if disputed else []), wanted])
+        parts += [row, *(of[f"{i} {key}"] for key in shown if f"{i} {key}" in of)]
     return pd.concat(parts, ignore_index=True)
 
 

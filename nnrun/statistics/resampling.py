@@ -231,6 +231,7 @@ def _at(ordered: Floats, share: Floats) -> Floats:
     return low + np.where(step != 0, weight, 0.0) * step
 
 
+@lru_cache(maxsize=1024)
 def t_quantile(share: float, degrees: int) -> float:
     """Find the value below which Student's t lies with a probability.
 

@@ -17,6 +17,7 @@ from nnrun.statistics.calibration import (
     power_cells,
     short_cells,
 )
+from nnrun.statistics.worlds import SHORT, WORLDS, tally
 
 
 def least(share, n):
@@ -38,12 +39,25 @@ def test_a_true_rate_of_eight_in_a_hundred_is_noticed(monkeypatch, capsys):
     assert stats.binom.sf(most, REPEATS, 0.08) > 0.99
     assert stats.binom.sf(most, REPEATS, 0.05) < 0.002
     # a rule that claims too often: wherever the test alone says p < 0.1
-    monkeypatch.setattr(
-        contrasts, "_verdicts", lambda table: np.where(table["p"] < 0.1, "sooner", "none").tolist()
-    )
+    monkeypatch.setattr(contrasts, "finding", lambda row: "sooner" if row["p"] < 0.1 else "unsure")
+    monkeypatch.setattr(calibration, "SHORT", ())
     monkeypatch.setattr(calibration, "short_cells", lambda: {"A/A, 14 seeds": Cell(14)})
     assert main(["--short"]) == 1
     assert "1 of 1 is above" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_headlines_are_seldom_wrong(name):
+    found = tally(WORLDS[name], 300)
+    assert found.wrong <= false_claim_limit(300)
+    assert found.found >= 0.95 or WORLDS[name].right == ("same",)
+
+
+def test_a_rule_that_goes_by_the_order_alone_is_noticed(monkeypatch):
+    monkeypatch.setattr(
+        contrasts, "finding", lambda row: "sooner" if row["p_order"] < 0.2 else "unsure"
+    )
+    assert tally(WORLDS["alike, 10% get stuck"], 300).wrong > false_claim_limit(300)
 
 
 def test_sweeps_analysed_together_are_what_they_are_alone():
@@ -98,10 +112,11 @@ def test_the_command_prints_a_table_and_says_how_to_be_called(capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     n = len(cells([4])) + len(power_cells())
-    assert sum(line.startswith("| ") for line in lines) == n + 2
+    assert sum(line.startswith("| ") for line in lines) == n + 2 + len(WORLDS) + 2
     assert {line.count("|") for line in lines[: n + 2]} == {9}
     assert f"1 of {n}" in err
-    assert lines[-1].startswith("2 sweeps a world. Claims in A/A worlds are false")
+    assert lines[n + 3].startswith("2 sweeps a world. Claims in A/A worlds are false")
+    assert lines[-1].startswith("2 sweeps a world. A headline is wrong that claims another kind")
     with pytest.raises(SystemExit):
         main(["--seeds", "twenty"])
     assert "--seeds: 'twenty' is no list of whole numbers" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from nnrun.report.sentences import amount
 from nnrun.report.verdict import answer, statements
 from nnrun.results.results import Results
 from nnrun.statistics.findings import finding, needed
+from nnrun.statistics.worlds import World, tally
 from tests.unit.test_contrasts import BUDGET, INF, spread, sweep_of, trials_of
 
 
@@ -227,18 +228,12 @@ def test_within_a_key_levels_are_compared_one_by_one():
 
 
 def test_seeds_that_would_be_needed_are_enough_four_times_in_five():
-    rng, repeats, sigma, ratio = np.random.default_rng(5), 200, 0.5, 0.8
     # at the true ratio and spread: of a log-normal, squared coefficient of variation
-    error = (2 * (np.exp(sigma**2) - 1) / 25) ** 0.5
-    row = {"error": error, "pairs": 25, "ratio": ratio, "discordant": 25, "level": 0.05}
+    error = (2 * (np.exp(0.5**2) - 1) / 25) ** 0.5
+    row = {"error": error, "pairs": 25, "ratio": 0.8, "discordant": 25, "level": 0.05}
     row |= {"n_a": 25, "n_b": 25, "reached_a": 25, "reached_b": 25}
-    n = int(needed(row))
-    claims = 0
-    for _ in range(repeats):
-        base, arm = np.exp(sigma * rng.standard_normal((2, n)))
-        found = two(100 * base, 100 * ratio * arm).contrasts.iloc[0]
-        claims += found["verdict"] == "sooner"
-    assert 0.7 <= claims / repeats <= 0.93
+    world = World(("sooner",), (0.8,), seeds=int(needed(row)), correlation=0.0)
+    assert 0.7 <= tally(world, 200).found <= 0.93
 
 
 def test_a_ratio_in_words():
