@@ -25,7 +25,7 @@ from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.executors import threads
-from tests.warmed import share_schema
+from tests.warmed import parse_once, share_schema
 
 
 def make_setting(**changes: Any) -> Setting:
@@ -58,6 +58,12 @@ def samples_of(problem: Problem, seed: int, n: int) -> Samples:
     """Return the first training samples of a trial."""
     batches = Source(problem, [seed]).take(0, n)
     return Samples(batches.inputs[0], batches.targets[0])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once() -> None:
+    """Let compositions in this process share what was parsed for them, as those of commands do."""
+    parse_once()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -166,7 +166,7 @@ def share_schema() -> None:
     store.create = created
 
 
-def _parse_once() -> None:
+def parse_once() -> None:
     """Let OmegaConf parse each text once: a command composes from fifty files, time and again."""
     from omegaconf import OmegaConf
 
@@ -182,9 +182,6 @@ def _parse_once() -> None:
         return pickle.loads(known[text])
 
     OmegaConf.load = staticmethod(loaded)  # type: ignore[method-assign]
-    for path in (ROOT / "conf").rglob("*.yaml"):
-        with path.open(encoding="utf-8") as file:
-            loaded(file)
 
 
 def _end(run: Callable[[], None]) -> NoReturn:
@@ -221,7 +218,10 @@ def _warm_up() -> None:
         import_module(name)
     import_module("sqlalchemy.orm").configure_mappers()
     share_schema()
-    _parse_once()
+    parse_once()
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        with path.open(encoding="utf-8") as file:
+            import_module("omegaconf").OmegaConf.load(file)
     _compose_once()
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def test_a_room_lists_its_files_and_no_others(path):
     assert listed - {"__main__"} <= there | folders, "files that it lists and has not"
 
 
+@cache
 def spelt(path: Path) -> str:
     """Return the text constants of a file, docstrings left out, a line each."""
     tree = ast.parse(path.read_text())
@@ -150,6 +152,7 @@ def test_what_files_and_folders_are_called_is_spelt_in_one_place(word, home):
     assert found == [home]
 
 
+@cache
 def declared(*extras: str) -> set[str]:
     """Return the distributions that pyproject.toml names, for use and in some extras."""
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
