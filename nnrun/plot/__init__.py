@@ -1,6 +1,7 @@
 """Figures of a sweep: axis in, axis out; no statistic is computed here.
 
-For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotlib axis:
+For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotlib axis: the one that
+it was given, or that of a new figure. Fonts, sizes and ground are those of matplotlib's rcParams:
 
     >>> import nnrun
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
@@ -10,8 +11,10 @@ For notebooks, each takes what ``nnrun.load`` returns and gives back a matplotli
 - ``figures``: what they draw, a file each: time_to_target, learning_curves, contrasts, heatmap,
   coordinates, sensitivity, effects, target_times.
 - ``style``: the palette, the style sheet, a colour and a dash pattern for each setting.
-- ``axes``: scales, ticks and words on an axis; scales of colour for values, and their key.
+- ``axes``: scales, ticks and words on an axis.
+- ``colours``: ink for a light or a dark ground; scales of colour for values, and their key.
 - ``text``: names in lines that fit, or cut so that they differ; letters that the font lacks.
+- ``fit``: words broken where their room ends, an axis made smaller for what stands around it.
 - ``layout``: which settings are drawn together, in one panel or in small multiples, and how their
   lines are named, beside their ends or in a legend.
 - ``canvas``: from a drawing function to a figure of one or more panels, SVG, PNG and PDF.

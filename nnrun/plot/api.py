@@ -1,14 +1,17 @@
 """What a figure for a notebook was asked for: its results, its axis, its settings."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
-import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.plot.canvas import finished, styled
+from nnrun.plot.axes import points
+from nnrun.plot.canvas import on_axis
+from nnrun.plot.colours import toned
 from nnrun.plot.figures import contrasts as forest
 from nnrun.plot.figures import coordinates as parallel
 from nnrun.plot.figures import effects as bars
@@ -16,7 +19,8 @@ from nnrun.plot.figures import heatmap as grids
 from nnrun.plot.figures import learning_curves as curves
 from nnrun.plot.figures import sensitivity as trends
 from nnrun.plot.figures import time_to_target as arrival
-from nnrun.plot.layout import Layout, one_panel
+from nnrun.plot.fit import inches
+from nnrun.plot.layout import ROW, Layout, one_panel
 from nnrun.plot.style import LINE_STYLES, styles
 from nnrun.results.results import Results
 from nnrun.statistics.curves import bands_table
@@ -25,24 +29,13 @@ from nnrun.statistics.survival import common_budget, shared_target, trained
 from nnrun.text import METRIC_NAMES, setting_name
 
 
-def axis(ax: Axes | None, height: float = 3.0) -> Axes:
-    """Take the axis given, else pyplot's current one, in a figure that makes room for words."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    if not pyplot.get_fignums():
-        pyplot.figure(figsize=(7.2, height + 1.6), layout="constrained")
-    return pyplot.gca()
-
-
 def chosen(results: Results, settings: Sequence[str] | None) -> Layout:
     """Lay out the settings asked for, by id or label, or those of one panel of a report."""
     summary = results.summary[results.summary["seeds"] > 0]
     if summary.empty:
         raise InputError(Issue("results", None, "no setting was trained", ""))
     if settings is None:
-        return one_panel(results.summary)
+        return one_panel(results.summary, results.sweep)
     ids = {
         str(label): str(s) for s, label in zip(summary["setting"], summary["label"], strict=True)
     }
@@ -57,9 +50,14 @@ def chosen(results: Results, settings: Sequence[str] | None) -> Layout:
         raise InputError(Issue("settings", len(chosen), rule, ""))
     about = summary.set_index("setting")["label"]
     labels = {s: setting_name(about[s]) for s in chosen}
-    return Layout({"": tuple(chosen)}, styles(chosen), labels)
+    # the looks that they have beside all others, where they are drawn there
+    looks = one_panel(results.summary, results.sweep).line_styles
+    known = {s: looks[s] for s in chosen if s in looks}
+    looks = known if len(known) == len(chosen) else styles(chosen)
+    return Layout({"": tuple(chosen)}, looks, labels)
 
 
+COUNTS = 0.45  # of an axis' room that counts at risk may take
 MOST_ROWS = 16  # contrasts of a forest plot that a reader takes in
 
 
@@ -70,7 +68,8 @@ def time_to_target(
 
     Args:
         results: What ``nnrun.load`` returns.
-        ax: Axis to draw on; pyplot's current one if None. Counts at risk stand below it.
+        ax: Axis to draw on; a new figure's if None. Counts at risk stand below it, in its
+            room; they are left out where they would take half of it.
         settings: Ids or labels of the settings to draw, at most eight; those that a report would
             choose for one panel if None.
 
@@ -86,9 +85,13 @@ def time_to_target(
         >>> ax = nnrun.plot.time_to_target(results, settings=["lr=0.1", "lr=0.3"])  # doctest: +SKIP
     """
     shown, ran = chosen(results, settings), trained(results.trials)
-    with styled():
-        draw = (shown.line_styles, shown.labels, common_budget(ran))
-        return finished(arrival.time_to_target(axis(ax), ran, *draw))
+
+    def draw(on: Axes) -> Axes:
+        counts = ax is None or points(ROW) / 72 * (len(shown.labels) + 1) < COUNTS * inches(on)[1]
+        look, horizon = (toned(shown.line_styles), shown.labels), common_budget(ran)
+        return arrival.time_to_target(on, ran, *look, horizon, counts=counts)
+
+    return on_axis(draw, ax)
 
 
 def learning_curves(
@@ -102,7 +105,7 @@ def learning_curves(
     Args:
         results: What ``nnrun.load`` returns.
         metric: "test_loss", "train_loss" or "accuracy".
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
         settings: As of `time_to_target`. Of four or fewer, single seeds are drawn too.
 
     Returns:
@@ -124,9 +127,12 @@ def learning_curves(
         raise InputError(Issue("metric", metric, "was not measured", "regression has no accuracy"))
     target = shared_target(results.sweep)
     level = float(target["value"]) if target and target["metric"] == metric else None
-    with styled():
-        look = (shown.line_styles, shown.labels, level, bands)
-        return finished(curves.learning_curves(axis(ax), table, metric, *look))
+
+    def draw(on: Axes) -> Axes:
+        look = (toned(shown.line_styles), shown.labels, level, bands)
+        return curves.learning_curves(on, table, metric, *look)
+
+    return on_axis(draw, ax)
 
 
 def profile(
@@ -136,7 +142,7 @@ def profile(
 
     Args:
         results: What ``nnrun.load`` returns.
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
         settings: As of `time_to_target`.
 
     Returns:
@@ -153,8 +159,11 @@ def profile(
     if table.empty:
         rule = "no target of the ladder means the same for all settings"
         raise InputError(Issue("profile", None, rule, "losses of different problems don't compare"))
-    with styled():
-        return finished(arrival.profile(axis(ax), table, shown.line_styles, shown.labels))
+
+    def draw(on: Axes) -> Axes:
+        return arrival.profile(on, table, toned(shown.line_styles), shown.labels)
+
+    return on_axis(draw, ax)
 
 
 def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
@@ -162,9 +171,9 @@ def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -
 
     Args:
         results: What ``nnrun.load`` returns.
-        ax: Axis to draw on; pyplot's current one if None. It needs room at both sides.
+        ax: Axis to draw on; a new figure's if None.
         rows: Most contrasts to draw; of more, the pooled factors come first, then the settings
-            that arrive soonest.
+            that arrive soonest. An axis that is given has those that fit.
 
     Returns:
         The axis.
@@ -178,11 +187,21 @@ def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -
     table = results.contrasts
     if table.empty:
         raise InputError(Issue("contrasts", None, "one setting alone has none", "vary a key"))
-    rank = np.where(table["family"] != "setting", -np.inf, table["ratio"].fillna(np.inf))
-    first = pd.Series(rank, index=table.index).sort_values(kind="stable").index[:rows]
-    kept = table.loc[table.index.isin(first)]
-    with styled():
-        return finished(forest.contrasts(axis(ax, forest.contrasts_height(kept, 7.2)), kept))
+    rank = table["ratio"].mask(table["family"] != "setting", 0.0).fillna(float("inf"))
+    first = list(rank.sort_values(kind="stable").index[:rows])
+
+    def kept(most: int) -> pd.DataFrame:
+        return table.loc[table.index.isin(first[:most])]
+
+    def draw(on: Axes) -> Axes:
+        wide, high = inches(on)
+        most = len(first)
+        while ax is not None and most > 1 and forest.contrasts_height(kept(most), wide) > high:
+            most -= 1
+        return forest.contrasts(on, kept(most))
+
+    width = rcParams["figure.figsize"][0]
+    return on_axis(draw, ax, forest.contrasts_height(kept(rows), width))
 
 
 def heatmap(
@@ -196,7 +215,7 @@ def heatmap(
         results: What ``nnrun.load`` returns.
         value: "success_rate", "rmst" (restricted mean, samples) or "speedup" (the baseline's
             restricted mean over the setting's).
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
 
     Returns:
         The axis.
@@ -211,8 +230,7 @@ def heatmap(
     if len(cells.panels) > 1:
         rule = "one axis holds two factors, three vary"
         raise InputError(Issue("heatmap", None, rule, "the report draws a panel for each level"))
-    with styled():
-        return finished(grids.heatmap(axis(ax, cells.height), cells))
+    return on_axis(partial(grids.heatmap, cells=cells), ax, cells.height)
 
 
 def sensitivity(
@@ -226,7 +244,7 @@ def sensitivity(
     Args:
         results: What ``nnrun.load`` returns.
         against: "target", "budget" or "seeds".
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
         settings: As of `time_to_target`; the baseline itself is not drawn.
 
     Returns:
@@ -246,9 +264,11 @@ def sensitivity(
     if not (table["kind"] == against).any():
         rule = "no setting can be compared with the baseline"
         raise InputError(Issue("sensitivity", None, rule, "it needs two that share a target"))
-    with styled():
-        look = (shown.line_styles, shown.labels)
-        return finished(trends.sensitivity(axis(ax), table, against, *look))
+
+    def draw(on: Axes) -> Axes:
+        return trends.sensitivity(on, table, against, toned(shown.line_styles), shown.labels)
+
+    return on_axis(draw, ax)
 
 
 def effects(results: Results, ax: Axes | None = None) -> Axes:
@@ -256,7 +276,7 @@ def effects(results: Results, ax: Axes | None = None) -> Axes:
 
     Args:
         results: What ``nnrun.load`` returns.
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
 
     Returns:
         The axis.
@@ -271,8 +291,7 @@ def effects(results: Results, ax: Axes | None = None) -> Axes:
     if table.empty:
         rule = "the settings are not a full grid crossed with seeds, or nothing varies"
         raise InputError(Issue("effects", None, rule, "every combination of levels must be there"))
-    with styled():
-        return finished(bars.effects(axis(ax, bars.effects_height(table)), table))
+    return on_axis(partial(bars.effects, table=table), ax, bars.effects_height(table))
 
 
 def coordinates(results: Results, ax: Axes | None = None) -> Axes:
@@ -280,7 +299,7 @@ def coordinates(results: Results, ax: Axes | None = None) -> Axes:
 
     Args:
         results: What ``nnrun.load`` returns.
-        ax: Axis to draw on; pyplot's current one if None.
+        ax: Axis to draw on; a new figure's if None.
 
     Returns:
         The axis.
@@ -291,6 +310,5 @@ def coordinates(results: Results, ax: Axes | None = None) -> Axes:
     Example:
         >>> ax = nnrun.plot.coordinates(results)  # doctest: +SKIP
     """
-    with styled():
-        height = parallel.coordinates_height(results.sweep)
-        return finished(parallel.coordinates(axis(ax, height), results.summary, results.sweep))
+    draw = partial(parallel.coordinates, summary=results.summary, sweep=results.sweep)
+    return on_axis(draw, ax, parallel.coordinates_height(results.sweep))

@@ -1,4 +1,4 @@
-"""Axes of a figure: scales, ticks and words on an axis; scales of colour for values."""
+"""Axes of a figure: scales, ticks and words on an axis."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -6,19 +6,28 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Annotation
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from nnrun.plot.style import BAND_ALPHA, MUTED, ON_DARK, ON_LIGHT
-from nnrun.text import compact, number, share
+from nnrun.plot.style import BAND_ALPHA
+from nnrun.text import compact, number
 
 WIDE = 4.4  # inches of an axis from which on there is room for words beside it
+
+
+def points(size: float) -> float:
+    """Scale a length of the house style, whose letters are 9 points high, to the letters of now."""
+    return size * FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 9
+
+
+def letters_wide(ax: Axes) -> float:
+    """Measure how wide an axis is, in inches of a figure whose letters are 9 points high."""
+    return width(ax) / points(1)
 
 
 def samples_axis(ax: Axes, low: float, high: float) -> None:
@@ -26,8 +35,8 @@ def samples_axis(ax: Axes, low: float, high: float) -> None:
     ax.set_xscale("log")
     ax.set_xlim(low, high if high > low else 2 * low)
     ax.set_xlabel("training samples seen (log scale)")
-    ax.grid(visible=False, axis="x")
-    most = 7 if width(ax) > WIDE else 5 if width(ax) > 2.4 else 4
+    wide = letters_wide(ax)
+    most = 7 if wide > WIDE else 5 if wide > 2.4 else 4 if wide > 1.6 else 3
     ticks(ax.xaxis, log_ticks(low, high, most), compact)
 
 
@@ -41,10 +50,11 @@ def value_range(
     """
     values = table[["q25", "median", "q75"]].to_numpy(np.float64).ravel()
     values = np.append(values[np.isfinite(values)], [] if target is None else [target])
-    if metric == "accuracy":
-        return max(0.0, np.floor(10 * values.min() - 0.5) / 10), 1.01, False
     if not values.size:
         return 0.0, 1.0, False
+    if metric == "accuracy":
+        top = min(1.01, np.ceil(10 * values.max() + 0.5) / 10)
+        return max(0.0, np.floor(10 * values.min() - 0.5) / 10), float(top), False
     # A loss on its way to divergence must not flatten the settings that learn.
     first = table.groupby("setting")["median"].first()
     first = first[np.isfinite(first)]
@@ -52,7 +62,8 @@ def value_range(
     high = min(float(values.max()), 10 * float(first.max()) if len(first) else np.inf)
     if low > 0 and high / low > 5:
         return low / 1.2, high * 1.2, True
-    return min(0.0, low), high * 1.05 if high > 0 else 1.0, False
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return max(0.0, low - margin) if low >= 0 else low - margin, high + margin, False
 
 
 def value_ticks(ax: Axes, low: float, high: float, log: bool) -> None:
@@ -86,7 +97,7 @@ def names_axis(axis: Any, names: Sequence[str], size: float = 8.0, every: int = 
     """Put names, never read as mathematics, at 0, 1, 2, ... of a matplotlib axis, or every few."""
     ticks(axis, range(0, len(names), every), lambda place: names[int(place)])
     for text in axis.get_ticklabels():
-        text.set(parse_math=False, fontsize=size)
+        text.set(parse_math=False, fontsize=points(size))
 
 
 def width(ax: Axes) -> float:
@@ -103,13 +114,13 @@ def height(ax: Axes) -> float:
 
 def title(ax: Axes, text: str) -> None:
     """Say above an axis what its vertical scale shows."""
-    ax.set_title(text, loc="left", fontsize=9, color=MUTED, parse_math=False)
+    ax.set_title(text, loc="left", parse_math=False)
 
 
 def write(ax: Axes, text: str, at: tuple[float, float], **how: Any) -> Annotation:
     """Write words at a place of an axis, or beside it, never read as mathematics."""
     offset = how.pop("offset", (0, 0))
-    look = {"fontsize": 8.0, "va": "center", "annotation_clip": False, **how}
+    look = {"fontsize": points(8), "va": "center", "annotation_clip": False, **how}
     place: Any = {"xytext": offset, "textcoords": "offset points", "parse_math": False}
     return ax.annotate(text, at, **place, **look)
 
@@ -120,15 +131,23 @@ def fill_band(ax: Axes, x: Any, low: Any, high: Any, color: str, **how: Any) -> 
 
 
 def ratio_limits(
-    values: ArrayLike, least: float = 1.25, most: float = 100.0
+    ratios: ArrayLike, intervals: ArrayLike, least: float = 1.25, most: float = 20.0
 ) -> tuple[float, float]:
-    """Find limits of a logarithmic axis of ratios, 1 always in view."""
-    logs = np.asarray(values, dtype=np.float64).ravel()
-    logs = np.log(logs[np.isfinite(logs) & (logs > 0)])
-    low, high = (float(f(np.append(logs, 0.0))) for f in (np.min, np.max))
+    """Find limits of a logarithmic axis of ratios: all of them and 1 are always in view.
+
+    Intervals are, too, up to ``most`` times beyond the ratios.
+    """
+
+    def ends(values: ArrayLike) -> tuple[float, float]:
+        logs = np.asarray(values, dtype=np.float64).ravel()
+        logs = np.append(np.log(logs[np.isfinite(logs) & (logs > 0)]), 0.0)
+        return float(logs.min()), float(logs.max())
+
+    (low, high), (start, end), reach = ends(ratios), ends(intervals), np.log(most)
+    low, high = min(low, max(start, low - reach)), max(high, min(end, high + reach))
     margin = 0.06 * (high - low)
     low, high = min(low - margin, -np.log(least)), max(high + margin, np.log(least))
-    return float(np.exp(max(low, -np.log(most)))), float(np.exp(min(high, np.log(most))))
+    return float(np.exp(low)), float(np.exp(high))
 
 
 def ratio_ticks(axis: Any, low: float, high: float, most: int) -> None:
@@ -149,74 +168,3 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
         if len(places) <= most:
             return places
     return places[:: -(-len(places) // most)]
-
-
-# Cividis is even in lightness, so grey paper keeps its order; dark is good in every figure.
-MORE_IS_DARK: Colormap = colormaps["cividis_r"]
-LESS_IS_DARK: Colormap = colormaps["cividis"]
-LESS_IS_DARK_LINES = ListedColormap(colormaps["cividis"](np.linspace(0, 0.82, 256)))
-"""The same without its light end, which a thin line on white would not carry."""
-
-ABOVE_IS_BLUE = LinearSegmentedColormap.from_list(
-    "speedup", ["#a84300", "#e08a4d", "#f3f2ef", "#5aa2d0", "#00588c"]
-)
-LEAST_SPAN = 2.0  # of a scale of samples: its end over its beginning
-BAR_STEPS = 24  # colours in a key: as a drawing it stays small
-
-
-def scale_of(value: str, numbers: ArrayLike) -> tuple[Normalize, Colormap]:
-    """Find the scale of what a heatmap shows, one for all of its panels."""
-    if value == "success_rate":
-        return Normalize(0, 1), MORE_IS_DARK
-    shown = np.asarray(numbers, dtype=np.float64).ravel()
-    shown = shown[np.isfinite(shown) & (shown > 0)]
-    if value == "speedup":
-        reach = float(np.exp(np.max(np.abs(np.log(np.append(shown, 1.25))))))
-        return LogNorm(1 / reach, reach), ABOVE_IS_BLUE
-    return samples_scale(shown), LESS_IS_DARK
-
-
-def samples_scale(numbers: ArrayLike) -> LogNorm:
-    """Find a logarithmic scale of numbers of samples; small differences get small contrasts."""
-    shown = np.asarray(numbers, dtype=np.float64)
-    low, high = (float(shown.min()), float(shown.max())) if shown.size else (1.0, 10.0)
-    return LogNorm(min(low, high / LEAST_SPAN), high)
-
-
-def samples_ticks(low: float, high: float, most: int) -> list[float]:
-    """Find round numbers of samples on a scale; its ends where there are hardly any."""
-    places = log_ticks(low, high, max(most, 2))
-    return places if len(places) > 1 else [low, high]
-
-
-def rounded(samples: float) -> str:
-    """Write a tick of samples with three digits at most."""
-    return compact(float(f"{samples:.3g}"))
-
-
-def ink_on(colour: Sequence[float]) -> str:
-    """Choose the ink that is read best on a colour, given as RGBA between 0 and 1."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
-    luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
-    return ON_DARK if luminance < 0.18 else ON_LIGHT
-
-
-def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, value: str) -> Axes:
-    """Put the key of a scale beside axes; what it is of, their title says."""
-    several = [axes] if isinstance(axes, Axes) else list(axes)
-    figure = cast(Figure, several[0].get_figure(root=True))
-    steps = ListedColormap(colours(np.linspace(0, 1, BAR_STEPS)))
-    bar = figure.colorbar(ScalarMappable(norm, steps), ax=several, pad=0.02, aspect=25)
-    bar.minorticks_off()
-    bar.ax.tick_params(labelsize=8, length=2)
-    cast(Any, bar.outline).set_visible(False)
-    cast(Any, bar.solids).set_edgecolor("face")
-    low, high = cast(float, norm.vmin), cast(float, norm.vmax)
-    most = min(7, int(72 * height(several[0]) / 20))
-    if value == "speedup":
-        ratio_ticks(bar.ax.yaxis, low, high, max(most, 3))
-    elif value == "success_rate":
-        ticks(bar.ax.yaxis, [0, 0.25, 0.5, 0.75, 1] if most > 4 else [0, 0.5, 1], share)
-    else:
-        ticks(bar.ax.yaxis, samples_ticks(low, high, most), rounded)
-    return bar.ax

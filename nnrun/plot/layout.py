@@ -1,21 +1,22 @@
 """Which settings are drawn together: all in one panel, small multiples, or a telling few."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.transforms import offset_copy
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.plot.axes import WIDE, height, width, write
-from nnrun.plot.style import LINE_STYLES, LineStyle, styles
+from nnrun.plot.axes import WIDE, height, letters_wide, points, write
+from nnrun.plot.fit import ABOVE, inches, lift_legend
+from nnrun.plot.style import LINE_STYLES, LineStyle, keys_of_two, styles, styles_of_two
 from nnrun.plot.text import cells, one_line, wrapped
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import levels, names
@@ -50,6 +51,9 @@ class Layout:
         """The distinct names of lines, in the order of the palette; none of a lone line."""
         if len(set(self.line_styles.values())) < 2:
             return {}
+        if two_factors(self.line_styles.values()):
+            colours, dashes = keys_of_two(self.line_styles.values())
+            return colours | dashes
         named = {self.labels[s]: style for s, style in self.line_styles.items()}
         return dict(sorted(named.items(), key=lambda pair: LINE_STYLES.index(pair[1])))
 
@@ -72,15 +76,31 @@ def layout(summary: pd.DataFrame, sweep: Sweep, facet: str | None = None) -> Lay
         fitting = [one for one in found if one and len(one.panels) <= MOST_PANELS]
         if fitting:
             return min(fitting, key=lambda one: len(one.panels))
-    return one_panel(summary)
+    return one_panel(summary, sweep)
 
 
-def one_panel(summary: pd.DataFrame) -> Layout:
+def one_panel(summary: pd.DataFrame, sweep: Sweep) -> Layout:
     """Put all settings into one panel, or of more than eight a selection."""
     chosen, about = shown(summary), summary.set_index("setting")["label"]
     labels = {name: setting_name(about[name]) for name in chosen}
     left_out = int((summary["seeds"] > 0).sum()) - len(chosen)
-    return Layout({"": tuple(chosen)}, styles(chosen), labels, left_out=left_out)
+    return Layout({"": tuple(chosen)}, _looks(chosen, sweep), labels, left_out=left_out)
+
+
+def _looks(chosen: Sequence[str], sweep: Sweep) -> dict[str, LineStyle]:
+    """Give settings their looks: colour and dashes by two factors, where exactly two vary."""
+    said, table = list(names(sweep)), levels(sweep)
+    if len(said) != 2:
+        return styles(chosen)
+    pairs = {s: (str(table[said[0]][s]), str(table[said[1]][s])) for s in chosen}
+    return _by_two(pairs, list(names(sweep).values())) or styles(chosen)
+
+
+def _by_two(
+    pairs: Mapping[str, tuple[str, str]], said: Sequence[str]
+) -> dict[str, LineStyle] | None:
+    """Find looks by two factors that tell all lines apart."""
+    return styles_of_two(pairs, said) if len(set(pairs.values())) == len(pairs) else None
 
 
 def _asked(trained: Sequence[str], sweep: Sweep, facet: str) -> Layout:
@@ -110,6 +130,9 @@ def _faceted(trained: Sequence[str], sweep: Sweep, key: str) -> Layout | None:
     if len(lines) > SHOWN or len(set(zip(titles.values(), rest.values(), strict=True))) < len(rest):
         return None
     looks = styles(lines)
+    if len(others) == 2:
+        pairs = {rest[s]: (str(row[others[0]]), str(row[others[1]])) for s, row in table.iterrows()}
+        looks = _by_two(pairs, [said[other] for other in others]) or looks
     panels: dict[str, tuple[str, ...]] = {}
     for setting, title in titles.items():
         panels[title] = (*panels.get(title, ()), str(setting))
@@ -120,7 +143,9 @@ def _faceted(trained: Sequence[str], sweep: Sweep, key: str) -> Layout | None:
 
 DIRECT_CHARACTERS = 20  # longest line of a label that is written beside its curve
 ROW = 13.0  # points from one row of counts at risk, or one line label, to the next
-_CHARACTERS = 11  # of a legend in an inch
+_LETTER = 0.58  # of its height, which a letter takes across
+_BESIDE = 0.35  # inches left of an axis, below which its legend does not stand
+LOST = "diverged at once"  # said of a line that has no point
 
 
 def name_lines(
@@ -132,35 +157,70 @@ def name_lines(
     """Name lines at their ends where the names fit without collision, else in a legend."""
     if len(ends) < 2 or not labels:
         return
+    looks = [line_styles[s] for s in ends]
+    if two_factors(looks):
+        _legend(ax, [], looks)
+        return
     names = {s: one_line(labels[s]) for s in ends}
     beside = {s: wrapped(name, DIRECT_CHARACTERS) for s, name in names.items()}
     rows = {s: text.count("\n") + 1 for s, text in beside.items()}
     right = ax.get_xlim()[1]
-    fits = width(ax) > WIDE and max(rows.values()) <= 2
+    fits = letters_wide(ax) > WIDE and max(rows.values()) <= 2
     fits = fits and all(x == right and np.isfinite(y) for x, y in ends.values())
     if fits and _apart(ax, [(y, rows[s]) for s, (_, y) in ends.items()]):
         for setting, (x, y) in ends.items():
             _direct_label(ax, x, y, beside[setting], line_styles[setting])
     else:
-        _legend(ax, list(names.values()), [line_styles[s] for s in ends])
+        drawn = [f"{name} ({LOST})" if np.isnan(ends[s][0]) else name for s, name in names.items()]
+        _legend(ax, drawn, looks)
 
 
-def legend_below(figure: Figure, names: Mapping[str, LineStyle]) -> None:
+def two_factors(looks: Iterable[LineStyle]) -> bool:
+    """Whether colours and dashes say which levels of two factors lines have."""
+    return all(style.means for style in looks)
+
+
+def legend_below(figure: Figure, lay: Layout) -> None:
     """Name the lines of all panels of a figure, once, below them; lone lines need no names."""
-    if not names:
-        return
-    texts, columns = legend_columns([one_line(name) for name in names], figure.get_figwidth())
-    place: dict[str, Any] = {"loc": "outside lower left", "ncols": columns, "columnspacing": 1.6}
-    legend = figure.legend(_lines(list(names.values())), [" "] * len(texts), borderpad=0, **place)
-    fill(legend, texts)
+    if lay.legend:
+        looks, several = list(lay.line_styles.values()), list[str]()
+        if not two_factors(looks):
+            looks, several = list(lay.legend.values()), [one_line(name) for name in lay.legend]
+        place: dict[str, Any] = {"loc": "outside lower left", "borderpad": 0}
+        lines, texts, how = _entries(several, looks, figure.get_figwidth())
+        fill(figure.legend(lines, [" "] * len(texts), **place, **how), texts)
+
+
+def _entries(
+    names: Sequence[str], looks: Sequence[LineStyle], wide: float
+) -> tuple[list[Line2D], list[str], dict[str, Any]]:
+    """Lay out a legend row by row: its lines, their names, and how they stand."""
+    groups, how = [dict(zip(names, looks, strict=True))] if names else [], dict[str, Any]()
+    if not names:  # of two factors, what each is called stands above
+        both = keys_of_two(looks)
+        said = [one_line(next(iter(found)).split("=")[0]) for found in both]
+        how |= {"title": f"colour: {said[0]} · line: {said[1]}", "alignment": "left"}
+        how |= {"title_fontproperties": {"size": points(8)}}
+        groups = [{one_line(k.split("=", 1)[1]): style for k, style in g.items()} for g in both]
+    _, columns = legend_columns([name for group in groups for name in group], wide)
+    columns = min(columns, max(map(len, groups)))
+    rows: list[tuple[str, Line2D]] = []
+    for group in groups:
+        texts, _ = legend_columns(list(group), wide)
+        rows += zip(texts, _lines(list(group.values())), strict=True)
+        rows += [("", Line2D([], [], linestyle="none"))] * (-len(group) % columns)
+    entries = [row for column in range(columns) for row in rows[column::columns]]
+    return [line for _, line in entries], [text for text, _ in entries], {**how, "ncols": columns}
 
 
 def _apart(ax: Axes, places: Sequence[tuple[float, int]]) -> bool:
     """Whether labels at these values, of so many rows each, keep clear of each other."""
     to_axes = ax.transData - ax.transAxes
-    right, points = ax.get_xlim()[1], 72 * height(ax)
-    at = [(points * to_axes.transform((right, y))[1], n) for y, n in sorted(places)]
-    return all(above - below >= ROW * (m + n) / 2 for (below, m), (above, n) in pairwise(at))
+    right, high = ax.get_xlim()[1], 72 * height(ax)
+    at = [(high * to_axes.transform((right, y))[1], n) for y, n in sorted(places)]
+    return all(
+        above - below >= points(ROW) * (m + n) / 2 for (below, m), (above, n) in pairwise(at)
+    )
 
 
 def _direct_label(ax: Axes, x: float, y: float, name: str, style: LineStyle) -> None:
@@ -171,24 +231,27 @@ def _direct_label(ax: Axes, x: float, y: float, name: str, style: LineStyle) -> 
         "shrinkA": 0,
         "shrinkB": 2,
     }
-    write(ax, name, (x, y), offset=(14, 0), arrowprops=stub, fontsize=9.0)
+    write(ax, name, (x, y), offset=(points(14), 0), arrowprops=stub, fontsize=points(9))
 
 
 def _legend(ax: Axes, names: Sequence[str], looks: Sequence[LineStyle]) -> None:
-    figure = cast(Figure, ax.get_figure(root=True))
-    texts, columns = legend_columns(names, figure.get_figwidth())
-    above = offset_copy(ax.transAxes, figure, x=0, y=20, units="points")
+    wide = inches(ax)[0] - _BESIDE * points(1)
+    lines, texts, how = _entries(names, looks, wide)
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
-    place |= {"bbox_transform": above, "borderpad": 0, "ncols": columns, "columnspacing": 1.6}
-    fill(ax.legend(_lines(looks), [" "] * len(texts), **place), texts)
+    legend = ax.legend(lines, [" "] * len(texts), borderpad=0, **place, **how)
+    fill(legend, texts)
+    legend.set_label(ABOVE)
+    lift_legend(ax)
 
 
-def legend_columns(names: Sequence[str], inches: float) -> tuple[list[str], int]:
+def legend_columns(names: Sequence[str], wide: float) -> tuple[list[str], int]:
     """Break the names of a legend into lines that fit, and find how many stand in a row."""
-    room = int(inches * _CHARACTERS)  # characters in a row of the legend, keys taken off
-    texts = [wrapped(name, room - 8) for name in names]
+    room = 72 * wide / points(9)  # in heights of a letter
+    key, apart = rcParams["legend.handlelength"], rcParams["legend.columnspacing"]
+    around = key + apart + rcParams["legend.handletextpad"]
+    texts = [wrapped(name, max(8, int((room - around) / _LETTER))) for name in names]
     longest = max(cells(line) for text in texts for line in text.split("\n"))
-    return texts, max(1, min(len(names), 4, room // (longest + 7)))
+    return texts, max(1, min(len(names), 4, int((room + apart) / (longest * _LETTER + around))))
 
 
 def _lines(looks: Sequence[LineStyle]) -> list[Line2D]:
@@ -197,6 +260,7 @@ def _lines(looks: Sequence[LineStyle]) -> list[Line2D]:
 
 def fill(legend: Legend, texts: Sequence[str]) -> None:
     """Write the names into a legend, never read as mathematics."""
+    legend.get_title().set_parse_math(False)
     for text, name in zip(legend.get_texts(), texts, strict=True):
         text.set_parse_math(False)
         text.set_text(name)

@@ -1,8 +1,7 @@
 """Text of a figure: names in lines that fit or cut so that they differ, and fonts for them."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import takewhile
 from typing import Any
@@ -12,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, fontManager
+from matplotlib.font_manager import FontProperties, findfont, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
@@ -166,70 +165,6 @@ def _head(text: str, room: int) -> str:
     return text[:taken]
 
 
-LEAST = 8  # letters in a line, however narrow its place is
-
-
-def fit_words(figure: Figure) -> bool:
-    """Break titles and names of axes into lines that end where there is room for them.
-
-    A layout makes room for ticks and for what is written beside an axis, not for the length of its
-    title and of its scales' names.
-    """
-    changed = False
-    for text, low, high, upright in _placed(figure):
-        box = text.get_window_extent()
-        start, end = (box.y0, box.y1) if upright else (box.x0, box.x1)
-        if start >= low - 1 and end <= high + 1:
-            continue
-        room = high - start
-        if text.get_horizontalalignment() == "center":
-            middle = (start + end) / 2
-            room = 2 * min(middle - low, high - middle)
-        lines = text.get_text().split("\n")
-        letters = int(max(map(cells, lines)) * room / (end - start))
-        text.set_text("\n".join(wrapped(line, max(letters, LEAST)) for line in lines))
-        changed = True
-    return changed
-
-
-def _placed(figure: Figure) -> Iterator[tuple[Text, float, float, bool]]:
-    """Yield titles and names of axes with the pixels that they must stay between.
-
-    The last value tells whether they are written upwards.
-    """
-    wide, high = figure.bbox.width, figure.bbox.height
-    title = getattr(figure, "_suptitle", None)
-    if title is not None and title.get_text():
-        yield title, 0.0, wide, False
-    for ax in figure.axes:
-        if ax.axison:
-            yield from ((text, 0.0, wide, False) for text in (ax.xaxis.label,) if text.get_text())
-            yield from ((text, 0.0, high, True) for text in (ax.yaxis.label,) if text.get_text())
-        for text in _titles(ax):
-            yield text, 0.0, _next_panel(figure, ax, wide), False
-
-
-def _titles(ax: Axes) -> list[Text]:
-    """Return the titles of an axis: left, middle, right."""
-    others = set(ax.texts)
-    texts = [c for c in ax.get_children() if isinstance(c, Text) and c not in others]
-    return [text for text in texts if text.get_text()]
-
-
-def _next_panel(figure: Figure, ax: Axes, wide: float) -> float:
-    """Find where the next panel to the right begins, or the figure ends, in pixels."""
-    mine = ax.get_window_extent()
-    rights = [
-        other.get_window_extent().x0 - 6
-        for other in figure.axes
-        if other.get_subplotspec() is not None
-        and other.get_window_extent().x0 > mine.x1
-        and other.get_window_extent().y0 < mine.y1
-        and other.get_window_extent().y1 > mine.y0
-    ]
-    return min(rights, default=wide)
-
-
 OWN = str(STYLE["font.family"])
 NOTE = (
     "note: no font on this machine has all letters of the names: in PNG, PDF and GIF files they "
@@ -237,13 +172,14 @@ NOTE = (
 )
 
 
-def find_letters(figure: Figure) -> None:
+def find_letters(drawn: Figure | Axes) -> None:
     """Give every text of a figure fonts that have its letters; say once if there are none."""
-    for text in _texts(figure):
+    for text in _texts(drawn):
         said = text.get_text()
         if not said.isascii():
-            families, whole = _families(frozenset(c for c in said if c.isprintable()))
-            if len(families) > 1:
+            first = tuple(text.get_fontfamily())
+            families, whole = _families(frozenset(c for c in said if c.isprintable()), first)
+            if len(families) > len(first):
                 text.set_fontfamily(families)
             if not whole:
                 say(NOTE)
@@ -258,40 +194,14 @@ def _texts(artist: Artist) -> Iterator[Text]:
             yield from _texts(child)
 
 
-@contextmanager
-def laid_out_once() -> Iterator[None]:
-    """Let a text be measured once, and not anew at each of matplotlib's ten looks at it."""
-    lay_out: Callable[[Text, Any], Any] = Text._get_layout  # type: ignore[attr-defined]
-
-    def known(text: Any, renderer: Any) -> Any:
-        key = (
-            *(type(renderer), text.get_figure(root=True).dpi, text.get_text(), text.get_rotation()),
-            *(hash(text.get_fontproperties()), text.get_parse_math(), text.get_rotation_mode()),
-            *(text.get_horizontalalignment(), text.get_verticalalignment()),
-            *(text._multialignment, text._linespacing),
-        )
-        if text.get_wrap() or key not in _LAID_OUT:
-            if len(_LAID_OUT) >= MOST_LAID_OUT:
-                _LAID_OUT.clear()
-            _LAID_OUT[key] = lay_out(text, renderer)
-        return _LAID_OUT[key]
-
-    Text._get_layout = known  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        Text._get_layout = lay_out  # type: ignore[attr-defined]
-
-
-MOST_LAID_OUT = 4096
-_LAID_OUT: dict[tuple[Any, ...], Any] = {}
-
-
 @cache
-def _families(letters: frozenset[str]) -> tuple[list[str], bool]:
+def _families(letters: frozenset[str], first: tuple[str, ...] = (OWN,)) -> tuple[list[str], bool]:
     """Find fonts that have the letters between them, and whether they have all of them."""
-    missing = {ord(c) for c in letters} - _letters(findfont(OWN))
-    found = [OWN]
+    missing, found = {ord(c) for c in letters}, list(first)
+    for name in first if OWN in first else (*first, OWN):
+        has = missing & _letters(findfont(FontProperties(family=[name])))
+        found += [name] if has and name not in first else []
+        missing -= has
     while missing:
         name, has = max(
             ((font.name, missing & _letters(font.fname)) for font in _fonts()),

@@ -215,7 +215,7 @@ def panels(draw: Callable[..., Any], lay: Layout) -> Paint:
         lambda ax, panel: draw(ax, labels={}, only=lay.panels[panel]),
         list(lay.panels),
         width,
-        finish=lambda figure, axes: legend_below(figure, lay.legend),
+        finish=lambda figure, axes: legend_below(figure, lay),
     )
 
 

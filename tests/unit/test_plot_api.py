@@ -51,13 +51,14 @@ def test_each_figure_draws_on_the_axis_given_and_leaks_no_style(name, grid):
     ax.figure.canvas.draw()
 
 
-def test_without_an_axis_the_current_one_is_drawn_on(grid):
-    assert not plt.get_fignums()
-    first = nnrun.plot.time_to_target(grid)
-    assert first is plt.gca()
-    assert plt.get_fignums() == [1]
-    _, ax = plt.subplots()
-    assert nnrun.plot.time_to_target(grid) is ax
+@pytest.mark.parametrize("name", FIGURES)
+def test_without_an_axis_a_new_figure_is_made(name, grid):
+    mine, _ = plt.subplots()
+    ax = getattr(nnrun.plot, name)(grid, **FIGURES[name])
+    assert ax.figure is not mine
+    assert ax.figure is plt.gcf()
+    assert not mine.axes[0].has_data()
+    assert ax.figure.get_figwidth() == plt.rcParams["figure.figsize"][0]
 
 
 def test_settings_are_chosen_by_label_or_id():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -6,12 +7,12 @@ from matplotlib.colors import to_rgba
 
 from nnrun.errors import InputError
 from nnrun.plot import canvas
-from nnrun.plot.axes import ink_on
+from nnrun.plot.colours import ink_on
 from nnrun.plot.figures.coordinates import coordinate, coordinates
 from nnrun.plot.figures.heatmap import grid, heatmap, panels_key
 from nnrun.plot.figures.time_to_target import time_to_target
 from nnrun.plot.layout import layout, legend_below
-from nnrun.plot.style import LINE_STYLES, ON_DARK, ON_LIGHT
+from nnrun.plot.style import ON_DARK, ON_LIGHT
 from nnrun.statistics.factors import levels
 from nnrun.statistics.survival import common_budget, trained
 from tests.unit.grids import a_grid
@@ -36,8 +37,32 @@ def test_up_to_eight_settings_share_a_panel():
     lay = layout(found.summary, found.sweep)
     assert list(lay.panels) == [""]
     assert lay.key is None
-    assert list(lay.line_styles.values()) == list(LINE_STYLES)
+    assert len({(s.color, s.dashes) for s in lay.line_styles.values()}) == 8
     assert lay.labels["s0"] == "lr=0.1 hidden=[1]"
+
+
+def test_two_factors_have_colours_and_dashes_and_a_legend_that_says_so():
+    found = a_grid({"network.hidden": [[2], [4]], "lr": [0.1, 0.2, 0.3]}, seeds=2)
+    lay = layout(found.summary, found.sweep)
+    table = levels(found.sweep)
+    for one, two in combinations(lay.line_styles, 2):
+        a, b = lay.line_styles[one], lay.line_styles[two]
+        assert (a.color == b.color) == (table["lr"][one] == table["lr"][two])
+        assert (a.dashes == b.dashes) == (
+            table["network.hidden"][one] == table["network.hidden"][two]
+        )
+    ran = trained(found.trials)
+    ax = painted(lambda ax: time_to_target(ax, ran, lay.line_styles, lay.labels, 1e5))[0]
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "colour: lr · line: hidden"
+    said = [text.get_text() for text in legend.get_texts()]
+    assert sorted(filter(None, said)) == ["0.1", "0.2", "0.3", "[2]", "[4]"]
+    # of three factors, one of which makes panels, the others do
+    three = a_grid(
+        {"network.hidden": [[2], [4]], "lr": [0.1, 0.2], "batch_size": [1, 2, 4]}, seeds=1
+    )
+    lay = layout(three.summary, three.sweep, "batch_size")
+    assert list(lay.legend) == ["hidden=[2]", "hidden=[4]", "lr=0.1", "lr=0.2"]
 
 
 def test_more_are_faceted_by_the_factor_with_the_fewest_panels(twelve):
@@ -83,14 +108,14 @@ def test_panels_have_one_legend_one_heading_and_equal_limits(twelve):
         ),
         list(lay.panels),
         7.2,
-        finish=lambda figure, axes: legend_below(figure, lay.legend),
+        finish=lambda figure, axes: legend_below(figure, lay),
     )
     assert [ax.get_title("left") for ax in figure.axes] == list(lay.panels)
     assert len({(ax.get_xlim(), ax.get_ylim()) for ax in figure.axes}) == 1
     assert [ax.get_legend() for ax in figure.axes] == [None] * 3
     assert [t.get_text() for t in figure.legends[0].get_texts()] == list(lay.legend)
     assert figure.get_suptitle() == "Share of seeds at the target"
-    assert sum(bool(ax.get_xlabel()) for ax in figure.axes) == 1
+    assert sum(bool(ax.get_xlabel().strip()) for ax in figure.axes) == 1
     heights = [ax.get_position().height * figure.get_figheight() for ax in figure.axes]
     assert heights == pytest.approx([canvas.PANEL_HEIGHT] * 3, abs=0.15)
 

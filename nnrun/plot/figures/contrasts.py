@@ -5,33 +5,35 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from nnrun.plot.axes import ratio_limits, ratio_ticks, ticks, width, write
-from nnrun.plot.style import GRID, INK, LATER, MUTED, PAPER, SOONER, VAGUE
+from nnrun.plot.axes import points, ratio_limits, ratio_ticks, ticks, write
+from nnrun.plot.colours import ground, ink, muted, tone
+from nnrun.plot.fit import inches
+from nnrun.plot.style import INK, LATER, SOONER, VAGUE
 from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.text import ratio
 
-NARROW = 3.6  # inches of an axis up to which names stand above their rows instead of beside them
+NARROW = 5.5  # inches up to which names stand above their rows instead of beside them
 
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
 _INTERVAL = 0.2  # inches that an interval takes below its name
 _ABOVE, _BELOW = 0.12, 0.04  # inches around a heading
 _NAME, _NARROW_NAME = 30, 24  # letters of a name in a line, beside the plot or above an interval
 _LINES = 5  # of a name, at most
-_LOOKS: Mapping[str, Mapping[str, Any]] = {
-    "sooner": {"color": SOONER, "markerfacecolor": SOONER},
-    "later": {"color": LATER, "markerfacecolor": LATER, "marker": "s"},
-    "arrives": {"color": SOONER, "markerfacecolor": SOONER, "marker": "<"},
-    "fails": {"color": LATER, "markerfacecolor": LATER, "marker": ">"},
-    "usually sooner": {"color": SOONER, "markerfacecolor": PAPER},
-    "usually later": {"color": LATER, "markerfacecolor": PAPER, "marker": "s"},
-    "same": {"color": INK, "markerfacecolor": INK, "marker": "D"},
-    "depends": {"color": VAGUE, "markerfacecolor": PAPER, "marker": "D"},
-    "unsure": {"color": INK, "markerfacecolor": PAPER},
-    "few": {"color": VAGUE, "markerfacecolor": VAGUE},
-    "incomparable": {"color": VAGUE, "markerfacecolor": VAGUE},
+_LOOKS: Mapping[str, tuple[str, bool, str]] = {
+    "sooner": (SOONER, True, "o"),
+    "later": (LATER, True, "s"),
+    "arrives": (SOONER, True, "<"),
+    "fails": (LATER, True, ">"),
+    "usually sooner": (SOONER, False, "o"),
+    "usually later": (LATER, False, "s"),
+    "same": (INK, True, "D"),
+    "depends": (VAGUE, False, "D"),
+    "unsure": (INK, False, "o"),
 }
+"""Colour and shape of a marker by kind of finding, and whether it is filled."""
 
 
 class _Place(NamedTuple):
@@ -52,8 +54,8 @@ class _Place(NamedTuple):
 
 def contrasts_height(table: pd.DataFrame, width: float) -> float:
     """Say how high the plot of `contrasts` must be, in inches, in a figure of this width."""
-    last = _places(table, width < 5.5)[-1]
-    return last.top + last.height
+    last = _places(table, width < points(NARROW))[-1]
+    return points(last.top + last.height)
 
 
 def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
@@ -63,21 +65,21 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     triangle where only one arm arrives, a black diamond for the same. A hollow one shows no
     difference of the means, a grey one is of too few seeds, or pooled over levels that disagree.
     """
-    narrow = width(ax) < NARROW
-    low, high = ratio_limits(table[["ratio", "ratio_low", "ratio_high"]])
+    narrow = inches(ax)[0] < points(NARROW)
+    low, high = ratio_limits(table["ratio"], table[["ratio_low", "ratio_high"]])
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ax.grid(visible=False)
     places = _places(table, narrow)
     for place in places:
         if place.row is None:
-            look: dict[str, Any] = {"color": MUTED, "ha": "left", "va": "top"}
+            look: dict[str, Any] = {"color": muted(), "ha": "left", "va": "top"}
             look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
             write(ax, place.text, (0, place.top), **look)
         else:
             _contrast(ax, place, narrow)
     ax.set_ylim(places[-1].top + places[-1].height, 0.0)
-    _frame(ax, low, high)
+    _frame(ax, low, high, narrow)
     return ax
 
 
@@ -114,28 +116,39 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Any]]:
 
 def _left(narrow: bool) -> float:
     """Points from the plot's left edge at which names begin."""
-    return 0.0 if narrow else -150.0
+    return 0.0 if narrow else points(-150)
 
 
 def _contrast(ax: Axes, place: _Place, narrow: bool) -> None:
     """Draw a contrast: name, interval and numbers in a row, or the interval below the others."""
     y = place.top + (0.0 if narrow else place.height / 2)
-    look: dict[str, Any] = {"fontsize": 8.5, "va": "top" if narrow else "center", "ha": "left"}
+    look: dict[str, Any] = {
+        "fontsize": points(8.5),
+        "va": "top" if narrow else "center",
+        "ha": "left",
+    }
     look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
     write(ax, place.text, (0, y), **look)
     _numbers(ax, place.row, y, narrow)
     _interval(ax, place.row, y + (place.height - _ROOM - _INTERVAL / 2 if narrow else 0.0))
 
 
+def _look(verdict: str) -> dict[str, Any]:
+    """Return how the marker of a kind of finding looks; what nothing can be said of is grey."""
+    color, filled, marker = _LOOKS.get(verdict, (VAGUE, True, "o"))
+    color = ink() if color == INK else tone(color)
+    return {"color": color, "markerfacecolor": color if filled else ground(), "marker": marker}
+
+
 def _interval(ax: Axes, row: Any, y: float) -> None:
     """Draw a point and its interval; an arrow-less line ends at the axis where it goes on."""
-    look = _LOOKS[row.verdict]
+    look = _look(row.verdict)
     bounds = np.array([row.ratio_low, row.ratio_high], dtype=np.float64)
     if not np.isfinite(row.ratio):
         return
     if np.isfinite(bounds).all():
         ax.plot(np.maximum(bounds, 1e-12), [y, y], color=look["color"], linewidth=1.6)
-    ax.plot([row.ratio], [y], **{"marker": "o", "markersize": 6.5, "linestyle": "none", **look})
+    ax.plot([row.ratio], [y], markersize=6.5, linestyle="none", **look)
 
 
 def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
@@ -144,23 +157,26 @@ def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
     text = f"{ratio(row.ratio)} ({ratio(row.ratio_low)} – {ratio(row.ratio_high)})"
     text = text if np.isfinite(row.ratio) else "no ratio"
     text += f" · {row.pairs:,}"
-    at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": 8.5}
-    at["color"] = MUTED if vague else INK
+    at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": points(8.5)}
+    at["color"] = muted() if vague else ink()
     if narrow:
-        write(ax, text, (1, y), ha="right", va="top", **at)
+        # the line of no difference ends at it
+        under = {"facecolor": ground(), "edgecolor": "none", "pad": 0.8}
+        write(ax, text, (1, y), ha="right", va="top", bbox=under, **at)
     else:
-        write(ax, text, (1, y), ha="left", offset=(10, 0), **at)
+        write(ax, text, (1, y), ha="left", offset=(points(10), 0), **at)
 
 
-def _frame(ax: Axes, low: float, high: float) -> None:
+def _frame(ax: Axes, low: float, high: float, narrow: bool) -> None:
     """Draw the line of no difference and say which side is sooner."""
-    ax.axvline(1, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0.5)
+    ax.axvline(1, color=muted(), linewidth=0.9, linestyle=(0, (2, 2)), zorder=0.5)
     ax.spines["left"].set_visible(False)
     ticks(ax.yaxis, [], str)
-    ratio_ticks(ax.xaxis, low, high, 7 if width(ax) > NARROW else 5)
+    ratio_ticks(ax.xaxis, low, high, 5 if narrow else 7)
     for place in ax.xaxis.get_major_locator()():
-        ax.axvline(place, color=GRID, linewidth=0.7, zorder=0)
-    ax.set_xlabel("← sooner · ratio of restricted mean times (log scale) · later →")
-    if width(ax) > NARROW:
-        head: dict[str, Any] = {"xycoords": "axes fraction", "color": MUTED, "ha": "left"}
-        write(ax, "ratio (95% interval) · pairs", (1, 1), offset=(10, 4), va="bottom", **head)
+        ax.axvline(place, color=rcParams["grid.color"], linewidth=0.7, zorder=0)
+    of = "ratio" if narrow else "ratio of restricted mean times"
+    ax.set_xlabel(f"← sooner · {of} (log scale) · later →")
+    head: dict[str, Any] = {"xycoords": "axes fraction", "color": muted(), "va": "bottom"}
+    head |= {"ha": "right" if narrow else "left", "offset": (0 if narrow else points(10), 4)}
+    write(ax, "ratio (95% interval) · pairs", (1, 1), **head)

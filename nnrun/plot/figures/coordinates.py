@@ -11,21 +11,17 @@ from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
-from nnrun.plot.axes import (
+from nnrun.plot.axes import height, log_ticks, numbers_in, points, ticks, title, width, write
+from nnrun.plot.colours import (
     LESS_IS_DARK_LINES,
-    colour_key,
-    height,
-    log_ticks,
-    numbers_in,
+    ground,
+    muted,
     rounded,
     samples_scale,
     samples_ticks,
-    ticks,
-    title,
-    width,
-    write,
+    tone,
 )
-from nnrun.plot.style import MUTED, PAPER, VAGUE
+from nnrun.plot.style import VAGUE
 from nnrun.plot.text import cells, in_lines, one_line, wrapped
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, levels, names
@@ -90,7 +86,7 @@ def coordinates_height(sweep: Sweep) -> float:
     lines = [
         min(len(texts), MOST_NAMED) * min(-(-max(map(cells, texts)) // _NAME), 3) for texts in named
     ]
-    return min(max(3.0, 0.16 * max(lines, default=0)), HIGHEST)
+    return max(3.0, points(min(0.16 * max(lines, default=0), HIGHEST)))
 
 
 def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordinate:
@@ -154,13 +150,10 @@ def _lines(
     norm = samples_scale(rmst[arrived])
     grey = [paths[i] for i in order if not arrived[i]]
     dashes: dict[str, Any] = {"linewidths": wide * 0.7, "linestyles": [(0, (3, 2))]}
-    ax.add_collection(LineCollection(grey, colors=VAGUE, alpha=0.7, **dashes))
+    ax.add_collection(LineCollection(grey, colors=tone(VAGUE), alpha=0.7, **dashes))
     shown = [i for i in order if arrived[i]]
     colours = LESS_IS_DARK_LINES(norm(rmst[shown]))
     ax.add_collection(LineCollection([paths[i] for i in shown], colors=colours, linewidths=wide))
-    if shown:
-        # fewer samples at the top, as on the last axis
-        colour_key(ax, norm, LESS_IS_DARK_LINES, "rmst").invert_yaxis()
     if grey:
         ax.set_xlabel("grey, dashed: no seed reached the target within the budget")
 
@@ -174,24 +167,24 @@ def _uprights(ax: Axes, upright: Sequence[Coordinate]) -> None:
     ax.spines[:].set_visible(False)
     ticks(ax.yaxis, [], str)
     ax.tick_params(length=0)
-    room = max(6, int(72 * width(ax) / (last + 1) / 5))
+    room = max(6, int(72 * width(ax) / (last + 1) / points(5)))
     ticks(ax.xaxis, range(last + 1), lambda i: wrapped(one_line(upright[int(i)].name), room))
     for text in ax.get_xticklabels():
         text.set_parse_math(False)
-    points = 72 * height(ax) / 1.08
-    ground = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    high = 72 * height(ax) / 1.08
+    under = {"facecolor": ground(), "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
     for i, axis in enumerate(upright):
-        ax.plot([i, i], [0, 1], color=MUTED, linewidth=1.0, zorder=2.5)
-        for mark, y in zip(_texts(axis, room, points), (y for _, y in axis.marks), strict=True):
+        ax.plot([i, i], [0, 1], color=muted(), linewidth=1.0, zorder=2.5)
+        for mark, y in zip(_texts(axis, room, high), (y for _, y in axis.marks), strict=True):
             side: dict[str, Any] = {"ha": "left", "offset": (4, 0)}
             if i == 0:
                 side = {"ha": "right", "offset": (-4, 0)}
-            write(ax, mark, (i, y), zorder=4, bbox=ground, **side)
+            write(ax, mark, (i, y), zorder=4, bbox=under, **side)
 
 
-def _texts(axis: Coordinate, room: int, points: float) -> list[str]:
+def _texts(axis: Coordinate, room: int, high: float) -> list[str]:
     """Write the marks of an axis in as many lines as stand between one and the next."""
     places = sorted(y for _, y in axis.marks)
     apart = min((above - below for below, above in pairwise(places)), default=1.0)
-    lines = max(1, min(_LINES, int(apart * points / _LINE)))
+    lines = max(1, min(_LINES, int(apart * high / points(_LINE))))
     return in_lines([text for text, _ in axis.marks], room, lines)

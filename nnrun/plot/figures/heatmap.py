@@ -13,18 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
-from nnrun.plot.axes import (
-    colour_key,
-    height,
-    ink_on,
-    names_axis,
-    numbers_in,
-    scale_of,
-    title,
-    width,
-    write,
-)
-from nnrun.plot.style import INK, MUTED, VAGUE
+from nnrun.plot.axes import height, names_axis, numbers_in, points, title, width, write
+from nnrun.plot.colours import colour_key, ink, ink_on, muted, scale_of, tone
+from nnrun.plot.style import VAGUE
 from nnrun.plot.text import cells as cells_of
 from nnrun.plot.text import in_lines, one_line, told_apart
 from nnrun.records.sweep import Sweep
@@ -81,7 +72,7 @@ class Grid(NamedTuple):
         """How high the plot of a panel should be, in inches."""
         names = _beside(next(iter(self.panels.values())))
         lines = max(name.count("\n") + 1 for name in names)
-        return max(0.3, _LINE * lines + 0.06) * min(len(names), MOST_ROWS) + 0.1
+        return points(max(0.3, _LINE * lines + 0.06) * min(len(names), MOST_ROWS) + 0.1)
 
 
 def grid(summary: pd.DataFrame, sweep: Sweep, value: str) -> Grid:
@@ -127,8 +118,8 @@ def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
     table = cells.panels[panel]
     values = table.to_numpy(np.float64)
     _fill(ax, np.isfinite(values), facecolors=colours(norm(values[np.isfinite(values)])))
-    _fill(ax, np.isnan(values), facecolors="none", edgecolors=MUTED, hatch="////")
-    _fill(ax, np.isinf(values), facecolors=VAGUE, alpha=0.45)
+    _fill(ax, np.isnan(values), facecolors="none", edgecolors=muted(), hatch="////")
+    _fill(ax, np.isinf(values), facecolors=tone(VAGUE), alpha=0.45)
     ax.set_xlim(-0.5, table.shape[1] - 0.5)
     ax.set_ylim(table.shape[0] - 0.5, -0.5)
     ax.grid(visible=False)
@@ -206,24 +197,25 @@ def _numbers(ax: Axes, table: pd.DataFrame, cells: Grid) -> None:
     }
     room = 72 * 0.92 * width(ax) / table.shape[1]
     longest = max(map(len, texts.values()), default=0)
-    if longest * _LETTER > room or 72 * height(ax) / table.shape[0] < 10:
+    if longest * points(_LETTER) > room or 72 * height(ax) / table.shape[0] < points(10):
         return
     for (c, r), text in texts.items():
         finite = np.isfinite(values[r, c])
-        ink = ink_on(colours(norm(values[r, c]))) if finite else INK
-        write(ax, text, (c, r), ha="center", color=ink).set_in_layout(False)
+        colour = ink_on(colours(norm(values[r, c]))) if finite else ink()
+        write(ax, text, (c, r), ha="center", color=colour).set_in_layout(False)
 
 
 def _level_names(ax: Axes, table: pd.DataFrame) -> None:
     """Name rows and columns; long names of columns stand aslant, of very many every few."""
     columns = told_apart([str(text) for text in table.columns], _LEVEL)
     room = 72 * width(ax) / len(columns)
-    step = max(1, ceil(10 / (int(room) or room)))
+    step = max(1, ceil(points(10) / (int(room) or room)))
     names_axis(ax.xaxis, columns, every=step)
-    if max(map(cells_of, columns)) * _LETTER > room * step:
+    if max(map(cells_of, columns)) * points(_LETTER) > room * step:
         for text in ax.get_xticklabels():
             text.set(rotation=35, ha="right", rotation_mode="anchor")
-    names_axis(ax.yaxis, _beside(table), every=ceil(len(table) / MOST_ROWS))
+    most = min(MOST_ROWS, max(1, int(72 * height(ax) / points(10))))
+    names_axis(ax.yaxis, _beside(table), every=ceil(len(table) / most))
 
 
 def _beside(table: pd.DataFrame) -> list[str]:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from nnrun.plot.axes import fill_band, samples_axis, title, value_range, value_ticks, write
+from nnrun.plot.colours import muted
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import MUTED, TRACE_ALPHA, LineStyle
+from nnrun.plot.style import TRACE_ALPHA, LineStyle
 from nnrun.records.trials import METRICS
 from nnrun.statistics.curves import SettingBands
 from nnrun.text import METRIC_NAMES
@@ -81,9 +82,9 @@ def _single_seeds(
 
 def _level(ax: Axes, target: float) -> None:
     """Mark the target; its name stands below the line where the axis' title is near above."""
-    ax.axhline(target, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    ax.axhline(target, color=muted(), linewidth=0.9, linestyle=(0, (2, 2)))
     up = (ax.transData - ax.transAxes).transform((ax.get_xlim()[0], target))[1]
     below = bool(up > 0.85)
-    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "color": MUTED}
+    place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "color": muted()}
     place |= {"va": "top" if below else "bottom", "offset": (2, -3 if below else 3)}
     write(ax, "target", (0, target), **place)

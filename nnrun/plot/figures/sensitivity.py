@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from nnrun.plot.axes import (
     fill_band,
+    letters_wide,
     log_ticks,
     ratio_limits,
     ratio_ticks,
     samples_axis,
     ticks,
     title,
-    width,
 )
+from nnrun.plot.colours import muted
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import MUTED, LineStyle
+from nnrun.plot.style import LineStyle
 
 Floats = NDArray[np.float64]
 
@@ -40,11 +41,11 @@ def sensitivity(
     """Draw the ratio of restricted mean times to the baseline under other choices, with bands."""
     table = table[(table["kind"] == kind) & table["setting"].isin(list(line_styles))]
     places = _X_AXES[kind](ax, table)
-    low, high = ratio_limits(table[["ratio", "low", "high"]], most=20.0)
+    low, high = ratio_limits(table["ratio"], table[["low", "high"]], most=4.0)
     ax.set_yscale("log")
     ax.set_ylim(low, high)
     ratio_ticks(ax.yaxis, low, high, 7)
-    ax.axhline(1, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    ax.axhline(1, color=muted(), linewidth=0.9, linestyle=(0, (2, 2)))
     ends = {}
     for setting, style in line_styles.items():
         mine = (table["setting"] == setting).to_numpy()
@@ -85,7 +86,7 @@ def _target_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     rows = zip(x.tolist(), hardness.tolist(), rising.tolist(), strict=True)
     places = np.array([behind[value] if up else hard for value, hard, up in rows])
     loss = x[~rising]
-    most = 6 if width(ax) > 3.6 else 4
+    most = 6 if letters_wide(ax) > 3.6 else 4
     losses = log_ticks(float(loss.min()), float(loss.max()), most) if loss.size else []
     at = [-float(np.log10(value)) for value in losses] + list(behind.values())
     texts = [f"{value:g}" for value in losses] + [
@@ -94,12 +95,13 @@ def _target_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     ticks(ax.xaxis, at, dict(zip(at, texts, strict=True)).__getitem__)
     edges = (float(places.min()), float(places.max())) if len(places) else (0.0, 1.0)
     ax.set_xlim(edges[0], edges[1] if edges[1] > edges[0] else edges[0] + 0.1)
-    groups = ["target: test loss at most (log scale, harder to the right)"] if loss.size else []
+    wide = letters_wide(ax) > 4
+    scale = "log scale, harder to the right" if wide else "log scale"
+    groups = [f"target: test loss at most ({scale})"] if loss.size else []
     groups += [f"{'' if loss.size else 'target: '}accuracy at least"] if steps else []
-    ax.set_xlabel((" | " if width(ax) > 4 else "\n| ").join(groups))
-    ax.grid(visible=False, axis="x")
+    ax.set_xlabel((" | " if wide else "\n| ").join(groups))
     if steps and loss.size:
-        ax.axvline(last + _GAP / 2, color=MUTED, linewidth=0.6)
+        ax.axvline(last + _GAP / 2, color=muted(), linewidth=0.6)
     return places
 
 
@@ -118,7 +120,6 @@ def _seeds_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     whole = [float(t) for t in found if low <= t <= high and t == round(t)]
     ticks(ax.xaxis, whole or [low, high], "{:g}".format)
     ax.set_xlabel("seeds in pairs")
-    ax.grid(visible=False, axis="x")
     return x
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from nnrun.plot.axes import fill_band, log_ticks, ticks, title
+from nnrun.plot.colours import muted
 from nnrun.plot.layout import name_lines
-from nnrun.plot.style import MUTED, LineStyle
+from nnrun.plot.style import LineStyle
 from nnrun.text import compact, share
 
 
@@ -36,7 +37,7 @@ def target_times(
     ticks(ax.xaxis, [t for t in found if first <= t <= last + 1e-9], share)
     ax.set_xlabel("accuracy to be reached and held")
     if target is not None:
-        ax.axvline(target, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+        ax.axvline(target, color=muted(), linewidth=0.9, linestyle=(0, (2, 2)))
     ends = {}
     for setting, style in line_styles.items():
         if only is None or setting in only:

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
+from matplotlib.text import OffsetFrom
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import offset_copy
 
-from nnrun.plot.axes import fill_band, samples_axis, ticks, title, write
+from nnrun.plot.axes import fill_band, points, samples_axis, ticks, title, write
+from nnrun.plot.colours import muted
 from nnrun.plot.layout import ROW, name_lines
-from nnrun.plot.style import MUTED, LineStyle
+from nnrun.plot.style import LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
-from nnrun.text import share
 
 
 def time_to_target(
@@ -24,6 +25,7 @@ def time_to_target(
     labels: Mapping[str, str],
     horizon: float,
     only: Collection[str] | None = None,
+    counts: bool = True,
 ) -> Axes:
     """Draw the share of trials at the target against samples, with bands and counts at risk."""
     clocks = {
@@ -43,7 +45,8 @@ def time_to_target(
         )
         ends[setting] = _steps(ax, (x, arrived, low, high), style)
     title(ax, "Share of seeds at the target")
-    _counts_at_risk(ax, {s: clocks[s][0] for s in drawn}, drawn, start)
+    if counts:
+        _counts_at_risk(ax, {s: clocks[s][0] for s in drawn}, drawn, start)
     name_lines(ax, ends, line_styles, labels)
     return ax
 
@@ -57,7 +60,9 @@ def profile(
 ) -> Axes:
     """Draw the share of (seed, target) pairs that are solved against samples, with bands."""
     table = table[table["setting"].isin(list(line_styles))]
-    _shares_axis(ax, float(table["samples"].min()), float(table["samples"].max()))
+    bounds = table[["share", "low", "high"]]
+    first, last = float(table["samples"].min()), float(table["samples"].max())
+    _shares_axis(ax, first, last, float(bounds.min().min()), float(bounds.max().max()))
     parts = dict(iter(table.groupby("setting", sort=False)))
     drawn = {s: style for s, style in line_styles.items() if only is None or s in only}
     ends = {}
@@ -71,10 +76,15 @@ def profile(
     return ax
 
 
-def _shares_axis(ax: Axes, start: float, end: float) -> None:
+def _shares_axis(ax: Axes, start: float, end: float, low: float = 0.0, high: float = 1.0) -> None:
+    """Make the axes of shares against samples, as high as what is drawn."""
     samples_axis(ax, start, end)
-    ax.set_ylim(-0.02, 1.02)
-    ticks(ax.yaxis, [0, 0.25, 0.5, 0.75, 1], share)
+    margin = 0.02 * max(high - low, 0.05)
+    low, high = max(low, 0.0) - margin, min(high, 1.0) + margin
+    ax.set_ylim(low, high)
+    found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    places = [float(t) for t in found if low <= t <= high]
+    ticks(ax.yaxis, places, lambda value: f"{100 * value:.3g}%")
 
 
 def _steps(ax: Axes, columns: tuple[Any, Any, Any, Any], style: LineStyle) -> tuple[float, float]:
@@ -88,22 +98,20 @@ def _steps(ax: Axes, columns: tuple[Any, Any, Any, Any], style: LineStyle) -> tu
 def _counts_at_risk(
     ax: Axes, times: Mapping[str, Any], line_styles: Mapping[str, LineStyle], start: float
 ) -> None:
-    """Write under the axis how many trials of each setting are still short of the target."""
-    at: dict[str, Any] = {"xycoords": ("data", "axes fraction")}
-    top = -46.0
-    write(ax, "Seeds still short of the target", (start, 0), offset=(0, top), color=MUTED, **at)
-    for row, (setting, style) in enumerate(line_styles.items(), start=1):
-        y = top - row * ROW
-        swatch = Line2D([-36, -14], [y, y], clip_on=False, transform=_points_below(ax))
-        swatch.set(**style.matplotlib, linewidth=1.9)
-        ax.add_artist(swatch)
+    """Write below the axis' name how many trials of each setting are still short of the target."""
+    below: Any = OffsetFrom(ax.xaxis.label, (0, 0))  # points
+    at: dict[str, Any] = {"xycoords": ("data", below)}
+    row = points(ROW)
+    write(ax, "Seeds still short of the target", (start, -0.9 * row), color=muted(), **at)
+    for place, (setting, style) in enumerate(line_styles.items(), start=1):
+        y = -(0.9 + place) * row
+        whole = cast(Figure, ax.get_figure(root=True))
+        ends = (offset_copy(ax.transAxes, whole, points(x), 0, "points") for x in (-36, -14))
+        left, right = ({"xycoords": (x, below)} for x in ends)
+        line = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, "linewidth": 1.9, **style.matplotlib}
+        look: dict[str, Any] = {"textcoords": right["xycoords"], "arrowprops": line, **left}
+        # of a word, if only a space, so that a layout makes room for it
+        ax.annotate(" ", (0, y), (0, y), annotation_clip=False, va="center", **look)
         for tick in ax.xaxis.get_major_locator()():
-            left = str(int(np.sum(times[setting] >= tick)))
-            write(ax, left, (float(tick), 0), offset=(0, y), ha="center", **at)
-
-
-def _points_below(ax: Axes) -> Transform:
-    """Coordinates in points from the lower left corner of the axis."""
-    figure = cast(Figure, ax.get_figure(root=True))
-    to_display, corner = figure.dpi_scale_trans, cast(Any, ax.transAxes)
-    return Affine2D().scale(1 / 72) + to_display + ScaledTranslation(0, 0, corner)
+            count = str(int(np.sum(times[setting] >= tick)))
+            write(ax, count, (float(tick), y), ha="center", **at)
