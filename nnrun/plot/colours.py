@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from matplotlib import colormaps, rcParams
@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike
 from nnrun.plot.axes import height, log_ticks, points, ratio_ticks, ticks, width
 from nnrun.plot.style import LINE_STYLES, ON_DARK, ON_LIGHT, PAPER, LineStyle
 from nnrun.text import compact, share
+
+Name = TypeVar("Name")
 
 
 def ink() -> str:
@@ -50,7 +52,7 @@ def tone(color: str) -> str:
     return {style.color: style.dark for style in LINE_STYLES}.get(color, color)
 
 
-def toned(looks: Mapping[str, LineStyle]) -> dict[str, LineStyle]:
+def toned(looks: Mapping[Name, LineStyle]) -> dict[Name, LineStyle]:
     """Return lines as they are seen on the ground."""
     return {setting: replace(style, color=tone(style.color)) for setting, style in looks.items()}
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.plot.axes import WIDE, height, letters_wide, points, write
+from nnrun.plot.colours import toned
 from nnrun.plot.fit import ABOVE, inches, lift_legend
 from nnrun.plot.style import LINE_STYLES, LineStyle, keys_of_two, styles, styles_of_two
 from nnrun.plot.text import cells, one_line, wrapped
@@ -255,7 +256,8 @@ def legend_columns(names: Sequence[str], wide: float) -> tuple[list[str], int]:
 
 
 def _lines(looks: Sequence[LineStyle]) -> list[Line2D]:
-    return [Line2D([], [], **style.matplotlib) for style in looks]
+    seen = toned(dict(enumerate(looks)))
+    return [Line2D([], [], **style.matplotlib) for style in seen.values()]
 
 
 def fill(legend: Legend, texts: Sequence[str]) -> None:

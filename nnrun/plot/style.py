@@ -76,7 +76,7 @@ class LineStyle:
     @property
     def place(self) -> int:
         """Which colour of the palette it has."""
-        return [style.color for style in LINE_STYLES].index(self.color)
+        return [style.dark for style in LINE_STYLES].index(self.dark)
 
 
 # After Okabe and Ito's palette for colour-blind readers; a neutral baseline, and no yellow, which
