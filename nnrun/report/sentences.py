@@ -71,7 +71,7 @@ def plainly(row: Row, levels: Sequence[Row] = ()) -> str:
         "fails": f"With {a} the network learned in {_some(row, 'a')}, with {b} in "
         f"{_some(row, 'b')}.",
         "same": f"With {a} and with {b} the network took the same training, to within {WITHIN}.",
-        "depends": f"Whether {a} or {b} learns sooner depends on {row['depends_on']}: with {a}, "
+        "depends": f"What {a} does, against {b}, depends on {row['depends_on']}: "
         f"{at_levels(levels)}.",
         "unsure": f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}.",
         "few": f"Too few tries to tell {a} from {b}.",

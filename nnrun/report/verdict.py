@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.report.sentences import (
-    CLAIMED,
     WITHIN,
     arm,
     at_levels,
@@ -18,7 +17,7 @@ from nnrun.report.sentences import (
 from nnrun.report.tables import incomplete
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
-from nnrun.statistics.findings import CLAIMS, ENOUGH, TESTED
+from nnrun.statistics.findings import CLAIMS, DIRECTION, ENOUGH, TESTED
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
     common_budget,
@@ -27,7 +26,7 @@ from nnrun.statistics.survival import (
     target_text,
     targets,
 )
-from nnrun.text import count, listing, number, seeds, seeds_range, setting_name, share
+from nnrun.text import count, listing, number, seeds, seeds_range, setting_name, share, things
 
 
 class Told(NamedTuple):
@@ -47,6 +46,9 @@ class Told(NamedTuple):
     claim: str
     plain: str
     text: str
+
+
+MOST_PARTS = 3  # of the answer, beyond which what shows nothing is only counted
 
 
 def verdict(results: Results) -> list[str]:
@@ -86,20 +88,34 @@ def answer(results: Results) -> str:
 
 def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
     """Answer by kinds of finding, those that say most first."""
-    kinds = [kind for kind in CLAIMED if kind in set(tested["verdict"])]
-    parts = []
+    kinds = [kind for kind in _ORDER if kind in set(tested["verdict"])]
+    parts: list[str] = []
+    sides = {DIRECTION.get(kind) for kind in kinds}
     for kind in kinds:
         rows = _rows(tested[tested["verdict"] == kind])
+        if kind in ("same", "unsure") and len(parts) + len(rows) > MOST_PARTS and parts:
+            words = "no difference shown" if kind == "unsure" else "the same"
+            parts.append(f"{words} for {things(len(rows), 'other')}")
+            continue
         if kind == "depends":
-            parts += [_depends(row, levels_of(row, table)) for row in rows]
+            for row in rows:
+                levels = levels_of(row, table)
+                parts.append(_depends(row, levels))
+                sides |= _agreed(levels)
             continue
         by_baseline: dict[tuple[str, str], list[str]] = {}
         for row in rows:
             by_baseline.setdefault((row["name_b"], _where_never(row)), []).append(arm(row))
         for (other, never), arms in by_baseline.items():
             parts.append(_SAID[kind][len(arms) > 1].format(listing(arms), other) + never)
-    word = "Yes" if any(kind in CLAIMS for kind in kinds) else _FIRST[kinds[0]]
+    word = "Yes" if -1 in sides else "No" if 1 in sides else _FIRST[kinds[0]]
     return f"{word}: {'; '.join(parts)}."
+
+
+def _agreed(levels: Sequence[Mapping[Any, Any]]) -> set[int]:
+    """Find the side on which all levels are that are on any; empty if there are both."""
+    sides = {DIRECTION.get(level["verdict"], 0) for level in levels} - {0}
+    return sides if len(sides) == 1 else set()
 
 
 _SAID = {
@@ -127,6 +143,10 @@ _SAID = {
         "{0} do not converge within the budget, and {1} does",
     ),
 }
+_ORDER = (
+    *("arrives", "depends", "sooner", "usually sooner", "usually later", "later", "fails"),
+    *("same", "unsure"),
+)
 _FIRST = {"same": "No difference", "depends": "It depends", "unsure": "Not sure yet"}
 
 

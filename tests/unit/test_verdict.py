@@ -58,7 +58,7 @@ def test_verdict_says_which_settings_are_sooner_later_and_neither():
     lines = told(replace(results, trials=trials))
     assert lines[0] == (
         "Yes: lr=1, lr=2, lr=3 and 2 others converge sooner than lr=0; "
-        "lr=6 converges as soon as lr=0, to within 10%; lr=7 converges later than lr=0."
+        "lr=7 converges later than lr=0; lr=6 converges as soon as lr=0, to within 10%."
     )
     assert lines[-1].startswith("7 comparisons were tested together: p is adjusted")
 
@@ -166,7 +166,7 @@ def test_an_arm_is_not_said_to_reach_and_never_to_arrive():
     assert "0 of 20 seeds reached accuracy ≥ 0.95 within 1,000 samples" in line
     assert "Does not converge within the budget: 0 of 20 seeds (95% interval 0% to 16%)" in line
     assert lines[0] == (
-        "Yes: budget=4000 does not converge within the budget, and budget=1000 does."
+        "No: budget=4000 does not converge within the budget, and budget=1000 does."
     )
 
 
