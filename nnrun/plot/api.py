@@ -58,6 +58,7 @@ def chosen(results: Results, settings: Sequence[str] | None) -> Layout:
 
 
 COUNTS = 0.45  # of an axis' room that counts at risk may take
+AROUND = 1.2  # inches of what stands above and below a forest plot
 MOST_ROWS = 16  # contrasts of a forest plot that a reader takes in
 
 
@@ -196,7 +197,8 @@ def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -
     def draw(on: Axes) -> Axes:
         wide, high = inches(on)
         most = len(first)
-        while ax is not None and most > 1 and forest.contrasts_height(kept(most), wide) > high:
+        room = high - points(AROUND)
+        while ax is not None and most > 1 and forest.contrasts_height(kept(most), wide) > room:
             most -= 1
         return forest.contrasts(on, kept(most))
 

@@ -36,7 +36,7 @@ def samples_axis(ax: Axes, low: float, high: float) -> None:
     ax.set_xlim(low, high if high > low else 2 * low)
     ax.set_xlabel("training samples seen (log scale)")
     wide = letters_wide(ax)
-    most = 7 if wide > WIDE else 5 if wide > 2.4 else 4 if wide > 1.6 else 3
+    most = 7 if wide > WIDE else 5 if wide > 2.4 else 4 if wide > 1.9 else 3 if wide > 1.2 else 2
     ticks(ax.xaxis, log_ticks(low, high, most), compact)
 
 

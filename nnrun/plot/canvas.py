@@ -281,7 +281,9 @@ def _fit(figure: Figure, ax: Axes, rows: int, height: float | None) -> None:
     figure.set_figheight(tall + _AROUND)
     find_letters(figure)
     _lay_out(figure)
-    if fit_words(figure):
+    for _ in range(3):  # what is broken takes another place, and other room
+        if not fit_words(figure):
+            break
         lift_legend(ax)
         _lay_out(figure)
     around = figure.get_figheight() * (1 - rows * ax.get_position().height)

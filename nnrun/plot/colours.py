@@ -137,4 +137,7 @@ def colour_key(axes: Axes | Sequence[Axes], norm: Normalize, colours: Colormap, 
         ticks(bar.ax.yaxis, [0, 0.25, 0.5, 0.75, 1] if most > 4 else [0, 0.5, 1], share)
     else:
         ticks(bar.ax.yaxis, samples_ticks(low, high, most), rounded)
+    low_end, *_, high_end = bar.ax.get_yticklabels()  # beside the key, not beyond it
+    low_end.set_verticalalignment("bottom")
+    high_end.set_verticalalignment("top")
     return bar.ax

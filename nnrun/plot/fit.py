@@ -19,10 +19,10 @@ _MARGIN = 2.0  # points between what belongs to an axis and the end of its room
 
 def cell(ax: Axes) -> Bbox:
     """Find the room of an axis, in pixels: half-way to the next ones, or to the figure's end."""
-    figure, mine = cast(Any, ax.get_figure(root=False)), ax.bbox
+    figure, mine = cast(Any, ax.get_figure(root=False)), _place(ax)
     x0, y0, x1, y1 = figure.bbox.extents
     for other in figure.axes:
-        box = other.bbox
+        box = _place(other)
         if other is ax or not other.get_visible():
             continue
         if box.y0 < mine.y1 and box.y1 > mine.y0:
@@ -32,6 +32,14 @@ def cell(ax: Axes) -> Bbox:
             y0 = max(y0, (box.y1 + mine.y0) / 2) if box.y1 <= mine.y0 else y0
             y1 = min(y1, (box.y0 + mine.y1) / 2) if box.y0 >= mine.y1 else y1
     return Bbox.from_extents(x0, y0, x1, y1)
+
+
+def _place(ax: Axes) -> Bbox:
+    """Return where an axis stands, in pixels: of one that was made smaller, where it did."""
+    spec, figure = ax.get_subplotspec(), cast(Any, ax.get_figure(root=False))
+    if spec is None or figure.get_layout_engine() is not None:
+        return ax.bbox
+    return spec.get_position(figure).transformed(figure.transSubfigure)
 
 
 def inches(ax: Axes) -> tuple[float, float]:
@@ -85,7 +93,11 @@ def fit_words(figure: Figure, only: Axes | None = None, room: Bbox | None = None
             wide = 2 * min(middle - low, high - middle)
         lines = text.get_text().split("\n")
         letters = int(max(map(cells, lines)) * wide / (end - start))
-        text.set_text("\n".join(wrapped(line, max(letters, LEAST)) for line in lines))
+        while letters >= LEAST:  # some are wider than others
+            text.set_text("\n".join(wrapped(line, letters) for line in lines))
+            if _across(text, upright) <= wide + 1:
+                break
+            letters -= 2
         changed = True
     return changed
 
@@ -104,6 +116,12 @@ def lift_legend(ax: Axes) -> None:
         up += 1.25 * cast(float, text.get_fontsize()) * (text.get_text().count("\n") + 1)
     over = offset_copy(cast(Any, ax).transAxes, cast(Figure, ax.figure), 0, up, "points")
     legend.set_bbox_to_anchor((0, 1), over)
+
+
+def _across(text: Text, upright: bool) -> float:
+    """Measure a text along its lines, in pixels."""
+    box = text.get_window_extent()
+    return float(box.height if upright else box.width)
 
 
 def _within(ax: Axes, room: Bbox | None) -> Iterator[tuple[Text, float, float, bool]]:

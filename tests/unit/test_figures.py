@@ -240,6 +240,29 @@ def test_sensitivity_puts_harder_targets_to_the_right_and_accuracies_apart():
     assert sensitivity(an_axis(), table, "seeds", looks, NAMES).get_xlabel() == "seeds in pairs"
 
 
+def test_no_ratio_and_no_loss_lies_beyond_its_axis():
+    wild = pd.concat([CONTRASTS, pd.DataFrame([a_contrast("lr=99", 500.0, "later")])])
+    assert contrasts(an_axis(), wild.fillna({"within": ""})).get_xlim()[1] > 500
+    looks = styles(["s0", "s1"])
+    ax = sensitivity(an_axis(), a_trend("seeds", [5, 10], [50.0, 60.0]), "seeds", looks, NAMES)
+    assert ax.get_ylim()[1] > 60
+    results = a_sweep(["lr=0.1"], seeds=3)
+    curves = results.curves.assign(test_loss=0.9 + results.curves["test_loss"] / 10)
+    table = bands_table(bands_of_curves(curves))
+    ax = learning_curves(an_axis(), table, "test_loss", styles(["s0"]), NAMES)
+    assert ax.get_ylim()[0] > 0.89, "a loss that stays high is not drawn from 0"
+
+
+def test_a_setting_without_a_point_says_so_in_the_legend():
+    results = a_sweep(["lr=0.1", "lr=9"])
+    lost = results.curves.assign(
+        test_loss=results.curves["test_loss"].where(results.curves["setting"] == "s0", NAN)
+    )
+    table = bands_table(bands_of_curves(lost))
+    ax = learning_curves(an_axis(), table, "test_loss", styles(["s0", "s1"]), NAMES)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b (diverged at once)"]
+
+
 def test_effects_are_bars_as_long_as_their_share():
     table = pd.DataFrame({"term": ["lr", "$h$", "seed", "rest"], "share": [0.6, 0.1, 0.298, 0.002]})
     figure = canvas.paint(lambda ax: effects(ax, table), 7.2, effects_height(table))

@@ -3,16 +3,20 @@ import sys
 from dataclasses import replace
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.backends.backend_pdf import PdfPages
 
 import nnrun.plot
 from nnrun.errors import InputError
+from nnrun.plot.style import LINE_STYLES
 from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep
+from tests.unit.test_plot_text import read_whole
 
 FIGURES = {
     "time_to_target": {},
@@ -44,11 +48,20 @@ def test_every_figure_is_tried():
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_draws_on_the_axis_given_and_leaks_no_style(name, grid):
     before = dict(mpl.rcParams)
-    _, ax = plt.subplots()
+    figure, axes = plt.subplots(2, 2, figsize=(7.2, 7.2))
+    ax = axes[1, 0]
     assert getattr(nnrun.plot, name)(grid, ax=ax, **FIGURES[name]) is ax
     assert dict(mpl.rcParams) == before
     assert ax.has_data() or ax.patches
-    ax.figure.canvas.draw()
+    # what belongs to it ends half-way to its neighbours, which are as they were
+    assert figure.axes == list(axes.ravel())
+    assert not any(other.has_data() or other.texts for other in (*axes[0], axes[1, 1]))
+    read_whole(figure)
+    box, right, above = ax.get_tightbbox(), axes[1, 1].bbox, axes[0, 0].bbox
+    assert box.x0 >= 0
+    assert box.y0 >= 0
+    assert box.x1 <= right.x0
+    assert box.y1 <= above.y0
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -59,6 +72,43 @@ def test_without_an_axis_a_new_figure_is_made(name, grid):
     assert ax.figure is plt.gcf()
     assert not mine.axes[0].has_data()
     assert ax.figure.get_figwidth() == plt.rcParams["figure.figsize"][0]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_in_a_column_of_a_journal_all_words_are_whole_and_clear_of_each_other(name, grid):
+    with mpl.rc_context({"figure.figsize": (3.3, 2.5)}):
+        ax = getattr(nnrun.plot, name)(grid, **FIGURES[name])
+    assert ax.figure.get_figwidth() == 3.3
+    read_whole(ax.figure)
+    left, right = ax.get_xlim()
+    low, high = sorted(ax.get_ylim())
+    for line in ax.lines:
+        x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+        if len(x) > 2:
+            assert ((x >= left) & (x <= right) & (y >= low) & (y <= high)).any()
+
+
+def test_fonts_sizes_and_ground_are_the_reader_s(grid):
+    with plt.style.context(["dark_background", {"font.size": 14, "font.family": "serif"}]):
+        ax = nnrun.plot.profile(grid)
+    said = ax.get_legend().get_texts()
+    assert {text.get_fontsize() for text in said} == {14}
+    assert {text.get_fontfamily()[0] for text in (*said, ax.xaxis.label)} == {"serif"}
+    assert {line.get_color() for line in ax.lines} <= {style.dark for style in LINE_STYLES}
+    assert ax.get_facecolor() == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(("kind", "embedded"), [("pdf", b"/CIDFontType2"), ("ps", b"FontType 42")])
+def test_a_reader_s_own_file_has_no_type_3_fonts(kind, embedded, grid, tmp_path):
+    assert mpl.rcParams["pdf.fonttype"] == 3
+    nnrun.plot.effects(grid)
+    plt.savefig(tmp_path / f"one.{kind}")
+    assert embedded in (tmp_path / f"one.{kind}").read_bytes()
+    assert b"/Type3" not in (tmp_path / f"one.{kind}").read_bytes()
+    if kind == "pdf":  # a file of several pages is written as it is set
+        with PdfPages(tmp_path / "pages.pdf") as pages:
+            pages.savefig(plt.gcf())
+        assert b"/Type3" in (tmp_path / "pages.pdf").read_bytes()
 
 
 def test_settings_are_chosen_by_label_or_id():

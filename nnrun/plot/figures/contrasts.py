@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import points, ratio_limits, ratio_ticks, ticks, write
 from nnrun.plot.colours import ground, ink, muted, tone
 from nnrun.plot.fit import inches
-from nnrun.plot.style import INK, LATER, SOONER, VAGUE
+from nnrun.plot.style import GRID, INK, LATER, SOONER, VAGUE
 from nnrun.plot.text import in_lines, one_line, wrapped
 from nnrun.text import ratio
 
 NARROW = 5.5  # inches up to which names stand above their rows instead of beside them
 
+STACKED = 3.0  # inches up to which numbers, too, stand below names
+
+_LETTER, _NUMBERS = 5.0, 28  # points that a letter takes, and letters that numbers take
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
 _INTERVAL = 0.2  # inches that an interval takes below its name
 _ABOVE, _BELOW = 0.12, 0.04  # inches around a heading
@@ -54,7 +57,7 @@ class _Place(NamedTuple):
 
 def contrasts_height(table: pd.DataFrame, width: float) -> float:
     """Say how high the plot of `contrasts` must be, in inches, in a figure of this width."""
-    last = _places(table, width < points(NARROW))[-1]
+    last = _places(table, width / points(1))[-1]
     return points(last.top + last.height)
 
 
@@ -65,34 +68,41 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     triangle where only one arm arrives, a black diamond for the same. A hollow one shows no
     difference of the means, a grey one is of too few seeds, or pooled over levels that disagree.
     """
-    narrow = inches(ax)[0] < points(NARROW)
+    wide = inches(ax)[0] / points(1)
+    narrow = wide < NARROW
     low, high = ratio_limits(table["ratio"], table[["ratio_low", "ratio_high"]])
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ax.grid(visible=False)
-    places = _places(table, narrow)
+    places = _places(table, wide)
     for place in places:
         if place.row is None:
             look: dict[str, Any] = {"color": muted(), "ha": "left", "va": "top"}
             look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
             write(ax, place.text, (0, place.top), **look)
         else:
-            _contrast(ax, place, narrow)
+            _contrast(ax, place, narrow, wide < STACKED)
     ax.set_ylim(places[-1].top + places[-1].height, 0.0)
     _frame(ax, low, high, narrow)
     return ax
 
 
-def _places(table: pd.DataFrame, narrow: bool) -> list[_Place]:
+def _places(table: pd.DataFrame, wide: float) -> list[_Place]:
     """Lay the lines out below each other, each as high as its text needs."""
-    letters = _NARROW_NAME if narrow else _NAME
+    narrow, stacked = wide < NARROW, wide < STACKED
+    across = int(72 * wide / _LETTER)
+    letters = max(8, min(_NARROW_NAME, across - _NUMBERS * (not stacked))) if narrow else _NAME
     several = [_name(row) for row in table.itertuples()]
     names = dict(zip(several, in_lines(several, letters, _LINES), strict=True))
     found: list[_Place] = []
     top = 0.0
     for heading, row in _rows(table):
-        text = wrapped(heading, 52 if narrow else 90) if row is None else names[_name(row)]
-        below = _BELOW if row is None else _ROOM + _INTERVAL * narrow
+        text = (
+            wrapped(heading, min(52, across) if narrow else 90)
+            if row is None
+            else names[_name(row)]
+        )
+        below = _BELOW if row is None else _ROOM + _INTERVAL * narrow + _LINE * stacked
         top += _ABOVE if found and row is None else 0.0
         found.append(_Place(text, row, top, _LINE * (text.count("\n") + 1) + below))
         top += found[-1].height
@@ -119,8 +129,8 @@ def _left(narrow: bool) -> float:
     return 0.0 if narrow else points(-150)
 
 
-def _contrast(ax: Axes, place: _Place, narrow: bool) -> None:
-    """Draw a contrast: name, interval and numbers in a row, or the interval below the others."""
+def _contrast(ax: Axes, place: _Place, narrow: bool, stacked: bool) -> None:
+    """Draw a contrast: name, numbers and interval in a row, or below each other."""
     y = place.top + (0.0 if narrow else place.height / 2)
     look: dict[str, Any] = {
         "fontsize": points(8.5),
@@ -129,7 +139,8 @@ def _contrast(ax: Axes, place: _Place, narrow: bool) -> None:
     }
     look |= {"xycoords": ("axes fraction", "data"), "offset": (_left(narrow), 0)}
     write(ax, place.text, (0, y), **look)
-    _numbers(ax, place.row, y, narrow)
+    lines = (place.text.count("\n") + 1) * stacked
+    _numbers(ax, place.row, y + _LINE * lines, narrow)
     _interval(ax, place.row, y + (place.height - _ROOM - _INTERVAL / 2 if narrow else 0.0))
 
 
@@ -172,9 +183,10 @@ def _frame(ax: Axes, low: float, high: float, narrow: bool) -> None:
     ax.axvline(1, color=muted(), linewidth=0.9, linestyle=(0, (2, 2)), zorder=0.5)
     ax.spines["left"].set_visible(False)
     ticks(ax.yaxis, [], str)
-    ratio_ticks(ax.xaxis, low, high, 5 if narrow else 7)
+    ratio_ticks(ax.xaxis, low, high, 4 if narrow else 7)
     for place in ax.xaxis.get_major_locator()():
-        ax.axvline(place, color=rcParams["grid.color"], linewidth=0.7, zorder=0)
+        faint = {} if rcParams["grid.color"] == GRID else {"alpha": 0.4}
+        ax.axvline(place, color=rcParams["grid.color"], linewidth=0.7, zorder=0, **faint)
     of = "ratio" if narrow else "ratio of restricted mean times"
     ax.set_xlabel(f"← sooner · {of} (log scale) · later →")
     head: dict[str, Any] = {"xycoords": "axes fraction", "color": muted(), "va": "bottom"}

@@ -37,6 +37,7 @@ SPREAD = 8.0
 
 _JITTER = 0.012  # of an axis: lines that share a level part a little
 _LINES, _LINE = 4, 11.0  # of a mark: most lines, and points from one to the next
+_WORD = 10  # letters of a name below an axis in a line, at least
 _NAME = 18  # letters of a mark in a line, about
 
 
@@ -168,7 +169,8 @@ def _uprights(ax: Axes, upright: Sequence[Coordinate]) -> None:
     ticks(ax.yaxis, [], str)
     ax.tick_params(length=0)
     room = max(6, int(72 * width(ax) / (last + 1) / points(5)))
-    ticks(ax.xaxis, range(last + 1), lambda i: wrapped(one_line(upright[int(i)].name), room))
+    said = [wrapped(one_line(one.name), max(room, _WORD)) for one in upright]
+    ticks(ax.xaxis, range(last + 1), lambda i: said[int(i)])
     for text in ax.get_xticklabels():
         text.set_parse_math(False)
     high = 72 * height(ax) / 1.08

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from nnrun.plot.axes import names_axis, points, ticks, title, write
+from nnrun.plot.axes import letters_wide, names_axis, points, ticks, title, write
 from nnrun.plot.colours import tone
 from nnrun.plot.style import SOONER, VAGUE
 from nnrun.plot.text import one_line, wrapped
@@ -30,7 +30,7 @@ def effects(ax: Axes, table: pd.DataFrame) -> Axes:
         write(ax, written, (value, place), offset=(points(5), 0))
     ax.set_ylim(len(shares) - 0.4, -0.6)
     ax.set_xlim(0, 1)
-    ticks(ax.xaxis, [0, 0.25, 0.5, 0.75, 1], share)
+    ticks(ax.xaxis, [0, 0.25, 0.5, 0.75, 1] if letters_wide(ax) > 2.6 else [0, 0.5, 1], share)
     names_axis(ax.yaxis, _names(table), 9.0)
     ax.grid(visible=False, axis="y")
     ax.grid(visible=bool(rcParams["axes.grid"]), axis="x")

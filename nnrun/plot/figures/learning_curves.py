@@ -65,6 +65,8 @@ def _curve(
     fill_band(ax, x, bottom, edge, style.color)
     line = np.where(np.isfinite(middle), middle, np.nan)
     ax.plot(x, line, **style.matplotlib)
+    if not np.isfinite(line).any():
+        return np.nan, np.nan
     return float(x[-1]), float(line[-1])
 
 
