@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -249,6 +250,7 @@ class Tracking:
         register: Name in the model registry for the model of the best setting; None for none.
         wait: Seconds that a sweep which is otherwise done waits for a slow store; what is not sent
             by then is for ``python -m nnrun.sync``.
+        required: Whether the exit code is 3 where the store did not take all.
     """
 
     name: Literal["mlflow", "off"] = "mlflow"
@@ -259,6 +261,7 @@ class Tracking:
     models: Literal["median", "best", "off"] = "median"
     register: Annotated[str, MinLen(1)] | None = None
     wait: Annotated[float, Ge(0), Le(10**9)] = 120.0
+    required: bool = False
 
     def __post_init__(self) -> None:
         name = self.register
@@ -307,6 +310,19 @@ class Executor:
             raise InputError(Issue("workers", self.workers, rule, "leave one of them out"))
 
 
+REQUIRED = {
+    "sooner": ("sooner", "arrives"),
+    "later": ("later", "fails"),
+    "arrives": ("arrives",),
+    "same": ("same",),
+    "not_later": ("sooner", "arrives", "usually sooner", "same"),
+}
+"""Kinds of finding that meet a requirement, by its name."""
+
+REQUIREMENT = re.compile(rf"({'|'.join(REQUIRED)})\(\s*(\S.*?)\s*\)")
+"""A requirement: its name, and the setting or level it is required of."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What is written about a sweep.
@@ -315,12 +331,18 @@ class Report:
         name: ``html``, or ``off``.
         study: A template in Markdown that is filled with the sweep's numbers, too: a file, or the
             name of one in experiments/.
+        require: A finding without which the exit code is 4, as ``sooner(lr=0.1)``: of a setting
+            or a level, against what it is compared with.
     """
 
     name: Literal["html", "off"] = "html"
     study: Annotated[str, MinLen(1)] | None = None
+    require: Annotated[str, MinLen(1)] | None = None
 
     def __post_init__(self) -> None:
+        if self.require and not REQUIREMENT.fullmatch(self.require):
+            rule = f"must be one of {', '.join(REQUIRED)}, and what it is required of"
+            raise InputError(Issue("require", self.require, rule, "sooner(lr=0.1)"))
         path = study_template(self.study) if self.study else None
         if path and not path.is_file():
             rule = "is no file, neither as given nor in experiments/"

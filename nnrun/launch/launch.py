@@ -21,13 +21,14 @@ from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.facts import plan_facts
-from nnrun.launch.finish import SOON, Launched, finish
+from nnrun.launch.finish import SOON, Finished, Launched, finish
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
 from nnrun.layout import STORE, wait_for_disk
 from nnrun.masking import masked
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
+from nnrun.report.verdict import unmet
 from nnrun.text import things
 from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
@@ -36,6 +37,9 @@ from nnrun.trials.forecast import Forecast, Wanted, forecast, wanted
 from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, processor, provenance
 from nnrun.trials.run import Tally, cache_of, run_jobs
+
+STORE_REFUSED, UNMET = 3, 4
+"""Exit codes: the store did not take all and had to; a finding that was required is not there."""
 
 MOST_HELD = 2**23
 """Bytes of trials that are held from their being written to the tables; others are read back."""
@@ -250,8 +254,9 @@ class Launch:
         """Make tables, report and the sweep's MLflow run of what was written; say how it ended.
 
         Returns:
-            The exit code of the process: 0, 1 if a job failed or is missing, 128 + the signal if
-            interrupted.
+            The exit code of the process: 0, 1 if a job failed or is missing, 3 if the store had to
+            take all and did not, 4 if a finding that was required is not there, 128 + the signal
+            if interrupted.
         """
         stopped = self.interrupt.pressed()
         with self.clock("store"):
@@ -270,7 +275,21 @@ class Launch:
             more, page = self.jobs is None, None if finished.whole else self.folder
             keeps = self.cache.use == "use"
             terminal.say_how_to_go_on(left, len(self.plan), keeps, more, page)
-        return self.interrupt.exit_code or int(finished.failed or left > 0)
+        failed = finished.failed or left > 0
+        return self.interrupt.exit_code or int(failed) or self._refused(finished)
+
+    def _refused(self, finished: Finished) -> int:
+        """Say whether what the first job asked of store and finding was not met."""
+        if not self.written or finished.results is None:
+            return 0
+        asked, code = self.written[0].meta, 0
+        if required := asked.get("require"):
+            why = unmet(finished.results, required)
+            if why:
+                terminal.warn(why)
+                code = UNMET
+        lost = (finished.sweep.tracking or {}).get("error")
+        return STORE_REFUSED if lost and asked["tracking"].get("required") else code
 
     def _source(self, status: str) -> Source:
         """Return what was trained, as it would be read back."""

@@ -91,12 +91,12 @@ def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
     if len(results.summary) > ROWS:
         console.print(f"... and {len(results.summary) - ROWS} more settings: summary.csv")
     _show_failures(console, [job for job in sweep.jobs if job.status == "failed"])
-    lines = [("results", str(folder))]
-    if (folder / REPORT).exists():
-        lines = [("report", str(folder / REPORT))]
-    page = Path(sweep.study or "").name.removesuffix(".j2")
-    if page and (folder / page).exists():
-        lines.append(("study", str(folder / page)))
+    lines = [("found", sweep.verdict[0])] if sweep.verdict else []
+    page = folder / REPORT
+    lines.append(("report", str(page)) if page.exists() else ("results", str(folder)))
+    study = Path(sweep.study or "").name.removesuffix(".j2")
+    if study and (folder / study).exists():
+        lines.append(("study", str(folder / study)))
     pages = sweep.animations
     if pages:
         more = f" and {len(pages) - 1:,} more" if len(pages) > 1 else ""

@@ -314,6 +314,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "tracking": asdict(replace(job.tracking, uri=masked(job.tracking.uri))),
         "report": job.report.name,
         "study": job.report.study,
+        "require": job.report.require,
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnrun.report.sentences import amount
-from nnrun.report.verdict import answer, statements
+from nnrun.report.verdict import answer, statements, unmet
 from nnrun.results.results import Results
 from nnrun.statistics.findings import finding, needed
 from nnrun.statistics.worlds import World, tally
@@ -247,6 +247,15 @@ def test_a_ratio_in_words():
         "about 3 times the training",
         "about 2,000 times the training",
     ]
+
+
+def test_what_is_required_is_found_or_why_not():
+    results = arms(20, 400, 200)
+    assert unmet(results, "sooner(lr=0.3)") == unmet(results, "not_later( lr=0.3 )") == ""
+    assert unmet(results, "later(lr=0.3)").endswith("and found was 'sooner'")
+    assert "'lr=0.7' is not compared with anything (compared are lr=0.3)" in unmet(
+        results, "same(lr=0.7)"
+    )
 
 
 def test_every_kind_is_found_of_a_row():
