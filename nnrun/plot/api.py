@@ -57,7 +57,7 @@ def chosen(results: Results, settings: Sequence[str] | None) -> Layout:
     return Layout({"": tuple(chosen)}, looks, labels)
 
 
-COUNTS = 0.45  # of an axis' room that counts at risk may take
+COUNTS = 0.35  # of an axis' room that counts at risk may take
 AROUND = 1.2  # inches of what stands above and below a forest plot
 MOST_ROWS = 16  # contrasts of a forest plot that a reader takes in
 
@@ -70,7 +70,7 @@ def time_to_target(
     Args:
         results: What ``nnrun.load`` returns.
         ax: Axis to draw on; a new figure's if None. Counts at risk stand below it, in its
-            room; they are left out where they would take half of it.
+            room; they are left out where they would take a third of it.
         settings: Ids or labels of the settings to draw, at most eight; those that a report would
             choose for one panel if None.
 

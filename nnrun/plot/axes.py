@@ -156,7 +156,7 @@ def ratio_ticks(axis: Any, low: float, high: float, most: int) -> None:
     if len(places) < 3:
         found = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
         places = [float(t) for t in found if low <= t <= high]
-    ticks(axis, places, "{:.3g}".format)
+    ticks(axis, places, lambda ratio: f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}")
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

@@ -91,13 +91,16 @@ def fit_words(figure: Figure, only: Axes | None = None, room: Bbox | None = None
         if text.get_horizontalalignment() == "center":
             middle = (start + end) / 2
             wide = 2 * min(middle - low, high - middle)
-        lines = text.get_text().split("\n")
-        letters = int(max(map(cells, lines)) * wide / (end - start))
+        said = text.get_text()
+        broken, whole = getattr(text, "broken", (said, said))
+        lines = (whole if broken == said else said).split("\n")
+        letters = int(max(map(cells, said.split("\n"))) * wide / (end - start))
         while letters >= LEAST:  # some are wider than others
             text.set_text("\n".join(wrapped(line, letters) for line in lines))
             if _across(text, upright) <= wide + 1:
                 break
             letters -= 2
+        text.broken = text.get_text(), "\n".join(lines)  # type: ignore[attr-defined]
         changed = True
     return changed
 

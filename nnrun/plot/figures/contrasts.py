@@ -159,7 +159,7 @@ def _interval(ax: Axes, row: Any, y: float) -> None:
         return
     if np.isfinite(bounds).all():
         ax.plot(np.maximum(bounds, 1e-12), [y, y], color=look["color"], linewidth=1.6)
-    ax.plot([row.ratio], [y], markersize=6.5, linestyle="none", **look)
+    ax.plot([row.ratio], [y], markersize=6.5, markeredgewidth=1.0, linestyle="none", **look)
 
 
 def _numbers(ax: Axes, row: Any, y: float, narrow: bool) -> None:
