@@ -206,7 +206,10 @@ def _measured(row: Row, horizon: float) -> str:
 
 
 def _interval(row: Row) -> str:
-    """Write a level's ratio; there may be none."""
+    """Write a level's ratio, or how many arrive where that is the finding; there may be none."""
+    if row["verdict"] in ("arrives", "fails"):
+        arms = (f"{row[f'reached_{which}']:,} of {row[f'n_{which}']:,}" for which in "ab")
+        return f"{' against '.join(arms)} seeds"
     if row["ratio"] != row["ratio"]:
         return str(row["why"])
     low, high = ratio(row["ratio_low"]), ratio(row["ratio_high"])
