@@ -177,7 +177,7 @@ def _units(ax: Axes, wiring: Wiring, biases: Array | None, strongest: float) -> 
     if biases is not None:
         for (x, y), bias in zip(wiring.places[n_inputs:], biases, strict=True):
             ink = "white" if abs(bias) > 0.65 * strongest else INK
-            small = 6 if size > 300 else 5
+            small = 6 if size > 300 else 5.5
             ax.text(x, y, short(bias), ha="center", fontsize=small, color=ink, **text)
     names = in_lines(wiring.names, LINE, LINES)
     for (x, y), name in zip(wiring.places, names, strict=True):

@@ -204,11 +204,15 @@ def unit_rows(subject: Subject) -> list[tuple[str, list[Unit], int]]:
 
 def diagram_svg(subject: Subject) -> str:
     """Draw the network with its weights as SVG; empty if it is too large to be read."""
-    if refusal(wiring_of(subject.setting)):
+    wiring = wiring_of(subject.setting)
+    if refusal(wiring):
         return ""
     with canvas.styled():
-        wide = max(1.2 * (len(subject.setting.sizes) + 1) + 1.5, 4.4)
-        figure = Figure(figsize=(wide, 3.4), layout="constrained")
+        # a card of 340 pixels makes six points nine of them
+        wide = max(0.5 * (len(subject.setting.sizes) + 1) + 1.1, 3.0)
+        figure = Figure(
+            figsize=(wide, max(2.7, 0.22 * max(wiring.layers) + 0.5)), layout="constrained"
+        )
         network(figure.add_subplot(), subject.setting, subject.params)
     return canvas.svg(figure)
 
