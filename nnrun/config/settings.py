@@ -278,7 +278,7 @@ class Tracking:
     @property
     def kept(self) -> str:
         """Where runs go and what is kept of each; not how long that may take, or by which way."""
-        return str(replace(self, uri=masked(self.uri), register=None, wait=0.0))
+        return str(replace(self, uri=masked(self.uri), register=None, wait=0.0, required=False))
 
 
 @dataclass(frozen=True)
