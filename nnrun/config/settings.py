@@ -333,11 +333,13 @@ class Report:
             name of one in experiments/.
         require: A finding without which the exit code is 4, as ``sooner(lr=0.1)``: of a setting
             or a level, against what it is compared with.
+        handout: Whether handout.html is written, too: one sheet for print.
     """
 
     name: Literal["html", "off"] = "html"
     study: Annotated[str, MinLen(1)] | None = None
     require: Annotated[str, MinLen(1)] | None = None
+    handout: bool = False
 
     def __post_init__(self) -> None:
         if self.require and not REQUIREMENT.fullmatch(self.require):

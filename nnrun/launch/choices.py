@@ -31,6 +31,7 @@ class Choices:
         study: The template of a study's page: a file, or the name of one in experiments/. None for
             the one that the records name, if it is in nnrun's experiments/.
         pdf: Whether each figure is written as PDF, too.
+        handout: Whether handout.html is written, too, whatever the records say.
     """
 
     target: str | None = None
@@ -40,6 +41,7 @@ class Choices:
     keys: Sequence[str] = ()
     study: str | None = None
     pdf: bool = False
+    handout: bool = False
 
 
 AS_DECLARED = Choices()

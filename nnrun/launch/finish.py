@@ -34,6 +34,7 @@ from nnrun.layout import (
     KINDS,
     MARKDOWN,
     OUTPUTS,
+    REPORT,
     new_folder,
     shipped_template,
     study_template,
@@ -50,6 +51,7 @@ from nnrun.results.tabulate import (
     records_of,
     tabulate,
 )
+from nnrun.text import setting_name
 from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import Clock, waiting
@@ -128,6 +130,7 @@ def make_report(
     study: str | Path | None = None,
     out: str | Path | None = None,
     pdf: bool = False,
+    handout: bool = False,
 ) -> Results:
     """Write tables and report anew from the records of a sweep, or of several as one.
 
@@ -144,6 +147,7 @@ def make_report(
         out: Where it goes; None for the sweep's folder, and for several sweeps for a new one
             under outputs/reports.
         pdf: Whether each figure is written as PDF, too, beside SVG and PNG.
+        handout: Whether handout.html is written, too: one sheet for print.
 
     Returns:
         What was found, with the ``path`` of the report, its ``verdict`` and ``markdown``; a
@@ -159,7 +163,7 @@ def make_report(
     words = keys.split(",") if isinstance(keys, str) else keys
     template = None if study is None else str(study)
     asked = Choices(
-        target, baseline, facet, within, [word for word in words if word], template, pdf
+        target, baseline, facet, within, [word for word in words if word], template, pdf, handout
     )
     folder = None if out is None else Path(out)
     found = rebuild([Path(path) for path in paths], asked, folder).results
@@ -323,6 +327,7 @@ class Making:
                         self.heads, self.folder, interrupt.pressed, terminal.warn
                     )
                     self.sweep = replace(self.sweep, animations=pages)
+                    self._link(self.folder)
                     self.undrawn |= failed
             self.whole = True
         self.whole |= not self.reports
@@ -355,12 +360,16 @@ class Making:
         """Write the pages where they wait for their place; a study's may be left out."""
         from nnrun.report.page import write_report  # it draws: matplotlib takes a second
 
+        handout = choices.handout or any(head.meta.get("handout") for head in self.heads)
+
         template = _template(self.sweep.study, choices, trusted=self.launched is not None)
         records = records_of(self.heads)
         # where no sweep was trained, there is none to look into, and none is made
         cache = self.launched.cache if self.launched else Cache() if CACHE.is_dir() else None
         try:
-            write_report(self.results, new, records, say, stopped, template, choices.pdf, cache)
+            write_report(
+                self.results, new, records, say, stopped, template, choices.pdf, cache, handout
+            )
         except InputError as error:  # the results are there, whatever a study's page cannot say
             self.unfilled = f"the study's page is left out: {error}"
             self.undrawn = True
@@ -369,6 +378,21 @@ class Making:
             if template is not None and template.name != f"{MARKDOWN}.j2":
                 # an older one says what other numbers said
                 (self.folder / template.name.removesuffix(".j2")).unlink(missing_ok=True)
+        self._link(new)
+
+    def _link(self, new: Path) -> None:
+        """Link the report to the animations that stand beside it."""
+        from nnrun.report.page import link_animations
+
+        names = {str(job.number): job.label for job in self.sweep.jobs}
+        links = [
+            (page, setting_name(names.get(Path(page).parent.name)))
+            for page in self.sweep.animations or ()
+            if (self.folder / page).is_file()
+            and (self.folder / page).resolve().is_relative_to(self.folder.resolve())
+        ]
+        if (new / REPORT).is_file():
+            link_animations(new / REPORT, links)
 
     def _tell(self, mirror: MirrorProcess, interrupt: Interrupt) -> None:
         """Tell MLflow of the sweep; after a signal for as long as there is time."""

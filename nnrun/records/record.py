@@ -61,9 +61,8 @@ META = {
     "setting": str, "config": dict, "engine": str, "task": str, "samples": int,
     "error": TEXT, "number?": int, "name?": TEXT,
     "seed?": int, "seeds?": int, "overrides?": [str], "report?": TEXT,
-    "study?": TEXT, "require?": TEXT, "tracking?": (dict, type(None)),
-    "network?": {"activations?": [dict]},
-    "sources?": (dict, type(None)), "started?": TEXT,
+    "study?": TEXT, "require?": TEXT, "handout?": bool, "tracking?": (dict, type(None)),
+    "network?": {"activations?": [dict]}, "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
     "data?": ({"about?": ([str], None)}, None),
 }  # fmt: skip

@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
         print(shown(page))
         return 0
     asked = sort(options.words)
-    choices = replace(asked.choices, pdf=options.pdf)
+    choices = replace(asked.choices, pdf=options.pdf, handout=options.handout)
     return _report(asked._replace(choices=choices), options.out, options.modules)
 
 
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [within=...] "
-        "[keys=...] [study=...] [--out FOLDER] [--modules FOLDER] [--pdf]\n"
+        "[keys=...] [study=...] [--out FOLDER] [--modules FOLDER] [--pdf] [--handout]\n"
         "       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,
@@ -139,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "where modules are that the records need for pictures; without it none is imported"
     parser.add_argument("--modules", type=Path, metavar="FOLDER", help=about)
     parser.add_argument("--pdf", action="store_true", help="write each figure as PDF, too")
+    about = "write handout.html, too: one sheet for print"
+    parser.add_argument("--handout", action="store_true", help=about)
     about = "only write index.html over all sweeps and runs of a folder; default: outputs"
     parser.add_argument("--index", action="store_true", help=about)
     return parser

@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 from nnrun import text as words
+from nnrun.errors import InputError
 from nnrun.jinja import environment, script
-from nnrun.layout import FIGURES, MARKDOWN, REPORT, write_text
+from nnrun.layout import FIGURES, HANDOUT, MARKDOWN, REPORT, write_text
 from nnrun.plot import canvas
 from nnrun.plot.style import LINE_STYLES
 from nnrun.report.captions import summary_caption
@@ -47,6 +49,7 @@ def write_report(
     template: Path | None = None,
     pdf: bool = False,
     cache: Cache | None = None,
+    handout: bool = False,
 ) -> None:
     """Write the report, with what single networks do, and a study's page if there is one to fill.
 
@@ -59,10 +62,18 @@ def write_report(
         template: Of the study's page; None for no such page.
         pdf: Whether each figure is written as PDF, too.
         cache: Where networks that were watched before are found; None for nowhere.
+        handout: Whether one sheet for print is written, too.
 
     Raises:
         InputError: If the study's page cannot be filled; all else is written.
     """
+    unfilled, study = None, ""
+    if template is not None:
+        say("filling the study's page")
+        try:
+            study = write_study(template, results, folder).name
+        except InputError as error:
+            unfilled = error
     say("watching networks learn")
     figures = folder / FIGURES
     with drawing(results, figures, pdf) as drawn:
@@ -71,10 +82,9 @@ def write_report(
         say("drawing the report")
         if found is not None:
             _write_figures(found, figures, pdf)
-        build(results, folder, found, drawn(), scores)
-    if template is not None:
-        say("filling the study's page")
-        write_study(template, results, folder)
+        build(results, folder, found, drawn(), scores, study, handout)
+    if unfilled is not None:
+        raise unfilled
 
 
 def _write_figures(found: "Behaviour", folder: Path, pdf: bool) -> None:
@@ -118,6 +128,8 @@ def build(
     behaviour: Any = None,
     drawn: Drawn | None = None,
     scores: tuple[Mapping[str, Scores], Sequence[str]] = ({}, ()),
+    study: str = "",
+    handout: bool = False,
 ) -> Path:
     """Write report.html and report.md.
 
@@ -130,6 +142,8 @@ def build(
         behaviour: What single networks do, as `nnrun.pictures.behaviour` found it, or None.
         drawn: The figures, as `nnrun.report.figures.drawing` yields them; None to draw them.
         scores: Of the final networks, as `nnrun.report.ends.scored` returns them.
+        study: The study's own page, which stands beside this one; empty for none.
+        handout: Whether handout.html is written, too.
 
     Returns:
         Path of report.html.
@@ -144,9 +158,45 @@ def build(
     glossary = Glossary(_names(results))
     language.filters["linked"] = glossary.linked
     about["glossary"] = glossary.entries
+    about |= {"study": study, "animations": Markup(ANIMATIONS)}
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
+    if handout:
+        page = language.get_template("handout.html.j2").render(_on_one_sheet(results, about))
+        write_text(folder / HANDOUT, page)
     return folder / REPORT
+
+
+HANDED = 3  # statements that a sheet has room for, and rows of its table
+ROWS = 8
+
+
+def _on_one_sheet(results: Results, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose what a sheet has room for: the statements that claim most, and the figure's rows."""
+    told = sorted(about["statements"], key=lambda one: one.claim in ("", "none", "few"))[:HANDED]
+    rows = results.summary[results.summary["setting"].isin(shown(results.summary, ROWS))]
+    more = len(about["statements"]) - len(told)
+    untold = f"{more:,} more {'is' if more == 1 else 'are'} in report.html." if more else ""
+    kept = [one for one in about["statements"] if one in told]
+    return {**about, "told": kept, "rows": rows.to_dict("records"), "untold_here": untold}
+
+
+ANIMATIONS = "<!-- animations -->"
+"""Where a page keeps room for links to animations, which may be drawn after it."""
+
+
+def link_animations(page: Path, links: Sequence[tuple[str, str]]) -> None:
+    """Link a report to the animations beside it.
+
+    Args:
+        page: The report.
+        links: Paths from its folder, and names.
+    """
+    if not links:
+        return
+    each = [Markup('<a href="{}">{}</a>').format(quote(path), name) for path, name in links]
+    told = Markup('<p class="lead">Settings as they learn: {}.</p>').format(Markup(", ").join(each))
+    write_text(page, page.read_text(encoding="utf-8").replace(ANIMATIONS, told, 1))
 
 
 def _content(results: Results, drawn: Drawn, behaviour: Any, found: Ends | None) -> dict[str, Any]:

@@ -315,6 +315,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "report": job.report.name,
         "study": job.report.study,
         "require": job.report.require,
+        "handout": job.report.handout,
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),

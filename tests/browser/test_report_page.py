@@ -195,6 +195,24 @@ def test_printing_opens_what_is_folded_and_fits(report, watched, tmp_path):
     assert page.locator("#behaviour [data-moment]:visible").count() > 12
 
 
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_handout_is_one_sheet_and_a_report_few(report, watched, tmp_path, paper):
+    results = a_sweep([f"a_rather_long_name_of_a_key={i} and_another={i}" for i in range(12)])
+    build(results, tmp_path, handout=True)
+    for path, most in ((tmp_path / "handout.html", 1), (report, 13)):
+        sheets = watched().open(path).pdf(format=paper, prefer_css_page_size=False)
+        assert 1 <= sheets.count(b"/Type /Page\n") <= most, path.name
+
+
+def test_methods_are_copied_by_a_click(report, watched):
+    page = watched().open(report)
+    text = page.locator(".methods").inner_text()
+    assert text.startswith("We trained 4 settings")
+    page.locator("button.copy").click()
+    assert page.evaluate("getSelection().toString()").strip() == text
+    assert page.locator("button.copy").inner_text() in ("Copied", "Selected: copy it from here")
+
+
 SPILLS = """() => [...document.querySelectorAll("h1, h3, p, li, dd, figcaption")]
     .filter(e => e.getClientRects().length && e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent)"""

@@ -6,7 +6,7 @@ import pytest
 
 from nnrun.plot import canvas
 from nnrun.records.sweep import LabelledSetting, Sweep, SweepJob
-from nnrun.report.page import build
+from nnrun.report.page import build, link_animations
 from nnrun.report.tables import incomplete, row_groups
 from nnrun.report.verdict import verdict
 from nnrun.results.results import in_order
@@ -258,3 +258,25 @@ def test_training_cost_changes_nothing_but_its_own_column(undrawn, tmp_path):
     a, b = read(results, tmp_path / "a"), read(slow, tmp_path / "b")
     assert a != b
     assert a.replace('<td data-value="12.5">12.5</td>', '<td data-value="77.0">77.0</td>') == b
+
+
+def test_a_page_links_to_what_stands_beside_it(undrawn, tmp_path):
+    page = build(a_sweep(["lr=0.1", "a<b>"]), tmp_path, study="my study.md")
+    assert '<a href="my%20study.md">my study.md</a>' in page.read_text(encoding="utf-8")
+    before = page.read_bytes()
+    link_animations(page, [])
+    assert page.read_bytes() == before
+    link_animations(page, [("0/animation.html", "lr=0.1"), ("1/a b.html", "a<b>")])
+    html = page.read_text(encoding="utf-8")
+    assert '<a href="0/animation.html">lr=0.1</a>, <a href="1/a%20b.html">a&lt;b&gt;</a>.' in html
+
+
+def test_a_handout_has_the_claims_the_rows_of_the_figure_and_the_methods(undrawn, tmp_path):
+    build(a_sweep([f"lr={i}" for i in range(12)]), tmp_path, handout=True)
+    reader = Reader((tmp_path / "handout.html").read_text(encoding="utf-8"))
+    assert "script" not in reader.tags
+    assert reader.tags.count("li") == 3
+    assert reader.tags.count("tr") == 1 + 7
+    assert "4 more are in report.html." in reader.text
+    assert "We trained 12 settings" in reader.text
+    assert not [v for k, v in reader.attributes if k == "href" and not v.startswith("data:,")]

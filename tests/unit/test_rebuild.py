@@ -30,7 +30,7 @@ VERSIONS = {"nnrun": "0.1.0"}
 def page(monkeypatch):
     """A page that says what it was told, in place of the one that draws."""
 
-    def build(findings, folder, behaviour, drawn):
+    def build(findings, folder, *others):
         (folder / "report.md").write_text("# in short\n")
         path = folder / "report.html"
         path.write_text(json.dumps(findings.sweep.to_facts(), sort_keys=True))
