@@ -152,9 +152,9 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   settings[].final_accuracy_iqm      number|null
   settings[].ns_per_sample           number|null  training cost, nanoseconds a trial and sample
   folder                             text         of the results
-  files                              object       paths of sweep, report, markdown, study, summary,
-                                                  trials, curves, ladder and tuning, of those that
-                                                  are there; sweep is sweep.json
+  files                              object       paths of sweep, report, handout, markdown, study,
+                                                  summary, trials, curves, ladder and tuning, of
+                                                  those that are there; sweep is sweep.json
   animations[]                       text         paths of pages
   budget                             integer|null most samples that a trial could see
   target                             object|null  metric, value and hold

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.config.settings import Job
-from nnrun.layout import CURVES, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
+from nnrun.layout import CURVES, HANDOUT, LADDER, MARKDOWN, REPORT, SUMMARY, TRIALS, TUNING
 from nnrun.records.labels import describe
 from nnrun.records.sweep import SWEEP, Sweep
 from nnrun.report.sentences import compared, levels_of, plainly
@@ -17,7 +17,7 @@ from nnrun.trials.forecast import Forecast, Wanted
 
 FILES = {
     "sweep": SWEEP, "report": REPORT, "markdown": MARKDOWN, "summary": SUMMARY,
-    "trials": TRIALS, "curves": CURVES, "ladder": LADDER, "tuning": TUNING,
+    "handout": HANDOUT, "trials": TRIALS, "curves": CURVES, "ladder": LADDER, "tuning": TUNING,
 }  # fmt: skip
 
 SAID = ("budget", "target", "varying", "tracking", "command", "started", "git")

@@ -181,7 +181,7 @@ TERMS = (
         "measured on what it learns from, the test loss on held-out points.",
     ),
     Term(
-        "margin", "Margin", r"margin",
+        "margin", "Margin", r"margin|to within",
         "Two settings count as the same when the interval of their ratio lies within this much of "
         "1, so that a difference that matters is ruled out. Not the same as 'no difference shown'.",
         "D. J. Schuirmann: A comparison of the two one-sided tests procedure, 1987, "
@@ -265,6 +265,13 @@ TERMS = (
         "setting", "Setting", r"settings?|arms?",
         "One choice of everything that can be chosen: data, network, optimizer, rates. It is "
         "trained with many seeds. In a comparison it is called an arm.",
+    ),
+    Term(
+        "sign-test", "Sign test", r"sign tests?|usually (?:sooner|later)",
+        "Counts only which arm is first in each pair, not by how much: a few seeds that get stuck "
+        "cannot outweigh all others. If neither arm were better, it would be first in half of the "
+        "pairs.", "W. J. Dixon, A. M. Mood: The statistical sign test, 1946, "
+        "doi:10.1080/01621459.1946.10501898",
     ),
     Term(
         "success", "Success rate", r"success rates?|Wilson",
