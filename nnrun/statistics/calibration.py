@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnrun.commands import exit_code, run, unread
 from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.statistics.contrasts import compared, judged
-from nnrun.statistics.findings import LEVEL
+from nnrun.statistics.findings import CLAIMS, DIRECTION, LEVEL
 from nnrun.statistics.pairs import Question, clock
 from nnrun.statistics.summary import summarise
 from nnrun.statistics.worlds import SHORT, WORLDS, tally
@@ -161,7 +161,7 @@ class Calibration(NamedTuple):
     """What a cell's sweeps gave.
 
     Attributes:
-        claims: Share of sweeps in which any contrast was claimed, ``sooner`` or ``later``.
+        claims: Share of sweeps in which any contrast was claimed, of whichever kind.
         wrong: Share in which a contrast was claimed that is not true.
         coverage: By interval, the share of 95% intervals that hold the truth.
     """
@@ -179,12 +179,13 @@ def calibrate(cell: Cell, repeats: int) -> Calibration:
     rng = np.random.default_rng([STREAM, *repr(cell).encode()])
     trials = draw(cell, repeats, rng)
     table, summary = contrasts_of(cell, trials, repeats), summarise(trials, [])
-    true = "none" if cell.ratio == 1 else "sooner" if cell.ratio > 1 else "later"
+    side = int(np.sign(1 - cell.ratio))
     verdicts = table["verdict"].to_numpy().reshape(repeats, -1)
-    claimed = np.isin(verdicts, ("sooner", "later"))
+    claimed = np.isin(verdicts, CLAIMS)
+    true = np.isin(verdicts, [kind for kind in CLAIMS if DIRECTION[kind] == side])
     return Calibration(
         claims=float(claimed.any(axis=1).mean()),
-        wrong=float((claimed & (verdicts != true)).any(axis=1).mean()),
+        wrong=float((claimed & ~true).any(axis=1).mean()),
         coverage={**_of_contrasts(cell, table), **_of_settings(cell, summary)},
     )
 
