@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from markupsafe import Markup
 
 from nnrun.config.settings import Executor, Network, Setting, Target
 from nnrun.network.initializers import Uniform
@@ -20,12 +19,11 @@ from nnrun.problem.feature_sets import Terms
 from nnrun.problem.planar_generators import Xor
 from nnrun.problem.problem import Problem, Samples
 from nnrun.records.trials import Trials
-from nnrun.report.figures import ALONE, TITLES, Picture
 from nnrun.training.sources import Source
 from nnrun.training.stack import Stack, Trial
 from nnrun.training.trainer import choose_engine, train
 from nnrun.trials.executors import threads
-from tests.warmed import parse_once, share_schema
+from tests.warmed import caption_only, parse_once, share_schema
 
 
 def make_setting(**changes: Any) -> Setting:
@@ -118,11 +116,6 @@ def _note_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages whose figures have captions and no picture: drawing takes seconds."""
-
-    def caption_only(name: str, caption: str, *_: object) -> Picture:
-        drawing = Markup("<svg></svg>" * (name in ALONE))
-        return Picture(name, TITLES[name], caption, drawing, Markup())
-
     monkeypatch.setattr("nnrun.report.figures._written", caption_only)
 
 

@@ -21,10 +21,12 @@ class CommandLine:
     Attributes:
         folder: The working directory.
         fresh: Whether each command starts a Python of its own; else it forks from a warmed one.
+        drawn: Whether figures are drawn, which takes seconds; else a page has their captions.
     """
 
     folder: Path
     fresh: bool = False
+    drawn: bool = True
 
     def __call__(
         self, *arguments: str, code: int = 0, patch: str = ""
@@ -36,6 +38,8 @@ class CommandLine:
         """Start ``python -m nnrun`` without waiting for it."""
         program = f"{patch}\nfrom nnrun.__main__ import main\nmain()\n" if patch else ""
         environment = {k: v for k, v in os.environ.items() if k != "HYDRA_FULL_ERROR"}
+        if not self.drawn:
+            environment["NNRUN_TEST_UNDRAWN"] = "1"
         if not self.fresh:
             return SERVER.start(*arguments, cwd=self.folder, code=program, env=environment)
         return subprocess.Popen(
@@ -71,5 +75,9 @@ reads_mlflow = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture
 def nnrun(tmp_path: Path, request: pytest.FixtureRequest) -> CommandLine:
-    """The command line in an empty folder; a test marked ``fresh`` starts Python anew."""
-    return CommandLine(tmp_path, fresh=request.node.get_closest_marker("fresh") is not None)
+    """The command line in an empty folder; a test marked ``fresh`` starts Python anew.
+
+    Figures are drawn where a test is marked ``drawn``, or starts Python anew.
+    """
+    marked = {name: request.node.get_closest_marker(name) for name in ("fresh", "drawn")}
+    return CommandLine(tmp_path, **{name: mark is not None for name, mark in marked.items()})

@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -398,6 +399,8 @@ def _found_by(find: Callable[[], object]) -> Callable[[], int]:
             find()
         except (InputError, OSError):
             return 2
+        finally:
+            plt.close("all")
         return 0
 
     return run

@@ -9,6 +9,8 @@ from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, ended
 
+pytestmark = pytest.mark.drawn
+
 REBUILT = ("report.html", "report.md", "trials.parquet", "curves.parquet", "ladder.parquet")
 REBUILT = (*REBUILT, "summary.csv", "sweep.json")
 
