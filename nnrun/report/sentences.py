@@ -40,7 +40,9 @@ MANY = 10_000  # seeds from which on more are not counted
 
 
 def levels_of(row: Row, table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Take the rows of the levels that a contrast depends on, from the table of contrasts."""
+    """Take the rows of the levels that disagree about a contrast, from the table of contrasts."""
+    if row["verdict"] != "depends":
+        return []
     same = (table[["key", "a", "b"]] == [row["key"], row["a"], row["b"]]).all(axis=1)
     on = table["within"].str.startswith(f"{row['depends_on']}=")
     return table[(table["family"] == "within") & same & on].to_dict("records")
