@@ -238,7 +238,10 @@ def _ordered(row: Row) -> str:
 
 
 def _rate(row: Row, which: str) -> str:
+    """Say how many arrive; trials of several blocks share their seeds, so there is no interval."""
     reached, n = row[f"reached_{which}"], row[f"n_{which}"]
+    if row["blocks"] > 1:
+        return f"{reached:,} of {n:,} trials ({share(reached / n)})"
     low, high = wilson_interval(reached, n)
     return f"{reached:,} of {n:,} seeds (95% interval {share(low)} to {share(high)})"
 

@@ -209,7 +209,7 @@ def statements(results: Results) -> list[Told]:
     table = headline(results)
     if len(table) and table["family"].iloc[0] != "setting":
         claims = table["verdict"].isin([*CLAIMS, "depends"])
-        first = pd.concat([table[claims], table[~claims]]).head(SHOWN).sort_index()
+        first = pd.concat([table[claims], table[~claims]]).head(SHOWN)
         horizon = common_budget(results.trials)
         found = []
         for row in _rows(first):
