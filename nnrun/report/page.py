@@ -30,7 +30,7 @@ from nnrun.report.verdict import answer, cautions, statements
 from nnrun.results.results import Results
 from nnrun.results.scores import Scores
 from nnrun.statistics.factors import factors
-from nnrun.statistics.findings import CLAIMS
+from nnrun.statistics.findings import DIFFERENCES
 from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import common_budget, shared_target, target_text, trained
 from nnrun.text import setting_name
@@ -173,7 +173,7 @@ ROWS = 8
 
 def _on_one_sheet(results: Results, about: Mapping[str, Any]) -> dict[str, Any]:
     """Choose what a sheet has room for: the statements that claim most, and the figure's rows."""
-    told = sorted(about["statements"], key=lambda one: one.claim in ("", "none", "few"))[:HANDED]
+    told = sorted(about["statements"], key=lambda one: one.claim not in DIFFERENCES)[:HANDED]
     rows = results.summary[results.summary["setting"].isin(shown(results.summary, ROWS))]
     more = len(about["statements"]) - len(told)
     untold = f"{more:,} more {'is' if more == 1 else 'are'} in report.html." if more else ""
@@ -249,7 +249,7 @@ def _names(results: Results) -> set[str]:
 def _told(results: Results) -> dict[str, list[Any]]:
     """Part the statements into those told at once and those folded, none of which is a claim."""
     told = statements(results)
-    folded = [s for s in told[AT_ONCE:] if s.claim not in (*CLAIMS, "depends")]
+    folded = [s for s in told[AT_ONCE:] if s.claim not in DIFFERENCES]
     if len(folded) == 1:  # folding it would save nothing
         folded = []
     at_once = [s for s in told if s not in folded]

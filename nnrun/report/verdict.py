@@ -19,7 +19,7 @@ from nnrun.report.sentences import (
 from nnrun.report.tables import incomplete
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
-from nnrun.statistics.findings import CLAIMS, DIRECTION, ENOUGH, TESTED
+from nnrun.statistics.findings import DIFFERENCES, DIRECTION, ENOUGH, TESTED
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
     common_budget,
@@ -208,7 +208,7 @@ def statements(results: Results) -> list[Told]:
     """Write the statements: one a level of a factor, or else one a shown setting."""
     table = headline(results)
     if len(table) and table["family"].iloc[0] != "setting":
-        claims = table["verdict"].isin([*CLAIMS, "depends"])
+        claims = table["verdict"].isin(DIFFERENCES)
         first = pd.concat([table[claims], table[~claims]]).head(SHOWN)
         horizon = common_budget(results.trials)
         found = []

@@ -42,6 +42,9 @@ DIRECTION = {
 """Findings that say something, by where the first arm stands: -1 ahead, 1 behind."""
 
 CLAIMS = [kind for kind, side in DIRECTION.items() if side]
+DIFFERENCES = [*CLAIMS, "depends"]
+"""Findings that something makes a difference, whichever way."""
+
 TESTED = [*DIRECTION, "depends", "unsure"]
 """Findings that a test was made for; the others are ``few`` and ``incomparable``."""
 
