@@ -157,7 +157,7 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     """Join names with commas, cutting a long list short and saying so."""
     if len(names) <= most:
         return ", ".join(names)
-    return ", ".join(names[:most]) + f", ... ({len(names)} in all)"
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def as_typed(value: Any) -> str:

@@ -100,11 +100,11 @@ def _said(text: str) -> str:
 def _alike(texts: "pd.Series") -> Flaw | None:
     """Find the first two that differ in case, spaces or leading zeros only."""
     distinct = texts.drop_duplicates()
-    folded = distinct.map(_folded)
-    if not folded.duplicated().any():
+    plain = distinct.map(folded)
+    if not plain.duplicated().any():
         return None
-    second = int(folded.duplicated().argmax())
-    pair = int((folded == folded.iloc[second]).argmax()), second
+    second = int(plain.duplicated().argmax())
+    pair = int((plain == plain.iloc[second]).argmax()), second
     words = [_said(distinct.iloc[i]) for i in pair]
     if len({unicodedata.normalize("NFKC", word) for word in words}) == 1:
         words = [ascii(distinct.iloc[i]) for i in pair]  # else nobody sees the difference
@@ -190,6 +190,7 @@ def look_of(text: str) -> Look | None:
     return next((look for pattern, look in LOOKS.items() if pattern.fullmatch(text)), None)
 
 
-def _folded(text: str) -> str:
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return folded.lstrip("0") if folded.isdecimal() else folded
+def folded(text: str) -> str:
+    """Take away what hardly makes a difference: case, spaces, leading zeros."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return plain.lstrip("0") if plain.isdecimal() else plain

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.problem.cells import (
     CODE,
+    MISSING,
     USUAL,
     Kind,
     Mask,
@@ -22,10 +24,14 @@ from nnrun.problem.cells import (
     printable,
     truth_of,
 )
+from nnrun.problem.column_checks import folded
 from nnrun.problem.problem import Array
 
 if TYPE_CHECKING:
     import pandas as pd
+
+IMPUTE = "data.missing=impute trains networks that take such rows"
+MOST_KNOWN = 12  # categories that are named where one is not known
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,7 @@ class Column:
         if missing.any():
             if self.fill is None:
                 rule = f"has no value in row {column.index[missing][0]}"
-                hint = "data.missing=impute trains networks that take such rows"
-                raise self._error(rule, hint)
+                raise self._error(rule, self._words_lost() or IMPUTE)
             fill = self.values.index(str(self.fill)) if self.values else float(self.fill)
             values = np.where(missing, fill, values)
         if np.isinf(values).any():
@@ -99,20 +104,47 @@ class Column:
 
     def _codes(self, column: "pd.Series", rules: Rules) -> Array:
         """Return each row's category by its place, shape (n,), NaN where missing."""
-        found, names = categories(column, in_order=False)
+        try:
+            found, names = categories(column, in_order=False)
+        except TypeError:
+            raise self._error("holds lists or the like, which are no categories") from None
         known: dict[str, float] = {value: i for i, value in enumerate(self.values)}
-        places = []
+        places: list[float] = []
+        unknown: dict[int, str] = {}
         for code, name in enumerate(map(clean, names)):
             place = np.nan if rules.is_missing(name, usual=False) else known.get(name)
             number = None if CODE.fullmatch(name) else rules.number(name)
             if place is None and number is not None:
                 place = known.get(number_name(number))  # 7.0 is the category 7, and 07 is not
             if place is None:
-                row = column.index[found == code][0]
-                rule = f"holds '{name}' in row {row}, which was not among its values in training"
-                raise self._error(rule, f"known: {listed(self.values)}")
-            places.append(place)
+                unknown[code] = name
+            places.append(np.nan if place is None else place)
+        if unknown:
+            row = column.index[found == next(iter(unknown))][0]
+            raise self._not_known(list(unknown.values()), row, rules)
         return np.array([*places, np.nan])[found]
+
+    def _not_known(self, unknown: Sequence[str], row: Any, rules: Rules) -> InputError:
+        """Say which category is new, in which row first, how many more are, and what is known."""
+        name, *others = (printable(text, 40) for text in unknown)
+        rule = f"holds '{name}' in row {row}, which was not among its values in training"
+        if len(others) == 1:
+            rule += f", nor was '{others[0]}'"
+        elif others:
+            rule += f", nor were {len(others)} other values of these rows"
+        names = {folded(value): value for value in reversed(self.values)}
+        # of two numbers neither is the other misspelt
+        cutoff = 0.7 if rules.number(name) is None else 1.0
+        near = get_close_matches(folded(name), names, n=1, cutoff=cutoff)
+        meant = f"did you mean '{names[near[0]]}'? " if near else ""
+        return self._error(rule, f"{meant}known: {listed(self.values, MOST_KNOWN)}")
+
+    def _words_lost(self) -> str:
+        """Say that a category may have been read as a missing value; empty if none looks so."""
+        words = [v for v in self.values if v.lower() in MISSING and any(map(str.isalpha, v))]
+        if not words:
+            return ""
+        return f"pandas takes its category '{words[0]}' for missing, unless keep_default_na=False"
 
     def _numbers(self, column: "pd.Series", rules: Rules) -> Array:
         """Return the numbers, shape (n,), NaN where missing."""
@@ -180,8 +212,16 @@ class Encoder:
             InputError: If a column is not there once, or holds what cannot be encoded.
         """
         require_columns(list(frame.columns), self.names)
-        found = (column.encode(frame[column.name], self.rules) for column in self.columns)
-        return np.column_stack([values for part in found for values in part])
+        found: list[Array] = []
+        issues: list[Issue] = []
+        for column in self.columns:
+            try:
+                found += column.encode(frame[column.name], self.rules)
+            except InputError as error:
+                issues += error.issues
+        if issues:
+            raise InputError(*issues)
+        return np.column_stack(found)
 
     def decode(self, outputs: Array) -> Array:
         """Bring the outputs of a regression back to the label's unit; leave others as they are."""

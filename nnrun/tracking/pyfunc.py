@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from nnrun import custom
+from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.records.networks import read_networks
 from nnrun.tracking.errors import patiently, refusal
@@ -72,15 +73,20 @@ class Network:
             outputs as ``Model.predict`` returns them, to the last bit.
 
         Raises:
-            InputError: As from ``Model.predict`` and, where there are classes, ``Model.classify``.
+            MlflowException: Where ``Model.predict`` or ``Model.classify`` refuse the samples, in
+                their words: MLflow's server passes on no others.
         """
         import pandas as pd
+        from mlflow.exceptions import MlflowException
 
-        outputs, index = self.model.predict(frame), getattr(frame, "index", None)
-        columns = answers(self.model)
-        found = pd.DataFrame(outputs, columns=columns[: outputs.shape[1]], index=index)
-        if self.model.classes:
-            found[columns[-1]] = self.model.classify(frame)
+        try:
+            outputs, index = self.model.predict(frame), getattr(frame, "index", None)
+            columns = answers(self.model)
+            found = pd.DataFrame(outputs, columns=columns[: outputs.shape[1]], index=index)
+            if self.model.classes:
+                found[columns[-1]] = self.model.classify(frame)
+        except InputError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         return found
 
 

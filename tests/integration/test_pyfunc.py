@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -154,6 +155,18 @@ def test_an_output_that_is_called_class_keeps_its_name(home: Path) -> None:
     assert set(found["class_"]) <= {"yes", "no"}
 
 
+def test_what_is_refused_is_told_in_the_words_that_mlflow_passes_on(home: Path) -> None:
+    from mlflow.exceptions import MlflowException
+
+    row = samples(home, "sold").head(1).assign(colour="Red")
+    told = re.escape(
+        "was not among its values in training (did you mean 'red'? known: blue, green, red)"
+    )
+    with pytest.raises(MlflowException, match=told) as caught:
+        Network(network(home, "sold")).predict(row)
+    assert caught.value.get_http_status_code() == 400
+
+
 def test_made_up_samples_are_those_of_the_training_data(home: Path) -> None:
     table = pd.read_csv(home / "t.csv")
     rows = pd.DataFrame(**example_rows(network(home, "price")))
@@ -185,6 +198,10 @@ def test_a_served_model_answers_requests(home: Path, tmp_path: Path) -> None:
         code, told = post(f"{uri}/invocations", b'{"dataframe_records": [{"age": 30}]}')
         assert code == 400
         assert "size" in str(told)
+        row = samples(home, "sold").head(1).assign(colour="Red").to_dict("records")
+        code, told = post(f"{uri}/invocations", json.dumps({"dataframe_records": row}).encode())
+        assert code == 400
+        assert "did you mean 'red'? known: blue, green, red" in str(told["message"])
 
 
 REGISTRY = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]

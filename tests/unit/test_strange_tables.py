@@ -395,6 +395,46 @@ def test_new_rows_that_could_be_misread_are_refused(table, encoder, old, new, wo
         encoder.encode(read_file(path, fewest=1).frame)
 
 
+NEW_IN = "which was not among its values in training"
+STREETS = [f"street {number}" for number in range(1, 15)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["Brick"], f"holds 'Brick' in row 3, {NEW_IN} (did you mean 'brick'? known: N/A, brick)"),
+        (["birck"], f"holds 'birck' in row 3, {NEW_IN} (did you mean 'brick'? known: N/A, brick)"),
+        ([True], f"holds 'True' in row 3, {NEW_IN} (known: N/A, brick)"),
+        ([7.0], f"holds '7' in row 3, {NEW_IN} (known: N/A, brick)"),
+        (["brick", 7, 8], f"holds '7' in row 4, {NEW_IN}, nor was '8' (known: N/A, brick)"),
+        ([7, 8, 7, 9], f"holds '7' in row 3, {NEW_IN}, nor were 2 other values of these rows "
+                       "(known: N/A, brick)"),
+        ([None], "has no value in row 3 (pandas takes its category 'N/A' for missing, unless "
+                 "keep_default_na=False)"),
+        ([["brick"]], "holds lists or the like, which are no categories"),
+    ],
+)  # fmt: skip
+def test_a_category_that_is_not_known_is_told_of_with_those_that_are(table, cells, words):
+    known = table(text(wall=["N/A", "brick"])).problem().encoder
+    frame = pd.DataFrame({"x": 1, "wall": cells}, index=range(3, 3 + len(cells)))
+    with pytest.raises(InputError) as caught:
+        known.encode(frame)
+    assert str(caught.value) == f"column=wall: {words}"
+
+
+def test_of_many_known_categories_some_are_named_and_of_two_numbers_neither_is_misspelt(table):
+    columns = {"street": STREETS, "zone": ["12", "123"]}
+    known = table(text(**columns), categorical=("zone",)).problem().encoder
+    with pytest.raises(InputError) as caught:
+        known.encode(pd.DataFrame({"x": [1], "street": "Street 13", "zone": 124}))
+    where = f"holds 'Street 13' in row 0, {NEW_IN} (did you mean 'street 13'? known: "
+    named = ", ".join(sorted(STREETS)[:12])
+    assert str(caught.value).splitlines() == [
+        f"column=street: {where}{named} and 2 more)",
+        f"column=zone: holds '124' in row 0, {NEW_IN} (known: 12, 123)",
+    ]
+
+
 def test_new_rows_of_a_data_frame_are_read_by_the_same_rules(encoder):
     frame = pd.DataFrame(
         {

@@ -421,8 +421,8 @@ REFUSED_KEYS = {
     ),
     "classes of a quantity": (
         {"label": "weight", "task": "classification"},
-        "label=weight: has a single row of class '0', '0.125', '0.5', '1.125', '2', ... "
-        "(12 in all); training and test need one each (merge or remove rare classes; "
+        "label=weight: has a single row of class '0', '0.125', '0.5', '1.125', '2' and 7 more; "
+        "training and test need one each (merge or remove rare classes; "
         "data.task=regression if it is a quantity)",
     ),
 }
