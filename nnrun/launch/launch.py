@@ -153,7 +153,8 @@ class Launch:
         """Say what varies between the settings, and what each is called; of known jobs only."""
         known = self.jobs or ()
         shared = common_grid([job.setting.grid for job in known])
-        about = describe({job.setting.id: job.setting.flat for job in known})
+        configs = {job.setting.id: job.setting.flat for job in known}
+        about = describe(configs, self.more.get("tuned") or ())
         return Sweep("running", **about, common_grid=shared and shared.to_facts())
 
     def begin(self, name: str, status: str = "running") -> None:

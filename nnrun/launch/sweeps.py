@@ -43,7 +43,7 @@ def sweep_of(
     configs: dict[str, Mapping[str, Any]] = {}
     for head in heads:
         configs.setdefault(head.setting, head.meta["config"])
-    about = describe(configs)
+    about = describe(configs, more.get("tuned") or ())
     labels = {setting.id: setting.label for setting in about["settings"]}
     meta = heads[0].meta if heads else provenance()
     jobs = {job.number: job for job in planned}
@@ -111,7 +111,8 @@ def sweep_of_source(source: Source, heads: Sequence[Record], folder: Path) -> Sw
 def merged(sources: Sequence[Source], several: Sequence[Sweep]) -> Sweep:
     """Put several sweeps together; what varies and what settings are called is found anew."""
     configs = {s.id: s.config for sweep in several for s in sweep.settings}
-    about = describe(configs)
+    tuned = _tuned(several)
+    about = describe(configs, tuned.get("tuned") or ())
     labels = {setting.id: setting.label for setting in about["settings"]}
     jobs = [
         replace(job, label=labels.get(job.setting, job.label), sweep=source.name)
@@ -122,7 +123,7 @@ def merged(sources: Sequence[Source], several: Sequence[Sweep]) -> Sweep:
     stopped = any(sweep.status == "interrupted" for sweep in several)
     said = {key: _said_once([getattr(sweep, key) for sweep in several]) for key in ORIGIN}
     return Sweep(
-        **{**said, **about, **_tuned(several)},
+        **{**said, **about, **tuned},
         status="missing" if stopped and status == "complete" else status,
         jobs=jobs,
         budget=max((s.budget for s in several if s.budget is not None), default=None),

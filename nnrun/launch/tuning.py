@@ -1,6 +1,5 @@
 """Tuning: for each job of a sweep the values that do best, found on seeds that are not reported."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -18,7 +17,7 @@ from nnrun.masking import masked
 from nnrun.records.labels import varying_keys
 from nnrun.records.record import Record
 from nnrun.results.results import csv_text
-from nnrun.text import shown, things
+from nnrun.text import listing, shown
 from nnrun.trials.cache import Cache
 from nnrun.trials.forecast import Wanted
 from nnrun.trials.run import Tally, run_jobs
@@ -144,20 +143,19 @@ def best(outcomes: Sequence[Score | str]) -> int | None:
 
 def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
     """Print the choices, how many jobs took each, and what is doubtful about them."""
-    counts = Counter(
-        words(arm.choices[choice])
-        for arm, choice in zip(arms, tuned.chosen, strict=True)
-        if arm.jobs[0].setting.id not in tuned.given_up
-    )
-    listed = ", ".join(f"{choice} ({things(n, 'job')})" for choice, n in counts.items())
+    took: dict[str, list[str]] = {}
+    for arm, choice in zip(arms, tuned.chosen, strict=True):
+        if arm.jobs[0].setting.id not in tuned.given_up:
+            took.setdefault(words(arm.choices[choice]), []).append(f"#{arm.number}")
+    listed = ", ".join(f"{choice} for {listing(jobs, 4)}" for choice, jobs in took.items())
     print(f"Chosen: {shown(listed) or 'nothing'}.", flush=True)
     edge = [f"#{row['job']}" for row in tuned.rows if row["edge"]]
     if edge:
         print(f"At an end of the values tried: {shown(', '.join(edge))}.", flush=True)
     for row in tuned.rows:
         if row["error"]:
-            choice = words({k: v for k, v in row.items() if k in arms[0].choices[0]})
-            terminal.warn(f"#{row['job']} was not tuned with {choice}: {row['error']}")
+            tried = words({k: v for k, v in row.items() if k in arms[0].choices[0]})
+            terminal.warn(f"#{row['job']} was not tuned with {tried}: {row['error']}")
 
 
 def words(choice: Mapping[str, Any]) -> str:

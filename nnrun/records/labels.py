@@ -1,7 +1,7 @@
 """What tells the settings of a sweep apart, and what each is called."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from nnrun.errors import as_typed
@@ -11,23 +11,29 @@ LONGEST = 12
 """Characters of a number that someone would write out."""
 
 
-def describe(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def describe(
+    configs: Mapping[str, Mapping[str, Any]], tuned: Collection[str] = ()
+) -> dict[str, Any]:
     """Say what varies between the settings of a sweep, and what does not.
 
     Args:
         configs: The flat configuration of each setting, by id.
+        tuned: Dotted keys that were tuned for each setting: no part of what it is called, unless
+            nothing else tells it from another.
 
     Returns:
-        ``settings`` (labelled), ``varying`` (dotted keys), ``telling``
-        (those of them that do not follow from others) and ``constant`` (a flat mapping).
+        ``settings`` (labelled), ``varying`` (dotted keys), ``telling`` (those of them that do not
+        follow from others, nor were tuned) and ``constant`` (a flat mapping).
     """
     varying = varying_keys(list(configs.values()))
     first = next(iter(configs.values()), {})
-    telling = telling_keys(list(configs.values()), varying)
-    for keys, short in ((telling, True), (varying, True), (varying, False)):
+    every = telling_keys(list(configs.values()), varying)
+    telling = [key for key in every if key not in tuned]
+    for keys, short in ((telling, True), (every, True), (varying, True), (varying, False)):
         labels = [label(config, keys, short) for config in configs.values()]
         if len(set(labels)) == len(labels):
             break
+    telling = telling if keys is telling else every
     return {
         "settings": [
             LabelledSetting(key, name, config)

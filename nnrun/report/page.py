@@ -212,6 +212,7 @@ def _content(results: Results, drawn: Drawn, behaviour: Any, found: Ends | None)
         "incomplete": incomplete(sweep),
         "notes": [*sweep.notes, *sweep.clashes],
         "varying": results.telling,
+        "tuned": results.tuned,
         "target": shared_target(sweep),
         "settings": len(summary),
         "trials": len(trained(results.trials)),

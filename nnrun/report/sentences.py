@@ -56,6 +56,10 @@ def arm(row: Row, which: str = "a") -> str:
 
 def plainly(row: Row, levels: Sequence[Row] = ()) -> str:
     """Say in plain words what a contrast came to; empty where nothing was compared."""
+    return _plainly(row, levels) + (f" {_perhaps(row)}." if _perhaps(row) else "")
+
+
+def _plainly(row: Row, levels: Sequence[Row]) -> str:
     kind, a, b = row["verdict"], arm(row), row["name_b"]
     if kind in ("sooner", "later"):
         return _by_time(row, a, b)
@@ -187,14 +191,29 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
             f"Depends on {row['depends_on']} ({p_value(row['p_depends_holm'])}), so it is not "
             f"pooled: {found}; means restricted to {count(horizon)} samples."
         )
-    measured = _measured(row, horizon)
+    measured, more = _measured(row, horizon), _not_alike(row)
     if kind in ("sooner", "later"):
-        return f"Converges {kind}: {measured}{_never(row)}"
+        return f"Converges {kind}: {measured}{_never(row)}{more}"
     if kind == "same":
-        return f"The same to within {WITHIN}: {measured}"
+        return f"The same to within {WITHIN}: {measured}{more}"
     if kind.startswith("usually"):
-        return f"{kind.capitalize()}: {_ordered(row)} The means by themselves: {measured}"
-    return f"Not sure yet: {measured}{_why_not(row)}"
+        return f"{kind.capitalize()}: {_ordered(row)} The means by themselves: {measured}{more}"
+    return f"Not sure yet: {measured}{_why_not(row)}{more}"
+
+
+def _perhaps(row: Row) -> str:
+    """Say that what was pooled may not be alike at the levels of another factor."""
+    if row["verdict"] == "depends" or not row["p_depends"] < LEVEL:
+        return ""
+    sure = row["p_depends_holm"] < LEVEL
+    return f"{'How large it is depends' if sure else 'It may depend'} on {row['depends_on']}"
+
+
+def _not_alike(row: Row) -> str:
+    """Say it with its test, and where the levels are told apart."""
+    said, on = _perhaps(row), row["depends_on"]
+    p = p_value(row["p_depends_holm"])
+    return f" {said} ({p}): report.within={on} compares at each of its levels." if said else ""
 
 
 def _measured(row: Row, horizon: float) -> str:

@@ -232,6 +232,8 @@ def _of_settings(results: Results, table: pd.DataFrame) -> list[Told]:
     for row in rows:
         setting = row["setting"]
         text = outcome(row, horizon, target.get(setting))
+        if setting in results.tuned:
+            text += f" Tuned: {results.tuned[setting]}."
         found = against.get(setting)
         is_baseline = len(sweep.settings) > 1 and setting == sweep.settings[0].id
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")

@@ -21,6 +21,7 @@ from pyarrow.parquet import ParquetFile
 
 from nnrun.errors import InputError, Issue
 from nnrun.layout import A_SWEEP, CURVES, MARKDOWN, REPORT, SUMMARY, SWAPPING, TRIALS
+from nnrun.records.labels import label
 from nnrun.records.plain import Damaged, opened, reading
 from nnrun.records.sweep import SWEEP as SWEEP
 from nnrun.records.sweep import Sweep, read_sweep
@@ -105,6 +106,13 @@ class Results:
     def telling(self) -> list[str]:
         """Those of them that do not follow from others, as one says them: data for data.name."""
         return [key.removesuffix(".name") for key in self.sweep.telling]
+
+    @cached_property
+    def tuned(self) -> dict[str, str]:
+        """What was tuned for each setting, in words, by its id; empty where nothing was."""
+        keys, settings = self.sweep.tuned, self.sweep.settings
+        found = {setting.id: [k for k in keys if k in setting.config] for setting in settings}
+        return {s.id: label(s.config, found[s.id], True) for s in settings if found[s.id]}
 
     @cached_property
     def curves(self) -> pd.DataFrame:

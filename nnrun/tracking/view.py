@@ -201,6 +201,7 @@ def page_view(sweep: Sweep) -> View:
     metric = (sweep.target or {}).get("metric") or "accuracy"
     other = "test_loss" if metric != "test_loss" else "train_loss"
     panels = [[f"{metric}/{q}" for q in ("median", "q25", "q75")], [f"{other}/median"], [SO_FAR]]
+    tuned = [key for key in sweep.tuned if key in sweep.varying and key not in sweep.telling]
     many = len(sweep.settings) > DRAWN
     order = "metrics.`rmst`" if many else "attributes.start_time"
-    return View(panels, sweep.telling, FIGURES, SECTIONS, order)
+    return View(panels, [*sweep.telling, *tuned], FIGURES, SECTIONS, order)

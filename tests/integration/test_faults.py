@@ -26,12 +26,12 @@ def a_grid(rates: int, *more: str) -> list[str]:
     return ["-m", f"lr={values}", "features=raw,product", "evals=30", *more]
 
 
-def tables(sweep: Path) -> dict[str, bytes]:
-    """The content of a sweep's tables, what training cost left out."""
+def tables(sweep: Path, *but: str) -> dict[str, bytes]:
+    """The content of a sweep's tables, what training cost left out, and some columns."""
     found = {"curves": (sweep / "curves.parquet").read_bytes()}
     for name, read in (("trials.parquet", pd.read_parquet), ("summary.csv", pd.read_csv)):
         table = read(sweep / name)
-        found[name] = table.drop(columns="ns_per_sample").to_csv(index=False).encode()
+        found[name] = table.drop(columns=["ns_per_sample", *but]).to_csv(index=False).encode()
     return found
 
 

@@ -1,6 +1,7 @@
 """Sweeps whose jobs are tuned on other seeds first, as a user meets them."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -31,9 +32,13 @@ def test_a_tuned_sweep_is_the_sweep_of_the_chosen_values(nnrun):
     if rates[0] == rates[1]:
         grid = [*GRID, f"lr={rates[0]}", "cache=off", *OFF]
     nnrun("-m", *grid, "hydra.sweep.dir=by_hand")
-    assert tables(tuned) == tables(nnrun.folder / "by_hand")
+    assert tables(tuned, "label") == tables(nnrun.folder / "by_hand", "label")
     facts = package.load(tuned).sweep
     assert facts.tuned == ["lr"]
+    # what an arm is called does not name its rate
+    assert [s.label for s in facts.settings] == ["terms=[x,y]", "terms=[x,y,x*y]"]
+    for rate, number in zip(rates, (0, 1), strict=True):
+        assert re.search(rf"lr={rate:g} for [^,.]*#{number}", done.stdout)
     assert [job.overrides[-1] for job in facts.jobs] == [f"lr={rate}" for rate in rates]
     # jobs alone have folders
     assert sorted(path.name for path in tuned.iterdir() if path.is_dir()) == ["0", "1"]

@@ -54,6 +54,17 @@ def test_a_setting_without_the_key_has_the_level_of_its_absence():
     assert factors(sweep) == {"optimizer.decay": [ABSENT, "0.1"]}
 
 
+def test_what_was_tuned_is_no_part_of_a_name_but_where_nothing_else_tells():
+    rates = {"a": {"lr": 0.1, "init": "zeros"}, "b": {"lr": 0.3, "init": "uniform"}}
+    about = describe(rates, tuned=["lr"])
+    assert [setting.label for setting in about["settings"]] == ["init=zeros", "init=uniform"]
+    assert about["varying"] == ["lr", "init"]
+    assert about["telling"] == ["init"]
+    twice = describe({**rates, "c": {"lr": 1.0, "init": "zeros"}}, tuned=["lr"])
+    assert [s.label for s in twice["settings"]][::2] == ["lr=0.1 init=zeros", "lr=1 init=zeros"]
+    assert twice["telling"] == ["lr", "init"]
+
+
 def test_a_tuned_key_is_no_factor():
     sweep = a_sweep({"lr": 0.1, "init": "zeros"}, {"lr": 0.3, "init": "uniform"}, tuned=["lr"])
     assert factors(sweep) == {"init": ["zeros", "uniform"]}

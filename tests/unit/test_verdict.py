@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -151,6 +152,7 @@ def test_a_bound_beside_one_is_told_from_it():
     row = {"verdict": "later", "name_b": "b", "blocks": 2, "blocks_left_out": 0, "pairs": 31}
     row |= {"ratio": 1.0321, "ratio_low": 1.0032, "ratio_high": 1.07, "sooner": 0.19}
     row |= {"tied": 0.38, "p_holm": 0.01, "rarely_a": 1, "name_a": "a"}
+    row |= {"depends_on": "", "p_depends": math.nan, "p_depends_holm": math.nan}
     text = compared(row, 1000)
     assert "1.03 times the samples of b (95% interval 1.003 to 1.07;" in text
     assert "first in 19% of 31 pairs of seeds (38% tie, which counts one half)" in text
