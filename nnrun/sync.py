@@ -228,6 +228,8 @@ def _run(options: argparse.Namespace) -> int:
         elif told:
             runs = things(len(told["settings"]), "setting")
             print(f"{shown(folder)}: {runs} and its own run are in {shown(told['uri'])}")
+            if told.get("warning"):
+                print(f"warning: {shown(told['warning'])}", file=sys.stderr)
         status = "sent" if error is None else "bad_input" if error["type"] == "input" else "failed"
         place = {"folder": folder.absolute(), "status": status}
         sent.append({**place, "error": error, "tracking": told})

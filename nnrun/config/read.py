@@ -29,6 +29,7 @@ from nnrun.config.settings import (
 from nnrun.errors import InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.layout import STUDIES
 from nnrun.network.penalties import Clipping, Penalties
+from nnrun.problem.problem import Task
 from nnrun.text import things
 
 MOST_TRIALS = 10_000_000
@@ -123,6 +124,7 @@ def _read(values: Mapping[str, Any], known: Known, importing: bool) -> Job:
     rest = {f.name: parts[f.name] for f in fields(Job) if f.name in parts}
     job = Job(setting=fitted(setting), **rest)
     _require_saved(job)
+    _require_accuracy(job)
     return job
 
 
@@ -141,6 +143,15 @@ def _require_saved(job: Job) -> None:
         rule = f"asks for seed {missing[0]}, which the run that is continued has not"
         hint = f"it has {listed([str(seed) for seed in saved.seeds])}"
         raise InputError(Issue("seeds", job.seeds, rule, hint))
+
+
+def _require_accuracy(job: Job) -> None:
+    """Check that networks have an accuracy where one is to be registered by it."""
+    by = job.tracking.register_by if job.tracking.register else ""
+    if by == "final_accuracy" and job.setting.problem.task is Task.REGRESSION:
+        rule = "needs classes, and the data are a regression, which has no accuracy"
+        hint = "use final_test_loss or time"
+        raise InputError(Issue("tracking.register_by", by, rule, hint))
 
 
 def _shared(key: str, section: Any, issues: list[Issue], known: Known, importing: bool) -> Any:

@@ -35,6 +35,7 @@ Count = Annotated[int, Ge(1), Le(10**15)]
 Positive = Annotated[float, Gt(0)]
 CacheUse = Literal["use", "refresh", "off"]
 Backprop = Literal["exact", "raw_error"]
+Measure = Literal["final_test_loss", "final_accuracy", "time"]
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,9 @@ class Tracking:
         trials: Whether each trial is a run, too, below its setting's.
         models: Which trial's network a setting's run keeps as its model: the median one by time to
             target, the best, or none.
-        register: Name in the model registry for the model of the best setting; None for none.
+        register: Name in the model registry for the best network; None for none.
+        register_by: By what it is the best: of the setting with the best median over its seeds the
+            best trial. ``time`` is that to the target.
         wait: Seconds that a sweep which is otherwise done waits for a slow store; what is not sent
             by then is for ``python -m nnrun.sync``.
         required: Whether the exit code is 3 where the store did not take all.
@@ -260,6 +263,7 @@ class Tracking:
     trials: bool = False
     models: Literal["median", "best", "off"] = "median"
     register: Annotated[str, MinLen(1)] | None = None
+    register_by: Measure = "final_test_loss"
     wait: Annotated[float, Ge(0), Le(10**9)] = 120.0
     required: bool = False
 
@@ -271,14 +275,12 @@ class Tracking:
             rule = "holds a password, which MLflow would keep in its database for all to read"
             hint = "name it without, and give the password as the storage's own tools take it"
             raise InputError(Issue("artifacts", masked(self.artifacts), rule, hint))
-        if self.register and self.models == "off":
-            rule = "needs a model, and models=off keeps none"
-            raise InputError(Issue("register", self.register, rule, "models=median or best"))
 
     @property
     def kept(self) -> str:
         """Where runs go and what is kept of each; not how long that may take, or by which way."""
-        return str(replace(self, uri=masked(self.uri), register=None, wait=0.0, required=False))
+        plain = replace(self, uri=masked(self.uri), register=None, register_by="time")
+        return str(replace(plain, wait=0.0, required=False))
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ class Finished:
             documents.give("sweep", **sweep_facts(self.sweep, self.results, self.folder))
             if lost := (self.sweep.tracking or {}).get("error"):
                 documents.add("warnings", f"MLflow: {lost}")
+            if warned := (self.sweep.tracking or {}).get("warning"):
+                documents.add("warnings", warned)
 
 
 def make_report(

@@ -105,7 +105,7 @@ def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
     if tracking:
         compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else tracking["charts"]
         lines += [("compare", compare)] if compare and tracking["settings"] else []
-        lines += [("model", tracking["model"])] if tracking.get("model") else []
+        lines += [(key, tracking[key]) for key in ("model", "warning") if tracking.get(key)]
         if tracking["error"]:
             lines.append(("MLflow", tracking["error"]))
     for name, text in lines:

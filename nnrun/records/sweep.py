@@ -29,7 +29,7 @@ SETTING = {"id": str, "label": str, "config": TARGET}
 TRACKING = {
     "uri?": TEXT, "experiment?": TEXT, "id?": TEXT, "error?": TEXT, "settings?": dict,
     "not_logged?": [str], "sweep?": TEXT, "view?": TEXT, "charts?": TEXT, "ui?": TEXT,
-    "digest?": TEXT,
+    "digest?": TEXT, "model?": TEXT, "warning?": TEXT,
 }  # fmt: skip
 AIM = {key.replace("target.", ""): kind for key, kind in TARGET.items()}
 FIELDS = {

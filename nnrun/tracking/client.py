@@ -30,12 +30,16 @@ from nnrun.tracking.entities import (
     line_points,
 )
 from nnrun.tracking.errors import patiently, refusal, unreachable
-from nnrun.tracking.pyfunc import FOLDER, register, write_model
+from nnrun.tracking.pyfunc import FOLDER, write_model
+from nnrun.tracking.registry import Version, register, registered
 from nnrun.tracking.store import Store, open_store, unusable
 from nnrun.tracking.view import View, saved_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
+
+    from nnrun.model import Model
 
 
 class Files:
@@ -112,10 +116,6 @@ def tag_filter(tags: Mapping[str, str]) -> str:
 def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import RunInfo
 
 PARENT = "mlflow.parentRunId"
 
@@ -239,9 +239,38 @@ class Tracker:
         """End the run of a sweep that will not be finished; that is no more than a courtesy."""
         self._end_early(run, "KILLED")
 
-    def register(self, name: str, run: str, tags: Mapping[str, str]) -> str:
-        """Register a setting's model; see ``nnrun.tracking.pyfunc.register``."""
-        return register(self._client, name, run, tags)
+    def registered(self, name: str, run: str, seed: int) -> str:
+        """Find the version of a name that is the network of a run's seed; empty if there is none.
+
+        Raises:
+            TrackingError: If the store does not answer.
+        """
+        try:
+            return registered(self._client, name, run, seed)
+        except Exception as error:
+            raise refusal(f"to look up the model '{name}'", error) from error
+
+    def register(self, name: str, run: str, network: "Model", version: Version) -> str:
+        """Keep a network among the files of its setting's run, and register it.
+
+        Returns:
+            The version, for ``models:/NAME/VERSION``.
+
+        Raises:
+            TrackingError: If the store does not do it.
+        """
+        into = f"registered/seed_{network.seed}"
+        try:
+            info = patiently(lambda: self._client.get_run(run).info)
+            with self._files(info).folder(into) as folder:
+                write_model(network, folder)
+        except Exception as error:
+            raise refusal(f"the model '{name}'", error) from error
+        return register(self._client, name, run, f"{info.artifact_uri}/{into}", version)
+
+    def run_page(self, run: str) -> str:
+        """Give the page of a run, relative to any server that shows the store."""
+        return f"#/experiments/{self._store.experiment}/runs/{run}"
 
     def find(self, sweep: str) -> list[FoundRun]:
         """List the runs of the sweep of an id, the newest first; deleted ones are left out.

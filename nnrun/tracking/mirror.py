@@ -18,7 +18,9 @@ from rich.console import Console
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
+from nnrun.layout import REPORT
 from nnrun.masking import masked
+from nnrun.model.load import chosen
 from nnrun.records.record import read_record
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results, csv_text
@@ -28,9 +30,9 @@ from nnrun.tracking.client import Tracker
 from nnrun.tracking.entities import FoundRun, SweepRun, Update, clean
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.log_queue import LogQueue
+from nnrun.tracking.registry import Chosen, choose, version_of, warnings_of
 from nnrun.tracking.run_contents import (
     TRIALS_TOLD,
-    best_setting,
     digest,
     setting_run,
     spans,
@@ -97,7 +99,8 @@ class Mirror:
         self._parent = ""
         self._own: FoundRun | None = None
         self._broken = False
-        self._queued: set[str] = set()
+        self._warned = ""
+        self._queued: dict[str, list[Path]] = {}
         self._refused: set[str] = set()
         self._closed = False
         self._until = inf
@@ -161,8 +164,7 @@ class Mirror:
     def add_setting(self, paths: Sequence[Path], sweep: Sweep, setting: str) -> None:
         """Queue the records of one setting, by its id; one that has a run of these keeps it."""
         self._collect()
-        self._queued.add(setting)
-        places = [path.absolute() for path in paths]
+        self._queued[setting] = places = [path.absolute() for path in paths]
         self._queue.add(setting, partial(self._log_setting, setting, places, sweep))
 
     def add_settings(
@@ -204,7 +206,8 @@ class Mirror:
             self.facts["view"] = self.facts["view"] or told.get("view") or ""
             self.facts["sweep"] = same.run
         if self._tracking.register:
-            self._register(self._tracking.register, results)
+            reported = (folder / REPORT).is_file()
+            self._register(self._tracking.register, sweep, results, reported)
         self._wait()
         self.facts["digest"] = made_of
 
@@ -224,7 +227,7 @@ class Mirror:
                 self._leave(self._parent)
             if not self._broken and not self._queue.unfinished:
                 self._tracker.close()
-        for setting in self._queued.difference(self.facts["settings"]):
+        for setting in self._queued.keys() - self.facts["settings"].keys():
             self._note_refused(setting)  # the one in hand, if there was no time for it
             self.facts["error"] = self.facts["error"] or ENDED
         if self.facts["error"]:
@@ -378,14 +381,35 @@ class Mirror:
         ending.start()
         ending.join(min(LEAVING, self._left()))
 
-    def _register(self, name: str, results: Results) -> None:
-        best = best_setting(results.summary)
-        run = self.facts["settings"].get(best)
-        if run is None:
+    def _register(self, name: str, sweep: Sweep, results: Results, reported: bool) -> None:
+        best = choose(results, self._tracking.register_by)
+        run = self.facts["settings"].get(best.setting) if best else None
+        if best is None or run is None:
             self._note_error(TrackingError(f"no model to register as '{name}'", lasting=False))
             return
-        tags = {"nnrun.setting": best, **{k: v for k, v in self._tags.items() if k[:5] == "nnrun"}}
-        self._queue.add(REGISTER, lambda: self._tracker.register(name, run, tags))
+        self._warned = "; ".join(warnings_of(best, sweep))
+        self._queue.add(REGISTER, partial(self._log_model, name, run, best, sweep, reported))
+
+    def _log_model(self, name: str, run: str, best: Chosen, sweep: Sweep, reported: bool) -> str:
+        """Register a network, unless it was by an earlier launch; called by the queue's thread."""
+        if known := self._tracker.registered(name, run, best.seed):
+            return known
+        records = [read_record(path) for path in self._queued[best.setting]]
+        record = next(r for r in records if best.seed in r.seeds[r.trained])
+        try:
+            network = chosen(record, best.seed)
+        except InputError as error:  # a component of the user's own that is not there any more
+            told = f"no model to register as '{name}': {error}"
+            raise TrackingError(told, lasting=False) from error
+        links = {"the run of its setting": self._tracker.run_page(run)}
+        if self._own:
+            links["the run of its sweep"] = page = self._tracker.run_page(self._own.run)
+            links |= {"its report": f"{page}/artifacts/{REPORT}"} if reported else {}
+        version = version_of(best, sweep, record.meta.get("data") or {}, links)
+        tags = {key: text for key, text in self._tags.items() if key.startswith("nnrun.")}
+        return self._tracker.register(
+            name, run, network, version._replace(tags={**tags, **version.tags})
+        )
 
     def _collect(self) -> None:
         """Take over what the queue has done since the last call."""
@@ -404,6 +428,8 @@ class Mirror:
                 pass
             elif key == REGISTER:
                 self.facts["model"] = f"models:/{self._tracking.register}/{outcome}"
+                if self._warned:
+                    self.facts["warning"] = f"{self.facts['model']}: {self._warned}"
             else:
                 self.facts["settings"][key] = outcome
 

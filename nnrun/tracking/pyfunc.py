@@ -1,4 +1,4 @@
-"""Networks as MLflow models: a folder that ``mlflow.pyfunc`` loads, and the model registry.
+"""Networks as MLflow models: a folder that ``mlflow.pyfunc`` loads.
 
 The folder is written here rather than by ``mlflow.pyfunc.save_model``, which takes several times
 as long, and half a second the first time. It holds
@@ -25,13 +25,9 @@ from nnrun import custom
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.records.networks import read_networks
-from nnrun.tracking.errors import patiently, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
-    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
 MODULES = "NNRUN_MODULES"
@@ -173,44 +169,6 @@ def example_rows(model: Model) -> dict[str, Any]:
         "columns": list(columns),
         "data": [list(row) for row in zip(*columns.values(), strict=True)],
     }
-
-
-def register(client: "MlflowClient", name: str, run: str, tags: "Mapping[str, str]") -> str:
-    """Register a run's model; one that is registered under the name already stays as it is.
-
-    Args:
-        client: Of the store that has the run.
-        name: In the model registry; it is made if it is new.
-        run: The run's id; its model is the artifact ``FOLDER``.
-        tags: Of the version: the sweep, the setting and the seed.
-
-    Returns:
-        The version, for ``models:/NAME/VERSION``.
-
-    Raises:
-        TrackingError: If the store does not do it.
-    """
-    try:
-        found = patiently(lambda: client.search_model_versions(f"run_id = '{run}'"))
-        mine = [known for known in found if known.name == name]
-        if mine:
-            return str(mine[0].version)
-        _require_name(client, name)
-        source = f"{client.get_run(run).info.artifact_uri}/{FOLDER}"
-        return str(client.create_model_version(name, source, run, tags=dict(tags)).version)
-    except Exception as error:
-        raise refusal(f"to register the model '{name}'", error) from error
-
-
-def _require_name(client: "MlflowClient", name: str) -> None:
-    """Make a registered model unless it is there; another process may do so meanwhile."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def _signature(model: Model) -> "ModelSignature":

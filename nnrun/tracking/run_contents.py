@@ -35,7 +35,7 @@ from nnrun.statistics.curves import bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.survival import judged_on
-from nnrun.text import cell, seeds, sign
+from nnrun.text import cell, seeds
 from nnrun.tracking.entities import (
     SO_FAR,
     UNTIL,
@@ -49,6 +49,7 @@ from nnrun.tracking.entities import (
     Update,
     curve_length,
 )
+from nnrun.tracking.registry import target_words
 
 RARE = ("failed", "plateaued", "reached_then_diverged")
 """Counts that are told only if they are not zero."""
@@ -242,7 +243,7 @@ def _setting_described(
     row: Row, config: Mapping[str, Any], sweep: Sweep, tags: Mapping[str, str]
 ) -> str:
     """Describe the setting in Markdown."""
-    target = _target(config)
+    target = target_words(config)
     lines = [f"**{row['label']}**"]
     if row["seeds"]:
         low, high = row["success_low"], row["success_high"]
@@ -256,13 +257,6 @@ def _setting_described(
     lines.append(f"Sweep `{tags['nnrun.sweep']}`, {len(sweep.settings):,} settings:")
     lines.append(f"```\n{tags['nnrun.command']}\n```")
     return "\n\n".join(lines)
-
-
-def _target(config: Mapping[str, Any]) -> str:
-    metric = str(config.get("target.metric", "its target"))
-    if "target.value" not in config:
-        return metric
-    return f"{metric.replace('_', ' ')} {sign(metric)} {config['target.value']:g}"
 
 
 def _times(row: Row) -> str:
@@ -395,17 +389,6 @@ def digest(sweep: Sweep, folder: Path) -> str:
     }
     found.update(json.dumps(sizes).encode())
     return found.hexdigest()
-
-
-def best_setting(summary: pd.DataFrame) -> str:
-    """Return the setting whose seeds arrive soonest: the lowest restricted mean.
-
-    Equal means are those of settings of which none arrives by the budget that all have: of these
-    the one that arrives most often on its own, then the lowest test loss.
-    """
-    keys = ["rmst", "success_rate", "final_test_loss_median"]
-    ranked = summary.sort_values(keys, ascending=[True, False, True], kind="stable")
-    return str(ranked["setting"].iloc[0])
 
 
 def _sweep_described(sweep: Sweep) -> str:

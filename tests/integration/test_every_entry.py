@@ -1,6 +1,6 @@
 """One run of every entry of every registry, sent to a store by either writer and read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,13 +71,15 @@ def job_of(group: str, name: str) -> Job:
     return read(config(**{**USUAL, group: {"name": name}, **NEEDS.get((group, name), {})}))
 
 
-def train_into(jobs: list[Job], folder: Path) -> None:
+def train_into(
+    jobs: list[Job], folder: Path, change: Callable[[Record, int], Record] | None = None
+) -> None:
     launch = Launch(folder, [], jobs=jobs)
 
     def publish(number: int, record: Record) -> None:
         home = folder / str(number) if len(jobs) > 1 else folder
         home.mkdir(parents=True)
-        launch.write(record, number, [], home)
+        launch.write(change(record, number) if change else record, number, [], home)
 
     plan = [SweepJob(number, [], job.setting.id) for number, job in enumerate(jobs)]
     train_and_publish(jobs, plan, launch, publish)

@@ -23,7 +23,8 @@ import pytest
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.pyfunc import Network, answers, example_rows, register, write_model
+from nnrun.tracking.pyfunc import Network, answers, example_rows, write_model
+from nnrun.tracking.registry import Version, register, registered
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_tracking import clear_environment
@@ -208,9 +209,7 @@ REGISTRY = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("kind", REGISTRY)
-def test_a_runs_model_is_registered_once_and_loaded_by_name(
-    home: Path, tmp_path: Path, kind: str
-) -> None:
+def test_a_model_is_registered_and_loaded_by_name(home: Path, tmp_path: Path, kind: str) -> None:
     if kind == "sqlite":
         _register_and_load(home, tmp_path, f"sqlite:///{tmp_path / 'm.db'}")
         return
@@ -229,12 +228,16 @@ def _register_and_load(home: Path, folder: Path, uri: str) -> None:
     runs = [client.create_run(experiment).info.run_id for _ in range(2)]
     for run in runs:
         client.log_artifacts(run, str(folder / "model"), "model")
-    tags = {"nnrun.sweep": "s", "nnrun.setting": "a1", "nnrun.seed": "1"}
-    assert register(client, "an xor", runs[0], tags) == "1"
-    assert register(client, "an xor", runs[0], tags) == "1"  # not twice
-    assert register(client, "an xor", runs[1], tags) == "2"
-    assert register(client, "another", runs[0], tags) == "1"
-    assert client.get_model_version("an xor", "1").tags == tags
+    version = Version("**Chosen**", {"nnrun.sweep": "s", "nnrun.setting": "a1", "nnrun.seed": "1"})
+    sources = [f"{client.get_run(run).info.artifact_uri}/model" for run in runs]
+    assert registered(client, "an xor", runs[0], 1) == ""
+    assert register(client, "an xor", runs[0], sources[0], version) == "1"
+    assert registered(client, "an xor", runs[0], 1) == "1"
+    assert registered(client, "an xor", runs[0], 2) == registered(client, "b", runs[0], 1) == ""
+    assert register(client, "an xor", runs[1], sources[1], version) == "2"
+    assert register(client, "another", runs[0], sources[0], version) == "1"
+    assert client.get_model_version("an xor", "1").tags == version.tags
+    assert client.get_model_version("an xor", "1").description == "**Chosen**"
     assert client.get_model_version("an xor", "2").run_id == runs[1]
     frame.to_pickle(folder / "x.pkl")
     addresses = [f"runs:/{runs[0]}/model", "models:/an xor/1", "models:/an xor/latest"]
@@ -243,7 +246,7 @@ def _register_and_load(home: Path, folder: Path, uri: str) -> None:
         found = pd.read_pickle(folder / f"found{number}.pkl")
         assert found[list(model.outputs)].to_numpy().tobytes() == model.predict(frame).tobytes()
     with pytest.raises(TrackingError, match="refused to register the model 'a/b'") as caught:
-        register(client, "a/b", runs[0], tags)
+        register(client, "a/b", runs[0], sources[0], version)
     assert not caught.value.lasting
 
 

@@ -6,23 +6,29 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import nnrun as package
 from nnrun import sync as sync_command
+from nnrun.config.read import read
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue
 from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
 from nnrun.plot.style import LINE_STYLES
+from nnrun.records.record import Record
+from nnrun.results.tabulate import judged
 from nnrun.sync import main, pending, send
 from tests.documented import read_document
 from tests.forked import SERVER
 from tests.integration.conftest import QUICK, CommandLine, ended, reads_mlflow
-from tests.integration.test_every_entry import job_of, train_into
+from tests.integration.test_every_entry import USUAL, job_of, train_into
 from tests.integration.test_tracking import clear_environment, rows
 from tests.integration.test_tracking_faults import start_server, stop_group
+from tests.records import changed
+from tests.unit.test_validate import config
 
 SWEEP = ("-m", "lr=0.1,0.3", *QUICK, "report=off")
 AWAY = "http://127.0.0.1:9"
@@ -166,6 +172,55 @@ def test_what_a_report_says_by_another_target_is_what_mlflow_says_then(
     target += "where key = 'target.value' and lifecycle_stage = 'active'"
     assert rows(target, database=Path("m.db")) == [("0.2",)]
     assert pending([folder]) == []
+
+
+@reads_mlflow
+def test_of_thirty_models_the_best_is_registered_though_it_is_not_the_soonest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient, pyfunc
+
+    monkeypatch.chdir(tmp_path)
+    folder, target = Path("sweep"), {"metric": "test_loss", "value": 0.5, "hold": 1}
+
+    def contrived(record: Record, number: int) -> Record:
+        """Losses at the end rise with the number; the 26th is the soonest, and does not stay."""
+        losses = np.full_like(record.trials.curves.test_loss, 0.9)
+        losses[0, 0 if number == 25 else 2] = 0.4
+        losses[0, -1] = 0.1 + number * 0.02
+        accuracies = np.full_like(losses, 0.9 if number == 7 else 0.6)
+        curves = record.trials.curves._replace(test_loss=losses, accuracy=accuracies)
+        return judged(changed(record, curves=curves))
+
+    usual = {**USUAL, "target": target, "seeds": 1}
+    jobs = [read(config(**usual, lr=(number + 1) / 100)) for number in range(30)]
+    train_into(jobs, folder, contrived)
+    (soonest,) = package.load(folder).summary.nsmallest(1, "rmst")["label"]
+    assert soonest == "lr=0.26"
+    for by, number, below in (
+        ("final_test_loss", 0, "false"),
+        ("time", 25, "true"),
+        ("final_accuracy", 7, "false"),
+    ):
+        registering = Tracking(uri=STORE, models="off", register=by, register_by=by)
+        monkeypatch.setattr(sync_command, "_tracking", lambda *_, to=registering: to)
+        for _ in range(1 + (by == "time")):  # the second finds it there
+            told = send(folder, STORE)
+            assert (told["error"], told["model"]) == (None, f"models:/{by}/1")
+        assert ("missed its declared target" in told.get("warning", "")) == (below == "true")
+        (version,) = MlflowClient(STORE).search_model_versions(f"name = '{by}'")
+        tags, about = version.tags, str(version.description)
+        assert tags["setting"] == f"lr={(number + 1) / 100:g}"
+        assert (tags["below_target"], tags["chosen_by"]) == (below, by)
+        assert float(tags["final_test_loss"]) == pytest.approx(0.1 + number * 0.02)
+        assert about.startswith("**Warning:** the network missed") == (below == "true")
+        assert f"**{tags['setting']}**, of 30 settings the best" in about
+        assert f"- final test loss: {0.1 + number * 0.02:.3f}" in about
+        assert "Data: xor, samples drawn as needed for training, 1,024 held out" in about
+        assert f"/runs/{version.run_id})" in about
+        found = pyfunc.load_model(version.source).predict(pd.DataFrame({"x": [0.2], "y": [0.9]}))
+        trained = package.load_network(folder / str(number))
+        assert found["label"].tolist() == trained.predict([[0.2, 0.9]])[0].tolist()
 
 
 @reads_mlflow

@@ -114,7 +114,7 @@ def test_jobs_are_the_same_if_they_would_do_the_same():
     ("tracking", "same"),
     [
         ({"wait": 7.0}, True),
-        ({"register": "xor", "required": True}, True),
+        ({"register": "xor", "register_by": "final_accuracy", "required": True}, True),
         ({"uri": "http://me:new@host"}, True),
         ({"uri": "http://another"}, False),
         ({"name": "off"}, False),

@@ -22,7 +22,7 @@ from nnrun.tracking.entities import SettingRun, SweepRun, Update
 from nnrun.tracking.errors import TrackingError
 from nnrun.tracking.log_queue import LogQueue
 from nnrun.tracking.mirror import Mirror
-from nnrun.tracking.run_contents import best_setting, setting_run, spans, updates
+from nnrun.tracking.run_contents import setting_run, spans, updates
 from nnrun.tracking.view import View
 from tests.records import a_record, described, on_disk
 
@@ -387,12 +387,3 @@ def test_a_slow_store_is_not_waited_for_without_end(runs_into: Callable[..., Mir
     assert store.taken == ["s0"]  # the one in hand is whole
     assert runs.facts["not_logged"] == ["s1", "s2", "s3"]
     assert "not done within tracking.wait=0.3 s; 3 of 4 settings" in runs.facts["error"]
-
-
-def test_the_best_setting_is_the_one_that_arrives_soonest_or_else_most_often() -> None:
-    columns = ["setting", "rmst", "success_rate", "final_test_loss_median"]
-    never, late, neat = ("never", 9.0, 0.0, 0.01), ("late", 9.0, 0.5, 0.3), ("neat", 9.0, 0.5, 0.2)
-    frame = pd.DataFrame([("none", np.nan, np.nan, np.nan), never, late, neat], columns=columns)
-    assert best_setting(frame) == "neat"
-    frame.loc[1, "rmst"] = 8.5
-    assert best_setting(frame) == "never"

@@ -51,6 +51,18 @@ def test_a_good_configuration_becomes_a_job():
     assert job.setting.network.output == "sigmoid"
 
 
+def test_a_regression_has_no_accuracy_to_register_a_network_by():
+    by_accuracy = {"name": "mlflow", "register": "x", "register_by": "final_accuracy"}
+    aim = {"metric": "test_loss", "value": 0.1, "hold": 1}
+    regression = {"data": {"name": "diabetes"}, "features": {"name": "terms"}, "target": aim}
+    assert issues(**regression, tracking=by_accuracy) == [
+        "tracking.register_by=final_accuracy: needs classes, and the data are a regression, which "
+        "has no accuracy (use final_test_loss or time)"
+    ]
+    assert read(config(**regression, tracking={**by_accuracy, "register_by": "time"}))
+    assert read(config(tracking=by_accuracy))
+
+
 def test_a_cluster_is_named_by_an_address_or_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert issues(executor={"name": "dask", "address": "where.json"}) == [
