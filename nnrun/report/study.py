@@ -21,6 +21,7 @@ from nnrun.results.results import Results
 from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
+from nnrun.statistics.pairs import clock, pairs, questions
 from nnrun.statistics.survival import shared_target
 
 Row = Mapping[str, Any]
@@ -42,8 +43,9 @@ class Study:
 
     All that is handed out are plain values: a table's own methods write files.
 
-    The contrasts that the template asks for are the study's family: their p-values are corrected
-    together (Holm). So the page is rendered twice, the first time to learn what it asks.
+    What the report compares, the page tells as the report does. The other contrasts that the
+    template asks for are the study's family: their p-values are corrected together (Holm). So the
+    page is rendered twice, the first time to learn what it asks.
 
     Args:
         results: What the sweep found.
@@ -89,8 +91,15 @@ class Study:
         return _row(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
 
     def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
-        """Return the contrast of one setting with another, ``p_holm`` within the page's family."""
+        """Return the contrast of one setting with another.
+
+        It is the report's row where the report has it: also at one level of another factor, or of
+        two levels that only these settings tell of. ``p_holm`` of others is within the page's
+        family.
+        """
         pair = self.id(**a), self.id(**b)
+        if pair not in self._asked and (known := self._reported(pair)) is not None:
+            return known
         if pair not in self._asked:
             self._asked[pair] = self._contrast(*pair)
         return self._family.get(pair) or _row(self._asked[pair].iloc[0])
@@ -155,6 +164,20 @@ class Study:
         ladder = found.ladder.loc[trials.index]
         known = {"summary": summary, "ladder": ladder, "bands": found.bands}
         return replace(found, trials=trials, sweep=sweep, known=known)
+
+    def _reported(self, pair: tuple[str, str]) -> Row | None:
+        """Find the row of the report that compares just these two settings."""
+        table, on = self.results.contrasts, clock(self.results.trials, self.results.sweep)
+        for question in questions(self.results.sweep):
+            if pair not in question.blocks:
+                continue
+            same = table[["key", "a", "b"]] == [question.key, question.a, question.b]
+            for row in table[same.all(axis=1)].to_dict("records"):
+                level = str(row["within"])
+                asked = question.at(*level.split("=", 1)) if level else question
+                if [asked.blocks[i] for i in pairs(asked, on).used] == [pair]:
+                    return _row(row)
+        return None
 
     def _contrast(self, a: str, b: str) -> pd.DataFrame:
         trials, sweep = self.results.trials, self.results.sweep

@@ -13,6 +13,7 @@ from nnrun.config.settings import Report
 from nnrun.errors import InputError
 from nnrun.report.figures import FIGURES
 from nnrun.report.study import Study, write_study
+from nnrun.results.results import Results
 from tests.conftest import slowness
 from tests.unit.grids import BUDGET, a_grid
 
@@ -66,12 +67,28 @@ def test_levels_that_fit_no_setting_or_several_are_refused(study):
         study.setting(terms=RAW)
 
 
-def test_all_contrasts_of_a_page_are_one_family(study, findings, tmp_path):
+def test_what_the_report_compares_a_page_tells_alike(findings):
+    table = findings.contrasts
+    study = Study(without_curves(findings))
+    first = {"terms": RAW, "hidden": "[2]"}
+    told = study.compare({"terms": PRODUCT, "hidden": "[2]"}, first)
+    row = table[table["name_a"] == "terms=[x,y,x*y] hidden=[2]"].iloc[0]
+    assert (told["p_holm"], told["verdict"]) == (row["p_holm"], row["verdict"])
+    assert told["p_holm"] != told["p"]
+    # and at one level of another factor, where the report compares there
+    within = Results(findings.trials, replace(findings.sweep, within="network.hidden"))
+    row = within.contrasts.set_index(["name_a", "within"]).loc["terms=[x,y,x*y]", "hidden=[4]"]
+    known = {"summary": findings.summary, "contrasts": within.contrasts}
+    at = Study(replace(findings, sweep=within.sweep, known=known))
+    four = at.compare({"terms": PRODUCT, "hidden": "[4]"}, {"terms": RAW, "hidden": "[4]"})
+    assert (four["p_holm"], four["within"]) == (row["p_holm"], "hidden=[4]")
+
+
+def test_all_other_contrasts_of_a_page_are_one_family(study, findings, tmp_path):
     asked = [
-        ({"terms": PRODUCT, "hidden": h}, {"terms": RAW, "hidden": h})
-        for h in ("[2]", "[2,1]", "[4]")
+        ({"terms": PRODUCT, "hidden": h}, {"terms": RAW, "hidden": h}) for h in ("[2,1]", "[4]")
     ]
-    asked.append(({"terms": RAW, "hidden": "[2,1]"}, {"terms": RAW, "hidden": "[2]"}))
+    asked.append(({"terms": PRODUCT, "hidden": "[4]"}, {"terms": RAW, "hidden": "[2,1]"}))
     single = [study.compare(*pair) for pair in asked]
     # alone, a contrast is a family of its own
     assert [row["p_holm"] for row in single] == [row["p"] for row in single]
