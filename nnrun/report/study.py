@@ -176,7 +176,7 @@ class Study:
                 level = str(row["within"])
                 asked = question.at(*level.split("=", 1)) if level else question
                 if [asked.blocks[i] for i in pairs(asked, on).used] == [pair]:
-                    return _row(row)
+                    return _row({**row, "a": pair[0], "b": pair[1]})
         return None
 
     def _contrast(self, a: str, b: str) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def test_every_number_of_the_table_is_the_summarys(sweep):
     by_levels = {}
     for row in summary.to_dict("records"):
         at = dict(word.split("=", 1) for word in row["label"].split(" "))
-        by_levels[at["terms"], at["hidden"], at["backprop"]] = (at["lr"], row)
+        by_levels[at["terms"], at["hidden"], at["backprop"]] = (row["lr"], row)
     rows = table((sweep / "xor_product.md").read_text(encoding="utf-8"))
     assert len(rows) == len(by_levels) == 15
     for inputs, hidden, rule, lr, *cells in rows:
