@@ -17,7 +17,7 @@ from nnrun.text import ratio
 
 NARROW = 5.5  # inches up to which names stand above their rows instead of beside them
 
-STACKED = 3.0  # inches up to which numbers, too, stand below names
+STACKED = 3.6  # inches, words around the axis included, up to which numbers stand below names
 
 _LETTER, _NUMBERS = 5.0, 28  # points that a letter takes, and letters that numbers take
 _LINE, _ROOM = 0.17, 0.15  # inches: a line of a name, and the room that a row leaves around it
