@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nnrun import documents
-from nnrun.layout import REPORT
+from nnrun.layout import HANDOUT, REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Results
 from nnrun.text import duration, shown, sign, things
@@ -94,6 +94,8 @@ def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
     lines = [("found", sweep.verdict[0])] if sweep.verdict else []
     page = folder / REPORT
     lines.append(("report", str(page)) if page.exists() else ("results", str(folder)))
+    if (folder / HANDOUT).exists():
+        lines.append(("handout", str(folder / HANDOUT)))
     study = Path(sweep.study or "").name.removesuffix(".j2")
     if study and (folder / study).exists():
         lines.append(("study", str(folder / study)))

@@ -12,7 +12,7 @@ from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.launch.choices import Choices
 from nnrun.launch.finish import rebuild
-from nnrun.layout import A_SWEEP, OUTPUTS, REPORT
+from nnrun.layout import A_SWEEP, HANDOUT, OUTPUTS, REPORT
 from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
@@ -108,7 +108,9 @@ def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
         documents.add("warnings", done.unfilled)
         print(f"warning: {shown(done.unfilled)}", file=sys.stderr)
     print(shown(done.sweep.verdict[0]))
-    print(f"report: {shown(done.folder / REPORT)}")
+    for name, page in (("report", REPORT), ("handout", HANDOUT)):
+        if (done.folder / page).exists():
+            print(f"{name}: {shown(done.folder / page)}")
     return int(bool(done.unfilled))
 
 

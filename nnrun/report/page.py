@@ -161,6 +161,7 @@ def build(
     about |= {"study": study, "animations": Markup(ANIMATIONS)}
     write_text(folder / MARKDOWN, language.get_template("report.md.j2").render(about))
     write_text(folder / REPORT, language.get_template("report.html.j2").render(about))
+    (folder / HANDOUT).unlink(missing_ok=True)  # an older one says what other numbers said
     if handout:
         page = language.get_template("handout.html.j2").render(_on_one_sheet(results, about))
         write_text(folder / HANDOUT, page)

@@ -280,3 +280,5 @@ def test_a_handout_has_the_claims_the_rows_of_the_figure_and_the_methods(undrawn
     assert "4 more are in report.html." in reader.text
     assert "We trained 12 settings" in reader.text
     assert not [v for k, v in reader.attributes if k == "href" and not v.startswith("data:,")]
+    build(a_sweep(["lr=1", "lr=2"]), tmp_path)  # other numbers: the old sheet goes
+    assert not (tmp_path / "handout.html").exists()
