@@ -35,6 +35,20 @@ AT_A_LEVEL = {
 }
 """The same, of an arm at one level of another factor."""
 
+IT_IS = {
+    "arrives": "alone converges",
+    "sooner": "is sooner",
+    "usually sooner": "is usually sooner",
+    "same": "is as soon",
+    "unsure": "is not shown to differ",
+    "usually later": "is usually later",
+    "later": "is later",
+    "fails": "alone does not converge",
+    "few": "has too few seeds",
+    "incomparable": "is not compared",
+}
+"""The same, as a sentence goes on."""
+
 WITHIN = f"{100 * (MARGIN - 1):.0f}%"
 MANY = 10_000  # seeds from which on more are not counted
 
@@ -77,8 +91,7 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
         "fails": f"With {a} the network learned in {_some(row, 'a')}, with {b} in "
         f"{_some(row, 'b')}.",
         "same": f"With {a} and with {b} the network took the same training, to within {WITHIN}.",
-        "depends": f"What {a} does, against {b}, depends on {row['depends_on']}: "
-        f"{at_levels(levels)}.",
+        "depends": f"It depends on {row['depends_on']}: {a}, against {b}, {at_levels(levels)}.",
         "unsure": f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}.",
         "few": f"Too few tries to tell {a} from {b}.",
     }
@@ -86,11 +99,12 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
 
 
 def at_levels(levels: Sequence[Row]) -> str:
-    """Say what was found at each level, those alike together: ``sooner at lr=0.1, ...``."""
+    """Say what was found at each level, those alike together: ``is sooner at lr=0.1 and ...``."""
     kinds: dict[str, list[str]] = {}
     for level in levels:
-        kinds.setdefault(AT_A_LEVEL[level["verdict"]], []).append(str(level["within"]))
-    return "; ".join(f"{kind} at {listing(where)}" for kind, where in kinds.items())
+        kinds.setdefault(IT_IS[level["verdict"]], []).append(str(level["within"]))
+    parts = [f"{kind} at {listing(where)}" for kind, where in kinds.items()]
+    return ", and ".join(parts)
 
 
 def _by_time(row: Row, a: str, b: str) -> str:

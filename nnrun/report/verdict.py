@@ -50,7 +50,7 @@ class Told(NamedTuple):
     text: str
 
 
-MOST_PARTS = 3  # of the answer, beyond which what shows nothing is only counted
+MOST_PARTS = 3  # of the answer, beyond which what shows nothing is only counted, and so are others
 
 
 def verdict(results: Results) -> list[str]:
@@ -111,6 +111,8 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
         for (other, never), arms in by_baseline.items():
             parts.append(_SAID[kind][len(arms) > 1].format(listing(arms), other) + never)
     word = "Yes" if -1 in sides else "No" if 1 in sides else _FIRST[kinds[0]]
+    if len(parts) > MOST_PARTS + 1:
+        parts[MOST_PARTS:] = [f"{len(parts) - MOST_PARTS} more findings"]
     return f"{word}: {'; '.join(parts)}."
 
 
@@ -162,7 +164,7 @@ def _where_never(row: Mapping[Any, Any]) -> str:
 
 
 def _depends(row: Mapping[Any, Any], levels: Sequence[Mapping[Any, Any]]) -> str:
-    return f"{arm(row)} against {row['name_b']} depends on {row['depends_on']}, {at_levels(levels)}"
+    return f"{arm(row)}, against {row['name_b']}, {at_levels(levels)}"
 
 
 def headline(results: Results) -> pd.DataFrame:
