@@ -46,7 +46,7 @@ WARM = (
     "nnrun.report.page",
     "nnrun.report.study",
     "nnrun.plot.api",
-    "nnrun.pictures.trial_pictures",
+    "nnrun.pictures.animation",
     "nnrun.tracking.pyfunc",
     "nnrun.tracking.client",
     "mlflow.tracking",

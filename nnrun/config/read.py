@@ -62,7 +62,7 @@ class _TopLevel:
     continue_from: str | None = None
     cache: CacheUse = "use"
     plan_only: bool = False
-    animate: bool = False
+    animate: bool | Annotated[int, Ge(0)] = False
 
 
 CHOSEN = ("activation", "output")
@@ -125,7 +125,16 @@ def _read(values: Mapping[str, Any], known: Known, importing: bool) -> Job:
     job = Job(setting=fitted(setting), **rest)
     _require_saved(job)
     _require_accuracy(job)
+    _require_animated(job)
     return job
+
+
+def _require_animated(job: Job) -> None:
+    """Check that the seed that is to be animated is one of the job's."""
+    asked, seeds = job.animate, job.trial_seeds
+    if not isinstance(asked, bool) and asked not in seeds:
+        rule = f"is not among the seeds, {seeds[0]} to {seeds[-1]}"
+        raise InputError(Issue("animate", asked, rule, "true takes the median one"))
 
 
 def _dotted(key: str, value: Any) -> Issue:

@@ -370,7 +370,7 @@ class Job:
         cache: Whether finished trials of earlier sweeps are used (``use``), trained again and
             replaced (``refresh``), or neither read nor kept (``off``).
         plan_only: Whether to stop when the plan is made.
-        animate: Whether to draw how each setting's first seed learns.
+        animate: Whether to draw how each setting's median trial learns, or the one of a seed.
     """
 
     setting: Setting
@@ -382,7 +382,7 @@ class Job:
     report: Report
     cache: CacheUse = "use"
     plan_only: bool = False
-    animate: bool = False
+    animate: bool | int = False
 
     @property
     def trial_seeds(self) -> range:

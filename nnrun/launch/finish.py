@@ -320,13 +320,13 @@ class Making:
             if self.reports:
                 with self._clock("report"), waiting() as say, together(self.folder) as new:
                     self.report(new, choices, say, interrupt.pressed)
-            if self.heads[0].meta.get("animate"):
+            if self.heads[0].meta.get("animate", False) is not False:  # 0 is a seed
                 with self._clock("animate"):
                     # draws networks, and so is loaded where that is asked for
-                    from nnrun.pictures.trial_pictures import animate_settings
+                    from nnrun.pictures.animation import animate_settings
 
                     pages, failed = animate_settings(
-                        self.heads, self.folder, interrupt.pressed, terminal.warn
+                        self.heads, self.results, self.folder, interrupt.pressed, terminal.warn
                     )
                     self.sweep = replace(self.sweep, animations=pages)
                     self._link(self.folder)
@@ -387,6 +387,8 @@ class Making:
         from nnrun.report.page import link_animations
 
         names = {str(job.number): job.label for job in self.sweep.jobs}
+        if len(self.sweep.animations or ()) > 1:
+            names[""] = "side by side"  # that of several stands in the sweep's folder
         links = [
             (page, setting_name(names.get(Path(page).parent.name)))
             for page in self.sweep.animations or ()

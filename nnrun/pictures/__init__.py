@@ -16,10 +16,11 @@ Of a whole sweep, for its report:
 - ``behaviour``: all of that, as plain data, with what is said below it.
 - ``panels``: the same as figures for files.
 
-Files of one trial:
+Files:
 
-- ``trial_pictures``: all of them, in a folder.
-- ``gif``: the animation as GIF.
-- ``player``: the animation as a page of its own, from ``player.html.j2`` and its scripts.
+- ``trial_pictures``: a trial as it ended.
+- ``gif``: how it learned, as GIF.
+- ``player``: how one or several did, as a page, from ``player.html.j2`` and its scripts.
+- ``animation``: which trials of a sweep are shown so.
 - ``__main__``: ``python -m nnrun.pictures FOLDER``.
 """

@@ -16,7 +16,7 @@ from nnrun.pictures.thumbnails import Look, Unit, diagram_svg, has_look, look_of
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
 from nnrun.records.record import read_record
-from nnrun.results.typical import Case, costs, median_case, worst_cases
+from nnrun.results.typical import MEDIAN, Case, costs, median_case, worst_cases
 from nnrun.statistics.survival import trained
 from nnrun.text import count, things
 from nnrun.training.stack import Trial
@@ -248,10 +248,7 @@ def _unseen(subject: Subject, names: Mapping[str, str]) -> str:
     return f"{names[subject.setting.id]}: no decision surface: {why}."
 
 
-WHICH = (
-    "Each row is the median trial of its setting: the lower median by time to target, a trial "
-    "that did not arrive counting as infinitely slow, ties by final test loss and then by seed"
-)
+WHICH = f"Each row is the median trial of its setting: {MEDIAN}"
 
 
 def frames_caption(rows: Sequence[Shown], moments: Sequence[int]) -> str:

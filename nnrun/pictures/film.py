@@ -3,10 +3,10 @@
 A trial is itself: trained alone or with some others, it takes the same steps as among thousands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +90,8 @@ def from_record(path: Path, seed: int | None = None) -> Subject:
 
 
 MOST_FRAMES = 40
+DECADES = 3  # how far back frames reach from the end, if nothing changes before
+CHANGE = 0.75  # share of the frames that go by change, and not by time
 
 
 class Film(NamedTuple):
@@ -113,22 +115,41 @@ class Film(NamedTuple):
 
     def words(self, frame: int) -> str:
         """Say how far a frame is, and how good."""
+        return f"{count(self.samples(frame))} samples seen · {self.found(frame)}"
+
+    def found(self, frame: int) -> str:
+        """Say how good a frame is."""
         evaluation, curves = self.evaluations[frame], self.subject.curves
         if evaluation < 0:
-            return "0 samples seen · before training"
+            return "before training"
         loss, right = curves.test_loss[evaluation], curves.accuracy[evaluation]
         found = "diverged" if np.isnan(loss) else f"test loss {number(float(loss))}"
-        found += "" if np.isnan(right) else f" · accuracy {percent(float(right))}"
-        return f"{count(self.samples(frame))} samples seen · {found}"
+        return found + ("" if np.isnan(right) else f" · accuracy {percent(float(right))}")
+
+    def at(self, moments: Sequence[int]) -> Self:
+        """Return a frame a moment, given as samples seen: the last one up to it, or the first."""
+        samples = [self.samples(frame) for frame in range(len(self.params))]
+        frames = (np.searchsorted(samples, moments, side="right") - 1).clip(0)
+        params = tuple(self.params[frame] for frame in frames)
+        return self._replace(evaluations=self.evaluations[frames], params=params)
 
 
 def shoot(
     setting: Setting,
     seed: int,
+    moments: Sequence[int] | None = None,
     advance: Callable[[int], None] = lambda samples: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Film:
-    """Train a trial alone and keep what it knew at up to 40 of its evaluations.
+    """Train a trial alone and keep what it knew before the first step and at its evaluations.
+
+    Args:
+        setting: Of the trial.
+        seed: Of the trial.
+        moments: Samples seen, increasing: of each the last evaluation up to it is kept; None for
+            all evaluations.
+        advance: Is told of samples seen.
+        stopped: Asked often.
 
     Raises:
         TrainingStopped: If ``stopped`` said so.
@@ -136,8 +157,10 @@ def shoot(
     trial = Trial(setting, seed)
     stack = Stack((trial,))
     ahead = stack.grid[stack.grid > setting.seen]
-    wanted = [int(ahead[moment]) for moment in chosen(len(ahead)) if moment >= 0]
-    counts = [setting.seen, *wanted]
+    if moments is not None:
+        places = np.searchsorted(ahead, moments, side="right") - 1
+        ahead = ahead[np.unique(places[places >= 0])]
+    counts = [setting.seen, *ahead.tolist()]
     return _film(trial, _shot(stack, counts, stopped, advance), counts)
 
 
@@ -221,15 +244,52 @@ def _film(trial: Trial, shot: Trials, counts: Sequence[int]) -> Film:
     return Film(subject, evaluations, tuple(frames))
 
 
-def chosen(n_evals: int, most: int = MOST_FRAMES) -> list[int]:
-    """Choose the moments of a film, evenly over the evaluations, which are spaced as a log.
+def telling_moments(
+    courses: Sequence[Curves], arrivals: Iterable[float] = (), most: int = MOST_FRAMES
+) -> list[int]:
+    """Choose the moments of a film: where trials change, so that it does not rest on a plateau.
+
+    Three quarters of the steps share out how far the best test loss so far has fallen, a mean
+    over the trials, and one quarter the logarithm of samples over the last three decades.
+
+    Args:
+        courses: Of the trials that are filmed, each metric of shape (n_evals,).
+        arrivals: Samples at which they reached their targets; NaN where they did not.
+        most: How many moments are chosen, beside 0 and the arrivals.
+
+    Returns:
+        Samples seen, increasing: 0, evaluations of the trials, and the last of these.
 
     Example:
-        >>> chosen(3), chosen(100, most=5)
-        ([-1, 0, 1, 2], [-1, 24, 49, 74, 99])
+        >>> samples, late = np.arange(1, 101), np.where(np.arange(1, 101) < 90, 1.0, 0.1)
+        >>> telling_moments([Curves(samples, late, late, late)], most=5)
+        [0, 4, 15, 55, 90, 100]
     """
-    wanted = np.linspace(-1, n_evals - 1, min(most, n_evals + 1))
-    return [int(moment) for moment in np.unique(np.floor(wanted + 0.5))]
+    counts = np.unique(np.concatenate([course.samples for course in courses]))
+    end = float(counts[-1])
+    measure = (1 - CHANGE) / DECADES * np.log10(np.maximum(counts / end, 10.0**-DECADES))
+    for course in courses:
+        fallen = np.interp(counts, course.samples, _fallen(course.test_loss))
+        measure += CHANGE * fallen / len(courses)
+    measure -= measure[0]
+    wanted: set[int] = set()
+    for steps in range(1, 4 * most):  # some share an evaluation
+        levels = np.linspace(0, measure[-1], steps + 1)[1:]
+        places = np.searchsorted(measure, levels - 1e-9)
+        if len(set(places.tolist())) > most:
+            break
+        wanted = set(counts[places].tolist())
+    reached = {int(samples) for samples in arrivals if not np.isnan(samples)}
+    return sorted({0, int(end)} | wanted | reached)
+
+
+def _fallen(losses: Array) -> Array:
+    """Say how far the best loss so far has fallen, from 0 to 1 at the end; 0 if it never does."""
+    best = np.fmin.accumulate(np.where(np.isfinite(losses), losses, np.nan))
+    first = best[np.isfinite(best)][:1]
+    if not first.size or best[-1] >= first[0]:
+        return np.zeros(len(best))
+    return np.nan_to_num((first[0] - best) / (first[0] - best[-1]))
 
 
 CELLS = 100  # along a side of the plane
@@ -260,14 +320,14 @@ class Scene(NamedTuple):
     largest: tuple[float, float]
 
 
-def scene_of(film: Film) -> Scene:
-    """Compute what the frames of a film show."""
+def scene_of(film: Film, cells: int = CELLS) -> Scene:
+    """Compute what the frames of a film show; the plane has so many cells along a side."""
     setting = film.subject.setting
     surfaces: list[Surface] = []
     responses: list[Response] = []
     scale, points = (0.0, 1.0), setting.problem.held_out
     if is_planar(setting):
-        plane, points = plane_of(setting, CELLS), shown_points(setting)
+        plane, points = plane_of(setting, cells), shown_points(setting)
         surfaces = [surface_of(plane, params, setting) for params in film.params]
         scale = scale_of_outputs(setting)
     elif has_one_input(setting):

@@ -23,7 +23,7 @@ from nnrun.problem.problem import Task
 
 DPI = 92
 HEADLINE = 14  # letters of a headline that an inch has room for
-FRAME_MS, LAST_MS = 160, 2500  # how long a frame and the last one stay
+FIRST_MS, FRAME_MS, LAST_MS = 700, 160, 2500  # how long the first frame, others, and the last stay
 
 MOST_BYTES = 3_000_000
 SCALES = (1.0, 0.75, 0.5, 0.35)  # sizes that are tried, as shares, until the file is small enough
@@ -31,29 +31,37 @@ NEARLY_WHITE = 247  # of 255: what is so bright becomes white
 SOFT = 8  # steps from white to a colour of lines and letters
 
 
-def gif(film: Film, scene: Scene, drawn: Callable[[int], None] = lambda frames: None) -> bytes:
-    """Draw every frame of a film and join them."""
+def gif(
+    film: Film,
+    scene: Scene,
+    words: str = "",
+    drawn: Callable[[int], None] = lambda frames: None,
+) -> bytes:
+    """Draw every frame of a film, with words on it, and join them.
+
+    The last one comes first, too: it is what paper shows, and programs that do not play.
+    """
     frames = []
-    for image in images(film, scene):
+    for image in images(film, scene, words):
         frames.append(image)
         drawn(1)
     written = b""
     for scale in SCALES:
-        written = _joined([_scaled(frame, scale) for frame in frames])
+        written = _joined([_scaled(frame, scale) for frame in [frames[-1], *frames]])
         if len(written) <= MOST_BYTES:
             break
     return written
 
 
-def images(film: Film, scene: Scene) -> Iterator[Image.Image]:
+def images(film: Film, scene: Scene, words: str = "") -> Iterator[Image.Image]:
     """Draw the frames one by one, as images of red, green and blue."""
     answers = bool(scene.surfaces or scene.responses)
-    figure = Figure(figsize=(11.0 if answers else 7.6, 4.2), dpi=DPI, facecolor="white")
+    figure = Figure(figsize=(11.0 if answers else 7.6, 4.4), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     for frame in range(len(film.params)):
         with styled():
             figure.clear()
-            _fill(figure, film, scene, frame)
+            _fill(figure, film, scene, frame, words)
             find_letters(figure)
             canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
@@ -69,7 +77,7 @@ class _Panels(NamedTuple):
     accuracy: Any
 
 
-def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
+def _fill(figure: Figure, film: Film, scene: Scene, frame: int, words: str) -> None:
     """Draw one frame."""
     curves, at = film.subject.curves, film.samples(frame)
     setting = film.subject.setting
@@ -89,14 +97,14 @@ def _fill(figure: Figure, film: Film, scene: Scene, frame: int) -> None:
     lines: dict[str, Any] = {"ha": "left", "va": "top", "parse_math": False}
     figure.text(0.02, 0.97, film.words(frame), fontsize=12, color=INK, **lines)
     headline = wrapped(one_line(film.subject.headline), int(HEADLINE * figure.get_figwidth()))
-    figure.text(0.02, 0.905, headline, fontsize=8.5, color=MUTED, **lines)
+    figure.text(0.02, 0.91, f"{headline}\n{words}", fontsize=8.5, color=MUTED, **lines)
 
 
 def _panels(figure: Figure, answers: bool, classes: bool) -> _Panels:
     """Place the axes: surface or graph, network, and loss above accuracy."""
     widths = [3.7, 4.2, 3.2] if answers else [4.2, 3.2]
     place: dict[str, Any] = {"left": 0.055 if answers else 0.08, "right": 0.97, "bottom": 0.12}
-    grid = GridSpec(2, len(widths), figure, width_ratios=widths, top=0.82, **place,
+    grid = GridSpec(2, len(widths), figure, width_ratios=widths, top=0.79, **place,
                     wspace=0.2, hspace=0.4)  # fmt: skip
     below = grid[1, -1] if classes else None
     return _Panels(
@@ -118,7 +126,7 @@ def _joined(frames: list[Image.Image]) -> bytes:
     """Join frames that share one palette: what stays as it was then costs nothing."""
     shared = _shared_palette(frames)
     flat = [frame.quantize(palette=shared, dither=Image.Dither.NONE) for frame in frames]
-    durations = [*[FRAME_MS] * (len(flat) - 1), LAST_MS]
+    durations = [FIRST_MS, *[FRAME_MS] * (len(flat) - 2), LAST_MS]
     buffer = io.BytesIO()
     more: dict[str, Any] = {"append_images": flat[1:], "duration": durations, "loop": 0}
     flat[0].save(buffer, "GIF", save_all=True, optimize=False, **more)

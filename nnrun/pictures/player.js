@@ -1,23 +1,25 @@
 "use strict";
-const film = JSON.parse(document.getElementById("film").textContent);
-const { surface, response, network, units, course } = film;
+const page = JSON.parse(document.getElementById("content").textContent);
+const { clock, panes, several } = page;
 const slider = document.getElementById("at"), button = document.getElementById("play");
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const FONT = "system-ui, sans-serif";
-const METRICS = ["train_loss", "test_loss", "accuracy"];
 
-if (surface) {
-  surface.paint = bytes(surface.palette);
-  surface.all = bytes(surface.shades);
+for (const { surface, network, units } of panes) {
+  if (surface) {
+    surface.paint = bytes(surface.palette);
+    surface.all = bytes(surface.shades);
+  }
+  if (network && network.palette) network.paint = bytes(network.palette);
+  if (units) units.all = bytes(units.shades);
 }
-if (network.palette) network.paint = bytes(network.palette);
-if (units) units.all = bytes(units.shades);
 
 // a canvas as wide as its card, sharp on every screen; returns its context and its size
 function fresh(id, ratio) {
-  const canvas = document.getElementById(id), sharp = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = Math.round(width * ratio);
+  const canvas = document.getElementById(id), sharp = Math.max(2, window.devicePixelRatio || 1);
+  const flat = document.documentElement.className === "paper" && !several ? 0.72 : 1;
+  const width = canvas.clientWidth, height = Math.round(width * ratio * flat);
   canvas.width = width * sharp;
   canvas.height = height * sharp;
   canvas.style.height = height + "px";

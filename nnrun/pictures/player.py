@@ -1,12 +1,16 @@
-"""The animation of learning as a page of its own: plays, stops and steps, and loads nothing."""
+"""The animation of learning as a page: one trial or several at one clock; it loads nothing."""
 
 from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from math import isnan, nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnrun.jinja import environment, script
+from nnrun.pictures.behaviour import colours
 from nnrun.pictures.diagram import refusal
 from nnrun.pictures.film import Film, Scene
 from nnrun.pictures.graphs import LINES, heights
@@ -23,57 +27,183 @@ from nnrun.pictures.surface import (
     shades,
 )
 from nnrun.pictures.surface_plots import MARKERS
+from nnrun.pictures.thumbnails import has_look, look_of
 from nnrun.plot.gallery import COLORS
+from nnrun.plot.style import LINE_STYLES, LineStyle
 from nnrun.problem.generator_base import class_numbers
 from nnrun.problem.problem import Array, Task
-from nnrun.text import METRIC_NAMES
+from nnrun.results.typical import MEDIAN
+from nnrun.statistics.survival import target_text
+from nnrun.text import METRIC_NAMES, count, listing
 
 SMALL = 22  # cells along a side of a unit's heatmap
 
-PARTS = ("", "_surface", "_response", "_network", "_curves", "_controls")
+PARTS = ("", "_slider", "_surface", "_response", "_network", "_curves", "_controls")
 """Of the page's script, by the ends of their files' names."""
 
 DIGITS = 4  # significant digits of what is drawn
+ON_PAPER = 6  # moments that are printed
 
 
-def player(film: Film, scene: Scene) -> str:
-    """Make the page."""
-    last, home = len(film.params) - 1, Path(__file__).parent
-    page = environment(home).get_template("player.html.j2")
-    return page.render(
-        headline=film.subject.headline,
-        film=content(film, scene),
-        end=film.words(last),
-        planar=bool(scene.surfaces),
-        lines=LINES,
+class Pane(NamedTuple):
+    """A trial on a page.
+
+    Attributes:
+        film: How it learned.
+        scene: What its frames show.
+        which: Which trial it is.
+        ended: How it ended, as the rest of a sentence.
+        arrival: Samples at which it reached its target; NaN if it did not.
+        name: Of its setting, where several are shown.
+        page: Address of its own page, likewise.
+        look: Of its lines, likewise.
+    """
+
+    film: Film
+    scene: Scene
+    which: str = ""
+    ended: str = ""
+    arrival: float = nan
+    name: str = ""
+    page: str = ""
+    look: LineStyle = LINE_STYLES[0]
+
+
+def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> str:
+    """Make the page.
+
+    Args:
+        panes: The trial; or several, each with a frame for every moment of the clock.
+        clock: Training samples seen at the moments of several.
+        rest: How many settings are not shown.
+    """
+    film, home = panes[0].film, Path(__file__).parent
+    several = len(panes) > 1
+    clock = clock if several else [film.samples(frame) for frame in range(len(film.params))]
+    ends = f"{count(clock[-1])} samples seen" if several else film.words(len(clock) - 1)
+    settings = [pane.film.subject.setting for pane in panes]
+    problems = list(dict.fromkeys(setting.data.name for setting in settings))
+    title = film.subject.headline
+    if several:
+        title = f"{listing(problems)} · {len(panes)} settings at one clock"
+    targets = list(dict.fromkeys(aim(asdict(setting.target)) for setting in settings))
+    frames = np.unique(np.linspace(0, len(clock) - 1, ON_PAPER).round().astype(int)).tolist()
+    looks = [pane.look for pane in panes] if several else [*LINES.values()]
+    return environment(home).get_template("player.html.j2").render(
+        title=title,
+        panes=panes,
+        content=content(panes, clock),
+        clock=clock,
+        end=ends,
+        several=several,
+        missed=[isnan(pane.arrival) for pane in panes],
+        rest=rest,
+        median=MEDIAN,
+        looks=looks,
+        colours=colours([setting for setting in settings if has_look(setting)]),
+        target=targets[0] if len(targets) == 1 else "each setting's own",
+        moments=[clock[frame] for frame in frames],
+        strip=[list(_strip(pane, frames)) for pane in panes],
         **script(*(home / f"player{part}.js" for part in PARTS)),
-    )
+    )  # fmt: skip
 
 
-def content(film: Film, scene: Scene) -> dict[str, Any]:
+def aim(target: Mapping[str, Any]) -> str:
+    """Say what counts as converged, and for how long it has to."""
+    text, hold = target_text(target), target["hold"]
+    return f"{text} in {hold} evaluations in a row" if hold > 1 else text
+
+
+def content(panes: Sequence[Pane], clock: Sequence[int]) -> dict[str, Any]:
     """Return what the page's script draws, in plain values; images as base64 text."""
-    frames = range(len(film.params))
+    several = len(panes) > 1
     return {
-        "samples": [film.samples(frame) for frame in frames],
-        "words": [film.words(frame) for frame in frames],
-        "course": _course(film),
-        "surface": _surface(scene) if scene.surfaces else None,
-        "response": _response(scene) if scene.responses else None,
-        "network": _network(film, scene),
-        "units": _units(film, scene) if scene.surfaces and not refusal(scene.wiring) else None,
+        "clock": list(clock),
+        "several": several,
+        "alike": len({_key(pane.scene) for pane in panes}) == 1,
+        "panes": [_pane(pane, clock, several) for pane in panes],
+        "curves": _several_curves(panes) if several else _curves(panes[0].film),
     }
 
 
-def _course(film: Film) -> dict[str, Any]:
-    course, setting = film.subject.curves, film.subject.setting
-    target = setting.target.value if setting.target.metric == "accuracy" else None
-    metrics = ["train_loss", "test_loss"]
-    metrics += ["accuracy"] if setting.problem.task is not Task.REGRESSION else []
+def _key(scene: Scene) -> tuple[Any, ...]:
+    """Return what the key of a network's answers depends on."""
+    if scene.surfaces:
+        first = scene.surfaces[0]
+        return first.task, first.label, *first.names, *scene.scale
+    return tuple(response.classes for response in scene.responses[:1])
+
+
+def _pane(pane: Pane, clock: Sequence[int], several: bool) -> dict[str, Any]:
+    film, scene = pane.film, pane.scene
+    answered = bool(scene.surfaces or scene.responses)
+    units = scene.surfaces and not several and not refusal(scene.wiring)
+    frames = range(len(film.params))
+    # beside others a trial's last evaluation may be earlier than the moment
+    own = [film.samples(frame) == moment for frame, moment in zip(frames, clock, strict=True)]
+    words = [film.found(i) if several and own[i] else film.words(i) for i in frames]
     return {
-        "samples": course.samples.tolist(),
-        "metrics": {name: rounded(getattr(course, name)) for name in metrics},
-        "names": METRIC_NAMES,
-        "target": target,
+        "name": pane.name,
+        "words": words,
+        "arrival": None if isnan(pane.arrival) else int(pane.arrival),
+        "surface": _surface(scene) if scene.surfaces else None,
+        "response": _response(scene) if scene.responses else None,
+        "network": None if several and answered else _network(film, scene),
+        "units": _units(film, scene) if units else None,
+    }
+
+
+def _strip(pane: Pane, frames: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Yield what paper shows of some frames: what was found, and a picture if there is one."""
+    film, setting = pane.film, pane.film.subject.setting
+    look = look_of(setting) if has_look(setting) else None
+    for frame in frames:
+        drawn = b64encode(look(film.params[frame])).decode() if look else ""
+        yield film.found(frame), drawn
+
+
+def _curves(film: Film) -> list[dict[str, Any]]:
+    """Return the panels of one trial's curves."""
+    target, curves = film.subject.setting.target, film.subject.curves
+    lines = [
+        _line(film, metric, METRIC_NAMES[metric], colour, style)
+        for colour, (metric, style) in enumerate(LINES.items())
+    ]
+    level: dict[str, float] = {target.metric: target.value}
+    loss = level.get("test_loss", level.get("train_loss"))
+    panels = [_panel("Loss", lines[:2], loss)]
+    if not np.isnan(curves.accuracy).all():
+        panels.append(_panel("Accuracy", lines[2:], level.get("accuracy")))
+    return panels
+
+
+def _several_curves(panes: Sequence[Pane]) -> list[dict[str, Any]]:
+    """Return the panels of several trials' curves, a line a trial."""
+    targets = {(s.target.metric, s.target.value) for s in (p.film.subject.setting for p in panes)}
+    level: dict[str, float] = dict(targets) if len(targets) == 1 else {}
+    found = []
+    for metric, title in (("test_loss", "Test loss"), ("accuracy", "Accuracy")):
+        lines = [
+            _line(pane.film, metric, pane.name, colour, pane.look)
+            for colour, pane in enumerate(panes)
+        ]
+        if any(value is not None for line in lines for value in line["values"]):
+            found.append(_panel(title, lines, level.get(metric)))
+    return found
+
+
+def _panel(title: str, lines: list[dict[str, Any]], target: float | None) -> dict[str, Any]:
+    return {"title": title, "share": title == "Accuracy", "lines": lines, "target": target}
+
+
+def _line(film: Film, metric: str, name: str, colour: int, style: LineStyle) -> dict[str, Any]:
+    curves = film.subject.curves
+    return {
+        "name": name,
+        "colour": f"l{colour}",
+        "dashes": style.dashes,
+        "samples": curves.samples.tolist(),
+        "values": rounded(getattr(curves, metric)),
     }
 
 

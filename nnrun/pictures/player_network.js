@@ -1,5 +1,5 @@
-function drawNetwork(frame) {
-  const [pen, width, height] = fresh("network", network.refusal ? 0.4 : 1);
+function drawNetwork(id, network, units, frame) {
+  const [pen, width, height] = fresh(id, network.refusal ? 0.4 : 1);
   pen.fillStyle = colour("muted");
   pen.textAlign = "center";
   pen.font = "13px " + FONT;
@@ -14,12 +14,11 @@ function drawNetwork(frame) {
   const edge = Math.min(Math.max(74, longest + 32), 0.3 * width), last = network.layers.length - 1, most = Math.max(...network.layers);
   const at = ([x, y]) => [edge + (x / last) * (width - 2 * edge), height * 0.46 - y * height * 0.4];
   const half = Math.max(5, Math.min(19, (0.8 * height) / Math.max(most, 4) / 2.9, (width - 2 * edge) / last / 3.2));
-  const strongest = network.largest[1];
-  drawLinks(pen, weights, at, height * 1.16);
+  drawLinks(pen, network, weights, at, height * 1.16);
   const nInputs = network.layers[0], nUnits = network.places.length;
   network.places.forEach((place, unit) => {
     const [x, y] = at(place), bias = unit < nInputs || !biases ? null : biases[unit - nInputs];
-    drawUnit(pen, frame * nUnits + unit, x, y, half, bias, strongest);
+    drawUnit(pen, network, units, frame * nUnits + unit, x, y, half, bias);
     if (network.names[unit]) {
       pen.fillStyle = colour("ink");
       pen.font = "12px " + FONT;
@@ -30,7 +29,7 @@ function drawNetwork(frame) {
 }
 
 // a shortcut bends down around what it skips
-function drawLinks(pen, weights, at, low) {
+function drawLinks(pen, network, weights, at, low) {
   pen.globalAlpha = 0.85;
   network.links.forEach(([start, end], i) => {
     const from = at(network.places[start]), to = at(network.places[end]);
@@ -48,7 +47,8 @@ function drawLinks(pen, weights, at, low) {
 }
 
 // a unit's heatmap with its bias below, or a disc coloured by the bias
-function drawUnit(pen, index, x, y, half, bias, strongest) {
+function drawUnit(pen, network, units, index, x, y, half, bias) {
+  const strongest = network.largest[1];
   pen.strokeStyle = colour("ink");
   pen.lineWidth = 1;
   if (units) {

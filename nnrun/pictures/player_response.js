@@ -1,5 +1,5 @@
-function drawResponse(frame) {
-  const [pen, width, height] = fresh("response", 1), x0 = 46, y0 = 6, x1 = width - 6, y1 = height - 34;
+function drawResponse(id, response, frame) {
+  const [pen, width, height] = fresh(id, 1), x0 = 46, y0 = 6, x1 = width - 6, y1 = height - 34;
   const xs = response.x, [low, high] = response.limits, first = xs[0], last = xs[xs.length - 1];
   const px = (x) => x0 + ((x - first) / (last - first)) * (x1 - x0);
   const py = (y) => y1 - ((y - low) / (high - low)) * (y1 - y0);

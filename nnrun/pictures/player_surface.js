@@ -9,9 +9,9 @@ function mark(pen, kind, x, y, r) {
   pen.stroke();
 }
 
-function drawSurface(frame) {
+function drawSurface(id, surface, frame) {
   const [left, right, bottom, top] = surface.extent, side = (right - left) / (top - bottom);
-  const [pen, width, height] = fresh("surface", side > 1 / 3 && side < 3 ? 1 / side : 1);
+  const [pen, width, height] = fresh(id, side > 1 / 3 && side < 3 ? 1 / side : 1);
   const x0 = 46, y1 = height - 34, w = width - x0 - 4, h = y1 - 4;
   const at = ([x, y]) => [x0 + ((x - left) / (right - left)) * w, y1 - ((y - bottom) / (top - bottom)) * h];
   const n = surface.n;

@@ -9,14 +9,13 @@ import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.errors import refused
-from nnrun.pictures.film import Film, shoot_together
+from nnrun.pictures.film import DECADES, Film, shoot_together
 from nnrun.text import number
 from nnrun.training.stack import Stack, Trial, group, seconds
 from nnrun.training.trainer import TrainingStopped, choose_engine
 from nnrun.trials.cache import Cache
 
 MOST_MOMENTS = 12
-DECADES = 3  # how far back the moments reach from the end; before, little has happened yet
 
 
 def matched_moments(settings: Sequence[Setting], most: int = MOST_MOMENTS) -> list[int]:

@@ -1,6 +1,6 @@
-"""The files that are drawn of a trial: stills as PNG, and its learning as GIF and page."""
+"""The files that are drawn of a trial as it ended."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,16 +8,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nnrun.config.settings import Setting
-from nnrun.interrupt import Ended
-from nnrun.layout import write_atomically, write_text
-from nnrun.model.load import setting_of
+from nnrun.layout import write_atomically
 from nnrun.pictures.diagram import network
-from nnrun.pictures.film import Subject, scene_of, shoot
-from nnrun.pictures.gif import gif
+from nnrun.pictures.film import Subject
 from nnrun.pictures.graphs import accuracy, graph, has_one_input, losses, response_of, window
 from nnrun.pictures.neurons import neurons, rows_of, size_of
-from nnrun.pictures.player import player
-from nnrun.pictures.replay import reason_of
 from nnrun.pictures.surface import is_planar, plane_of, scale_of_outputs, shown_points, surface_of
 from nnrun.pictures.surface_plots import heatmap, relief
 from nnrun.plot import canvas
@@ -25,10 +20,6 @@ from nnrun.plot.style import INK
 from nnrun.plot.text import one_line, wrapped
 from nnrun.problem.features import bare_problem
 from nnrun.problem.problem import Task
-from nnrun.records.record import Record
-from nnrun.text import things
-from nnrun.training.trainer import TrainingStopped
-from nnrun.trials.progress import meter, say
 
 FINE, COARSE, SMALL = 240, 120, 60
 """Cells along a side of the plane: of the heatmap, of the relief, and of a unit's heatmap."""
@@ -132,83 +123,3 @@ def _curves(subject: Subject, figure: Figure) -> None:
     losses(above, course)
     target = setting.target.value if setting.target.metric == "accuracy" else None
     accuracy(below, course, target=target)
-
-
-GIF, PAGE = "animation.gif", "animation.html"
-
-
-def animate(
-    setting: Setting,
-    seed: int,
-    folder: Path,
-    advance: Callable[[float], None] = lambda share: None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> list[Path]:
-    """Train a trial again, alone and watched, and draw how it learns.
-
-    Returns:
-        The files: ``animation.html``, ``animation.gif`` and the stills; if there is no picture of
-        the plane, standard error says why.
-
-    Raises:
-        TrainingStopped: If ``stopped`` said so; no animation was written.
-    """
-    told = 0.0
-
-    def tell(share: float) -> None:
-        nonlocal told
-        told += share
-        advance(share)
-
-    if reason := left_out(setting):
-        say(f"note: {reason}")
-    film = shoot(setting, seed, lambda n: tell(0.5 * n / setting.budget), stopped)
-    scene = scene_of(film)
-
-    def drawn(frames: int) -> None:
-        if stopped():
-            raise TrainingStopped
-        tell(0.5 * frames / max(len(film.params), 1))
-
-    moving = gif(film, scene, drawn)
-    write_atomically(folder / GIF, lambda file: file.write(moving))
-    write_text(folder / PAGE, player(film, scene))
-    stills = draw_stills(film.subject, folder)
-    advance(1.0 - told)  # training that goes on from a saved network is less than a half
-    return [folder / PAGE, folder / GIF, *stills]
-
-
-def animate_settings(
-    heads: Sequence[Record],
-    folder: Path,
-    stopped: Callable[[], bool],
-    warn: Callable[[str], None],
-) -> tuple[list[str], bool]:
-    """Animate the first seed of every setting that was trained, in the folder of its first job.
-
-    Args:
-        heads: Of the launch's records, in the order of their jobs.
-        folder: Of the launch.
-        stopped: Asked often; what is not drawn then is left out.
-        warn: Is told what could not be drawn, and why.
-
-    Returns:
-        The pages, as paths from ``folder``, and whether any could not be drawn.
-    """
-    firsts = {head.meta["setting"]: head for head in reversed(heads) if not head.meta["error"]}
-    todo = [head for head in heads if firsts.get(head.meta["setting"]) is head]
-    pages: list[str] = []
-    failed = False
-    with meter(f"animating {things(len(todo), 'setting')}", len(todo)) as advance:
-        for head in todo:
-            home = head.path.parent
-            try:
-                animate(setting_of(head.meta), head.meta["seed"], home, advance, stopped)
-                pages.append((home / PAGE).relative_to(folder).as_posix())
-            except (TrainingStopped, Ended):
-                break
-            except Exception as error:
-                # whatever went wrong: the results are there, and stay
-                failed = True
-                warn(f"{home} was not animated: {reason_of(error)}")
-    return pages, failed

@@ -27,6 +27,7 @@ class Case(NamedTuple):
         setting: Its id.
         seed: Which of its trials.
         arrived: Whether it reached the target.
+        samples: Until it did; NaN if it did not.
         words: How it ended, in words.
         final: Its last test loss and accuracy, in words.
     """
@@ -34,6 +35,7 @@ class Case(NamedTuple):
     setting: str
     seed: int
     arrived: bool
+    samples: float
     words: str
     final: str
 
@@ -84,16 +86,26 @@ def representative(records: Sequence[Record], which: Which = "median") -> tuple[
     return (record, seeds[chosen]) if layers and finite else None
 
 
-def median_case(trials: pd.DataFrame) -> Case | None:
+MEDIAN = (
+    "the lower median by time to target, a trial that did not arrive counting as infinitely slow, "
+    "ties by final test loss and then by seed"
+)
+"""Which trial of a setting stands for the others."""
+
+
+def median_case(trials: pd.DataFrame, seed: int | None = None) -> Case | None:
     """Choose the trial of one setting that stands for the others: the median of `typical`.
 
     Args:
         trials: Of one setting, as ``nnrun.Results.trials``.
+        seed: Of the trial that is to be chosen instead.
 
     Returns:
         The trial; None if none was trained.
     """
     ran = trained(trials)
+    if seed is not None:
+        ran = ran[ran["seed"] == seed]
     if ran.empty:
         return None
     place = typical(ran["seed"], ran["samples_to_target"], ran["final_test_loss"])
@@ -140,6 +152,7 @@ def _case(row: Any) -> Case:
         str(row["setting"]),
         int(row["seed"]),
         bool(arrived),
+        float(row["samples_to_target"]),
         _ending(row),
         "no finite loss" if diverged or np.isnan(row["final_test_loss"]) else final,
     )

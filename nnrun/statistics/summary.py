@@ -84,15 +84,16 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def shown(summary: pd.DataFrame, most: int = SHOWN) -> list[str]:
+def shown(summary: pd.DataFrame, most: int = SHOWN, best: int = BEST) -> list[str]:
     """Choose the settings that a panel shows, in the order of the summary.
 
     Args:
         summary: As `summarise` returns it, the baseline first.
         most: Most lines in a panel.
+        best: How many of the best are shown, if not all are.
 
     Returns:
-        Settings that trained, all of them if they fit; else the first, the best four by ``rmst``,
+        Settings that trained, all of them if they fit; else the first, the best ones by ``rmst``,
         and of the others the median and the worst.
     """
     ran = summary[summary["seeds"] > 0]
@@ -100,8 +101,8 @@ def shown(summary: pd.DataFrame, most: int = SHOWN) -> list[str]:
     if len(names) <= most:
         return names
     ranked = [str(n) for n in ran.iloc[1:].sort_values("rmst", kind="stable")["setting"]]
-    rest = ranked[BEST:]
-    chosen = {names[0], *ranked[:BEST], rest[(len(rest) - 1) // 2], rest[-1]}
+    rest = ranked[best:]
+    chosen = {names[0], *ranked[:best], rest[(len(rest) - 1) // 2], rest[-1]}
     return [name for name in names if name in chosen]
 
 

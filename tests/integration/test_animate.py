@@ -48,10 +48,12 @@ def test_a_run_with_an_own_component_is_animated_and_can_be_drawn_again(nnrun):
     (nnrun.folder / "mine.py").write_text(OWN)
     # without Hydra's notes: a record says by itself what its networks are
     bare = ["hydra.output_subdir=null", "engine=reference"]
-    done = nnrun("network.activation=mine.Bump", *bare, *ANIMATED)
+    done = nnrun("network.activation=mine.Bump", *bare, *SHORT, *OFF, "animate=1")
     (folder,) = nnrun.outputs("runs")
     assert all((folder / name).is_file() for name in [*MOVING, *STILLS])
-    assert "mine.Bump" in (folder / "animation.html").read_text()
+    page = (folder / "animation.html").read_text()
+    assert "mine.Bump" in page
+    assert "Seed 1, chosen of 3: it did not reach the target (accuracy ≥ 0.95 in 3 eval" in page
     assert f"animation: {folder.relative_to(nnrun.folder)}/animation.html" in done.stdout
     facts = sweep_facts(folder)
     assert facts["animations"] == ["animation.html"]
@@ -59,7 +61,8 @@ def test_a_run_with_an_own_component_is_animated_and_can_be_drawn_again(nnrun):
     # the record's parameters draw what the trial that was trained again ends with
     refused = pictures(nnrun, str(folder), "--out", "again", code=2).stderr
     assert "if you trust mine.py: --modules FOLDER" in refused
-    done = pictures(nnrun, str(folder), "--out", "again", "--modules", ".")
+    again = ("--out", "again", "--seed", "1", "--modules", ".")
+    done = pictures(nnrun, str(folder), *again)
     assert done.stdout.split() == [f"again/{name}" for name in STILLS]
     for name in STILLS:
         assert (nnrun.folder / "again" / name).read_bytes() == (folder / name).read_bytes()
@@ -82,10 +85,10 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
     done = nnrun(*sweep, f"hydra/launcher={launcher}", *ANIMATED)
     (folder,) = nnrun.outputs("sweeps")
     pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
-    # jobs 0 and 1, and 2 and 3, share a setting: its first seed is in the first of them
-    assert pages == ["0/animation.html", "2/animation.html"]
-    assert sweep_facts(folder)["animations"] == pages
-    assert "animation.html and 1 more" in done.stdout
+    # jobs 0 and 1, and 2 and 3, share a setting: it is animated in the first of them
+    assert pages == ["0/animation.html", "2/animation.html", "animation.html"]
+    assert sweep_facts(folder)["animations"] == ["animation.html", *pages[:2]]
+    assert "animation.html and 2 more" in done.stdout
     reason = "note: sine has one input: fit.png shows its answers; "
     assert done.stderr.count(reason) == 1
     if launcher == "basic":
@@ -99,7 +102,7 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
 
 
 FAILING = """
-import nnrun.pictures.trial_pictures as module
+import nnrun.pictures.animation as module
 def refused(*arguments):
     raise RuntimeError("the pen is broken")
 module.gif = refused
@@ -118,7 +121,7 @@ def test_what_cannot_be_drawn_loses_no_results(nnrun):
 
 INTERRUPTED = """
 import os, signal
-import nnrun.pictures.trial_pictures as module
+import nnrun.pictures.animation as module
 shoot = module.shoot
 def pressed(*arguments):
     os.kill(os.getpid(), signal.SIGINT)
@@ -135,9 +138,12 @@ def test_an_interrupt_ends_the_drawing_and_keeps_the_results(nnrun):
     assert not list(folder.rglob("animation.*"))
 
 
-def test_animate_is_a_sweep_s_own_and_not_a_setting_s(nnrun):
+def test_animate_is_a_sweep_s_own_and_names_a_seed_that_is_trained(nnrun):
     done = nnrun("-m", "animate=true,false", *QUICK, *OFF, code=2)
     assert "animate: cannot vary within a sweep" in done.stderr
+    done = nnrun("animate=3", *QUICK, *OFF, code=2)
+    rule = "animate=3: is not among the seeds, 0 to 2 (true takes the median one)"
+    assert done.stderr == f"error: {rule}\n"
 
 
 def test_what_has_no_record_is_refused(nnrun):

@@ -17,12 +17,13 @@ from nnrun.config.settings import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
 from nnrun.pictures import trial_pictures as stills
+from nnrun.pictures.animation import animate
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, biases, diagram, weights, wiring_of
-from nnrun.pictures.film import chosen, scene_of, shoot
+from nnrun.pictures.film import scene_of, shoot, telling_moments
 from nnrun.pictures.gif import MOST_BYTES, gif, images
 from nnrun.pictures.graphs import accuracy, graph, has_one_input, losses, response_of, window
 from nnrun.pictures.neurons import neurons, rows_of, size_of
-from nnrun.pictures.player import player
+from nnrun.pictures.player import Pane, player
 from nnrun.pictures.surface import (
     UNKNOWN,
     answers,
@@ -38,13 +39,13 @@ from nnrun.pictures.surface import (
     surface_of,
 )
 from nnrun.pictures.surface_plots import heatmap, relief
-from nnrun.pictures.trial_pictures import animate, draw_stills, left_out
+from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.plot import canvas
 from nnrun.plot.gallery import COLORS
 from nnrun.problem.feature_sets import Terms
 from nnrun.problem.problem import DATA, Samples, Task
 from nnrun.records.trials import Curves
-from nnrun.text import percent
+from nnrun.text import number, percent
 from nnrun.training.stack import Stack, Trial
 from nnrun.trials import progress
 from tests.conftest import make_setting, run
@@ -160,8 +161,8 @@ def test_each_of_several_classes_has_its_colour_where_its_output_is_largest():
     setting, params = three_rings()
     surface = surface_of(plane_of(setting, 80), params, setting)
     image, x = coloured(surface, 0, 1)[0].astype(int), surface.plane.x
-    for place, number in ((x < -0.6, 0), (x > 0.6, 1), (abs(x) < 0.4, 2)):
-        full = np.array(rgb(COLORS[number]))
+    for place, which in ((x < -0.6, 0), (x > 0.6, 1), (abs(x) < 0.4, 2)):
+        full = np.array(rgb(COLORS[which]))
         # a pale class keeps the direction of its colour from white
         away, own = 255 - image[place], 255 - full
         cosine = away @ own / np.linalg.norm(away, axis=1) / np.linalg.norm(own)
@@ -250,17 +251,17 @@ def test_classes_of_a_single_input_are_at_the_output_that_is_asked_for(tmp_path)
 def test_the_animation_of_a_single_input_shows_its_graph(coarse, tmp_path):
     setting = a_line(**SHORT)
     assert has_one_input(setting)
-    written = animate(setting, 0, tmp_path)
-    assert [path.name for path in written] == [
-        "animation.html", "animation.gif", "fit.png", "network.png", "curves.png"
-    ]  # fmt: skip
-    page = written[0].read_text()
-    held = embedded(page)["response"]
     film = shoot(setting, 0)
+    animate(film.subject, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "animation.gif", "animation.html", "curves.png", "fit.png", "network.png"
+    ]  # fmt: skip
+    page = (tmp_path / "animation.html").read_text()
+    held = embedded(page)["panes"][0]["response"]
     last = film.subject.params[0]
     line = last.weights[0, 0, 0] * np.array(held["x"]) + last.bias[0, 0, 0]
     assert held["outputs"][-1][0] == pytest.approx(line, rel=1e-2, abs=1e-2)
-    assert 'id="response"' in page
+    assert 'id="response0"' in page
     wide = next(images(film, scene_of(film))).width
     assert wide > 1.3 * next(images(film, scene_of(film)._replace(responses=[]))).width
 
@@ -385,11 +386,36 @@ def test_a_diverging_loss_does_not_flatten_the_rest():
     assert [t.get_text() for t in ax.texts] == ["diverged before the first evaluation"]
 
 
-def test_frames_are_spread_evenly_over_the_evaluations():
-    frames = chosen(100)
-    assert (len(frames), frames[0], frames[-1]) == (40, -1, 99)
-    assert set(np.diff(frames)) <= {2, 3}
-    assert chosen(1) == [-1, 0]
+def course(losses, samples=None):
+    """A trial's curves of which the test loss alone counts."""
+    losses = np.array(losses, dtype=np.float64)
+    samples = np.arange(1, len(losses) + 1) if samples is None else np.array(samples)
+    return Curves(samples, losses, losses, losses)
+
+
+def test_frames_are_where_the_loss_falls_and_few_on_a_plateau():
+    falling = np.interp(np.arange(1, 1001), [1, 400, 500, 1000], [1.0, 1.0, 0.0, 0.0])
+    moments = np.array(telling_moments([course(falling)]))
+    assert (moments[0], moments[-1]) == (0, 1000)
+    assert 38 <= len(moments) <= 41
+    within = ((moments > 400) & (moments <= 500)).sum()
+    assert within == pytest.approx(0.75 * 40, abs=2), "three quarters are where all of it happens"
+    noisy = falling + np.where(np.arange(1000) > 600, np.resize([0.0, 0.5], 1000), 0)
+    assert telling_moments([course(noisy)]) == moments.tolist(), "ups and downs are no progress"
+
+
+def test_frames_of_several_trials_share_their_changes_and_keep_every_arrival():
+    early = [1.0] * 10 + [0.0] * 90
+    late = [1.0] * 89 + [0.0] * 11
+    moments = telling_moments([course(early), course(late)], [11, 77, np.nan], most=6)
+    assert {0, 11, 77, 90, 100} <= set(moments)
+    assert len(moments) <= 6 + 3
+    coarse = course([1.0, 0.5], samples=[50, 200])
+    assert telling_moments([course(early), coarse], most=3)[-1] == 200, "the longest counts"
+    nothing = [telling_moments([course([v] * 1000)]) for v in (1.0, np.nan)]
+    assert nothing[0] == nothing[1]
+    steps = np.diff(np.log(nothing[0][20:]))
+    assert steps.max() < 3 * steps.min(), "without a change they are spaced as a log"
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
@@ -412,17 +438,19 @@ def test_a_film_shows_the_very_trial_that_was_trained_among_others(engine):
 def test_the_gif_has_every_frame_and_the_colours_of_the_house():
     film = shoot(make_setting(evals=4), 0)
     drawn = []
-    written = gif(film, scene_of(film), drawn.append)
+    written = gif(film, scene_of(film), "Seed 0, the only one", drawn.append)
     assert sum(drawn) == len(film.params)
     assert len(written) < MOST_BYTES
-    assert written == gif(film, scene_of(film)), "the same film gives the same bytes"
     with Image.open(io.BytesIO(written)) as moving:
-        assert (moving.n_frames, moving.info["loop"]) == (len(film.params), 0)
+        assert (moving.n_frames, moving.info["loop"]) == (len(film.params) + 1, 0)
+        poster = np.asarray(moving.convert("RGB")).astype(int)
+        moving.seek(1)
         first = np.asarray(moving.convert("RGB")).astype(int)
         moving.seek(moving.n_frames - 1)
         assert moving.info["duration"] == 2500
         last = np.asarray(moving.convert("RGB")).astype(int)
     assert (first != last).any(axis=2).mean() > 0.05
+    assert (poster == last).all(), "what does not play shows the end"
     assert last[0, 0].tolist() == [255, 255, 255]
     # test loss and accuracy lines keep their colours, in the right fifth of the picture
     right = last[:, 4 * last.shape[1] // 5 :].reshape(-1, 3)
@@ -431,13 +459,14 @@ def test_the_gif_has_every_frame_and_the_colours_of_the_house():
 
 
 def embedded(page):
-    return json.loads(re.search(r'id="film">(.*?)</script>', page, re.DOTALL)[1])
+    return json.loads(re.search(r'id="content">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_the_page_holds_all_frames_and_loads_nothing():
     film = shoot(make_setting(), 0)
-    page = player(film, scene_of(film))
-    assert not re.search(r"https?://|@import|<link[^>]+href=\"(?!data:)|\bsrc=", page)
+    scene = scene_of(film)
+    page = player([Pane(film, scene, "Seed 0, the median of 3", "it reached the target after 9")])
+    assert not re.search(r"https?://|@import|(href|src)=\"(?!data:)", page)
     (ours,) = re.findall("<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(ours.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
@@ -445,20 +474,58 @@ def test_the_page_holds_all_frames_and_loads_nothing():
     assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
     assert not re.search(r"\bon[a-z]+=|\beval\(|Function\(", page)
     assert "<title>xor · 3-[2,1]-1 sigmoid · sgd, lr 0.1 · seed 0" in page
-    held = embedded(page)
+    assert "Target missed.</b> Seed 0, the median of 3: it reached the target after 9." in page
+    assert "The median is the lower median" in page
+    content = embedded(page)
+    (held,) = content["panes"]
     n, frames = held["surface"]["n"], len(film.params)
     images = np.frombuffer(base64.b64decode(held["surface"]["shades"]), np.uint8)
     images = images.reshape(frames, n, n)
-    scene = scene_of(film)
     assert (images[-1] == shades(scene.surfaces[-1], *scene.scale)).all()
-    assert held["samples"] == [film.samples(frame) for frame in range(frames)]
+    assert content["clock"] == [film.samples(frame) for frame in range(frames)]
     assert np.allclose(held["network"]["weights"], scene.weights, rtol=1e-3)
-    assert held["course"]["metrics"]["test_loss"][-1] == pytest.approx(
-        film.subject.curves.test_loss[-1], rel=1e-3
-    )
+    test_loss = content["curves"][0]["lines"][1]
+    assert test_loss["values"][-1] == pytest.approx(film.subject.curves.test_loss[-1], rel=1e-3)
     small = np.frombuffer(base64.b64decode(held["units"]["shades"]), np.uint8)
     assert small.size == frames * 7 * held["units"]["n"] ** 2
-    assert page == player(film, scene)
+    pictures = re.findall(r'<img alt="" src="data:image/png;base64,([^"]+)"', page)
+    assert len(pictures) == min(frames, 6), "paper shows some moments without a script"
+    with Image.open(io.BytesIO(base64.b64decode(pictures[-1]))) as still:
+        assert still.size == (96, 96)
+
+
+def test_several_trials_are_shown_at_one_clock_each_at_its_own_last_evaluation():
+    quick = make_setting(evals=8, lr=1.0)
+    slow = make_setting(evals=8, batch_size=7, budget=280)
+    films = [shoot(quick, 1), shoot(slow, 0)]
+    clock = telling_moments([film.subject.curves for film in films], [29])
+    panes = [
+        Pane(film.at(clock), scene_of(film.at(clock), 8), "", "", samples, f"s{i}", f"{i}/a b.html")
+        for i, (film, samples) in enumerate(zip(films, (29, np.nan), strict=True))
+    ]
+    page = player(panes, clock, rest=3)
+    content = embedded(page)
+    assert content["clock"] == clock
+    assert [pane["arrival"] for pane in content["panes"]] == [29, None]
+    assert "xor · 2 settings at one clock" in page
+    assert "Of 5 settings: the first, the soonest" in page
+    assert 'href="1/a%20b.html"' in page
+    for film, held in zip(films, content["panes"], strict=True):
+        curves = film.subject.curves
+        for moment, words in zip(clock, held["words"], strict=True):
+            seen = curves.samples[curves.samples <= moment]
+            if not seen.size:
+                assert words == ("" if moment == 0 else "0 samples seen · ") + "before training"
+                continue
+            told = number(float(curves.test_loss[len(seen) - 1]))
+            late = "" if seen[-1] == moment else f"{seen[-1]:,} samples seen · "
+            right = percent(float(curves.accuracy[len(seen) - 1]))
+            assert words == f"{late}test loss {told} · accuracy {right}"
+    # what is kept at some moments is what was kept at all evaluations
+    few = shoot(quick, 1, moments=clock[3:5])
+    for frame in range(1, len(few.params)):
+        same = films[0].at([few.samples(frame)]).params[0]
+        assert (weights(few.params[frame]) == weights(same)).all()
 
 
 def test_units_of_a_wide_network_fill_a_broad_picture():
@@ -490,9 +557,9 @@ def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(
         **SHORT,
     )
     assert not is_planar(setting)
-    written = animate(setting, 0, tmp_path)
-    assert [path.name for path in written] == [
-        "animation.html", "animation.gif", "network.png", "curves.png"
+    animate(shoot(setting, 0).subject, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "animation.gif", "animation.html", "curves.png", "network.png"
     ]  # fmt: skip
     reason = (
         "iris has 4 inputs and no plane of x and y: no surface.png, surface3d.png or neurons.png"
@@ -501,10 +568,10 @@ def test_a_problem_that_is_no_plane_has_diagram_and_curves_only_and_says_why(
     progress.say(f"note: {reason}")
     assert capsys.readouterr().err == f"note: {reason}\n", "once, not for every network"
     assert left_out(make_setting()) == ""
-    page = written[0].read_text()
-    held = embedded(page)
+    page = (tmp_path / "animation.html").read_text()
+    (held,) = embedded(page)["panes"]
     assert (held["surface"], held["units"]) == (None, None)
-    assert 'id="surface"' not in page
+    assert 'id="surface0"' not in page
     assert held["network"]["names"][0].startswith("sepal")
 
 
@@ -547,6 +614,6 @@ def test_progress_is_said_only_of_what_takes_a_while(monkeypatch, capsys):
 
 def test_an_animation_is_told_of_as_a_whole(coarse, tmp_path):
     told = []
-    animate(make_setting(**SHORT), 0, tmp_path, told.append)
+    animate(shoot(make_setting(**SHORT), 0).subject, tmp_path, advance=told.append)
     assert sum(told) == pytest.approx(1)
     assert min(told) >= 0

@@ -1,0 +1,203 @@
+"""How trials of a sweep learn: a page and a GIF a setting, and one page of several at one clock."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from nnrun.interrupt import Ended
+from nnrun.layout import write_atomically, write_text
+from nnrun.pictures.film import Film, Subject, from_record, scene_of, shoot, telling_moments
+from nnrun.pictures.gif import gif
+from nnrun.pictures.player import Pane, aim, player
+from nnrun.pictures.replay import reason_of
+from nnrun.pictures.trial_pictures import draw_stills, left_out
+from nnrun.plot.layout import layout
+from nnrun.plot.style import styles
+from nnrun.records.record import Record
+from nnrun.results.results import Results
+from nnrun.results.typical import Case, median_case
+from nnrun.statistics.summary import shown
+from nnrun.statistics.survival import trained
+from nnrun.text import setting_name, things
+from nnrun.training.trainer import TrainingStopped
+from nnrun.trials.progress import meter, say
+
+GIF, PAGE = "animation.gif", "animation.html"
+
+MOST_TOGETHER = 4  # settings side by side
+CELLS = 64  # along a side of a plane that stands beside others
+
+
+class Role(NamedTuple):
+    """A trial that is animated, for its setting.
+
+    Attributes:
+        home: Folder of the setting's first job.
+        record: File that has the trial.
+        case: Which it is, and how it ended.
+        name: Of the setting.
+        which: Which of how many it is.
+        ended: How it ended, as the rest of a sentence.
+    """
+
+    home: Path
+    record: Path
+    case: Case
+    name: str
+    which: str
+    ended: str
+
+
+def animate(
+    subject: Subject,
+    folder: Path,
+    which: str = "",
+    ended: str = "",
+    arrival: float = float("nan"),
+    together: Sequence[int] = (),
+    advance: Callable[[float], None] = lambda share: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Film:
+    """Train a trial again, alone and watched, and draw how it learns.
+
+    It leaves ``animation.html``, ``animation.gif`` and the stills; if there is no picture of the
+    plane, standard error says why.
+
+    Args:
+        subject: The trial, as its record has it.
+        folder: Where the files go.
+        which: Which trial it is.
+        ended: How it ended, as the rest of a sentence.
+        arrival: Samples at which it reached its target; NaN if it did not.
+        together: Samples seen at which it is wanted beside others.
+        advance: Is told of shares of the work, whose sum is 1.
+        stopped: Asked often.
+
+    Returns:
+        The film, with frames at the moments of its page and at those of ``together``.
+
+    Raises:
+        TrainingStopped: If ``stopped`` said so; no animation was written.
+    """
+    setting, told = subject.setting, 0.0
+
+    def tell(share: float) -> None:
+        nonlocal told
+        told += share
+        advance(share)
+
+    if reason := left_out(setting):
+        say(f"note: {reason}")
+    moments = telling_moments([subject.curves], [arrival])
+    wanted = sorted({*moments, *together})
+    whole = shoot(setting, subject.seed, wanted, lambda n: tell(0.5 * n / setting.budget), stopped)
+    film = whole.at([moment for moment in moments if moment == 0 or moment > setting.seen])
+    scene = scene_of(film)
+
+    def drawn(frames: int) -> None:
+        if stopped():
+            raise TrainingStopped
+        tell(0.5 * frames / len(film.params))
+
+    moving = gif(film, scene, f"{which}: {ended}" if which else "", drawn)
+    write_atomically(folder / GIF, lambda file: file.write(moving))
+    write_text(folder / PAGE, player([Pane(film, scene, which, ended, arrival)]))
+    draw_stills(film.subject, folder)
+    advance(1.0 - told)  # training that goes on from a saved network is less than a half
+    return whole
+
+
+def animate_settings(
+    heads: Sequence[Record],
+    results: Results,
+    folder: Path,
+    stopped: Callable[[], bool],
+    warn: Callable[[str], None],
+) -> tuple[list[str], bool]:
+    """Animate a trial of every setting that was trained, in the folder of its first job.
+
+    It is the median one, or that of the seed that the jobs name. Up to four settings, if there
+    are several, have a page together in the launch's folder.
+
+    Args:
+        heads: Of the launch's records, in the order of their jobs.
+        results: What the launch found.
+        folder: Of the launch.
+        stopped: Asked often; what is not drawn then is left out.
+        warn: Is told what could not be drawn, and why.
+
+    Returns:
+        The pages, as paths from ``folder``, that of several settings first, and whether any
+        could not be drawn.
+    """
+    cast = _cast(heads, results)
+    pages: list[str] = []
+    panes: list[Pane] = []
+    failed = False
+    together = [key for key in shown(results.summary, MOST_TOGETHER, best=1) if key in cast]
+    with meter(f"animating {things(len(cast), 'setting')}", len(cast)) as advance:
+        clock: list[int] = []
+        for key, role in cast.items():
+            try:
+                if len(cast) > 1 and not clock:
+                    clock = _clock([cast[one] for one in together])
+                subject = from_record(role.record, role.case.seed)
+                beside = clock if key in together else []
+                about = role.which, role.ended, role.case.samples
+                film = animate(subject, role.home, *about, beside, advance, stopped)
+                pages.append((role.home / PAGE).relative_to(folder).as_posix())
+                if beside:
+                    film = film.at(clock)
+                    panes.append(Pane(film, scene_of(film, CELLS), *about, role.name, pages[-1]))
+            except (TrainingStopped, Ended):
+                break
+            except Exception as error:
+                # whatever went wrong: the results are there, and stay
+                failed = True
+                warn(f"{role.home} was not animated: {reason_of(error)}")
+    if len(panes) > 1:
+        rest = len(cast) - len(panes)
+        ids = [pane.film.subject.setting.id for pane in panes]
+        looks = layout(results.summary, results.sweep).line_styles
+        if len({looks[key].color for key in ids if key in looks}) < len(ids):
+            looks = styles(together)  # here the colour alone has to tell them apart
+        panes = [pane._replace(look=looks[key]) for key, pane in zip(ids, panes, strict=True)]
+        panes.sort(key=lambda pane: together.index(pane.film.subject.setting.id))
+        write_text(folder / PAGE, player(panes, clock, rest))
+        pages.insert(0, PAGE)
+    return pages, failed
+
+
+def _cast(heads: Sequence[Record], results: Results) -> dict[str, Role]:
+    """Choose a trial of each setting, by the settings' ids, in the order of their jobs."""
+    by_setting: dict[str, list[Record]] = {}
+    for head in heads:
+        if not head.meta["error"]:
+            by_setting.setdefault(head.meta["setting"], []).append(head)
+    labels = {one.id: one.label for one in results.sweep.settings}
+    found = {}
+    for key, records in by_setting.items():
+        first = records[0]
+        asked, config = first.meta["animate"], first.meta["config"]
+        mine = trained(results.trials[results.trials["setting"] == key])
+        case = median_case(mine, None if asked is True else asked)
+        mine_too = [one.path for one in records if case and case.seed in one.seeds]
+        if case and mine_too:
+            target = aim({key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
+            ended = "it " + case.words.replace("the target", f"the target ({target})")
+            name, which = setting_name(labels.get(key)), _which(case, len(mine), asked is True)
+            found[key] = Role(first.path.parent, mine_too[0], case, name, which, ended)
+    return found
+
+
+def _which(case: Case, n: int, median: bool) -> str:
+    """Say which of a setting's trials is shown."""
+    if n == 1:
+        return f"Seed {case.seed}, the only one"
+    return f"Seed {case.seed}, " + (f"the median of {n:,}" if median else f"chosen of {n:,}")
+
+
+def _clock(cast: Sequence[Role]) -> list[int]:
+    """Choose the moments at which trials are shown side by side."""
+    courses = [from_record(role.record, role.case.seed).curves for role in cast]
+    return telling_moments(courses, [role.case.samples for role in cast])
