@@ -6,7 +6,16 @@ from typing import NamedTuple
 
 from nnrun.interrupt import Ended
 from nnrun.layout import write_atomically, write_text
-from nnrun.pictures.film import Film, Subject, from_record, scene_of, shoot, telling_moments
+from nnrun.pictures.film import (
+    MOST_FRAMES,
+    Film,
+    Subject,
+    from_record,
+    has_frames,
+    scene_of,
+    shoot,
+    telling_moments,
+)
 from nnrun.pictures.gif import gif
 from nnrun.pictures.player import Pane, aim, player
 from nnrun.pictures.replay import reason_of
@@ -26,6 +35,7 @@ GIF, PAGE = "animation.gif", "animation.html"
 
 MOST_TOGETHER = 4  # settings side by side
 CELLS = 64  # along a side of a plane that stands beside others
+MEMORY, FEWEST = 64_000_000, 6  # bytes that the frames of a film may take, and frames it has though
 
 
 class Role(NamedTuple):
@@ -37,7 +47,6 @@ class Role(NamedTuple):
         case: Which it is, and how it ended.
         name: Of the setting.
         which: Which of how many it is.
-        ended: How it ended, as the rest of a sentence.
     """
 
     home: Path
@@ -45,7 +54,6 @@ class Role(NamedTuple):
     case: Case
     name: str
     which: str
-    ended: str
 
 
 def animate(
@@ -88,7 +96,7 @@ def animate(
 
     if reason := left_out(setting):
         say(f"note: {reason}")
-    moments = telling_moments([subject.curves], [arrival])
+    moments = telling_moments([subject.curves], [arrival], _most(subject))
     wanted = sorted({*moments, *together})
     whole = shoot(setting, subject.seed, wanted, lambda n: tell(0.5 * n / setting.budget), stopped)
     film = whole.at([moment for moment in moments if moment == 0 or moment > setting.seen])
@@ -99,6 +107,7 @@ def animate(
             raise TrainingStopped
         tell(0.5 * frames / len(film.params))
 
+    ended = ended.replace("the target", f"the target ({aim(setting)})")
     moving = gif(film, scene, f"{which}: {ended}" if which else "", drawn)
     write_atomically(folder / GIF, lambda file: file.write(moving))
     write_text(folder / PAGE, player([Pane(film, scene, which, ended, arrival)]))
@@ -143,7 +152,7 @@ def animate_settings(
                     clock = _clock([cast[one] for one in together])
                 subject = from_record(role.record, role.case.seed)
                 beside = clock if key in together else []
-                about = role.which, role.ended, role.case.samples
+                about = role.which, f"it {role.case.words}", role.case.samples
                 film = animate(subject, role.home, *about, beside, advance, stopped)
                 pages.append((role.home / PAGE).relative_to(folder).as_posix())
                 if beside:
@@ -178,15 +187,13 @@ def _cast(heads: Sequence[Record], results: Results) -> dict[str, Role]:
     found = {}
     for key, records in by_setting.items():
         first = records[0]
-        asked, config = first.meta["animate"], first.meta["config"]
+        asked = first.meta["animate"]
         mine = trained(results.trials[results.trials["setting"] == key])
         case = median_case(mine, None if asked is True else asked)
         mine_too = [one.path for one in records if case and case.seed in one.seeds]
         if case and mine_too:
-            target = aim({key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
-            ended = "it " + case.words.replace("the target", f"the target ({target})")
             name, which = setting_name(labels.get(key)), _which(case, len(mine), asked is True)
-            found[key] = Role(first.path.parent, mine_too[0], case, name, which, ended)
+            found[key] = Role(first.path.parent, mine_too[0], case, name, which)
     return found
 
 
@@ -199,5 +206,14 @@ def _which(case: Case, n: int, median: bool) -> str:
 
 def _clock(cast: Sequence[Role]) -> list[int]:
     """Choose the moments at which trials are shown side by side."""
-    courses = [from_record(role.record, role.case.seed).curves for role in cast]
-    return telling_moments(courses, [role.case.samples for role in cast])
+    subjects = [from_record(role.record, role.case.seed) for role in cast]
+    most = min(_most(subject) for subject in subjects)
+    arrivals = [role.case.samples for role in cast]
+    return telling_moments([subject.curves for subject in subjects], arrivals, most)
+
+
+def _most(subject: Subject) -> int:
+    """Say how many frames a film may have: fewer of a network that takes much memory."""
+    taken = sum(part.nbytes for layer in subject.params for part in layer)
+    bound = MEMORY // taken if has_frames(subject.setting) else MOST_FRAMES
+    return min(MOST_FRAMES, max(bound, FEWEST))

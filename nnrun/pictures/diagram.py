@@ -40,7 +40,10 @@ class Wiring(NamedTuple):
 
 
 def wiring_of(setting: Setting) -> Wiring:
-    """Place the units of a setting's network, and list its links in the order of ``weights``."""
+    """Place the units of a setting's network, and list its links in the order of ``weights``.
+
+    Of a network that is too large to be drawn the links are left out.
+    """
     inputs, outputs = setting.problem.inputs, setting.problem.outputs
     layers = (len(inputs), *setting.sizes)
     firsts = np.cumsum([0, *layers])
@@ -48,7 +51,7 @@ def wiring_of(setting: Setting) -> Wiring:
         (float(i), height) for i, n in enumerate(layers) for height in _heights(n, max(layers))
     ]
     links, shortcut = [], []
-    for i in range(1, len(layers)):
+    for i in range(1, len(layers)) if max(layers) <= MOST_UNITS else ():
         below = [(unit, False) for unit in range(firsts[i - 1], firsts[i])]
         if i > 1 and setting.network.shortcut:
             below += [(unit, True) for unit in range(layers[0])]
@@ -59,7 +62,7 @@ def wiring_of(setting: Setting) -> Wiring:
     return Wiring(
         np.array(places),
         (*inputs, *hidden, *outputs),
-        np.array(links, dtype=np.intp),
+        np.array(links, dtype=np.intp).reshape(-1, 2),
         np.array(shortcut, dtype=np.bool_),
         layers,
     )

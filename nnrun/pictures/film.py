@@ -15,7 +15,15 @@ from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, as_typed, listed
 from nnrun.model.load import setting_of
 from nnrun.network.mlp import Params, fans, map_params
-from nnrun.pictures.diagram import Wiring, biases, largest_of, weights, wiring_of
+from nnrun.pictures.diagram import (
+    MOST_UNITS,
+    Wiring,
+    biases,
+    largest_of,
+    refusal,
+    weights,
+    wiring_of,
+)
 from nnrun.pictures.graphs import Response, has_one_input, response_of, window
 from nnrun.pictures.surface import (
     Surface,
@@ -101,7 +109,7 @@ class Film(NamedTuple):
         subject: The trial, with its last parameters and its curves.
         evaluations: The evaluation that each frame shows, shape (frame,), increasing; -1 for a
             first frame before the first step.
-        params: Of each frame; trial axes have length 1.
+        params: Of each frame; trial axes have length 1. Empty where nothing is drawn of them.
     """
 
     subject: Subject
@@ -143,6 +151,8 @@ def shoot(
 ) -> Film:
     """Train a trial alone and keep what it knew before the first step and at its evaluations.
 
+    Where nothing can be drawn of its parameters, none are kept.
+
     Args:
         setting: Of the trial.
         seed: Of the trial.
@@ -161,7 +171,14 @@ def shoot(
         places = np.searchsorted(ahead, moments, side="right") - 1
         ahead = ahead[np.unique(places[places >= 0])]
     counts = [setting.seen, *ahead.tolist()]
-    return _film(trial, _shot(stack, counts, stopped, advance), counts)
+    kept = counts if has_frames(setting) else []
+    return _film(trial, _shot(stack, kept, stopped, advance), counts)
+
+
+def has_frames(setting: Setting) -> bool:
+    """Say whether a network's parameters can be seen: its answers, or its weights."""
+    answered = is_planar(setting) or has_one_input(setting)
+    return answered or max(len(setting.problem.inputs), *setting.sizes) <= MOST_UNITS
 
 
 @dataclass(frozen=True)
@@ -233,7 +250,8 @@ def _shot(
             kept.append(map_params(np.copy, params))
 
     trained = train(stack, choose_engine(stack), advance, stopped, watch).trials
-    return replace(trained, frames=map_params(lambda *moments: np.stack(moments, axis=1), *kept))
+    frames = map_params(lambda *moments: np.stack(moments, axis=1), *kept) if kept else ()
+    return replace(trained, frames=frames)
 
 
 def _film(trial: Trial, shot: Trials, counts: Sequence[int]) -> Film:
@@ -255,7 +273,7 @@ def telling_moments(
     Args:
         courses: Of the trials that are filmed, each metric of shape (n_evals,).
         arrivals: Samples at which they reached their targets; NaN where they did not.
-        most: How many moments are chosen, beside 0 and the arrivals.
+        most: How many moments are chosen, beside 0, the end and the arrivals.
 
     Returns:
         Samples seen, increasing: 0, evaluations of the trials, and the last of these.
@@ -305,8 +323,8 @@ class Scene(NamedTuple):
         scale: The ends of the scale of outputs.
         points: Held-out points on the surface, or along the input.
         wiring: Units and links.
-        weights: Shape (frame, link).
-        biases: Shape (frame, unit), inputs left out; None if the network has none.
+        weights: Shape (frame, link); without links where there is no diagram.
+        biases: Shape (frame, unit), inputs left out; None if there are none, or no diagram.
         largest: The largest weight and the largest bias of all frames.
     """
 
@@ -334,8 +352,10 @@ def scene_of(film: Film, cells: int = CELLS) -> Scene:
         points = shown_points(setting)
         responses = [response_of(setting, params, PLACES) for params in film.params]
         scale = window(responses[0], points.targets)
-    links = np.stack([weights(params) for params in film.params])
-    thresholds = np.stack([biases(p) for p in film.params]) if setting.network.bias else None
-    largest = largest_of(links, thresholds)
     wiring = wiring_of(setting)
+    links, thresholds = np.zeros((len(film.params), 0)), None
+    if not refusal(wiring):
+        links = np.stack([weights(params) for params in film.params])
+        thresholds = np.stack([biases(p) for p in film.params]) if setting.network.bias else None
+    largest = largest_of(links, thresholds)
     return Scene(surfaces, responses, scale, points, wiring, links, thresholds, largest)

@@ -11,7 +11,7 @@ for (const { surface, network, units } of panes) {
     surface.paint = bytes(surface.palette);
     surface.all = bytes(surface.shades);
   }
-  if (network && network.palette) network.paint = bytes(network.palette);
+  if (network) network.paint = bytes(network.palette);
   if (units) units.all = bytes(units.shades);
 }
 

@@ -1,7 +1,7 @@
 """The animation of learning as a page: one trial or several at one clock; it loads nothing."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from math import isnan, nan
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnrun.config.settings import Setting
 from nnrun.jinja import environment, script
 from nnrun.pictures.behaviour import colours
 from nnrun.pictures.diagram import refusal
-from nnrun.pictures.film import Film, Scene
+from nnrun.pictures.film import Film, Scene, has_frames
 from nnrun.pictures.graphs import LINES, heights
 from nnrun.pictures.neurons import scale_of
 from nnrun.pictures.surface import (
@@ -86,7 +87,7 @@ def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> s
     title = film.subject.headline
     if several:
         title = f"{listing(problems)} · {len(panes)} settings at one clock"
-    targets = list(dict.fromkeys(aim(asdict(setting.target)) for setting in settings))
+    targets = list(dict.fromkeys(aim(setting) for setting in settings))
     frames = np.unique(np.linspace(0, len(clock) - 1, ON_PAPER).round().astype(int)).tolist()
     looks = [pane.look for pane in panes] if several else [*LINES.values()]
     return environment(home).get_template("player.html.j2").render(
@@ -96,6 +97,8 @@ def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> s
         clock=clock,
         end=ends,
         several=several,
+        drawn=[has_frames(setting) for setting in settings],
+        refusal=refusal(panes[0].scene.wiring),
         missed=[isnan(pane.arrival) for pane in panes],
         rest=rest,
         median=MEDIAN,
@@ -108,9 +111,9 @@ def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> s
     )  # fmt: skip
 
 
-def aim(target: Mapping[str, Any]) -> str:
+def aim(setting: Setting) -> str:
     """Say what counts as converged, and for how long it has to."""
-    text, hold = target_text(target), target["hold"]
+    text, hold = target_text(asdict(setting.target)), setting.target.hold
     return f"{text} in {hold} evaluations in a row" if hold > 1 else text
 
 
@@ -137,7 +140,8 @@ def _key(scene: Scene) -> tuple[Any, ...]:
 def _pane(pane: Pane, clock: Sequence[int], several: bool) -> dict[str, Any]:
     film, scene = pane.film, pane.scene
     answered = bool(scene.surfaces or scene.responses)
-    units = scene.surfaces and not several and not refusal(scene.wiring)
+    network = not refusal(scene.wiring) and not (several and answered)
+    units = network and scene.surfaces
     frames = range(len(film.params))
     # beside others a trial's last evaluation may be earlier than the moment
     own = [film.samples(frame) == moment for frame, moment in zip(frames, clock, strict=True)]
@@ -148,7 +152,7 @@ def _pane(pane: Pane, clock: Sequence[int], several: bool) -> dict[str, Any]:
         "arrival": None if isnan(pane.arrival) else int(pane.arrival),
         "surface": _surface(scene) if scene.surfaces else None,
         "response": _response(scene) if scene.responses else None,
-        "network": None if several and answered else _network(film, scene),
+        "network": _network(scene) if network else None,
         "units": _units(film, scene) if units else None,
     }
 
@@ -247,13 +251,9 @@ def _response(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _network(film: Film, scene: Scene) -> dict[str, Any]:
+def _network(scene: Scene) -> dict[str, Any]:
     wiring = scene.wiring
-    reason = refusal(wiring)
-    facts: dict[str, Any] = {"refusal": reason.replace("\n", " ")}
-    if reason:
-        return facts
-    return facts | {
+    return {
         "layers": wiring.layers,
         "places": rounded(wiring.places),
         "names": wiring.names,

@@ -34,7 +34,7 @@ function responseKey(response) {
 }
 
 function networkKey(network, units) {
-  if (!network || network.refusal) return;
+  if (!network) return;
   let text = several ? "The widest link is each network's largest weight. " : `The widest link is a weight of ${tick(network.largest[0])} in size. `;
   text += units ? "In the units: what they answer over x and y, orange low, blue high" : "In the units: their biases";
   text += units && network.biases ? "; below: their biases." : ".";

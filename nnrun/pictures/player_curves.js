@@ -1,8 +1,8 @@
 function drawCurves(frame) {
   const panels = page.curves, n = panels.length;
   const wide = document.getElementById("curves").clientWidth > 640;
-  const beside = several && wide && n === 2;
-  const [pen, width, height] = fresh("curves", !several ? 1 : beside ? 0.27 : wide ? 0.4 : 1);
+  const beside = wide && n === 2;
+  const [pen, width, height] = fresh("curves", beside ? 0.27 : wide ? 0.4 : 1);
   panels.forEach((one, i) => {
     if (beside) {
       const x0 = i * (width / 2 + 10) + 46;

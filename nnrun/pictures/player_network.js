@@ -1,12 +1,11 @@
 function drawNetwork(id, network, units, frame) {
-  const [pen, width, height] = fresh(id, network.refusal ? 0.4 : 1);
+  const [pen, width, height] = fresh(id, 1);
   pen.fillStyle = colour("muted");
   pen.textAlign = "center";
   pen.font = "13px " + FONT;
-  const weights = network.weights && network.weights[frame], biases = network.biases && network.biases[frame];
-  const lost = weights && [...weights, ...(biases || [])].includes(null);
-  if (network.refusal || lost) {
-    pen.fillText(lost ? "diverged: no finite weights" : network.refusal, width / 2, height / 2);
+  const weights = network.weights[frame], biases = network.biases && network.biases[frame];
+  if ([...weights, ...(biases || [])].includes(null)) {
+    pen.fillText("diverged: no finite weights", width / 2, height / 2);
     return;
   }
   pen.font = "12px " + FONT;

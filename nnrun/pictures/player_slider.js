@@ -30,7 +30,7 @@ function scale() {
   const taken = [];
   for (const samples of wanted) {
     const at = along(samples) * width;
-    if (taken.some((other) => Math.abs(other - at) < (other === taken[1] ? 86 : 46))) continue;
+    if (taken.some((other) => Math.abs(other - at) < (other === taken[1] ? 104 : 46))) continue;
     taken.push(at);
     if (samples === last) placed(ticks, tick(samples) + " samples", 1, "last");
     else placed(ticks, tick(samples), along(samples), samples === clock[0] ? "first" : "");

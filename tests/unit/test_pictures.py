@@ -528,6 +528,23 @@ def test_several_trials_are_shown_at_one_clock_each_at_its_own_last_evaluation()
         assert (weights(few.params[frame]) == weights(same)).all()
 
 
+def test_of_a_network_that_cannot_be_seen_no_frame_is_kept_and_the_page_has_its_curves(tmp_path):
+    setting = make_setting(
+        data=DATA["iris"](),
+        features=Terms(),
+        network=Network(hidden=(13,), output="sigmoid"),
+        **SHORT,
+    )
+    film = shoot(setting, 0)
+    assert film.params == ((),) * 5
+    page = player([Pane(film, scene_of(film))])
+    assert "The network is not drawn: 13 units in a layer;\nup to 12 can be read." in page
+    assert ("network0" in page, 'id="curves"' in page) == (False, True)
+    assert not re.search(r"<img", page)
+    whole = shoot(replace(setting, network=Network(hidden=(12,), output="sigmoid")), 0)
+    assert len(whole.params[0]) == 2
+
+
 def test_units_of_a_wide_network_fill_a_broad_picture():
     names = ("x", "y", "x*y", "x**2", "y**2", "sin(x)", "sin(y)")
     setting = make_setting(features=Terms(names), network=Network(hidden=(8, 8), output="sigmoid"))
