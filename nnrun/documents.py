@@ -61,6 +61,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].name_a                 text         a's label
   contrasts[].name_b                 text         b's label
   contrasts[].within                 text         the level of the other key, as lr=0.1; else empty
+  contrasts[].confined               text         likewise, if it can be compared there alone
   contrasts[].verdict                text         of a against b: arrives (b does not), sooner,
                                                   usually sooner (but some seeds get stuck), same,
                                                   depends (on another key), unsure, usually later,

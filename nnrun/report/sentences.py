@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN
+from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.survival import wilson_interval
 from nnrun.text import count, listing, p_value, ratio, seeds, share
 
@@ -51,6 +52,7 @@ IT_IS = {
 
 WITHIN = f"{100 * (MARGIN - 1):.0f}%"
 MANY = 10_000  # seeds from which on more are not counted
+NEAR = 0.95  # ratios this near to 1 are called slight
 
 
 def levels_of(row: Row, table: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -63,9 +65,9 @@ def levels_of(row: Row, table: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def arm(row: Row, which: str = "a") -> str:
-    """Name an arm, with the level of the other factor that it is confined to."""
-    name = str(row[f"name_{which}"])
-    return f"{name} at {row['within']}" if row["within"] and which == "a" else name
+    """Name an arm, with the level of the other factor that it is compared at, or can be at all."""
+    name, at = str(row[f"name_{which}"]), row["within"] or row["confined"]
+    return f"{name} at {at}" if at and which == "a" else name
 
 
 def plainly(row: Row, levels: Sequence[Row] = ()) -> str:
@@ -77,22 +79,14 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
     kind, a, b = row["verdict"], arm(row), row["name_b"]
     if kind in ("sooner", "later"):
         return _by_time(row, a, b)
-    missed_a, missed_b = row["n_a"] - row["reached_a"], row["n_b"] - row["reached_b"]
     if kind in ("usually sooner", "usually later"):
-        side = kind.partition(" ")[2]
-        return (
-            f"With {a} the network mostly learned {side} than with {b}"
-            f"{_where_both(row)}, but {missed_a:,} of {row['n_a']:,} tries did not learn at all "
-            f"({b}: {missed_b:,} of {row['n_b']:,})."
-        )
+        return _by_order(row, a, b)
     found = {
-        "arrives": f"With {a} the network learned in {_some(row, 'a')}, with {b} in "
-        f"{_some(row, 'b')}.",
-        "fails": f"With {a} the network learned in {_some(row, 'a')}, with {b} in "
-        f"{_some(row, 'b')}.",
+        "arrives": f"{_tries(row, a, b)}.",
+        "fails": f"{_tries(row, a, b)}.",
         "same": f"With {a} and with {b} the network took the same training, to within {WITHIN}.",
         "depends": f"It depends on {row['depends_on']}: {a}, against {b}, {at_levels(levels)}.",
-        "unsure": f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}.",
+        "unsure": _unsure(row, a, b),
         "few": f"Too few tries to tell {a} from {b}.",
     }
     return found.get(kind, "")
@@ -101,10 +95,21 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
 def at_levels(levels: Sequence[Row]) -> str:
     """Say what was found at each level, those alike together: ``is sooner at lr=0.1 and ...``."""
     kinds: dict[str, list[str]] = {}
-    for level in levels:
-        kinds.setdefault(IT_IS[level["verdict"]], []).append(str(level["within"]))
-    parts = [f"{kind} at {listing(where)}" for kind, where in kinds.items()]
-    return ", and ".join(parts)
+    known = [level for level in levels if level["verdict"] != "incomparable"] or levels
+    for level in known:
+        how = " (by seeds that arrive)" if by_arrivals(level) else ""
+        kinds.setdefault(IT_IS[level["verdict"]] + how, []).append(str(level["within"]))
+    *parts, last = [f"{kind} at {listing(where)}" for kind, where in kinds.items()] or [""]
+    return f"{', '.join(parts)}, and {last}" if parts else last
+
+
+def by_arrivals(row: Row) -> bool:
+    """Tell whether an arm is ahead by how many of its seeds arrive, and not by how soon."""
+    ahead = {"sooner": -1, "later": 1}.get(row["verdict"], 0)
+    more = _missed(row, "a") - _missed(row, "b")
+    times = row["ratio_both_low"] > 1 if ahead < 0 else row["ratio_both_high"] < 1
+    times = times or row["ratio_both_low"] <= 1 <= row["ratio_both_high"]
+    return bool(ahead and more * ahead > 0 and times)
 
 
 def _by_time(row: Row, a: str, b: str) -> str:
@@ -114,12 +119,61 @@ def _by_time(row: Row, a: str, b: str) -> str:
         who = a if slow == "a" else b
         verb = f"learned {row['verdict']} than with {b}"
         return f"With {a} the network {verb}; in {blocks} it hardly ever learned with {who}."
-    every = row["reached_a"] == row["n_a"] and row["reached_b"] == row["n_b"]
-    of = "" if row["n_a"] == row["n_b"] else f" of {row['n_b']:,}"
-    tries = f"in {row['reached_a']:,} of {row['n_a']:,} tries against {row['reached_b']:,}{of}"
-    tries = "in every try" if every else tries
-    verb = "needed" if row["ratio"] > 1 else "learned in"
-    return f"With {a} the network {verb} {amount(row['ratio'])} of {b}, {tries}."
+    if not _missed(row, "a") + _missed(row, "b"):
+        verb = "needed" if row["ratio"] > 1 else "learned in"
+        return f"With {a} the network {verb} {_amount_of(row['ratio'], b)}{_in_pairs(row)}."
+    return f"{_tries(row, a, b)}{_where_both(row)}."
+
+
+def _tries(row: Row, a: str, b: str) -> str:
+    """Say in how many tries either arm arrives."""
+    some, others = _some(row, "a"), _some(row, "b")
+    if some == others:
+        return f"With {a} as with {b} the network learned in {some}"
+    return f"With {a} the network learned in {some}, with {b} in {others}"
+
+
+def _missed(row: Row, which: str) -> int:
+    """Count the trials of an arm that did not arrive."""
+    return int(row[f"n_{which}"] - row[f"reached_{which}"])
+
+
+def _in_pairs(row: Row) -> str:
+    """Say in how many tries it was so, where all of both arms arrive."""
+    side, half = row["verdict"], row["tied"] / 2
+    part = (row["sooner"] if side == "sooner" else 1 - row["sooner"]) - half
+    if row["blocks"] > 1:
+        return f": {side} in {share(part)} of the tries"
+    ties = round(row["tied"] * row["pairs"])
+    also = f", as soon in {ties:,}" if ties else ""
+    return f": {side} in {round(part * row['pairs']):,} of {row['pairs']:,} tries{also}"
+
+
+def _by_order(row: Row, a: str, b: str) -> str:
+    """Say that an arm usually is ahead, and whose tries, that did not arrive, hide it."""
+    ahead = row["verdict"].partition(" ")[2]
+    first, then = ("a", "b") if ahead == "sooner" else ("b", "a")
+    names = {"a": a, "b": b}
+    return (
+        f"With {a} the network mostly learned {ahead} than with {b}{_where_both(row, ', ')}; but "
+        f"with {names[first]} {_missed(row, first):,} of {row[f'n_{first}']:,} tries did not get "
+        f"there within the budget (with {names[then]} {_missed(row, then):,} of "
+        f"{row[f'n_{then}']:,})."
+    )
+
+
+def _unsure(row: Row, a: str, b: str) -> str:
+    """Say that nothing is known, and what it may hang on."""
+    reached, n = row["reached_a"] + row["reached_b"], row["n_a"] + row["n_b"]
+    if reached <= RARELY * n:
+        return (
+            f"Hardly any network learned, with {a} or with {b} ({reached:,} of {n:,} tries): a "
+            "larger budget, another rate or an easier target would tell more."
+        )
+    plain = f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}."
+    if reached == n:
+        return plain
+    return f"{plain} {_tries(row, a, b)}{_where_both(row)}."
 
 
 _PARTS = {
@@ -153,8 +207,8 @@ def amount(times: float) -> str:
     """
     if times < 1 / 20:
         return "less than a twentieth of the training"
-    if 0.95 < times < 1.05:
-        return f"slightly {'less' if times < 1 else 'more'} than the training"
+    if NEAR < times < 1 / NEAR:
+        return f"slightly {'less' if times < 1 else 'more'} training"
     if times > 2.75:
         whole = float(f"{times:.1g}") if times >= 10 else round(times)
         return f"about {whole:,.0f} times the training"
@@ -162,14 +216,25 @@ def amount(times: float) -> str:
     return f"about {_PARTS[nearest]} the training"
 
 
+def _amount_of(times: float, b: str) -> str:
+    """Say it against another arm: half the training of that, or slightly less than that."""
+    return f"{amount(times)} {'than' if NEAR < times < 1 / NEAR else 'of'} {b}"
+
+
 def _some(row: Row, which: str) -> str:
     reached, n = row[f"reached_{which}"], row[f"n_{which}"]
     return f"{'none' if not reached else f'{reached:,}'} of {n:,} tries"
 
 
-def _where_both(row: Row) -> str:
-    known = row["ratio_both"] == row["ratio_both"]
-    return f", in {amount(row['ratio_both'])} where both learned" if known else ""
+def _where_both(row: Row, start: str = "; ") -> str:
+    """Say how the times compare of the tries in which both arms arrive."""
+    if row["ratio_both"] != row["ratio_both"]:
+        return ""
+    low, high = row["ratio_both_low"], row["ratio_both_high"]
+    if low <= 1 <= high:
+        return f"{start}where both learned, no difference is shown"
+    verb = "needed" if row["ratio_both"] > 1 else "took"
+    return f"{start}where both learned, it {verb} {amount(row['ratio_both'])}"
 
 
 def _more(row: Row) -> str:
@@ -197,8 +262,7 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
         return f"{who}: {a} arrive, of {row['name_b']} {b}; {p_value(row['p_holm'])}."
     if kind == "depends":
         found = "; ".join(
-            f"at {level['within']} {AT_A_LEVEL[level['verdict']]} ({_interval(level)}, "
-            f"{p_value(level['p_holm'])})"
+            f"at {level['within']} {AT_A_LEVEL[level['verdict']]} ({_interval(level)})"
             for level in levels
         )
         return (
@@ -206,21 +270,25 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
             f"pooled: {found}; means restricted to {count(horizon)} samples."
         )
     measured, more = _measured(row, horizon), _not_alike(row)
+    both = _both(row) if _missed(row, "a") + _missed(row, "b") else ""
     if kind in ("sooner", "later"):
-        return f"Converges {kind}: {measured}{_never(row)}{more}"
+        return f"Converges {kind}: {measured}{_never(row) or both}{more}"
     if kind == "same":
         return f"The same to within {WITHIN}: {measured}{more}"
     if kind.startswith("usually"):
         return f"{kind.capitalize()}: {_ordered(row)} The means by themselves: {measured}{more}"
-    return f"Not sure yet: {measured}{_why_not(row)}{more}"
+    return f"Not sure yet: {measured}{both}{_why_not(row)}{more}"
 
 
 def _perhaps(row: Row) -> str:
     """Say that what was pooled may not be alike at the levels of another factor."""
-    if row["verdict"] == "depends" or not row["p_depends"] < LEVEL:
+    if row["verdict"] in ("depends", "few") or not row["p_depends"] < LEVEL:
         return ""
-    sure = row["p_depends_holm"] < LEVEL
-    return f"{'How large it is depends' if sure else 'It may depend'} on {row['depends_on']}"
+    if not row["p_depends_holm"] < LEVEL:
+        return f"It may depend on {row['depends_on']}"
+    side = row["verdict"].removeprefix("usually ")
+    how = f"How much {side}" if side in ("sooner", "later") else "The difference"
+    return f"{how} depends on {row['depends_on']}"
 
 
 def _not_alike(row: Row) -> str:
@@ -241,32 +309,40 @@ def _measured(row: Row, horizon: float) -> str:
 
 
 def _interval(row: Row) -> str:
-    """Write a level's ratio, or how many arrive where that is the finding; there may be none."""
+    """Write what a level's finding rests on, with its p; there may be no ratio."""
     if row["verdict"] in ("arrives", "fails"):
         arms = (f"{row[f'reached_{which}']:,} of {row[f'n_{which}']:,}" for which in "ab")
-        return f"{' against '.join(arms)} seeds"
+        return f"{' against '.join(arms)} seeds, {p_value(row['p_holm'])}"
+    if row["verdict"].startswith("usually"):
+        p = p_value(row["p_order_holm"])
+        return f"first in {share(row['sooner'])} of {seeds(row['pairs'])}, sign test {p}"
     if row["ratio"] != row["ratio"]:
         return str(row["why"])
     low, high = ratio(row["ratio_low"]), ratio(row["ratio_high"])
-    return f"{ratio(row['ratio'])} times, 95% interval {low} to {high}"
+    p = p_value(row["p_holm"])
+    return f"{ratio(row['ratio'])} times, 95% interval {low} to {high}, {p}"
 
 
 def _ordered(row: Row) -> str:
     """Say what the order of arrivals shows where the means do not, and why they differ."""
     low, high = share(row["sooner_low"]), share(row["sooner_high"])
-    both = ""
-    if row["ratio_both_low"] == row["ratio_both_low"]:
-        both = (
-            f" Where both arrive ({seeds(int(row['pairs_both']))}) it takes "
-            f"{ratio(row['ratio_both'])} times the samples (95% interval "
-            f"{ratio(row['ratio_both_low'])} to {ratio(row['ratio_both_high'])})."
-        )
     stuck = [f"{row[f'n_{i}'] - row[f'reached_{i}']:,} of {row[f'n_{i}']:,}" for i in "ab"]
     return (
         f"first in {share(row['sooner'])} of {count(row['pairs'])} pairs of seeds (95% interval "
-        f"{low} to {high}; sign test {p_value(row['p_order_holm'])}).{both} But {stuck[0]} do not "
-        f"arrive within the budget (of {row['name_b']} {stuck[1]}), and each weighs on the means "
-        "with all of it: so the tests of order and of means disagree."
+        f"{low} to {high}; sign test {p_value(row['p_order_holm'])}).{_both(row)} But {stuck[0]} "
+        f"do not arrive within the budget (of {row['name_b']} {stuck[1]}), and each weighs on the "
+        "means with all of it: so the tests of order and of means disagree."
+    )
+
+
+def _both(row: Row) -> str:
+    """Describe the times of the pairs in which both arms arrive."""
+    if row["ratio_both_low"] != row["ratio_both_low"]:
+        return ""
+    return (
+        f" Where both arrive ({seeds(int(row['pairs_both']))}) it takes "
+        f"{ratio(row['ratio_both'])} times the samples (95% interval "
+        f"{ratio(row['ratio_both_low'])} to {ratio(row['ratio_both_high'])})."
     )
 
 
@@ -312,9 +388,7 @@ def _why_not(row: Row) -> str:
     if row["p_holm"] < LEVEL:
         found.append("The test alone says otherwise, but the interval holds 1: a claim needs both.")
     elif not row["ratio_low"] <= 1 <= row["ratio_high"]:
-        found.append(
-            "The interval leaves 1 out, but not so that it outlasts the correction for many."
-        )
+        found.append("The interval leaves 1 out, but p, corrected for all that is asked, does not.")
     elif math.isfinite(row["detectable"]):
         least = ratio(row["detectable"])
         found.append(

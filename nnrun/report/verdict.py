@@ -12,6 +12,7 @@ from nnrun.report.sentences import (
     WITHIN,
     arm,
     at_levels,
+    by_arrivals,
     compared,
     levels_of,
     plainly,
@@ -20,6 +21,7 @@ from nnrun.report.tables import incomplete
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import DIFFERENCES, DIRECTION, ENOUGH, TESTED
+from nnrun.statistics.pairs import NOBODY
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
     common_budget,
@@ -50,6 +52,7 @@ class Told(NamedTuple):
     text: str
 
 
+ADVICE = "Try a larger budget, another lr or an easier target.value."
 MOST_PARTS = 3  # of the answer, beyond which what shows nothing is only counted, and so are others
 
 
@@ -81,7 +84,9 @@ def answer(results: Results) -> str:
     if tested.empty:
         few = table[table["verdict"] == "few"]
         if few.empty:
-            return f"Not compared: {table['why'].iloc[0]}."
+            why = table["why"].iloc[0]
+            advice = f" {ADVICE}" if why == NOBODY else ""
+            return f"Not compared: {why}.{advice}"
         pairs = seeds_range(few["pairs"])
         verb = "is" if few["pairs"].max() == 1 else "are"
         return f"No verdict: it takes {ENOUGH} seeds in common, and there {verb} {pairs}."
@@ -92,7 +97,6 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
     """Answer by kinds of finding, those that say most first."""
     kinds = [kind for kind in _ORDER if kind in set(tested["verdict"])]
     parts: list[str] = []
-    sides = {DIRECTION.get(kind) for kind in kinds}
     for kind in kinds:
         rows = _rows(tested[tested["verdict"] == kind])
         if kind in ("same", "unsure") and len(parts) + len(rows) > MOST_PARTS and parts:
@@ -103,23 +107,36 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
             for row in rows:
                 levels = levels_of(row, table)
                 parts.append(_depends(row, levels))
-                sides |= _agreed(levels)
             continue
         by_baseline: dict[tuple[str, str], list[str]] = {}
         for row in rows:
-            by_baseline.setdefault((row["name_b"], _where_never(row)), []).append(arm(row))
+            by_baseline.setdefault((row["name_b"], _but(row)), []).append(arm(row))
         for (other, never), arms in by_baseline.items():
-            parts.append(_SAID[kind][len(arms) > 1].format(listing(arms), other) + never)
-    word = "Yes" if -1 in sides else "No" if 1 in sides else _FIRST[kinds[0]]
+            several = len(arms) > 1
+            but = never.replace("{its}", "their" if several else "its")
+            parts.append(_SAID[kind][several].format(listing(arms), other) + but)
     if len(parts) > MOST_PARTS + 1:
         parts[MOST_PARTS:] = [f"{len(parts) - MOST_PARTS} more findings"]
-    return f"{word}: {'; '.join(parts)}."
+    return f"{_word(tested, table, kinds)}{'; '.join(parts)}."
 
 
-def _agreed(levels: Sequence[Mapping[Any, Any]]) -> set[int]:
-    """Find the side on which all levels are that are on any; empty if there are both."""
-    sides = {DIRECTION.get(level["verdict"], 0) for level in levels} - {0}
-    return sides if len(sides) == 1 else set()
+def _word(tested: pd.DataFrame, table: pd.DataFrame, kinds: Sequence[str]) -> str:
+    """Say in a word whether something makes it converge sooner; of several keys, if all agree."""
+    by_key: dict[str, set[int]] = {}
+    for row in _rows(tested):
+        sides = {DIRECTION.get(one["verdict"], 0) for one in levels_of(row, table) or [row]}
+        if {-1, 1} <= sides:
+            return "It depends: "
+        by_key.setdefault(row["key"], set()).update(sides)
+    within = tested[tested["within"] != ""].groupby(["key", "a"], sort=False)["verdict"]
+    if any({-1, 1} <= {DIRECTION.get(kind, 0) for kind in several} for _, several in within):
+        return "It depends: "
+    sooner = [-1 in sides for sides in by_key.values()]
+    if any(sooner):
+        return "Yes: " if all(sooner) else ""
+    if any(1 in sides for sides in by_key.values()):
+        return "No: "
+    return f"{_FIRST[kinds[0]]}: "
 
 
 _SAID = {
@@ -129,8 +146,8 @@ _SAID = {
     ),
     "sooner": ("{0} converges sooner than {1}", "{0} converge sooner than {1}"),
     "usually sooner": (
-        "{0} usually converges sooner than {1}, but some seeds get stuck",
-        "{0} usually converge sooner than {1}, but some seeds get stuck",
+        "{0} usually converges sooner than {1}",
+        "{0} usually converge sooner than {1}",
     ),
     "same": (
         f"{{0}} converges as soon as {{1}}, to within {WITHIN}",
@@ -138,8 +155,8 @@ _SAID = {
     ),
     "unsure": ("no difference shown for {0} against {1}",) * 2,
     "usually later": (
-        "{0} usually converges later than {1}, but some seeds get stuck",
-        "{0} usually converge later than {1}, but some seeds get stuck",
+        "{0} usually converges later than {1}",
+        "{0} usually converge later than {1}",
     ),
     "later": ("{0} converges later than {1}", "{0} converge later than {1}"),
     "fails": (
@@ -154,8 +171,15 @@ _ORDER = (
 _FIRST = {"same": "No difference", "depends": "It depends", "unsure": "Not sure yet"}
 
 
-def _where_never(row: Mapping[Any, Any]) -> str:
-    """Say that the slower arm has no time at all in some of the blocks that were pooled."""
+def _but(row: Mapping[Any, Any]) -> str:
+    """Say what a finding must not be heard without: tries, or blocks, that never arrive."""
+    missed = {i: row[f"n_{i}"] - row[f"reached_{i}"] for i in "ab"}
+    if row["verdict"].startswith("usually"):
+        of = "of both" if missed["a"] and missed["b"] else f"of {row['name_b']}"
+        some = "some seeds " + of if missed["b"] else "some of {its} seeds"
+        return f", but {some} do not arrive"
+    if by_arrivals(row):
+        return f", as {'more' if row['verdict'] == 'sooner' else 'fewer'} of {{its}} seeds arrive"
     slow = {"sooner": "b", "later": "a"}.get(row["verdict"])
     if slow is None or not row[f"rarely_{slow}"]:
         return ""

@@ -34,8 +34,9 @@ from nnrun.statistics.survival import judged_on, not_comparable
 from nnrun.text import seeds
 
 COLUMNS = (
-    *("family", "key", "a", "b", "name_a", "name_b", "within", "blocks", "blocks_left_out"),
-    *("pairs", "n_a", "n_b", "reached_a", "reached_b", "rarely_a", "rarely_b"),
+    *("family", "key", "a", "b", "name_a", "name_b", "within", "confined"),
+    *("blocks", "blocks_left_out", "pairs"),
+    *("n_a", "n_b", "reached_a", "reached_b", "rarely_a", "rarely_b"),
     *("ratio", "ratio_low", "ratio_high", "difference", "difference_low", "difference_high"),
     *("sooner", "sooner_low", "sooner_high", "tied", "logrank", "p_logrank", "p_logrank_holm"),
     *("p", "p_holm", "p_order", "p_order_holm", "depends_on", "p_depends", "p_depends_holm"),
@@ -63,7 +64,8 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         A row a contrast of ``a`` with ``b``: ``family`` (``setting``, ``factor``, or ``within``, a
         level of a factor at one level of another), ``key`` (of the factor), ``a`` and ``b``
         (setting ids or levels), ``name_a``, ``name_b``, ``within`` (the level of the other factor,
-        as ``lr=0.1``), ``blocks`` (1 for settings), ``blocks_left_out`` (neither arm ever arrived,
+        as ``lr=0.1``), ``confined`` (likewise, where there was something to compare at that level
+        alone), ``blocks`` (1 for settings), ``blocks_left_out`` (neither arm ever arrived,
         or one was not trained), ``pairs`` (seeds that all blocks have in both arms), ``n_a``,
         ``n_b`` (trained trials), ``reached_a``, ``reached_b`` (by the common budget), ``rarely_a``,
         ``rarely_b`` (blocks in which no more than a tenth arrive), the measures of
@@ -204,6 +206,7 @@ def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
     del about["others"]
     return {
         **about,
+        "confined": "" if single else question.confined(one.used),
         "blocks": 1 if single else len(question.blocks) - one.left_out,
         "blocks_left_out": 0 if single else one.left_out,
         "pairs": len(one.a),

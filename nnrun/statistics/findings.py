@@ -133,29 +133,16 @@ def interaction(question: Question, one: Pairs) -> tuple[str, float]:
 
 
 def disagree(levels: pd.DataFrame) -> bool:
-    """Tell whether what a contrast comes to at some levels of a factor contradicts the others.
+    """Tell whether what a contrast comes to at some levels of a factor is not so at the others.
 
-    That is: claims in both directions, or a claim at one level and the same time at another, or an
-    arm that never arrives at one level and does at another. Where nothing is shown at a level, its
-    ratio must lie on the other side and most seeds arrive.
+    That is: claims in both directions, a claim at one level and none at another, or an arm that
+    never arrives at one level and does at another.
     """
-    compared = levels[levels["verdict"] != "incomparable"]
-    kinds = set(compared["verdict"])
+    kinds = set(levels["verdict"]) - {"incomparable"}
     if kinds & {"arrives", "fails"}:
         return len(kinds) > 1
-    sides = {DIRECTION[kind] for kind in kinds if kind in DIRECTION}
-    claimed = sides - {0}
-    if len(claimed) != 1:
-        return len(claimed) > 1
-    across = np.sign(np.log(levels["ratio"])) == -next(iter(claimed))
-    vague = (levels["verdict"] == "unsure") & across & _mostly(levels)
-    return 0 in sides or bool(vague.any())
-
-
-def _mostly(levels: pd.DataFrame) -> "pd.Series[bool]":
-    """Mark the levels at which most seeds of both arms arrive."""
-    arrive = [levels[f"reached_{arm}"] >= MOSTLY * levels[f"n_{arm}"] for arm in "ab"]
-    return arrive[0] & arrive[1]
+    sides = {DIRECTION.get(kind, 0) for kind in kinds}
+    return len(sides) > 1
 
 
 def where_both(one: Pairs) -> dict[str, float]:

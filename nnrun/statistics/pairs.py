@@ -45,6 +45,14 @@ class Question(NamedTuple):
     others: Mapping[str, Sequence[str]] = {}
     within: str = ""
 
+    def confined(self, used: Sequence[int]) -> str:
+        """Say the level of another factor at which alone there was something to compare, if any."""
+        for name, texts in self.others.items():
+            found = {texts[i] for i in used}
+            if len(found) == 1 < len(set(texts)):
+                return f"{name}={found.pop()}"
+        return ""
+
     def at(self, name: str, level: str) -> "Question":
         """Ask within one level of another factor alone."""
         places = [i for i, found in enumerate(self.others[name]) if found == level]
@@ -153,6 +161,9 @@ def clock(trials: pd.DataFrame, sweep: Sweep) -> Clock:
     return Clock(times, arrived, column)
 
 
+NOBODY = "no seed of either reached the target"
+
+
 def pairs(question: Question, on: Clock) -> Pairs:
     """Take the trials of two arms that share a seed: one that all blocks have."""
     places = [i for i, block in enumerate(question.blocks) if all(map(on.has, block))]
@@ -165,7 +176,7 @@ def pairs(question: Question, on: Clock) -> Pairs:
         return _nothing(question, on, held, "they have no seed in common")
     some = (on.arrived[np.ix_(shared, a)] | on.arrived[np.ix_(shared, b)]).any(axis=0)
     if not some.any():
-        return _nothing(question, on, held, "no seed of either reached the target")
+        return _nothing(question, on, held, NOBODY)
     used = [place for place, any_arrived in zip(places, some, strict=True) if any_arrived]
     rows_a, rows_b = np.ix_(shared, a[some]), np.ix_(shared, b[some])
     return Pairs(

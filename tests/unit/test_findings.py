@@ -96,9 +96,12 @@ def test_two_stuck_seeds_in_each_arm_hide_that_one_is_usually_sooner():
     assert kind(results) == "usually sooner"
     told = statements(results)[1]
     assert "mostly learned sooner" in told.plain
-    assert "2 of 20 tries did not learn at all (lr=0.1: 2 of 20)" in told.plain
+    assert (
+        "with lr=0.3 2 of 20 tries did not get there within the budget (with lr=0.1 2 of 20)"
+        in told.plain
+    )
     assert "so the tests of order and of means disagree" in told.text
-    assert "some seeds get stuck" in answer(results)
+    assert answer(results).endswith("than lr=0.1, but some seeds of both do not arrive.")
 
 
 def test_a_bias_that_serves_one_gate_and_hinders_the_other():
@@ -212,19 +215,19 @@ def test_levels_that_agree_are_pooled_and_others_are_told_apart(like, ratios):
 
 
 def test_what_is_pooled_says_where_it_may_not_be_alike():
-    # x·y with sgd changes nothing, with adam it is 2.5 times as quick: a third of the seeds stuck
+    # with x·y it is 1.7 times as quick under sgd, with adam a little more: what is not sure
     times = {}
-    for rule, gain in (("sgd", 1.0), ("adam", 0.4)):
+    for rule, gain in (("sgd", 0.6), ("adam", 0.45)):
         for inputs, quick in (("raw", 1.0), ("xy", gain)):
-            several = spread(30, 150 * quick, 0.6, len(times))
-            several[:: 3 if quick == 1 else 10] = INF
+            several = spread(30, 150 * quick, 0.5, 20 + len(times))
+            several[::10] = INF
             times[inputs, rule] = several
     results = crossed(times, ("features", "optimizer"))
     row = results.contrasts[results.contrasts["key"] == "features"].iloc[0]
-    assert row["p_depends"] < 0.05
-    assert row["verdict"] != "depends"
+    assert row["p_depends"] < 0.05 <= row["p_depends_holm"]
+    assert row["verdict"] == "sooner"
     told = statements(results)[0]
-    assert told.plain.endswith("depend on optimizer.") or "depends on optimizer" in told.plain
+    assert told.plain.endswith("It may depend on optimizer.")
     assert "report.within=optimizer compares at each of its levels." in told.text
 
 
@@ -258,8 +261,8 @@ def test_a_ratio_in_words():
         "less than a twentieth of the training",
         "about a third of the training",
         "about half the training",
-        "slightly less than the training",
-        "slightly more than the training",
+        "slightly less training",
+        "slightly more training",
         "about one and a half times the training",
         "about twice the training",
         "about 3 times the training",
