@@ -29,27 +29,42 @@ class CommonGrid(NamedTuple):
         samples: Training samples, shape (n_points,), increasing; the last is where judging ends.
         apart: How far the evaluations that count as one of these points lie from each other at
             most, as a share of their samples; 0 where all settings were evaluated there exactly.
+        one_in: Of the evaluations of the coarsest grid, in the last two decades, one in so many is
+            one of these points.
     """
 
     samples: Ints
     apart: float
+    one_in: float = 1.0
 
     def places(self, grid: Ints) -> npt.NDArray[np.intp]:
         """Find the evaluation of a setting that stands for each point: the nearest by ratio."""
         return _nearest(grid, self.samples)
 
+    def hold(self, declared: int) -> int:
+        """Say at how many of the points a target must hold: about as long as was declared.
+
+        So many evaluations in a row as were declared span, where one in twelve is a point, many
+        times the samples, and a network that met its target late could not be seen to hold it.
+
+        Example:
+            >>> thin = CommonGrid(np.array([10, 50, 100]), 0.0, one_in=2.0)
+            >>> thin.hold(5), thin.hold(1)
+            (3, 1)
+        """
+        return 1 + round((declared - 1) / self.one_in)
+
     def to_facts(self) -> dict[str, Any]:
         """Return it as plain values, for sweep.json."""
-        return {"samples": self.samples.tolist(), "apart": self.apart}
+        return {"samples": self.samples.tolist(), "apart": self.apart, "one_in": self.one_in}
 
     @classmethod
     def from_facts(cls, found: Mapping[str, Any] | None) -> Self | None:
         """Take it from plain values; None where each setting is judged on its own."""
-        return (
-            None
-            if found is None
-            else cls(np.array(found["samples"], dtype=np.int64), float(found["apart"]))
-        )
+        if found is None:
+            return None
+        samples = np.array(found["samples"], dtype=np.int64)
+        return cls(samples, float(found["apart"]), float(found.get("one_in", 1.0)))
 
 
 def evaluation_grid(budget: int, batch_size: int, evals: int) -> Ints:
@@ -125,7 +140,17 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
         chosen = _chosen(np.log(base), np.log1p(apart), share)
         if _enough(base[chosen], end):
             break
-    return CommonGrid(base[chosen], float(apart[chosen].max(initial=0.0)))
+    points = base[chosen]
+    return CommonGrid(points, float(apart[chosen].max(initial=0.0)), _one_in(points, base))
+
+
+def _one_in(points: Ints, base: Ints) -> float:
+    """Find how many steps of the coarsest grid a step of the points takes, late in training."""
+    late = points[points >= points[-1] / DENSE] if points.size else points
+    if len(late) < 2:
+        return 1.0
+    between = np.searchsorted(base, late[-1]) - np.searchsorted(base, late[0])
+    return float(between) / (len(late) - 1)
 
 
 def _enough(points: Ints, end: int) -> bool:

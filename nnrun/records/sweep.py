@@ -39,7 +39,8 @@ FIELDS = {
     "target?": (AIM, None),
     "tables?": [[str]], "tuned?": [str], "tuning?": ({"seeds": [int], "rows": [dict]}, None),
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
-    "common_grid?": ({"samples": [int], "apart": NUMBER}, None), "animations?": ([str], None),
+    "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
+    "animations?": ([str], None),
     "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
@@ -141,7 +142,8 @@ class Sweep:
         stacks: What was trained together: trials, samples, engine and seconds.
         tracking: Where its MLflow runs are; None without any.
         common_grid: The points at which settings are judged whose evaluations differ: ``samples``,
-            and how far evaluations may be ``apart`` that count as one.
+            how far evaluations may be ``apart`` that count as one, and ``one_in`` how many is one
+            (1 where it is missing, as in sweeps judged before there was one).
         verdict: What was found, in sentences, the answer first.
         animations: Pages, as paths from the sweep's folder; None where none was asked for.
         stages: Seconds by stage.
@@ -273,3 +275,5 @@ def _require_sound(sweep: Sweep) -> None:
         raise Damaged("'settings' has one twice")
     if min((sweep.common_grid or {}).get("samples") or [1]) < 1:
         raise Damaged("'common_grid.samples' are no numbers of samples")
+    if not (sweep.common_grid or {}).get("one_in", 1) >= 1:
+        raise Damaged("'common_grid.one_in' is below 1")

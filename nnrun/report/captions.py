@@ -13,7 +13,14 @@ from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import ENOUGH
 from nnrun.statistics.resampling import RESAMPLES
 from nnrun.statistics.summary import BEST
-from nnrun.statistics.survival import common_budget, judged_on, shared_target, target_text, trained
+from nnrun.statistics.survival import (
+    common_budget,
+    hold_used,
+    judged_on,
+    shared_target,
+    target_text,
+    trained,
+)
 from nnrun.text import METRIC_NAMES, count, seeds_range
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
@@ -206,8 +213,9 @@ def _shortened(results: Results) -> str:
 
 def _held(sweep: Sweep) -> str:
     """Say for how long the target must hold, if for more than one evaluation."""
-    hold = (shared_target(sweep) or {}).get("hold") or 1
-    return f" and held it for {hold} evaluations" if hold > 1 else ""
+    hold, common = hold_used(sweep), judged_on(sweep)
+    where = "evaluations" if common is None else f"of the {len(common.samples)} shared evaluations"
+    return f" and held it for {hold} {where}" if hold > 1 else ""
 
 
 def _sizes(trials: pd.DataFrame, names: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ from nnrun.results.results import Results
 from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
 from nnrun.statistics.ladder import rungs_used
-from nnrun.statistics.survival import common_budget, shared_target, trained
+from nnrun.statistics.survival import common_budget, judged_on, shared_target, trained
 from nnrun.text import shown
 
 WIDE, NARROW = 7.2, 4.4  # inches: across the page, and half of it or a phone
@@ -241,7 +241,7 @@ def targets(results: Results, curves: pd.DataFrame, facet: str) -> str:
     """Draw the samples to every accuracy from 60% to 100%."""
     target: Mapping[str, Any] = shared_target(results.sweep) or {"hold": 1, "value": None}
     mine = curves[curves["setting"].isin(list(results.summary["setting"]))]
-    table = target_times(mine, ACCURACIES, int(target["hold"]))
+    table = target_times(mine, ACCURACIES, int(target["hold"]), judged_on(results.sweep))
     horizon = common_budget(results.trials)
     draw = partial(draw_target_times, table=table, horizon=horizon, target=target["value"])
     return _svg(draw, results, facet)

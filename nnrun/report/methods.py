@@ -13,6 +13,7 @@ from nnrun.statistics.hypothesis_tests import ENUMERATED
 from nnrun.statistics.resampling import fitting
 from nnrun.statistics.survival import (
     common_budget,
+    hold_used,
     judged_on,
     not_comparable,
     shared_target,
@@ -164,20 +165,26 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     if target is None:
         yield "Settings had different targets, so their times are not compared."
         return
-    hold = int(target.get("hold") or 1)
+    declared, hold = int(target.get("hold") or 1), hold_used(sweep)
     held = f" and stayed there for {hold} evaluations in a row" if hold > 1 else ""
     when = "chosen after training" if sweep.judged_afterwards else "declared before training"
+    common = judged_on(sweep)
     yield (
         f"A trial arrived at the first evaluation at which its {target_text(target)}{held} "
         f"(target {when}); its time is the number of training samples seen by then. "
         f"Trials that had not arrived by {count(common_budget(ran))} samples, diverged ones "
         "included, were censored there."
     )
-    common = judged_on(sweep)
     if common is not None:
+        thinner = (
+            f", where a target that was to hold for {declared} evaluations had to hold for {hold}"
+            if hold < declared
+            else ""
+        )
         yield (
             f"Settings were evaluated at different moments, and judged at the "
-            f"{len(common.samples)} that they share (up to {number(100 * common.apart, 2)}% apart)."
+            f"{len(common.samples)} that they share (up to {number(100 * common.apart, 2)}% apart)"
+            f"{thinner}."
         )
 
 

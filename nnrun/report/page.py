@@ -217,6 +217,7 @@ def _content(results: Results, drawn: Drawn, behaviour: Any, found: Ends | None)
         "target": shared_target(sweep),
         "settings": len(summary),
         "trials": len(trained(results.trials)),
+        "budget": common_budget(results.trials),
         "answer": answer(results),
         **_told(results),
         "cautions": cautions(results),

@@ -16,7 +16,7 @@ from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
-from nnrun.statistics.survival import common_budget, judged_on, trained
+from nnrun.statistics.survival import common_budget, hold_used, judged_on, shared_target, trained
 from nnrun.text import count, number, ratio, share
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"
@@ -197,7 +197,10 @@ def reading_limits(results: Results) -> list[str]:
         f"{after if then else ''}"
     ]
     limits += _common(results)
-    grids = [bands.samples for bands in results.bands.values()]
+    common = judged_on(results.sweep)
+    grids = (
+        [bands.samples for bands in results.bands.values()] if common is None else [common.samples]
+    )
     grid = np.unique(np.concatenate([*grids, []])).astype(np.float64)
     steps = grid[1:] / grid[:-1] if (grid > 0).all() else np.array([])
     if steps.size:
@@ -220,7 +223,15 @@ def _common(results: Results) -> list[str]:
         horizon = count(common_budget(ran))
         return [f"Budgets differ: all settings are judged up to {horizon} samples. {own}"]
     n, last = len(common.samples), count(float(common.samples[-1]))
-    near = ""
+    near, held = "", "a target must hold at these"
+    declared = int((shared_target(results.sweep) or {}).get("hold") or 1)
+    if (hold := hold_used(results.sweep)) < declared:
+        held = (
+            f"a target must hold for {hold} of these, which last about as long as {declared} "
+            "evaluations of a setting"
+            if hold > 1
+            else "they lie so far apart that meeting the target once counts as holding it"
+        )
     if common.apart:
         near = (
             f" Evaluations up to {number(100 * common.apart, 2)}% apart count as one, and "
@@ -229,7 +240,7 @@ def _common(results: Results) -> list[str]:
     return [
         "Evaluations differ: whoever is looked at more often seems to arrive sooner. So all "
         f"settings are judged as if they had been evaluated at the {n} points up to {last} samples "
-        f"that they share, and at no others; a target must hold at these.{near} {own} The same "
+        f"that they share, and at no others; {held}.{near} {own} The same "
         "budget, batch_size and evals for all give finer times."
     ]
 

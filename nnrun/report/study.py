@@ -22,7 +22,7 @@ from nnrun.statistics.contrasts import contrasts, judged
 from nnrun.statistics.curves import target_times
 from nnrun.statistics.factors import levels, names
 from nnrun.statistics.pairs import clock, pairs, questions
-from nnrun.statistics.survival import shared_target
+from nnrun.statistics.survival import judged_on, shared_target
 
 Row = Mapping[str, Any]
 
@@ -88,7 +88,11 @@ class Study:
         target = shared_target(self.results.sweep) or {"hold": 1}
         curves = self.results.curves
         mine = curves[curves["setting"] == self.id(**wanted)]
-        return _row(target_times(mine, [accuracy], int(target["hold"])).iloc[0])
+        return _row(
+            target_times(mine, [accuracy], int(target["hold"]), judged_on(self.results.sweep)).iloc[
+                0
+            ]
+        )
 
     def compare(self, a: Mapping[str, str], b: Mapping[str, str]) -> Row:
         """Return the contrast of one setting with another.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.config.settings import REQUIRED, REQUIREMENT
 from nnrun.report.sentences import (
     CLAIMED,
@@ -25,10 +26,14 @@ from nnrun.statistics.pairs import NOBODY
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
     common_budget,
+    hold_used,
+    judged_on,
     not_comparable,
     one_target,
+    shared_target,
     target_text,
     targets,
+    trained,
 )
 from nnrun.text import count, listing, number, seeds, seeds_range, setting_name, share, things
 
@@ -309,6 +314,8 @@ def cautions(results: Results) -> list[str]:
         notes.append("The settings have different targets, so their times are not compared.")
     elif len(summary) > 1 and (why := not_comparable(sweep)):
         notes.append(f"The times of the settings are not compared: {why}.")
+    elif (common := judged_on(sweep)) is not None:
+        notes.append(_where_judged(results, common))
     tested = int(_tested(headline(results)).sum())
     if tested > 1:
         notes.append(
@@ -316,6 +323,22 @@ def cautions(results: Results) -> list[str]:
             "intervals are not."
         )
     return notes
+
+
+def _where_judged(results: Results, common: CommonGrid) -> str:
+    """Say at which points settings are judged that were evaluated at different moments."""
+    last, most = float(common.samples[-1]), float(trained(results.trials)["budget"].max())
+    upto = f"{count(last)} of {count(most)}" if last < most else count(last)
+    declared = int((shared_target(results.sweep) or {}).get("hold") or 1)
+    hold = hold_used(results.sweep)
+    held = f", where a target that was to hold for {declared} evaluations must hold for {hold}"
+    if hold == 1:
+        held += f", as they lie about as far apart as {declared} in a row last"
+    return (
+        "The settings were evaluated at different moments: all are judged at the "
+        f"{len(common.samples)} that they share, up to {upto} samples"
+        f"{held if hold < declared else ''}."
+    )
 
 
 def _alone(results: Results) -> str:

@@ -188,7 +188,7 @@ def judged_at(records: Sequence[Record], common: CommonGrid | None) -> Sequence[
         samples, *metrics = _stacked(records)
         if not ran.all():
             metrics = [metric[ran] for metric in metrics]
-        found = _outcomes(at_points(Curves(samples, *metrics), common), records[0].meta)
+        found = _outcomes(Curves(samples, *metrics), records[0].meta, common)
         for fate, now in zip(fates, found, strict=True):
             fate[ran] = now
     ends = np.cumsum([len(record.seeds) for record in records])[:-1]
@@ -199,9 +199,13 @@ def judged_at(records: Sequence[Record], common: CommonGrid | None) -> Sequence[
     ]
 
 
-def _outcomes(curves: Curves, meta: Mapping[str, Any]) -> Outcomes:
+def _outcomes(
+    curves: Curves, meta: Mapping[str, Any], common: CommonGrid | None = None
+) -> Outcomes:
     config, data = meta["config"], meta.get("data")
     target = Target(**{key: config[f"target.{key}"] for key in ("metric", "value", "hold")})
+    if common is not None:
+        curves, target = at_points(curves, common), replace(target, hold=common.hold(target.hold))
     # records from before 0.2 do not say how many samples there were
     return outcomes(curves, target, loss_window(data["training"]["samples"] if data else None))
 

@@ -161,15 +161,25 @@ def curves_by_setting(curves: pd.DataFrame) -> Iterator[SettingCurves]:
         yield SettingCurves(str(name), trials, grid, metrics)
 
 
-def target_times(curves: pd.DataFrame, accuracies: Sequence[float], hold: int) -> pd.DataFrame:
+def target_times(
+    curves: pd.DataFrame, accuracies: Sequence[float], hold: int, common: CommonGrid | None = None
+) -> pd.DataFrame:
     """Find when the seeds of each setting reach each of some accuracies, and hold it.
+
+    Args:
+        curves: As `nnrun.Results.curves`.
+        accuracies: To be reached.
+        hold: Evaluations in a row, as declared.
+        common: The points at which settings are judged, if not each at all of its own.
 
     Returns:
         A row a setting and accuracy: ``setting``, ``accuracy``, ``q25``, ``median``, ``q75``
         (samples over seeds; inf where that share of seeds does not arrive).
     """
     rows = []
+    hold = hold if common is None else common.hold(hold)
     for one in curves_by_setting(curves):
+        one = one if common is None else one.at(common)
         for accuracy in accuracies:
             met = held(one.metrics["accuracy"] >= accuracy, hold)
             times = first_time(met, one.samples)

@@ -109,14 +109,22 @@ class SettingLadder(NamedTuple):
 def ladders(
     settings: Sequence[SettingCurves], task: str, hold: int, common: CommonGrid | None = None
 ) -> list[SettingLadder]:
-    """Find when each trial of some settings, all evaluated alike, reaches each rung."""
+    """Find when each trial of some settings, all evaluated alike, reaches each rung.
+
+    Args:
+        settings: Their curves.
+        task: Of all of them.
+        hold: Evaluations in a row, as declared.
+        common: The points at which they are judged, if not at all of theirs.
+    """
     metrics = {
         m: np.concatenate([one.metrics[m] for one in settings])
         for m in settings[0].metrics
         if m != RISING or task != "regression"
     }
     whole = settings[0]._replace(metrics=metrics)
-    whole = whole if common is None else whole.at(common)
+    if common is not None:
+        whole, hold = whole.at(common), common.hold(hold)
     times = ladder_times(whole.samples, whole.metrics, hold)
     ends = np.cumsum([len(one.seeds) for one in settings])[:-1]
     apart = zip(settings, np.split(times, ends), strict=True)

@@ -91,6 +91,16 @@ def shared_target(sweep: Sweep) -> Mapping[str, Any] | None:
     return found[0] if found and one_target(sweep) and is_target(found[0]) else None
 
 
+def hold_used(sweep: Sweep) -> int:
+    """Find at how many evaluations in a row the target that all settings share had to hold.
+
+    It is fewer than was declared where settings are judged at the few points that they share.
+    """
+    declared = int((shared_target(sweep) or {}).get("hold") or 1)
+    common = judged_on(sweep)
+    return declared if common is None else common.hold(declared)
+
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -16,7 +16,7 @@ from nnrun.problem.problem import DATA
 from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.records.trials import Curves
 from nnrun.results.results import load
-from nnrun.results.tabulate import common_facts, tabulate
+from nnrun.results.tabulate import common_facts, judged_at, tabulate
 from nnrun.statistics.contrasts import compared, judged
 from nnrun.statistics.pairs import Question, clock
 from nnrun.training.convergence import at_points, outcomes
@@ -156,6 +156,51 @@ def test_all_tables_tell_the_same_story(records, tmp_path):
     again = load(tmp_path)
     pd.testing.assert_frame_equal(again.ladder, found.ladder)
     pd.testing.assert_frame_equal(again.contrasts, found.contrasts)
+
+
+def step_records(times, settings):
+    """The same networks in each setting: at their target from given moments on, for good."""
+    found = {}
+    for number, asked in enumerate(settings):
+        grid = evaluation_grid(*asked)
+        met = (grid >= times[:, None]).astype(np.float64)
+        config = replace(GATE, budget=asked[0], batch_size=asked[1], evals=asked[2]).flat
+        record = a_record(f"s{number}", seeds=range(len(times)), config=config, samples=asked[0])
+        curves = Curves(grid, 1 - met, 1 - met, met)
+        record = changed(replace(record, outcomes=outcomes(curves, GATE.target)), curves=curves)
+        found[f"s{number}"] = replace(record, meta={**record.meta, "number": number})
+    return found
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [(50_000, 1, 135), (50_000, 4, 135), (50_000, 8, 135)],
+        [(200_000, 1, 135), (200_000, 10, 135)],
+        [(300_000, 1, 135), (1_000_000, 1, 135)],
+        [(50_000, 1, 40), (50_000, 1, 135)],
+    ],
+    ids=["batch_size", "batch_size of ten", "budget", "evals"],
+)
+def test_who_stays_at_its_target_arrives_wherever_it_is_looked_at(settings):
+    """Networks that arrive once, at moments that no two evaluations of one point lie around."""
+    grids = [evaluation_grid(*one) for one in settings]
+    shared = common_grid(grids)
+    seen = np.array([grid[shared.places(grid)] for grid in grids])
+    last = shared.samples[-1] / 2
+    times = np.random.default_rng(0).uniform(last / 50, last, 400).round()
+    first = np.array([np.searchsorted(points, times) for points in seen])
+    times = times[(first == first[0]).all(axis=0)]
+    assert len(times) > 300
+    records = step_records(times, settings)
+    for record in records.values():
+        assert (record.outcomes.status == "reached").all()
+        (judged,) = judged_at([record], shared)
+        assert (judged.outcomes.status == "reached").all()
+        # the first point at which it is there, counted by hand
+        points = shared.samples[np.searchsorted(seen[0], times)]
+        np.testing.assert_array_equal(judged.outcomes.samples_to_target, points)
+        assert (points >= times / (1 + shared.apart)).all()
 
 
 def test_settings_that_share_too_few_evaluations_are_not_compared(records, tmp_path):

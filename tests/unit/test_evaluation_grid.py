@@ -98,9 +98,27 @@ def test_every_setting_was_evaluated_near_every_common_point_and_there_alone(wan
         assert np.log1p(max(apart[before], apart[after])) <= APART[-1] * way + 1e-12
 
 
+def test_a_target_holds_as_long_on_fewer_points():
+    """Evaluations of which every third is shared: four in a row last as long as two of those."""
+    every = np.rint(10_000 * 1.09 ** np.arange(61)).astype(np.int64)
+    between = np.rint(every * 1.04).astype(np.int64)
+    other = np.where(np.arange(61) % 3 == 0, every, between)
+    found = common_grid([every, other])
+    np.testing.assert_array_equal(found.samples, every[::3])
+    assert found.one_in == 3
+    assert [found.hold(declared) for declared in (1, 2, 4, 5, 7)] == [1, 1, 2, 2, 3]
+    own = np.log(every[3] / every[0])
+    assert np.log(found.samples[found.hold(4) - 1] / found.samples[0]) == pytest.approx(own)
+    # where all points of the coarsest grid are shared nothing changes
+    whole = common_grid([np.arange(1, 101), np.array([1, 10, 30, 100])])
+    assert [whole.hold(declared) for declared in (1, 3, 4)] == [1, 3, 4]
+
+
 def test_plain_values_read_back():
-    found = CommonGrid(np.array([1, 10]), 0.02)
+    found = CommonGrid(np.array([1, 10]), 0.02, 2.5)
     again = CommonGrid.from_facts(found.to_facts())
     np.testing.assert_array_equal(again.samples, found.samples)
-    assert again.apart == 0.02
+    assert (again.apart, again.one_in) == (0.02, 2.5)
+    # as sweeps have it that were judged by the hold that was declared
+    assert CommonGrid.from_facts({"samples": [1, 10], "apart": 0.0}).hold(4) == 4
     assert CommonGrid.from_facts(None) is None

@@ -280,6 +280,10 @@ SETTINGS = [{"id": "a", "label": "lr=1", "config": {}}]
             "'seeds' are not a first and",
         ),
         ({"common_grid": {"samples": [0], "apart": 0.0}}, "'common_grid.samples' are no numbers"),
+        (
+            {"common_grid": {"samples": [1], "apart": 0, "one_in": 0}},
+            "'common_grid.one_in' is below",
+        ),
         ({"tracking": {"settings": []}}, "'tracking.settings' is a list, and should be a mapping"),
     ],
     ids=str,

@@ -92,6 +92,17 @@ def test_evaluations_that_differ_are_told():
     exact = {**shared, "apart": 0.0}
     found = limit(a_sweep(["evals=30", "evals=100"], common_grid=exact), "Evaluations differ")
     assert "count as one" not in found
+    assert "a target must hold at these" in found
+    thin = {**exact, "samples": list(range(10, 1001, 90)), "one_in": 3.0}
+    results = a_sweep(["evals=30", "evals=100"], common_grid=thin)
+    assert results.sweep.target["hold"] == 3
+    found = limit(results, "Evaluations differ")
+    assert "hold for 2 of these, which last about as long as 3 evaluations" in found
+    found = limit(
+        a_sweep(["evals=30", "evals=100"], common_grid={**thin, "one_in": 9.0}),
+        "Evaluations differ",
+    )
+    assert "meeting the target once counts as holding it" in found
 
 
 def test_nothing_trained_has_no_limits():

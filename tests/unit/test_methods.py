@@ -108,3 +108,13 @@ def test_levels_are_named_while_they_are_few(n):
     )
     told = "lr (0, 1)" if n == 2 else "lr (9 levels, from 0 to 8)"
     assert told in text
+
+
+def test_points_that_settings_share_are_told_with_what_holding_takes_there():
+    thin = {"samples": list(range(10, 1001, 90)), "apart": 0.0123, "one_in": 3.0}
+    text = methods(a_sweep(["evals=30", "evals=100"], common_grid=thin))
+    assert "stayed there for 2 evaluations in a row" in text
+    assert (
+        "judged at the 12 that they share (up to 1.2% apart), where a target that was to hold for "
+        "3 evaluations had to hold for 2."
+    ) in text

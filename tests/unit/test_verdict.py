@@ -186,3 +186,27 @@ def test_who_reaches_the_target_and_diverges_is_told():
     assert "3 of them diverged afterwards." in line
     assert "3 reached it and diverged afterwards" in reading_limits(found)[0]
     assert found.summary["final_accuracy_median"].notna().all()
+
+
+def test_verdict_says_at_which_points_all_were_judged():
+    points = list(range(10, 1001, 90))
+    for one_in, more in {
+        1.0: "",
+        3.0: ", where a target that was to hold for 3 evaluations must hold for 2",
+        9.0: ", where a target that was to hold for 3 evaluations must hold for 1, as they lie "
+        "about as far apart as 3 in a row last",
+    }.items():
+        shared = {"samples": points, "apart": 0.01, "one_in": one_in}
+        results = a_sweep(["evals=30", "evals=100"], common_grid=shared)
+        assert (
+            "The settings were evaluated at different moments: all are judged at the 12 that they "
+            f"share, up to 1,000 samples{more}."
+        ) in told(results)
+    longer = replace(results, trials=results.trials.assign(budget=5000, horizon=1000))
+    assert "up to 1,000 of 5,000 samples" in told(longer)[-1]
+    held = time_caption(longer.trials, ["s0"], replace_grid(longer, 3.0))
+    assert "have reached accuracy ≥ 0.95 and held it for 2 of the 12 shared evaluations" in held
+
+
+def replace_grid(results, one_in):
+    return replace(results.sweep, common_grid={**results.sweep.common_grid, "one_in": one_in})
