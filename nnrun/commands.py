@@ -24,6 +24,9 @@ SPELT = {"≥": ">=", "≤": "<=", "×": "x", "∞": "inf", "·": "|", "…": ".
 HANDLE = logging.Handler.handleError
 """What Python makes of a log that cannot be written: it prints a traceback a line."""
 
+UNMET = 4
+"""Exit code: a finding that was required is not there."""
+
 INTERRUPTED = "interrupted: the same command goes on"
 
 

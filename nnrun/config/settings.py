@@ -336,12 +336,16 @@ class Report:
         require: A finding without which the exit code is 4, as ``sooner(lr=0.1)``: of a setting
             or a level, against what it is compared with.
         handout: Whether handout.html is written, too: one sheet for print.
+        within: The key within each of whose values the others are compared.
+        facet: Likewise, with a panel for each of its values.
     """
 
     name: Literal["html", "off"] = "html"
     study: Annotated[str, MinLen(1)] | None = None
     require: Annotated[str, MinLen(1)] | None = None
     handout: bool = False
+    within: Annotated[str, MinLen(1)] | None = None
+    facet: Annotated[str, MinLen(1)] | None = None
 
     def __post_init__(self) -> None:
         if self.require and not REQUIREMENT.fullmatch(self.require):

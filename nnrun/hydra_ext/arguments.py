@@ -99,6 +99,8 @@ ASSIGNMENT = re.compile(r"(\+{0,2}[^\W\d][\w./@-]*)=(.+)", re.DOTALL)
 USUAL = re.compile(r"[\w /+.$%*@?|:\\-]*", re.ASCII)
 """A value that Hydra reads whatever it is."""
 
+REQUIRE = "report.require"
+
 GRAMMAR = re.compile(r"[\[\](){},'\"]|\$\{")
 """Signs that are more than text."""
 
@@ -112,6 +114,8 @@ def quoted(arguments: Sequence[str]) -> list[str]:
     Example:
         >>> quoted(["data.path=größe.csv", "lr=0.1", "data.path=~/d.csv"])
         ['data.path="größe.csv"', 'lr=0.1', 'data.path="~/d.csv"']
+        >>> quoted(["report.require=sooner(hidden=[4])"])
+        ['report.require="sooner(hidden=[4])"']
     """
     return [_quoted(argument) for argument in arguments]
 
@@ -153,9 +157,21 @@ def as_list(override: str) -> str | None:
 
 def _quoted(argument: str) -> str:
     parts = ASSIGNMENT.fullmatch(argument)
+    if parts and parts[1].lstrip("+") == REQUIRE:
+        return _as_requirement(*parts.groups()) or argument
     if not parts or USUAL.fullmatch(parts[2]) or GRAMMAR.search(parts[2]) or _reads(argument):
         return argument
     return readable(argument) or argument
+
+
+def _as_requirement(key: str, value: str) -> str | None:
+    """Quote a finding that is required, which Hydra takes for a call of a function."""
+    from nnrun.config.settings import REQUIREMENT
+
+    if not REQUIREMENT.fullmatch(value):
+        return None
+    quote = "'" if '"' in value else '"'
+    return f"{key}={quote}{value.replace(quote, chr(92) + quote)}{quote}"
 
 
 def _as_text(piece: str) -> str:

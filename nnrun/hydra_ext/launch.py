@@ -27,6 +27,7 @@ from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, identity_of, take_unused
 from nnrun.launch.launch import Launch, announce, show_plan, train_and_publish
+from nnrun.launch.required import require_told
 from nnrun.launch.tuning import Tuned
 from nnrun.layout import new_folder
 from nnrun.records.record import Record
@@ -91,6 +92,8 @@ def _prepared(
         batches, tuned = tuned_batches(composer, master, batches, tuning, clock)
     with clock("compose"):
         jobs = check_jobs(composer, master, list(chain(*batches)), first=0)
+        if tuned is None:
+            require_told(jobs)
     terminal.say_notes(notes)
     return batches, jobs, tuned
 

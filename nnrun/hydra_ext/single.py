@@ -20,6 +20,7 @@ from nnrun.interrupt import interrupts_held, is_command
 from nnrun.launch import terminal
 from nnrun.launch.claim import KEY
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
+from nnrun.launch.required import require_told
 from nnrun.records.lock import FolderLock, alone_in
 from nnrun.records.record import Record
 from nnrun.records.sweep import SWEEP, SweepJob, read_sweep
@@ -53,6 +54,8 @@ def run_job_alone(config: DictConfig, hydra: Any) -> float:
     ):
         with _forgotten_if_bad(hydra):
             job = read_config(config)
+            if alone:
+                require_told([job])
             with interrupt.let_through():
                 connected(job.executor)
         launch = Launch(

@@ -22,6 +22,7 @@ from nnrun.launch import terminal
 from nnrun.launch.claim import MARKER, require_unused
 from nnrun.launch.facts import forecast_facts
 from nnrun.launch.launch import MEASURE_FROM, announce
+from nnrun.launch.required import require_told
 from nnrun.launch.tuning import Arm, Tuned, say_what_was_chosen, tune
 from nnrun.text import things
 from nnrun.trials.cache import Cache
@@ -52,7 +53,9 @@ def tuned_batches(
     with clock("compose"):
         arms = _arms(composer, jobs, tuning)
         first = [[*job, *tuning.choices[0]] for job in jobs]
-        _require_other_seeds(check_jobs(composer, master, first, first=0), tuning)
+        checked = check_jobs(composer, master, first, first=0)
+        _require_other_seeds(checked, tuning)
+        require_told(checked)
         _require_free_folder(master)
     with clock("tune"):
         tuned = _tuned(arms)

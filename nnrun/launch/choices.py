@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,13 +25,16 @@ class Choices:
     Attributes:
         target: What counts as converged instead of what was declared, as METRIC:VALUE[:HOLD].
         baseline: Words that select the setting that the others are compared with.
-        facet: The key whose values get panels of their own, and comparisons within each.
-        within: The key within each of whose values the others are compared, without panels.
+        facet: The key whose values get panels of their own, and comparisons within each; empty for
+            none, whatever the records say.
+        within: The key within each of whose values the others are compared, without panels;
+            likewise.
         keys: The keys that settings are named by.
         study: The template of a study's page: a file, or the name of one in experiments/. None for
             the one that the records name, if it is in nnrun's experiments/.
         pdf: Whether each figure is written as PDF, too.
         handout: Whether handout.html is written, too, whatever the records say.
+        require: A finding that is asked for, as ``sooner(lr=0.1)``.
     """
 
     target: str | None = None
@@ -42,22 +45,58 @@ class Choices:
     study: str | None = None
     pdf: bool = False
     handout: bool = False
+    require: str | None = None
 
 
 AS_DECLARED = Choices()
 """Nothing is asked for besides what the jobs said."""
 
 
-def chosen(sweep: Sweep, choices: Choices) -> Sweep:
-    """Do what is asked of names, baseline and facets."""
+WITHIN = ("facet", "within")
+"""Choices of the key within whose values is compared."""
+
+
+def chosen(
+    sweep: Sweep, choices: Choices, metas: Iterable[Mapping[str, Any]], notes: list[str]
+) -> Sweep:
+    """Do what is asked of names, baseline and facets.
+
+    Args:
+        sweep: As its records make it.
+        choices: What is asked for.
+        metas: Of its records: the facet that they were trained for is taken where none is asked
+            for here.
+        notes: Is told where its key does not vary.
+
+    Raises:
+        InputError: If a choice cannot be met.
+    """
     if choices.keys:
         sweep = name_by(sweep, choices.keys)
     if choices.baseline is not None:
         sweep = with_baseline(sweep, choices.baseline)
-    if choices.facet is not None:
-        sweep = replace(sweep, facet=find_key("facet", choices.facet, sweep.telling))
-    if choices.within is not None:
-        sweep = replace(sweep, within=find_key("within", choices.within, sweep.telling))
+    if choices.facet is None and choices.within is None:
+        return _as_trained(sweep, metas, notes)
+    return _compared_within(sweep, choices.facet, choices.within)
+
+
+def _compared_within(sweep: Sweep, *words: str | None, under: str = "") -> Sweep:
+    keys = [
+        find_key(under + what, word, sweep.telling) if word else None
+        for what, word in zip(WITHIN, words, strict=True)
+    ]
+    return replace(sweep, facet=keys[0], within=keys[1])
+
+
+def _as_trained(sweep: Sweep, metas: Iterable[Mapping[str, Any]], notes: list[str]) -> Sweep:
+    """Compare within the key that the jobs named; of sweeps that disagree, within none."""
+    said = dict.fromkeys(tuple(meta.get(what) for what in WITHIN) for meta in metas)
+    named = [words for words in said if any(words)]
+    if len(named) == 1:
+        try:
+            return _compared_within(sweep, *named[0], under="report.")
+        except InputError as error:  # of a part of a sweep it may not vary
+            notes.append(f"Not compared within each value of a key: {error}.")
     return sweep
 
 
@@ -164,7 +203,7 @@ def with_baseline(sweep: Sweep, words: str) -> Sweep:
     """
     settings = sweep.settings
     exact = [s for s in settings if words.strip() in (s.id, s.label)]
-    found = exact or [s for s in settings if _has(sweep, s.config, words)]
+    found = exact or [s for s in settings if has(sweep, s.config, words)]
     if len(found) != 1:
         rule = f"selects {len(found)} settings, and must select one" if found else "selects none"
         names = [f"'{setting_name(s.label)}' ({s.id})" for s in found or settings]
@@ -175,31 +214,31 @@ def with_baseline(sweep: Sweep, words: str) -> Sweep:
     return replace(sweep, settings=[chosen, *others], target=target)
 
 
-def _has(sweep: Sweep, config: Mapping[str, Any], words: str) -> bool:
+def has(sweep: Sweep, config: Mapping[str, Any], words: str) -> bool:
     """Say whether a setting has all of the values in some words, such as ``lr=0.1 hidden=[2, 1]``.
 
     Raises:
         InputError: If they are no keys and values.
     """
-    for pair in _pairs(words):
+    for pair in pairs(words):
         word, equals, value = pair.partition("=")
         if not (equals and word):
             rule = "must be a setting's id, its label, or words such as lr=0.1"
             names = [s.label for s in sweep.settings]
             raise InputError(Issue("baseline", words, rule, f"candidates: {listed(names)}"))
         key = word if word in (sweep.constant or {}) else find_key("baseline", word, sweep.varying)
-        if key not in config or not _is(config, key, value):
+        if key not in config or not is_value(config, key, value):
             return False
     return True
 
 
-def _pairs(words: str) -> list[str]:
+def pairs(words: str) -> list[str]:
     """Split words at spaces, but not within brackets or after a comma."""
     closed = re.sub(r"\s*,\s*", ",", words)
     return re.sub(r"(?<=[\[(])\s+|\s+(?=[\])])", "", closed).split()
 
 
-def _is(config: Mapping[str, Any], key: str, text: str) -> bool:
+def is_value(config: Mapping[str, Any], key: str, text: str) -> bool:
     """Say whether a value is what a text says, as labels, the command line or a number."""
     value = config[key]
     if text in (value_text(config, key), value_text(config, key, True), as_typed(value)):

@@ -20,6 +20,7 @@ from nnrun.launch.choices import (
     retargeted,
 )
 from nnrun.launch.facts import sweep_facts
+from nnrun.launch.required import meant
 from nnrun.launch.sources import Joiner, Source, read_sources
 from nnrun.launch.sweeps import (
     as_told,
@@ -141,8 +142,10 @@ def make_report(
         target: What counts as converged instead of what was declared: METRIC:VALUE[:HOLD].
         baseline: The setting that the others are compared with: its id, its label, or keys and
             values that it alone has.
-        facet: The key whose values get panels of their own, and comparisons within each.
-        within: The key within each of whose values the others are compared, without panels.
+        facet: The key whose values get panels of their own, and comparisons within each; None for
+            what the jobs said, "" for none.
+        within: The key within each of whose values the others are compared, without panels;
+            likewise.
         keys: The keys that settings are named by, as a list or joined by commas.
         study: The template of a study's page; None for one of nnrun's own that the records
             name, if any.
@@ -197,8 +200,7 @@ def rebuild(
     notes: list[str] = []
     if choices.target is not None:
         read_target(choices.target)  # what is wrong with it is said before records are read
-    if choices.study is not None:
-        Report(study=choices.study)
+    Report(study=choices.study, require=choices.require)
     say("reading records")
     sources = read_sources(paths, notes)
     metas = [head.meta for source in sources for head in source.heads]
@@ -241,7 +243,10 @@ def finish(
         folder = _folder(sources, out)
         wanted = read_target(choices.target) if choices.target is not None else None
         heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
-        sweep = chosen(_described(sources, heads, folder or REPORTS, told), choices)
+        described = _described(sources, heads, folder or REPORTS, told)
+        sweep = chosen(described, choices, (head.meta for mine in heads for head in mine), told)
+        if choices.require:
+            meant(sweep, choices.require)
         if wanted:
             told += judged_otherwise(sources, wanted)
     folder = folder or new_folder(REPORTS)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun import documents
+from nnrun.commands import UNMET
 from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import Executor, Job, Tracking
 from nnrun.errors import InputError, TrainingFailed, refused, unmasked
@@ -22,13 +23,13 @@ from nnrun.launch import terminal
 from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.facts import plan_facts
 from nnrun.launch.finish import SOON, Finished, Launched, finish
+from nnrun.launch.required import unmet
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
 from nnrun.layout import STORE, wait_for_disk
 from nnrun.masking import masked
 from nnrun.records.labels import describe
 from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
-from nnrun.report.verdict import unmet
 from nnrun.text import things
 from nnrun.tracking.process import MirrorProcess
 from nnrun.trials.cache import Cache
@@ -38,8 +39,8 @@ from nnrun.trials.progress import Clock
 from nnrun.trials.provenance import command, processor, provenance
 from nnrun.trials.run import Tally, cache_of, run_jobs
 
-STORE_REFUSED, UNMET = 3, 4
-"""Exit codes: the store did not take all and had to; a finding that was required is not there."""
+STORE_REFUSED = 3
+"""Exit code: the store did not take all and had to."""
 
 MOST_HELD = 2**23
 """Bytes of trials that are held from their being written to the tables; others are read back."""

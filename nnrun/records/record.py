@@ -62,6 +62,7 @@ META = {
     "error": TEXT, "number?": int, "name?": TEXT,
     "seed?": int, "seeds?": int, "overrides?": [str], "report?": TEXT,
     "study?": TEXT, "require?": TEXT, "handout?": bool, "tracking?": (dict, type(None)),
+    "within?": TEXT, "facet?": TEXT,
     "network?": {"activations?": [dict]}, "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
     "data?": ({"about?": ([str], None)}, None),

@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nnrun import documents
-from nnrun.commands import Parser, exit_code, run
+from nnrun.commands import UNMET, Parser, exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.launch.choices import Choices
+from nnrun.launch import terminal
+from nnrun.launch.choices import WITHIN, Choices
 from nnrun.launch.finish import rebuild
+from nnrun.launch.required import unmet
 from nnrun.layout import A_SWEEP, HANDOUT, OUTPUTS, REPORT
 from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
 
-WORDS = ("target", "baseline", "facet", "within", "keys", "study")
+WORDS = ("target", "baseline", "facet", "within", "keys", "study", "require")
+OF_JOBS = ("report.facet", "report.within", "report.study", "report.require")
+"""Those that jobs have keys for, by which they are known here, too."""
+
 HELP = f"""\
 words:
   target=METRIC:VALUE[:HOLD]  judge the curves against another target than the declared one:
@@ -25,9 +30,11 @@ words:
   baseline=WORDS              compare with this setting: its id, its label, or keys and values
                               that it alone has: "lr=0.03 hidden=[2,1]"
   facet=KEY                   a panel for each value of this key, and comparisons within it
-  within=KEY                  comparisons within each value of this key, without panels
+  within=KEY                  comparisons within each value of this key, without panels;
+                              null: without either, whatever the sweep was trained for
   keys=A,B                    name the settings by these keys only
   study=FILE.md.j2            fill the template of a study's page
+  require=FINDING             exit code 4 where it is not found: "sooner(lr=0.1)"
 
 examples:
   python -m nnrun.report {A_SWEEP}
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
     It is 2 for bad input, 1 if the system refuses a file or a study's page is left out, 130 after
-    Ctrl-C.
+    Ctrl-C, 4 where a finding that was required is not there.
     """
     options = _parser().parse_intermixed_args(arguments)
     return exit_code(lambda: _run(options), "interrupted: the same command writes it whole")
@@ -78,6 +85,7 @@ def sort(words: Sequence[str]) -> Asked:
     paths, given = [], dict[str, Any]()
     for word in words:
         key, equals, value = word.partition("=")
+        key = key.removeprefix("report.") if key in OF_JOBS else key
         if not equals or Path(word).exists():
             paths.append(Path(word))
         elif key not in WORDS:
@@ -89,7 +97,7 @@ def sort(words: Sequence[str]) -> Asked:
         elif not value:
             raise InputError(Issue(key, None, "is empty", "see --help"))
         else:
-            given[key] = value
+            given[key] = "" if key in WITHIN and value == "null" else value
     if not paths:
         hint = f"for instance {A_SWEEP}"
         raise InputError(Issue("path", None, "say which sweep or run to report on", hint))
@@ -111,7 +119,11 @@ def _report(asked: Asked, out: Path | None, modules: Path | None) -> int:
     for name, page in (("report", REPORT), ("handout", HANDOUT)):
         if (done.folder / page).exists():
             print(f"{name}: {shown(done.folder / page)}")
-    return int(bool(done.unfilled))
+    assert done.results is not None  # else there was nothing to report
+    why = unmet(done.results, asked.choices.require) if asked.choices.require else ""
+    if why:
+        terminal.warn(why)
+    return int(bool(done.unfilled)) or (UNMET if why else 0)
 
 
 def _indexed(words: Sequence[str]) -> Path:
@@ -127,7 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [within=...] "
-        "[keys=...] [study=...] [--out FOLDER] [--modules FOLDER] [--pdf] [--handout]\n"
+        "[keys=...] [study=...] [require=...] [--out FOLDER] [--modules FOLDER] [--pdf] "
+        "[--handout]\n"
         "       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,

@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.config.evaluation_grid import CommonGrid
-from nnrun.config.settings import REQUIRED, REQUIREMENT
 from nnrun.report.sentences import (
-    CLAIMED,
     WITHIN,
     arm,
     at_levels,
@@ -211,28 +209,6 @@ def headline(results: Results) -> pd.DataFrame:
     if factors.empty or (_tested(settings).any() and not _tested(factors).any()):
         return settings
     return factors
-
-
-def unmet(results: Results, required: str) -> str:
-    """Say why a finding that was required is not there; empty if it is.
-
-    Args:
-        results: What the sweep found.
-        required: As ``sooner(lr=0.1)``, see `nnrun.config.settings.Report`.
-    """
-    asked = REQUIREMENT.fullmatch(required)
-    assert asked is not None, required
-    kind, name = asked.groups()
-    table = results.contrasts
-    rows = table[[name in (row["name_a"], arm(row)) for row in _rows(table)]]
-    if rows.empty:
-        names = listing(list(dict.fromkeys(table["name_a"])), 8)
-        known = f"compared are {names}" if names else "nothing is compared"
-        return f"required was {required}, and '{name}' is not compared with anything ({known})"
-    (row, *_) = _rows(rows)
-    if row["verdict"] in REQUIRED[kind]:
-        return ""
-    return f"required was {required}, and found was '{CLAIMED[row['verdict']]}'"
 
 
 def statements(results: Results) -> list[Told]:

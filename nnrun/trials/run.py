@@ -316,6 +316,8 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "study": job.report.study,
         "require": job.report.require,
         "handout": job.report.handout,
+        "within": job.report.within,
+        "facet": job.report.facet,
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),

@@ -76,6 +76,14 @@ CASES = {
     "one bad job": (["-m", "lr=0.1,-1"], "#1 lr=-1"),
     "bad options in a sweep": (["-m", "features=raw,prodct"], "did you mean 'product'?"),
     "sweep of what is shared": (["-m", "name=a,b"], "name: cannot vary within a sweep"),
+    "a facet that does not vary": (
+        ["-m", "lr=0.1,0.3", "report.within=hidden"],
+        "report.within=hidden: is not a key that varies (known: lr)",
+    ),
+    "a finding of nothing": (
+        ["-m", "lr=0.1,0.3", "report.require=sooner(lr=0.5)", "sweep.tune={batch_size:[1,2]}"],
+        "'lr=0.5' is not compared with anything (compared are lr=0.3)",
+    ),
     "hydra swept": (["-m", "hydra.verbose=true,false"], "not supported"),
     "study with a wrong key": (
         ["--config-dir", "other", "experiments=wrong_key"],
@@ -106,6 +114,7 @@ CASES = {
     ),
     "no logging of a run": (["~hydra/hydra_logging"], "~hydra/hydra_logging: leaves out what"),
     "no launcher": (["-m", "~hydra/launcher", "lr=0.1,0.2"], "~hydra/launcher: leaves out what"),
+    "a facet of a run": (["report.facet=lr"], "report.facet=lr: names a key, and nothing varies"),
     "unknown reference": (["lr=${nope}"], "Interpolation key 'nope' not found"),
     "unknown variable": (["-m", "seed=1,2", "lr=${oc.env:NOPE}"], "variable 'NOPE' not found"),
     "range without a width": (

@@ -207,7 +207,7 @@ def test_a_folder_with_results_is_refused_and_left_as_it_is(nnrun):
 
 def test_what_is_required_of_finding_and_store_makes_the_exit_code(nnrun):
     sweep = ["-m", "data=gauss", "lr=0.03,0.3", "budget=20000", "evals=40"]
-    done = nnrun(*sweep, "tracking=off", "report.require='same(lr=0.3)'", code=4)
+    done = nnrun(*sweep, "tracking=off", "report.require=same(lr=0.3)", code=4)
     assert "required was same(lr=0.3), and found was 'sooner'" in done.stderr
     assert (nnrun.outputs("sweeps")[-1] / "report.html").is_file()
     nowhere = ["tracking.uri=http://127.0.0.1:9", "tracking.required=true"]

@@ -20,7 +20,7 @@ def below(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "words",
     [
-        ["lr=0.1,0.3", "network.hidden=[2],[3]", "seeds=6"],
+        ["lr=0.1,0.3", "network.hidden=[2],[3]", "seeds=6", "report.within=lr"],
         ["lr=0.1,0.3", "sweep.tune={batch_size:[1,2]}", "sweep.tune_seeds=2", "seeds=3"],
         ["budget=2000,3000", "seeds=5"],
     ],

@@ -7,8 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 
+from nnrun.errors import InputError
+from nnrun.launch.required import meant, unmet
+from nnrun.records.labels import describe
+from nnrun.records.sweep import Sweep
 from nnrun.report.sentences import amount
-from nnrun.report.verdict import answer, statements, unmet
+from nnrun.report.verdict import answer, statements
 from nnrun.results.results import Results
 from nnrun.statistics.findings import finding, needed
 from nnrun.statistics.worlds import World, tally
@@ -277,6 +281,31 @@ def test_what_is_required_is_found_or_why_not():
     assert "'lr=0.7' is not compared with anything (compared are lr=0.3)" in unmet(
         results, "same(lr=0.7)"
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("warmup=2000", "warmup=2000"),
+        ("schedule.warmup=2000", "warmup=2000"),
+        ("warmup=2e3 at network.hidden=[4, 4]", "warmup=2000 at hidden=[4,4]"),
+        ("schedule.warmup=2000 hidden=[2]", "hidden=[2] warmup=2000"),
+    ],
+)
+def test_an_arm_is_known_by_its_short_and_by_its_whole_name(asked, name):
+    several = [
+        {"network.hidden": h, "schedule.warmup": w} for h in ([2], [4, 4]) for w in (0, 2000)
+    ]
+    sweep = Sweep("running", **describe({str(i): config for i, config in enumerate(several)}))
+    assert meant(sweep, f"sooner({asked})") == name
+    for other, why in (
+        ("warmup=0", "is what the others are compared with"),
+        ("warmup=5", "is not"),
+    ):
+        with pytest.raises(
+            InputError, match=f"'{other}' {why}.*compared are hidden=.2. warmup=2000"
+        ):
+            meant(sweep, f"sooner({other})")
 
 
 def test_every_kind_is_found_of_a_row():

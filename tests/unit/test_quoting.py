@@ -30,11 +30,22 @@ def test_names_are_read_as_the_text_that_they_are(text):
 
 
 @pytest.mark.parametrize(
+    "finding", ["sooner(lr=0.1)", "same(hidden=[4,4] lr=0.1)", 'later(terms=["sin(x)",y])']
+)
+def test_a_finding_that_is_required_is_read_as_it_is_typed(finding):
+    (argument,) = quoted([f"report.require={finding}"])
+    assert value_of(argument) == finding
+    for mark in ("'", '"') if '"' not in finding else "'":
+        assert value_of(*quoted([f"report.require={mark}{finding}{mark}"])) == finding
+
+
+@pytest.mark.parametrize(
     "argument",
     [
         "lr=0.1", "lr=0.1,0.2", "-m", "--config-dir", "möbel", "~data", "=-1e308", "größe",
         'data.path="größe.csv"', "features.terms=[x,sin(x)]", "hydra.verbose=${ö}", "lr=range(1,2",
         "data.path=größe.csv,b.csv", "data.drop=[größe]", "data.label=x:y", "a.b=null",
+        "report.require=soon(lr=0.1)", "report.require=null",
     ],
 )  # fmt: skip
 def test_what_is_read_or_may_be_more_than_a_name_stays(argument):

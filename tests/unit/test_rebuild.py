@@ -462,6 +462,27 @@ def test_a_facet_is_kept_under_its_whole_name(grid):
     assert rebuild([grid]).results.sweep.facet is None
 
 
+def test_a_report_compares_within_what_the_jobs_named_unless_it_is_told_otherwise(tmp_path):
+    configs = [config_of(0.1), config_of(0.3)]
+    records = [a_record(i, config=c, within="lr") for i, c in enumerate(configs)]
+    sweep = a_sweep(tmp_path / "s", *records)
+    assert rebuild([sweep]).sweep.within == facts_in(sweep)["within"] == "lr"
+    assert rebuild([sweep], Choices(within="")).sweep.within is None
+    done = rebuild([sweep], Choices(facet="lr"))
+    assert (done.sweep.facet, done.sweep.within) == ("lr", None)
+    alone = rebuild([a_sweep(tmp_path / "half", records[0])])
+    assert alone.sweep.within is None
+    assert "report.within=lr: names a key, and nothing varies" in alone.notes[0]
+
+
+def test_a_finding_may_be_required_of_a_report(grid, capsys):
+    assert main([str(grid), "require=later(network.hidden=[2,1])"]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith("warning: required was later(network.hidden=[2,1]), and found was 'not")
+    assert main([str(grid), "report.require=later(hidden=[7])"]) == 2
+    assert "'hidden=[7]' is not compared with anything" in capsys.readouterr().err
+
+
 def test_keys_name_the_settings(tmp_path):
     configs = [config_of(0.1, budget=100), config_of(0.3, budget=200)]
     sweep = a_sweep(tmp_path / "s", *(a_record(i, config=c) for i, c in enumerate(configs)))
@@ -539,6 +560,8 @@ def test_words_are_told_from_folders(tmp_path, monkeypatch):
     (tmp_path / "lr=0.1").mkdir()
     asked = sort(["lr=0.1", "keys=[lr,hidden]", "b", "baseline=lr=0.1 hidden=[2]"])
     assert [str(path) for path in asked.paths] == ["lr=0.1", "b"]
+    assert sort(["b", "report.within=lr"]).choices.within == "lr"
+    assert sort(["b", "facet=null"]).choices.facet == ""
     assert asked.choices == Choices(baseline="lr=0.1 hidden=[2]", keys=["lr", "hidden"])
 
 
