@@ -22,9 +22,10 @@ from nnrun.pictures.replay import reason_of
 from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.plot.layout import layout
 from nnrun.plot.style import styles
-from nnrun.records.record import Record
+from nnrun.records.record import Record, read_record
+from nnrun.records.trials import Curves
 from nnrun.results.results import Results
-from nnrun.results.typical import Case, median_case
+from nnrun.results.typical import Case, case_in, median_case
 from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import trained
 from nnrun.text import setting_name, things
@@ -96,7 +97,7 @@ def animate(
 
     if reason := left_out(setting):
         say(f"note: {reason}")
-    moments = telling_moments([subject.curves], [arrival], _most(subject))
+    moments = telling_moments([_ahead(subject)], [arrival], _most(subject))
     wanted = sorted({*moments, *together})
     whole = shoot(setting, subject.seed, wanted, lambda n: tell(0.5 * n / setting.budget), stopped)
     film = whole.at([moment for moment in moments if moment == 0 or moment > setting.seen])
@@ -190,10 +191,12 @@ def _cast(heads: Sequence[Record], results: Results) -> dict[str, Role]:
         asked = first.meta["animate"]
         mine = trained(results.trials[results.trials["setting"] == key])
         case = median_case(mine, None if asked is True else asked)
-        mine_too = [one.path for one in records if case and case.seed in one.seeds]
-        if case and mine_too:
+        has_it = [one.path for one in records if case and case.seed in one.seeds]
+        if case and has_it:
+            # a page shows all that the trial saw, and so tells how that ended
+            case = case_in(read_record(has_it[0]), case.seed)
             name, which = setting_name(labels.get(key)), _which(case, len(mine), asked is True)
-            found[key] = Role(first.path.parent, mine_too[0], case, name, which)
+            found[key] = Role(first.path.parent, has_it[0], case, name, which)
     return found
 
 
@@ -209,7 +212,17 @@ def _clock(cast: Sequence[Role]) -> list[int]:
     subjects = [from_record(role.record, role.case.seed) for role in cast]
     most = min(_most(subject) for subject in subjects)
     arrivals = [role.case.samples for role in cast]
-    return telling_moments([subject.curves for subject in subjects], arrivals, most)
+    moments = telling_moments([_ahead(subject) for subject in subjects], arrivals, most)
+    start = min(subject.setting.seen for subject in subjects)
+    return [start, *(moment for moment in moments if moment > start)]
+
+
+def _ahead(subject: Subject) -> Curves:
+    """Return the curves of what is trained again: not of what a continued run had seen before."""
+    curves = subject.curves
+    new = curves.samples > subject.setting.seen
+    new[-1] = True
+    return Curves(curves.samples[new], *(metric[new] for metric in curves[1:]))
 
 
 def _most(subject: Subject) -> int:

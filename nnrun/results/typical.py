@@ -112,6 +112,30 @@ def median_case(trials: pd.DataFrame, seed: int | None = None) -> Case | None:
     return _case(ran.iloc[place])
 
 
+def case_in(record: Record, seed: int) -> Case:
+    """Say how a trial ended by its record alone: at its own evaluations, up to its own budget.
+
+    Among settings of other budgets or batch sizes, tables judge it at those that all share.
+
+    Args:
+        record: That has the trial, read whole.
+        seed: Of the trial.
+    """
+    place = record.seeds.tolist().index(seed)
+    curves, fates = record.trials.curves, record.outcomes
+    row = {
+        "setting": record.meta["setting"],
+        "seed": seed,
+        "status": str(fates.status[place]),
+        "samples_to_target": fates.samples_to_target[place],
+        "plateaued": fates.plateaued[place],
+        "budget": record.meta["samples"],
+        "final_test_loss": curves.test_loss[place, -1],
+        "final_accuracy": curves.accuracy[place, -1],
+    }
+    return _case(row)
+
+
 def worst_cases(trials: pd.DataFrame, most: int = WORST) -> list[Case]:
     """Choose the trials that went worst, worst first.
 

@@ -89,6 +89,15 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
     assert pages == ["0/animation.html", "2/animation.html", "animation.html"]
     assert sweep_facts(folder)["animations"] == ["animation.html", *pages[:2]]
     assert "animation.html and 2 more" in done.stdout
+    both = (folder / "animation.html").read_text()
+    settings = package.load(folder).trials.groupby("setting", sort=False)
+    for job, (_, trials) in zip((0, 2), settings, strict=True):
+        # by hand: of six the third, the lower of the middle two
+        times = trials["samples_to_target"].fillna(np.inf)
+        ranked = sorted(zip(times, trials["final_test_loss"], trials["seed"], strict=True))
+        told = f"Seed {ranked[2][2]}, the median of 6"
+        assert told in both
+        assert told in (folder / f"{job}/animation.html").read_text()
     reason = "note: sine has one input: fit.png shows its answers; "
     assert done.stderr.count(reason) == 1
     if launcher == "basic":

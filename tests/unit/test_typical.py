@@ -12,7 +12,7 @@ from nnrun.network.mlp import Layer
 from nnrun.records.record import Record, join_records, write_record
 from nnrun.records.sweep import LabelledSetting, Sweep
 from nnrun.results.tabulate import assemble, trial_rows
-from nnrun.results.typical import median_case, representative
+from nnrun.results.typical import case_in, median_case, representative
 from nnrun.trials.cache import Cache
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
@@ -83,6 +83,18 @@ def test_it_is_the_trial_that_the_report_draws(rng):
         drawn = median_case(assemble([trial_rows(join_records(records))], facts))
         assert drawn is not None
         assert seed_of(records) == drawn.seed
+        told = case_in(replace(records[0], meta=records[0].meta | {"samples": 300}), drawn.seed)
+        assert told.seed == drawn.seed
+        assert told.arrived == drawn.arrived == (told.samples == drawn.samples)
+
+
+def test_how_a_trial_ended_is_told_up_to_its_own_budget():
+    one = record([NAN, 120.0], [0.25, 0.5], seeds=[4, 9])
+    one = replace(one, meta=one.meta | {"samples": 5000})
+    late, there = case_in(one, 4), case_in(one, 9)
+    assert (late.words, late.arrived) == ("did not reach the target in 5,000 samples", False)
+    assert (there.words, there.samples) == ("reached the target after 120 samples", 120)
+    assert late.final.startswith("test loss 0.25")
 
 
 def test_its_network_is_the_one_in_the_file(tmp_path):
