@@ -105,7 +105,8 @@ def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
         lines.append(("animation", f"{folder / pages[0]}{more}"))
     tracking = sweep.tracking
     if tracking:
-        compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else tracking["charts"]
+        address = tracking.get("view") or tracking["charts"]
+        compare = f"python -m nnrun.ui {folder}" if tracking["ui"] else address
         lines += [("compare", compare)] if compare and tracking["settings"] else []
         lines += [(key, tracking[key]) for key in ("model", "warning") if tracking.get(key)]
         if tracking["error"]:

@@ -22,6 +22,7 @@ from nnrun.tracking.entities import (
     Status,
     SweepRun,
     TrialRun,
+    Version,
     batches,
     clean,
     curve_points,
@@ -30,10 +31,9 @@ from nnrun.tracking.entities import (
     line_points,
 )
 from nnrun.tracking.errors import patiently, refusal, unreachable
-from nnrun.tracking.pyfunc import FOLDER, write_model
-from nnrun.tracking.registry import Version, register, registered
+from nnrun.tracking.pyfunc import FOLDER, register, registered, write_model
 from nnrun.tracking.store import Store, open_store, unusable
-from nnrun.tracking.view import View, saved_view
+from nnrun.tracking.view import VALUE_LENGTH, View, saved_view, version_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,7 +117,10 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-PARENT = "mlflow.parentRunId"
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+
+WRITTEN = "nnrun.description"
+"""Tag of an experiment: what it was described by, to tell it from a user's own words."""
 
 CHARTS = {"compareRunsMode": "CHART", "workflowType": "machine_learning"}
 """Words of an address that has MLflow's page open with charts."""
@@ -227,9 +230,8 @@ class Tracker:
         """
         tags = {"nnrun.kind": "sweep", **run.tags}
         if run.description:
-            tags["mlflow.note.content"] = run.description
+            tags[NOTE] = run.description
         with self._run(run.name, tags, run.status, into) as info:
-            self._log(info.run_id, _figures(run.metrics), {})
             place = self._files(info)
             for artifact in run.artifacts:
                 place.keep(artifact)
@@ -312,21 +314,32 @@ class Tracker:
             }
         )
 
-    def save_view(self, sweep: str, view: View) -> str:
+    def save_view(self, sweep: str, view: View, name: str) -> str:
         """Keep what the page opens with that shows the settings of a sweep's id.
 
         Returns:
             The page's address; empty where there can be none. It is an extra: a store that does not
             take it is no error.
         """
-        tag = saved_view(sweep, _settings_of(sweep), view)
-        if tag is None or not page_address(self._store.uri):
+        if not page_address(self._store.uri):
             return ""
         try:
-            self._client.set_experiment_tag(self._store.experiment, *tag)
+            version = version_of(self._store.version())
+            tags = saved_view(sweep, _settings_of(sweep), view, name, version)
+            for tag in tags.items():
+                self._client.set_experiment_tag(self._store.experiment, *tag)
         except Exception:
             return ""
-        return self._page({"viewStateShareKey": sweep})
+        return self._page({"viewStateShareKey": sweep}) if tags else ""
+
+    def describe(self, text: str) -> None:
+        """Describe the experiment, as an extra, too: what somebody else has written stays."""
+        text, experiment = cut(text, VALUE_LENGTH), self._store.experiment
+        with suppress(Exception):
+            tags = self._client.get_experiment(experiment).tags
+            if not tags.get(NOTE) or tags[NOTE] == tags.get(WRITTEN):
+                for key in (NOTE, WRITTEN):
+                    self._client.set_experiment_tag(experiment, key, text)
 
     def close(self) -> None:
         """Leave a SQLite store whole in its one file; call it at the end of a sweep."""

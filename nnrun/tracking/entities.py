@@ -134,10 +134,16 @@ class SweepRun:
 
     name: str
     description: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Sequence[Artifact] = ()
     status: Status = "FINISHED"
+
+
+class Version(NamedTuple):
+    """What the model registry is told of a network: Markdown, and tags."""
+
+    description: str
+    tags: Mapping[str, str]
 
 
 class FoundRun(NamedTuple):

@@ -34,6 +34,7 @@ from nnrun.tracking.registry import Chosen, choose, version_of, warnings_of
 from nnrun.tracking.run_contents import (
     TRIALS_TOLD,
     digest,
+    experiment_described,
     setting_run,
     spans,
     sweep_run,
@@ -195,12 +196,14 @@ class Mirror:
         made_of = digest(sweep, folder)
         same = self._own if self._own and self._own.tags.get(DIGEST) == made_of else None
         if same is None:
-            self._queue.add(VIEW, partial(self._save_view, page_view(sweep)))
+            view = page_view(sweep, results.summary)
+            self._queue.add(VIEW, partial(self._save_view, view))
         self._wait()
         if same is None and not self._broken:
             tags = {**self._tags, DIGEST: made_of}
-            run = sweep_run(replace(sweep, tracking=self.facts), results.summary, folder, tags)
-            self._queue.add(SWEEP, partial(self._log_sweep, run))
+            told_of = replace(sweep, tracking=self.facts)
+            run = sweep_run(told_of, results.summary, folder, tags)
+            self._queue.add(SWEEP, partial(self._log_sweep, run, told_of))
         elif same is not None:
             told = sweep.tracking or {}
             self.facts["view"] = self.facts["view"] or told.get("view") or ""
@@ -363,17 +366,20 @@ class Mirror:
             for run in (*self._trials.pop(kept.run, ()), kept.run):
                 self._tracker.delete(run)
 
-    def _log_sweep(self, run: SweepRun) -> str:
+    def _log_sweep(self, run: SweepRun, sweep: Sweep) -> str:
         """Log the sweep in the place of an earlier run of it; called by the queue's thread."""
         if self._own and not self._parent:
             self._tracker.delete(self._own.run)
             self._own = None
         logged = self._tracker.log_sweep(run, self._parent)
         self._own = FoundRun(logged, run.status, run.tags, {})
+        page, name = self._tracker.run_page(logged), self._tags["nnrun.sweep"]
+        self._tracker.describe(experiment_described(sweep, name, page))
         return logged
 
     def _save_view(self, view: View) -> str:
-        return self._tracker.save_view(self._tags["nnrun.sweep_id"], view)
+        name = f"Sweep {self._tags['nnrun.sweep']}"
+        return self._tracker.save_view(self._tags["nnrun.sweep_id"], view, name)
 
     def _leave(self, run: str) -> None:
         """End the sweep's own run where it was begun but not finished, if the store lets us."""

@@ -1,4 +1,4 @@
-"""Networks as MLflow models: a folder that ``mlflow.pyfunc`` loads.
+"""Networks as MLflow models: a folder that ``mlflow.pyfunc`` loads, and the model registry.
 
 The folder is written here rather than by ``mlflow.pyfunc.save_model``, which takes several times
 as long, and half a second the first time. It holds
@@ -25,9 +25,12 @@ from nnrun import custom
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
 from nnrun.records.networks import read_networks
+from nnrun.tracking.entities import Version
+from nnrun.tracking.errors import patiently, refusal
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
 MODULES = "NNRUN_MODULES"
@@ -169,6 +172,49 @@ def example_rows(model: Model) -> dict[str, Any]:
         "columns": list(columns),
         "data": [list(row) for row in zip(*columns.values(), strict=True)],
     }
+
+
+def registered(client: "MlflowClient", name: str, run: str, seed: int) -> str:
+    """Find the version of a name that is a run's network of a seed; empty if there is none."""
+    found = patiently(lambda: client.search_model_versions(f"run_id = '{run}'"))
+    mine = [v for v in found if v.name == name and v.tags.get("nnrun.seed") == str(seed)]
+    return str(mine[0].version) if mine else ""
+
+
+def register(client: "MlflowClient", name: str, run: str, source: str, version: Version) -> str:
+    """Register a model that is among a run's files.
+
+    Args:
+        client: Of the store that has the run.
+        name: In the model registry; it is made if it is new.
+        run: The run's id.
+        source: The URI of the model's folder.
+        version: What is said of it.
+
+    Returns:
+        The version, for ``models:/NAME/VERSION``.
+
+    Raises:
+        TrackingError: If the store does not do it.
+    """
+    try:
+        _require_name(client, name)
+        told, tags = version.description, dict(version.tags)
+        made = client.create_model_version(name, source, run, tags=tags, description=told)
+        return str(made.version)
+    except Exception as error:
+        raise refusal(f"to register the model '{name}'", error) from error
+
+
+def _require_name(client: "MlflowClient", name: str) -> None:
+    """Make a registered model unless it is there; another process may do so meanwhile."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _signature(model: Model) -> "ModelSignature":

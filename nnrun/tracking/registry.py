@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,7 @@ from nnrun.text import (
     sign,
     things,
 )
-from nnrun.tracking.entities import cut
-from nnrun.tracking.errors import patiently, refusal
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from nnrun.tracking.entities import Version, cut
 
 VERSION_LENGTH = 5000
 """Most characters of a version's description, or of a tag of it."""
@@ -90,13 +86,6 @@ class Chosen(NamedTuple):
     def seed(self) -> int:
         """The trial's seed."""
         return int(self.trial["seed"])
-
-
-class Version(NamedTuple):
-    """What the registry is told of a network."""
-
-    description: str
-    tags: Mapping[str, str]
 
 
 def choose(results: Results, by: Measure) -> Chosen | None:
@@ -184,7 +173,7 @@ def version_of(
         "\n".join(f"- {name}: {value}" for name, value in figures.items()),
         f"Data: {_data(config, data)}.",
         f"Settings: {', '.join([*varied, *shape])}; all of them are params of the run.",
-        *sweep.verdict[:1],
+        *(f"What the sweep found: {text}" for text in sweep.verdict[:1]),
         " · ".join(f"[{name}]({page})" for name, page in links.items()),
         f"```\n{sweep.command}\n```",
     ]
@@ -265,46 +254,3 @@ def _data(config: Mapping[str, Any], data: Mapping[str, Any]) -> str:
 
 def _config(chosen: Chosen, sweep: Sweep) -> Mapping[str, Any]:
     return next(about.config for about in sweep.settings if about.id == chosen.setting)
-
-
-def registered(client: "MlflowClient", name: str, run: str, seed: int) -> str:
-    """Find the version of a name that is a run's network of a seed; empty if there is none."""
-    found = patiently(lambda: client.search_model_versions(f"run_id = '{run}'"))
-    mine = [v for v in found if v.name == name and v.tags.get("nnrun.seed") == str(seed)]
-    return str(mine[0].version) if mine else ""
-
-
-def register(client: "MlflowClient", name: str, run: str, source: str, version: Version) -> str:
-    """Register a model that is among a run's files.
-
-    Args:
-        client: Of the store that has the run.
-        name: In the model registry; it is made if it is new.
-        run: The run's id.
-        source: The URI of the model's folder.
-        version: What is said of it.
-
-    Returns:
-        The version, for ``models:/NAME/VERSION``.
-
-    Raises:
-        TrackingError: If the store does not do it.
-    """
-    try:
-        _require_name(client, name)
-        told, tags = version.description, dict(version.tags)
-        made = client.create_model_version(name, source, run, tags=tags, description=told)
-        return str(made.version)
-    except Exception as error:
-        raise refusal(f"to register the model '{name}'", error) from error
-
-
-def _require_name(client: "MlflowClient", name: str) -> None:
-    """Make a registered model unless it is there; another process may do so meanwhile."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

@@ -7,6 +7,7 @@ settings in the end (``updates``), from the tables that the sweep's report is ma
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -35,7 +36,7 @@ from nnrun.statistics.curves import bands_table, setting_bands
 from nnrun.statistics.ladder import RUNGS, rung_name
 from nnrun.statistics.summary import STATUSES
 from nnrun.statistics.survival import judged_on
-from nnrun.text import cell, seeds
+from nnrun.text import cell, seeds, things
 from nnrun.tracking.entities import (
     SO_FAR,
     UNTIL,
@@ -61,6 +62,10 @@ RUNGS_TOLD = (0.9, 0.95, 0.99, 1.0, 0.1, 0.0316, 0.01, 0.00316, 0.001)
 
 RENAMED = {f"samples_{q}": f"samples_to_target_{q}" for q in ("median", "q10", "q90")}
 
+FIRST = "rmst"
+"""The figure that MLflow compares runs by unless told otherwise: the one that it was told first.
+This one is never blank, and not the same for all."""
+
 ALL_QUARTILES = 100
 """Most settings of a sweep whose runs have quartiles of all metrics, not of the target's alone."""
 
@@ -70,6 +75,15 @@ ENDED_AS: dict[str, Status] = {
     "failed": "FAILED",
     "missing": "FAILED",
 }
+
+LEGEND = """\
+A run is a setting with all of its seeds; a step is a training sample. `rmst` is the mean number \
+of samples to the target, a seed that does not reach it counted with the budget; `success_rate` is \
+the share of seeds that reach it. `samples_to_target_median` is blank where most never do."""
+"""What the names on MLflow's pages mean."""
+
+GREY = "#9a9a9a"
+"""Of a sweep's own run, among those of its settings."""
 
 TRIALS_TOLD = "trials.csv"
 """A setting's part of the trials table, among its run's files."""
@@ -124,7 +138,7 @@ def setting_run(
         name=about.label,
         params={key: as_typed(config[key]) for key in keys if key in config},
         bands=bands_table({}),
-        summary={**counts, **_cost(trials, records[0])},
+        summary={**_mean_time(part, sweep), **counts, **_cost(trials, records[0])},
         tags={
             **tags,
             "nnrun.engine": str(records[0].meta["engine"]),
@@ -197,16 +211,15 @@ def _colors(sweep: Sweep) -> dict[str, str]:
 
 
 def _figures(row: Row) -> dict[str, float]:
-    """Take the figures of the summary, the one first that MLflow's pages show first."""
+    """Take the figures of the summary, the one first that MLflow compares runs by at first."""
     figures = {
         RENAMED.get(key, key): float(row[key])
         for key in map(str, row)
         if key in (*COUNTS, "ns_per_sample")
         or key.startswith(("success_", "samples_", "final_", "rmst", "ert"))
     }
-    first = RENAMED["samples_median"]
     rest = {k: v for k, v in figures.items() if v or k not in RARE}
-    return {first: figures[first], **rest}
+    return {FIRST: figures[FIRST], **rest}
 
 
 def _ladders(results: Results) -> dict[str, dict[str, float]]:
@@ -222,6 +235,20 @@ def _ladders(results: Results) -> dict[str, dict[str, float]]:
     return {
         str(setting): dict(zip(told.values(), row.tolist(), strict=True)) for setting, row in rows
     }
+
+
+def _mean_time(part: TrialRows, sweep: Sweep) -> dict[str, float]:
+    """Give the restricted mean as far as it is known by now: that of all takes its place."""
+    columns = part.columns
+    ran = np.asarray(columns["status"]) != "failed"
+    if not ran.any():
+        return {}
+    budgets = [float(s.config["budget"]) for s in sweep.settings if "budget" in s.config]
+    until = min([float(np.min(columns["horizon"])), *budgets])
+    arrived = (np.asarray(columns["status"]) == "reached")[ran]
+    times = np.asarray(columns["samples_to_target"], dtype=np.float64)[ran]
+    times = np.where(arrived & (times <= until), times, until)
+    return {FIRST: float(times.mean())}
 
 
 def _cost(trials: Record, record: Record) -> dict[str, float]:
@@ -357,13 +384,17 @@ def sweep_run(
     sweep: Sweep, summary: pd.DataFrame, folder: Path, tags: Mapping[str, str]
 ) -> SweepRun:
     """Sum up a sweep for MLflow; its folder has its report and tables."""
-    totals = {"settings": float(len(summary))}
-    totals |= {key: float(summary[key].sum()) for key in COUNTS}
+    totals = {"settings": len(summary), **{key: int(summary[key].sum()) for key in COUNTS}}
+    counts = {f"nnrun.total.{k}": str(n) for k, n in totals.items() if n or k not in RARE}
     return SweepRun(
         name=f"{'sweep' if len(sweep.jobs) > 1 else 'run'} {folder.name}",
         description=_sweep_described(sweep),
-        metrics={f"sweep/{key}": value for key, value in totals.items()},
-        tags={**tags, "nnrun.status": str(sweep.status)},
+        tags={
+            **tags,
+            **counts,  # as metrics each would be a chart on the page that compares the settings
+            "nnrun.status": str(sweep.status),
+            "mlflow.runColor": GREY,
+        },
         artifacts=[
             Artifact((folder / name).absolute())
             for name in (*PAGES, *TABLES)
@@ -393,13 +424,37 @@ def digest(sweep: Sweep, folder: Path) -> str:
 
 def _sweep_described(sweep: Sweep) -> str:
     """Give the verdict, the pages with its settings and the command in Markdown."""
-    told = sweep.tracking or {}
-    # relative to the server that shows it, whatever its address is by then
-    pages = {
-        name: address[address.index("#") :]
-        for name, address in (("charts", told.get("view")), ("all charts", told.get("charts")))
-        if address
-    }
-    links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages.items())
-    parts = [*sweep.verdict, links, f"```\n{sweep.command}\n```"]
+    pages = zip(("charts", "all charts"), _pages(sweep), strict=False)
+    links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages)
+    parts = [*map(_plain, sweep.verdict), links, f"```\n{sweep.command}\n```"]
     return "\n\n".join(part for part in parts if part)
+
+
+def experiment_described(sweep: Sweep, name: str, run: str) -> str:
+    """Describe an experiment by its newest sweep, in Markdown.
+
+    MLflow shows the first line on every page of the experiment: it leads to the sweep's own page.
+
+    Args:
+        sweep: As it was logged.
+        name: Its name.
+        run: Place of the page of its own run.
+    """
+    told, pages = (sweep.verdict or [f"Sweep {name}"])[0], _pages(sweep)
+    first = f"[{_plain(told)}]({pages[0]})" if pages else _plain(told)
+    settings = things(len(sweep.settings), "setting")
+    links = [f"Sweep {name} of {settings}: [its run, with report and tables]({run})"]
+    links += [f"[its charts and table]({page})" for page in pages[:1]]
+    return "\n\n".join((first, " · ".join(links), LEGEND))
+
+
+def _pages(sweep: Sweep) -> list[str]:
+    """List the pages with a sweep's settings, the best first, as any server has them."""
+    told = sweep.tracking or {}
+    found = (told.get(name) for name in ("view", "charts"))
+    return [address[address.index("#") :] for address in found if address]
+
+
+def _plain(text: str) -> str:
+    """Write a sentence so that Markdown makes nothing of names such as x*y."""
+    return re.sub(r"([*`<\\])", r"\\\1", text)

@@ -173,6 +173,20 @@ class Store:
     experiment: str
     database: Database | None
 
+    def version(self) -> str:
+        """Ask for the version of the MLflow that shows the store: a server's, else the installed.
+
+        What MLflow raises passes through.
+        """
+        import mlflow
+        from mlflow.utils import rest_utils
+
+        if not WEB.match(self.uri):
+            return mlflow.__version__
+        server = self.client._tracking_client.store.get_host_creds()
+        ask: Callable[..., Any] = rest_utils.http_request
+        return str(ask(server, "/version", "GET", raise_on_status=True).text)
+
 
 def open_store(uri: str, experiment: str, artifacts: str | None) -> Store:
     """Reach a store and its experiment, creating what is missing.

@@ -1,22 +1,36 @@
 """A sweep's saved view: which runs, columns and charts MLflow's page opens with.
 
 MLflow keeps a view in a tag of the experiment and opens it by ``viewStateShareKey=KEY`` in the
-page's address, as long as the address holds no search filter. What it keeps is its page's own
-state, which it does not document; 3.5 and 3.17 read what is written here. A page that does not
-know a field leaves it out. One that cannot read the tag says so and goes to the experiment's first
-page, so the address with the plain search filter is to be given beside this one.
+page's address, as long as the address holds no search filter. From 3.17 on it lists the views that
+have a name in a menu of every page of the experiment. What it keeps is its page's own state, which
+it does not document: a server of a version that nobody has tried gets no view, and the address with
+the plain search filter instead (``is_known``).
 """
 
 import json
+import re
+import time
 import zlib
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnrun.records.sweep import Sweep
 from nnrun.tracking.entities import SO_FAR, UNTIL
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 KEY_PREFIX = "mlflow.sharedViewState."
+
+KNOWN = ((3, 5), (3, 18))
+"""The first and the last MLflow whose page reads what is written here."""
+
+NAMED_FROM = (3, 17)
+"""The first MLflow that lists views with a name; what it lists no earlier one reads."""
+
+LISTED = "nnrun"
+"""Key of the one view that is listed, of the newest sweep: MLflow takes no more than forty."""
 
 VALUE_LENGTH = 5000
 """Most characters of an experiment's tag; MLflow 3.17 takes 20,000, but older ones do not."""
@@ -27,13 +41,17 @@ MOST_AXES = 6
 FIRST = "sweep"
 """Name of the section with the charts of the view, and its id."""
 
-FIGURES = ("success_rate", "samples_to_target_median", "rmst")
+FIGURES = ("success_rate", "samples_to_target_median", "rmst", "final_test_loss_median")
+ACCURACY = "final_accuracy_median"
 
 SECTIONS = ("accuracy", "success", "test_loss", "train_loss", *UNTIL.values(), "Model metrics")
 """The page's own sections, which begin closed: what they draw is one click away."""
 
 DRAWN = 10
-"""Runs that the page draws at first: of more settings, the fastest."""
+"""Runs that the page draws at first: of more settings, the best."""
+
+WITH_QUARTILES = 4
+"""Most settings whose quartiles are told apart in one chart."""
 
 State = dict[str, Any]
 
@@ -46,8 +64,8 @@ class View(NamedTuple):
             each, the first drawn solid and the others dashed.
         varying: Parameters in which the runs differ: columns of the table, and with two or more
             the axes of a chart with parallel coordinates.
-        figures: Metrics with one value a run: further columns of the table, bar charts, and the
-            last one the last axis of the parallel coordinates.
+        figures: Metrics with one value a run: further columns of the table, and bar charts.
+        ranked_by: The one of them that is the last axis of the parallel coordinates.
         folded: Sections, named by what stands before the slash in a metric's name, that are closed
             at first.
         order: Key that sorts the runs, rising; MLflow draws the first ten.
@@ -56,6 +74,7 @@ class View(NamedTuple):
     panels: Sequence[Sequence[str]]
     varying: Sequence[str]
     figures: Sequence[str] = ()
+    ranked_by: str = ""
     folded: Sequence[str] = ()
     order: str = "attributes.start_time"
 
@@ -64,21 +83,42 @@ CARD: State = {"runsCountToCompare": 10, "deleted": False, "isGenerated": False}
 """What charts of all kinds have in common."""
 
 
-def saved_view(key: str, wanted: str, view: View) -> tuple[str, str] | None:
-    """Build the tag that holds a sweep's view.
+def version_of(text: str) -> tuple[int, ...]:
+    """Read the first two numbers of a version; empty if it is none.
+
+    Example:
+        >>> version_of("3.17.2"), version_of("3.5.0rc1"), version_of("<html>")
+        ((3, 17), (3, 5), ())
+    """
+    found = re.match(r"(\d+)\.(\d+)", text.strip())
+    return (int(found[1]), int(found[2])) if found else ()
+
+
+def is_known(version: tuple[int, ...]) -> bool:
+    """Say whether the page of an MLflow of this version reads a view as it is written here."""
+    return KNOWN[0] <= version <= KNOWN[1]
+
+
+def saved_view(
+    key: str, wanted: str, view: View, name: str, version: tuple[int, ...]
+) -> dict[str, str]:
+    """Build the tags that hold a sweep's view.
 
     Args:
         key: What the address opens it by; the same key replaces the view.
         wanted: MLflow's search filter for the runs.
         view: What it shows.
+        name: What it is listed by, in place of the one that was listed before.
+        version: Of the MLflow that shows it.
 
     Returns:
-        Key and value of the experiment's tag; None if it would be too long for MLflow.
+        Tags of the experiment; none if they would be too long for MLflow, or it is not known to
+        read them.
 
     Example:
-        >>> key, value = saved_view("s1", "", View([["test_loss/median"]], ["lr"]))
-        >>> key, value[:8]
-        ('mlflow.sharedViewState.s1', 'deflate;')
+        >>> tags = saved_view("s1", "", View([["test_loss/median"]], ["lr"]), "Sweep s1", (3, 17))
+        >>> [(key, value[:8]) for key, value in tags.items()]
+        [('mlflow.sharedViewState.s1', 'deflate;'), ('mlflow.sharedViewState.nnrun', '{"name":')]
     """
     state = {
         **_search(wanted, view.order),
@@ -86,7 +126,12 @@ def saved_view(key: str, wanted: str, view: View) -> tuple[str, str] | None:
         **_charts(view),
     }
     value = _deflated(json.dumps(state, separators=(",", ":")))
-    return (KEY_PREFIX + key, value) if len(value) <= VALUE_LENGTH else None
+    now = int(time.time() * 1000)
+    listed = json.dumps({"name": name, "createdAt": now, "updatedAt": now, "state": value})
+    if not is_known(version) or len(listed) > VALUE_LENGTH:
+        return {}
+    named = {KEY_PREFIX + LISTED: listed} if version >= NAMED_FROM else {}
+    return {KEY_PREFIX + key: value, **named}
 
 
 def _search(wanted: str, order: str) -> State:
@@ -125,7 +170,7 @@ def _charts(view: View) -> State:
     """Give the state of the charts; MLflow adds a chart for every metric that has none."""
     cards = [
         *map(_line, view.panels),
-        *_parallel(view.varying, view.figures),
+        *_parallel(view.varying, view.ranked_by),
         *({"type": "BAR", "metricKey": key} for key in view.figures),
     ]
     closed = [_section(name, False) for name in view.folded]
@@ -166,14 +211,14 @@ def _line(metrics: Sequence[str]) -> State:
     }
 
 
-def _parallel(varying: Sequence[str], figures: Sequence[str]) -> list[State]:
-    if len(varying) < 2 or not figures:
+def _parallel(varying: Sequence[str], ranked_by: str) -> list[State]:
+    if len(varying) < 2 or not ranked_by:
         return []
     return [
         {
             "type": "PARALLEL",
             "selectedParams": list(varying[:MOST_AXES]),
-            "selectedMetrics": [figures[-1]],
+            "selectedMetrics": [ranked_by],
             "showAllRuns": True,
         }
     ]
@@ -196,12 +241,16 @@ def _deflated(text: str) -> str:
     return "deflate;" + b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def page_view(sweep: Sweep) -> View:
-    """Choose charts and columns for a sweep, by what varies and by its target."""
+def page_view(sweep: Sweep, summary: "pd.DataFrame") -> View:
+    """Choose charts and columns for a sweep, by what varies, by its target and who reached it."""
     metric = (sweep.target or {}).get("metric") or "accuracy"
     other = "test_loss" if metric != "test_loss" else "train_loss"
-    panels = [[f"{metric}/{q}" for q in ("median", "q25", "q75")], [f"{other}/median"], [SO_FAR]]
+    settings = len(sweep.settings)
+    quantiles = ("median", "q25", "q75") if settings <= WITH_QUARTILES else ("median",)
+    panels = [[f"{metric}/{q}" for q in quantiles], [f"{other}/median"], [SO_FAR]]
     tuned = [key for key in sweep.tuned if key in sweep.varying and key not in sweep.telling]
-    many = len(sweep.settings) > DRAWN
-    order = "metrics.`rmst`" if many else "attributes.start_time"
-    return View(panels, [*sweep.telling, *tuned], FIGURES, SECTIONS, order)
+    figures = (*FIGURES, ACCURACY) if summary[ACCURACY].notna().any() else FIGURES
+    # where nobody arrives all times are the budget
+    best = "rmst" if summary["reached"].any() else "final_test_loss_median"
+    order = f"metrics.`{best}`" if settings > DRAWN else "attributes.start_time"
+    return View(panels, [*sweep.telling, *tuned], figures, best, SECTIONS, order)

@@ -22,9 +22,16 @@ import pytest
 
 from nnrun.errors import InputError
 from nnrun.model import Model, load_network
+from nnrun.tracking.entities import Version
 from nnrun.tracking.errors import TrackingError
-from nnrun.tracking.pyfunc import Network, answers, example_rows, write_model
-from nnrun.tracking.registry import Version, register, registered
+from nnrun.tracking.pyfunc import (
+    Network,
+    answers,
+    example_rows,
+    register,
+    registered,
+    write_model,
+)
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, CommandLine, ended, reads_mlflow
 from tests.integration.test_tracking import clear_environment

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from nnrun.tracking.entities import (
     curve_points,
 )
 from nnrun.tracking.errors import TrackingError
+from nnrun.tracking.view import View, version_of
 from tests.forked import SERVER, Forked
 from tests.integration.servers import await_answer
 
@@ -222,7 +224,6 @@ def test_the_sweep_is_a_run_of_its_own(tracker: Tracker, tmp_path: Path) -> None
         SweepRun(
             "sweep of lr",
             description="**lr=0.8** wins",
-            metrics={"settings": 8.0},
             tags={"nnrun.sweep": "s1"},
             artifacts=[Artifact(tmp_path / "report.html"), Artifact(tmp_path / "tables")],
             status="KILLED",
@@ -235,6 +236,21 @@ def test_the_sweep_is_a_run_of_its_own(tracker: Tracker, tmp_path: Path) -> None
     kept = Path("outputs/mlartifacts") / run / "artifacts"
     assert (kept / "report.html").read_text(encoding="utf-8") == "<p>verdict</p>"
     assert (kept / "tables" / "summary.csv").read_text(encoding="utf-8") == "a,b"
+
+
+def test_the_experiment_says_what_its_newest_sweep_found_unless_its_owner_says_more(
+    tracker: Tracker,
+) -> None:
+    def told() -> list[object]:
+        query = "select value from experiment_tags where key = 'mlflow.note.content'"
+        return [value for (value,) in rows(query)]
+
+    for text in ("Yes: a converges sooner.", "No difference shown."):
+        tracker.describe(text)
+        assert told() == [text]
+    tracker._client.set_experiment_tag(tracker._store.experiment, "mlflow.note.content", "Mine.")
+    tracker.describe("Yes: b converges sooner.")
+    assert told() == ["Mine."]
 
 
 def test_a_run_that_breaks_off_is_not_left_running(
@@ -427,7 +443,9 @@ def test_processes_may_create_the_store_at_the_same_time(
 
 
 @pytest.mark.slow
-def test_the_command_serves_the_store_and_a_server_takes_runs(tracker: Tracker, home: Path) -> None:
+def test_the_command_serves_the_store_and_a_server_takes_runs(
+    tracker: Tracker, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracker.close()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -450,6 +468,12 @@ def test_the_command_serves_the_store_and_a_server_takes_runs(tracker: Tracker, 
         (home / "report.html").write_text("<p>verdict</p>", encoding="utf-8")
         run = remote.log_sweep(SweepRun("over http", artifacts=[Artifact(home / "report.html")]))
         assert remote.ui_command() == ""
+        assert version_of(remote._store.version()) == version_of(version("mlflow"))
+        view = View([["test_loss/median"]], ["lr"])
+        with monkeypatch.context() as changed:
+            changed.setattr("nnrun.tracking.view.KNOWN", ((3, 5), (3, 6)))
+            assert remote.save_view("s1", view, "Sweep s1") == ""
+        assert remote.save_view("s1", view, "Sweep s1").endswith("viewStateShareKey=s1")
         assert remote.charts_url("s1").startswith(f"{uri}/#/experiments/1/runs?")
     finally:
         os.killpg(server.pid, 15)

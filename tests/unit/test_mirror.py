@@ -56,8 +56,14 @@ class Store:
     def delete(self, run: str) -> None:
         self.taken.append(f"deleted {run}")
 
-    def save_view(self, sweep: str, view: View) -> str:
+    def save_view(self, sweep: str, view: View, name: str) -> str:
         return f"#view of {sweep}"
+
+    def run_page(self, run: str) -> str:
+        return f"#page of {run}"
+
+    def describe(self, text: str) -> None:
+        self.described = text
 
     def charts_url(self, sweep: str) -> str:
         return f"#charts of {sweep}"
@@ -320,6 +326,8 @@ def test_the_end_sends_what_differs_once(runs_into: Callable[..., Mirror], tmp_p
         runs.add_sweep(facts, found, tmp_path)
     runs.close()
     told = store.taken
+    assert store.described.startswith("[Sweep s](#view of s)\n\nSweep s of 2 settings: [its run, ")
+    assert "(#page of sweep)" in store.described
     assert told[:2] == ["s0", "s1"]
     assert told[2].startswith("run of s0 is lr=0.1: ")
     assert told[3].startswith("run of s1 is as it was: ")

@@ -3,24 +3,45 @@
 import base64
 import json
 import zlib
+from importlib.metadata import version
 from typing import Any
 
-from nnrun.tracking.view import VALUE_LENGTH, View, saved_view
+import pandas as pd
+import pytest
+
+from nnrun.tracking.view import (
+    KNOWN,
+    VALUE_LENGTH,
+    View,
+    is_known,
+    page_view,
+    saved_view,
+    version_of,
+)
+from tests.records import described
 
 CURVES = [f"accuracy/{quantile}" for quantile in ("median", "q25", "q75")]
 
 
-def build(**changes: object) -> tuple[str, str] | None:
+def tags(**changes: object) -> dict[str, str]:
     given: dict[str, Any] = {
         "key": "s1",
         "wanted": "tags.`nnrun.sweep` = 's1'",
         "panels": [CURVES, ["test_loss/median"]],
         "varying": ["lr", "optimizer.momentum"],
         "figures": ["success_rate", "rmst"],
+        "ranked_by": "rmst",
         "folded": ["accuracy", "Model metrics"],
     }
+    how = {"name": "Sweep s1", "version": (3, 17)}
+    how |= {name: changes.pop(name) for name in how if name in changes}
     key, wanted, *view = (given | changes).values()
-    return saved_view(key, wanted, View(*view))
+    return saved_view(key, wanted, View(*view), **how)
+
+
+def build(**changes: object) -> tuple[str, str] | None:
+    """The tag that an address opens."""
+    return next(iter(tags(**changes).items()), None)
 
 
 def state(**changes: object) -> dict[str, Any]:
@@ -73,7 +94,7 @@ def test_parallel_coordinates_need_two_axes_and_a_figure() -> None:
     assert card["selectedParams"] == ["lr", "optimizer.momentum"]
     assert card["selectedMetrics"] == ["rmst"]
     assert cards("PARALLEL", varying=["lr"]) == []
-    assert cards("PARALLEL", figures=[]) == []
+    assert cards("PARALLEL", ranked_by="") == []
     (card,) = cards("PARALLEL", varying=list("abcdefghi"))
     assert card["selectedParams"] == list("abcdef")
 
@@ -96,3 +117,52 @@ def test_a_view_fits_every_mlflow_or_is_left_out() -> None:
     assert tag is not None
     assert len(tag[1]) < VALUE_LENGTH == 5000
     assert build(varying=[f"{i**20:x}" for i in range(1000)]) is None
+
+
+def test_the_newest_sweep_is_listed_by_its_name_where_mlflow_lists_views() -> None:
+    opened, listed = tags().items()
+    assert listed[0] == "mlflow.sharedViewState.nnrun"
+    kept = json.loads(listed[1])
+    assert (kept["name"], kept["state"]) == ("Sweep s1", opened[1])
+    assert isinstance(kept["createdAt"], int)
+    assert list(tags(version=(3, 16))) == [opened[0]]
+
+
+@pytest.mark.parametrize("text", ["3.4.0", "4.0.0", "<html>", "", f"3.{KNOWN[1][1] + 1}.0"])
+def test_a_page_that_nobody_has_tried_gets_no_view(text: str) -> None:
+    assert tags(version=version_of(text)) == {}
+
+
+def test_the_mlflow_that_is_installed_was_tried() -> None:
+    """Else look at its pages with tests/browser, and then move KNOWN."""
+    assert is_known(version_of(version("mlflow")))
+
+
+def summary(settings: int, reached: int, accuracy: float) -> pd.DataFrame:
+    columns = {"reached": reached, "final_accuracy_median": accuracy}
+    return pd.DataFrame({"setting": range(settings), **columns})
+
+
+@pytest.mark.parametrize(
+    ("settings", "reached", "order", "lines"),
+    [
+        (3, 2, "attributes.start_time", 3),
+        (9, 2, "attributes.start_time", 1),
+        (30, 2, "metrics.`rmst`", 1),
+        (30, 0, "metrics.`final_test_loss_median`", 1),
+    ],
+)
+def test_many_runs_are_ordered_by_what_tells_them_apart(
+    settings: int, reached: int, order: str, lines: int
+) -> None:
+    sweep = described({f"s{i}": {"lr": i, "batch_size": i} for i in range(settings)})
+    view = page_view(sweep, summary(settings, reached, 0.9))
+    assert (view.order, len(view.panels[0])) == (order, lines)
+    assert view.ranked_by == ("rmst" if reached else "final_test_loss_median")
+
+
+def test_final_loss_and_accuracy_are_columns_where_there_are_any() -> None:
+    sweep = described({"s0": {"lr": 1}, "s1": {"lr": 2}})
+    found = page_view(sweep, summary(2, 1, 0.9)).figures
+    assert found[-2:] == ("final_test_loss_median", "final_accuracy_median")
+    assert page_view(sweep, summary(2, 1, float("nan"))).figures == found[:-1]
