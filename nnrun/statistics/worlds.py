@@ -70,7 +70,7 @@ WORLDS = {
     ),
     "four blocks, alike": World(ALIKE, (1.0,) * 4),
     "two blocks, 1.5 times as quick in both": World(("sooner",), (0.67, 0.67)),
-    "two blocks, 3 and 1.5 times as quick": World(("sooner",), (0.33, 0.67)),
+    "two blocks, 3 and 1.5 times as quick": World(("sooner", "depends"), (0.33, 0.67)),
     "two blocks, 1.7 times as quick and as slow": World(("depends",), (0.6, 1 / 0.6)),
     "two blocks, 1.7 times as slow and as quick": World(("depends",), (1 / 0.6, 0.6)),
     "three blocks, 0.7, 1 and 1.4 times": World(("depends",), (0.7, 1.0, 1.4), seeds=30),
