@@ -111,7 +111,7 @@ def sweep_of_source(source: Source, heads: Sequence[Record], folder: Path) -> Sw
 def merged(sources: Sequence[Source], several: Sequence[Sweep]) -> Sweep:
     """Put several sweeps together; what varies and what settings are called is found anew."""
     configs = {s.id: s.config for sweep in several for s in sweep.settings}
-    tuned = _tuned(several)
+    tuned = _tuned(sources, several)
     about = describe(configs, tuned.get("tuned") or ())
     labels = {setting.id: setting.label for setting in about["settings"]}
     jobs = [
@@ -190,16 +190,21 @@ def _tables(told: Iterable[Sequence[str] | None]) -> list[list[str]]:
     return [list(lines) for lines in dict.fromkeys(tuple(lines) for lines in told if lines)]
 
 
-def _tuned(several: Sequence[Sweep]) -> dict[str, Any]:
-    """Join what was tuned, and the tables of tuning."""
+def _tuned(sources: Sequence[Source], several: Sequence[Sweep]) -> dict[str, Any]:
+    """Join what was tuned in all of them, and the tables of tuning."""
     tunings = [sweep.tuning for sweep in several if sweep.tuning]
     if not tunings:
         return {}
     spans = [tuning["seeds"] for tuning in tunings]
     seeds = [min(first for first, _ in spans), max(last for _, last in spans)]
-    rows = [row for tuning in tunings for row in tuning["rows"]]
-    keys = dict.fromkeys(key for sweep in several for key in sweep.tuned)
-    return {"tuned": list(keys), "tuning": {"seeds": seeds, "rows": rows}}
+    rows = [
+        {**row, "sweep": source.name}
+        for source, sweep in zip(sources, several, strict=True)
+        for row in (sweep.tuning or {}).get("rows") or ()
+    ]
+    # what one of them was given by hand is a key like any other
+    keys = [key for key in several[0].tuned if all(key in sweep.tuned for sweep in several)]
+    return {"tuned": keys, "tuning": {"seeds": seeds, "rows": rows}}
 
 
 def _same(values: Sequence[Any]) -> Any:

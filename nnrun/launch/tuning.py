@@ -143,15 +143,16 @@ def best(outcomes: Sequence[Score | str]) -> int | None:
 
 def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
     """Print the choices, how many jobs took each, and what is doubtful about them."""
+    names = {row["job"]: row["overrides"] or "the setting" for row in tuned.rows}
     took: dict[str, list[str]] = {}
     for arm, choice in zip(arms, tuned.chosen, strict=True):
         if arm.jobs[0].setting.id not in tuned.given_up:
-            took.setdefault(words(arm.choices[choice]), []).append(f"#{arm.number}")
-    listed = ", ".join(f"{choice} for {listing(jobs, 4)}" for choice, jobs in took.items())
+            took.setdefault(words(arm.choices[choice]), []).append(names[arm.number])
+    listed = "; ".join(f"{choice} for {listing(own, 4)}" for choice, own in took.items())
     print(f"Chosen: {shown(listed) or 'nothing'}.", flush=True)
-    edge = [f"#{row['job']}" for row in tuned.rows if row["edge"]]
+    edge = [names[row["job"]] for row in tuned.rows if row["edge"]]
     if edge:
-        print(f"At an end of the values tried: {shown(', '.join(edge))}.", flush=True)
+        print(f"At an end of the values tried: {shown(listing(edge, 4))}.", flush=True)
     for row in tuned.rows:
         if row["error"]:
             tried = words({k: v for k, v in row.items() if k in arms[0].choices[0]})

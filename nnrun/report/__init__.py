@@ -4,6 +4,7 @@ Words:
 
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
 - ``sentences``: what a contrast came to, in plain words and exactly.
+- ``tuning``: what was tried and chosen for each arm.
 - ``captions``: a caption for each figure and for the table.
 - ``ends``: which settings are best at the end, beside soonest.
 - ``methods``: what was done, as a paper tells it.

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
+from nnrun.report.tuning import choices, kept_apart, tuned_arms, tuned_keys, whose
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors, is_full_grid, names
 from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN, OTHERS
@@ -102,19 +104,20 @@ def _said(value: Any) -> str:
 
 
 def _tuned(sweep: Sweep) -> Iterator[str]:
-    rows = (sweep.tuning or {}).get("rows") or []
-    if not rows:
+    arms = tuned_arms(sweep)
+    if not arms:
         return
-    keys = list(sweep.tuned)
     tried = []
-    for key in keys:
-        values = dict.fromkeys(str(row[key]) for row in rows if key in row)
-        tried.append(f"{key} ({', '.join(values)})" if values else key)
+    for key in tuned_keys(arms):
+        rows = (row for arm in arms for row in arm.rows if key in row)
+        tried.append(f"{key} ({', '.join(dict.fromkeys(as_typed(row[key]) for row in rows))})")
     first, last = (sweep.tuning or {})["seeds"]
+    apart = ", none of which is reported" if kept_apart(sweep) else ""
+    took = choices(arms)
     yield (
-        f"Before, {listing(tried, len(tried))} was chosen for each setting by the lowest "
-        f"restricted mean, then the lowest test loss, on seeds {first:,} to {last:,}, none of "
-        "which is reported."
+        f"Beforehand, {listing(tried, len(tried))} {'was' if len(tried) == 1 else 'were'} chosen "
+        f"for each setting{whose(sweep, arms)} by the lowest restricted mean, then the lowest test "
+        f"loss, on seeds {first:,} to {last:,}{apart}{f' (chosen: {took})' if took else ''}."
     )
 
 

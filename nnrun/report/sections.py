@@ -1,6 +1,5 @@
 """The sections of the page after its first screen, each where there is something for it."""
 
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -8,25 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
 from nnrun.report.captions import contrasts_caption
 from nnrun.report.ends import Ends
 from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
+from nnrun.report.tuning import kept_apart, table_rows, tuned_arms, tuned_keys, whose
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
 from nnrun.statistics.survival import common_budget, hold_used, judged_on, shared_target, trained
-from nnrun.text import count, number, ratio, share
+from nnrun.text import count, listing, number, ratio, share
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"
-
-
-TUNING = (
-    *("job", "overrides", "seeds", "reached", "restricted_mean", "final_test_loss"),
-    *("chosen", "edge", "error"),
-)
-"""Columns of the tuning table besides the keys that were tuned."""
 
 
 class Section(NamedTuple):
@@ -134,40 +126,23 @@ def _behaviour(behaviour: Any, pictures: Mapping[str, Picture]) -> Iterator[Sect
 
 
 def _tuning(sweep: Sweep) -> Iterator[Section]:
-    tuning = sweep.tuning or {}
-    rows = tuning.get("rows") or []
-    if not rows:
+    arms = tuned_arms(sweep)
+    if not arms:
         return
-    first, last = tuning["seeds"]
-    keys = sweep.tuned
+    first, last = (sweep.tuning or {})["seeds"]
+    keys, apart = tuned_keys(arms), kept_apart(sweep)
+    own = ", none of them among the reported ones" if apart else ""
     yield Section(
         "tuning",
         "Tuning",
-        f"Before the sweep, {' and '.join(keys)} was chosen for each arm, on seeds that are not "
-        "reported here.",
+        f"Before the sweep, {listing(keys, len(keys))} was chosen for each arm{whose(sweep, arms)}"
+        f"{', on seeds that are not reported here' if apart else ''}.",
         template="tuning.html.j2",
-        caption=f"One row an arm and value, n = {count(rows[0]['seeds'])} seeds ({count(first)} to "
-        f"{count(last)}), none of them among the reported ones. Chosen: the lowest restricted "
-        "mean, then the lowest test loss.",
-        rows=[_tuning_row(row) for row in rows],
+        caption=f"One row an arm and value, n = {count(arms[0].rows[0]['seeds'])} seeds "
+        f"({count(first)} to {count(last)}){own}. Chosen: the lowest restricted mean, then the "
+        "lowest test loss.",
+        rows=table_rows(arms),
     )
-
-
-def _tuning_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Write one choice of values that was tried."""
-    tried = {key: value for key, value in row.items() if key not in TUNING}
-    numbers = [math.inf if row[key] is None else row[key] for key in TUNING[4:6]]
-    return {
-        "arm": row["overrides"] or "the setting",
-        "tried": " ".join(f"{key}={as_typed(value)}" for key, value in tried.items()),
-        "cells": [
-            (f"{row['reached']} of {row['seeds']}", row["reached"]),
-            *((number(value), value) for value in numbers),
-        ],
-        "chosen": row["chosen"],
-        "edge": row["edge"],
-        "error": row["error"],
-    }
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -209,7 +184,7 @@ def reading_limits(results: Results) -> list[str]:
             f"an evaluation has {number(float(np.median(steps)))} times the samples of "
             "the one before it (median)."
         )
-    several = (_rare(results), _power(results), _tuned(results.sweep), _scope(results))
+    several = (_rare(results), _power(results), _scope(results))
     return [*limits, *chain.from_iterable(several)]
 
 
@@ -270,19 +245,6 @@ def _power(results: Results) -> list[str]:
         f"Power: with these seeds, this spread and this many contrasts a ratio of {spread} "
         f"(median over {len(least):,} of them), or one in {spread}, is shown four times in five; "
         "a smaller effect can well be real and not be shown."
-    ]
-
-
-def _tuned(sweep: Sweep) -> list[str]:
-    """Warn of a tuned value that lies at the edge of what was tried."""
-    rows = (sweep.tuning or {}).get("rows") or []
-    edges = [row for row in rows if row.get("chosen") and row.get("edge")]
-    if not edges:
-        return []
-    keys, arms = ", ".join(sweep.tuned or []), sum(bool(r.get("chosen")) for r in rows)
-    return [
-        f"Tuning: in {len(edges):,} of {arms:,} arms the chosen "
-        f"{keys} is the smallest or the largest that was tried, so a better one may lie beyond."
     ]
 
 

@@ -17,6 +17,7 @@ from nnrun.report.sentences import (
     plainly,
 )
 from nnrun.report.tables import incomplete
+from nnrun.report.tuning import at_ends
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import DIFFERENCES, DIRECTION, ENOUGH, TESTED
@@ -292,6 +293,7 @@ def cautions(results: Results) -> list[str]:
         notes.append(f"The times of the settings are not compared: {why}.")
     elif (common := judged_on(sweep)) is not None:
         notes.append(_where_judged(results, common))
+    notes += at_ends(sweep)
     tested = int(_tested(headline(results)).sum())
     if tested > 1:
         notes.append(

@@ -37,8 +37,8 @@ def test_a_tuned_sweep_is_the_sweep_of_the_chosen_values(nnrun):
     assert facts.tuned == ["lr"]
     # what an arm is called does not name its rate
     assert [s.label for s in facts.settings] == ["terms=[x,y]", "terms=[x,y,x*y]"]
-    for rate, number in zip(rates, (0, 1), strict=True):
-        assert re.search(rf"lr={rate:g} for [^,.]*#{number}", done.stdout)
+    for rate, features in zip(rates, ("raw", "product"), strict=True):
+        assert re.search(rf"lr={rate:g} for [^;]*features={features}", done.stdout)
     assert [job.overrides[-1] for job in facts.jobs] == [f"lr={rate}" for rate in rates]
     # jobs alone have folders
     assert sorted(path.name for path in tuned.iterdir() if path.is_dir()) == ["0", "1"]

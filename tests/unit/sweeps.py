@@ -65,3 +65,16 @@ def a_sweep(labels, seeds=20, arrives=0.8, diverged=0, regression=False, **sweep
     about["jobs"] = [{"number": 0, "overrides": [], "setting": "", **j} for j in about["jobs"]]
     known = {"curves": pd.concat(curves, ignore_index=True)}
     return Results(table, Sweep.of(about), known=known)
+
+
+def tuned_rows(tried, chosen, key="lr"):
+    """The rows of a sweep's tuning: the values tried for each job, and the one that was chosen."""
+    return [
+        {
+            **{"job": job, "overrides": f"job {job}", key: value, "seeds": 20, "reached": 20},
+            **{"restricted_mean": 10.0, "final_test_loss": 0.1, "chosen": value == chosen[job]},
+            **{"edge": value == chosen[job] and value in (values[0], values[-1]), "error": ""},
+        }
+        for job, values in tried.items()
+        for value in values
+    ]

@@ -42,22 +42,6 @@ def test_power_is_of_contrasts_only():
     assert limit(a_sweep(["lr=0.1", "lr=0.3"], arrives=0), "Power") is None
 
 
-def test_tuned_values_at_an_edge_are_warned_of():
-    rows = [
-        {"chosen": True, "edge": True},
-        {"chosen": True, "edge": False},
-        {"chosen": False, "edge": True},
-    ]
-    told = limit(a_sweep(["a", "b"], tuned=["lr"], tuning={"rows": rows}), "Tuning")
-    assert told == (
-        "Tuning: in 1 of 2 arms the chosen lr is the smallest or the largest that was tried, "
-        "so a better one may lie beyond."
-    )
-    inside = [{**row, "edge": False} for row in rows]
-    assert limit(a_sweep(["a"], tuned=["lr"], tuning={"rows": inside}), "Tuning") is None
-    assert limit(a_sweep(["a"], tuning=None), "Tuning") is None
-
-
 def test_scope_names_what_did_not_vary():
     found = a_sweep(["a", "b"])
     known = {**found.known, "summary": found.summary}

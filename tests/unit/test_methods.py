@@ -6,7 +6,7 @@ import pytest
 
 from nnrun.records.sweep import AFTERWARDS, SweepJob
 from nnrun.report.methods import methods
-from tests.unit.sweeps import a_sweep
+from tests.unit.sweeps import a_sweep, tuned_rows
 
 CONSTANT = {
     "batch_size": 8,
@@ -79,16 +79,16 @@ def test_a_target_that_was_chosen_later_is_said_to_be():
 
 def test_errors_odd_seeds_and_tuning_are_told():
     results = a_sweep(["lr=1", "lr=2"])
-    row = {"job": 0, "lr": 0.1, "overrides": "", "seeds": 20, "edge": False}
-    tuning = {"seeds": [100, 119], "rows": [row, {**row, "lr": 0.3}]}
-    results = of(results, tuned=["lr"], tuning=tuning)
+    rows = tuned_rows({0: [0.1, 0.3], 1: [0.1, 0.3]}, {0: 0.3, 1: 0.1})
+    results = of(results, tuned=["lr"], tuning={"seeds": [100, 119], "rows": rows})
     trials = results.trials
     status = trials["status"].where(trials["seed"] != 3, "failed")
     text = methods(replace(results, trials=trials.assign(status=status)))
     assert "2 trials ended with an error and are left out." in text
     assert "Each was trained from 19 seeds (19 numbers; 38 networks in all)." in text
     assert "lr (0.1, 0.3) was chosen for each setting by the lowest restricted mean" in text
-    assert "on seeds 100 to 119, none of which is reported" in text
+    told = "on seeds 100 to 119, none of which is reported (chosen: 0.3 for job 0, 0.1 for job 1)."
+    assert told in text
 
 
 def test_nothing_is_told_where_nothing_was_trained():

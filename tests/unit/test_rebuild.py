@@ -19,8 +19,11 @@ from nnrun.records.record import Record, write_record
 from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.report.__main__ import main, sort
+from nnrun.report.methods import methods
+from nnrun.report.verdict import cautions
 from tests.conftest import make_setting
 from tests.records import changed
+from tests.unit.sweeps import tuned_rows
 
 GRID = np.array([10, 20, 40, 80, 160])
 VERSIONS = {"nnrun": "0.1.0"}
@@ -266,14 +269,42 @@ def test_seeds_tuned_on_in_one_sweep_and_reported_in_another_are_named(tmp_path)
     one = a_sweep(tmp_path / "one", a_record(0, [0, 1]))
     two = a_sweep(tmp_path / "two", a_record(0, [1000, 1001], config=config_of(0.3)))
     rebuild([one])
-    tuning = {"tuned": ["lr"], "tuning": {"seeds": [1000, 1009], "rows": []}}
-    (one / "sweep.json").write_text(json.dumps({**facts_in(one), **tuning}))
+    tune(one, {0: [0.1, 0.2]}, {0: 0.1})
     done = rebuild([one, two], out=tmp_path / "both")
     assert done.notes == [
         "one was tuned on seeds 1000 to 1009, some of which two reports: its tuned values look "
         "better there than they are."
     ]
-    assert facts_in(tmp_path / "both")["tuned"] == ["lr"]
+    # what two was given by hand was not tuned, and what one was is told of one alone
+    assert "tuned" not in facts_in(tmp_path / "both")
+    assert labels(done) == ["lr=0.1", "lr=0.3"]
+    assert [row["sweep"] for row in facts_in(tmp_path / "both")["tuning"]["rows"]] == ["one"] * 2
+
+
+def tune(sweep, tried, chosen):
+    """Say in a sweep's sweep.json what was tried for its jobs, and chosen."""
+    rebuild([sweep])
+    tuning = {"seeds": [1000, 1009], "rows": tuned_rows(tried, chosen)}
+    about = {**facts_in(sweep), "tuned": ["lr"], "tuning": tuning}
+    (sweep / "sweep.json").write_text(json.dumps(about))
+
+
+def test_sweeps_that_were_both_tuned_stay_so_with_different_lists(tmp_path):
+    configs = [config_of(0.1), config_of(0.3, **{"network.hidden": [7]})]
+    one, two = (
+        a_sweep(tmp_path / name, a_record(0, config=config))
+        for name, config in zip(("one", "two"), configs, strict=True)
+    )
+    tune(one, {0: [0.05, 0.1, 0.3]}, {0: 0.1})
+    tune(two, {0: [0.1, 0.2, 0.3]}, {0: 0.3})
+    done = rebuild([one, two], out=tmp_path / "both")
+    assert labels(done) == ["hidden=[2,1]", "hidden=[7]"]
+    assert list(done.results.tuned.values()) == ["lr=0.1", "lr=0.3"]
+    told = [text for text in cautions(done.results) if "tuned" in text]
+    assert told[0].startswith("The tuned lr of hidden=[7] is the largest that was tried (0.3)")
+    assert "lr (0.05, 0.1, 0.3, 0.2) was chosen for each setting by" in methods(done.results)
+    other = rebuild([one, a_sweep(tmp_path / "three", a_record(0, [5, 6]))], out=tmp_path / "more")
+    assert "was chosen for each setting of one by" in methods(other.results)
 
 
 def test_another_target_judges_the_curves_anew(tmp_path):

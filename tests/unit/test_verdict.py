@@ -6,9 +6,9 @@ import numpy as np
 from nnrun.report.captions import curve_caption, summary_caption, time_caption
 from nnrun.report.sections import reading_limits
 from nnrun.report.sentences import compared
-from nnrun.report.verdict import verdict
+from nnrun.report.verdict import cautions, verdict
 from nnrun.statistics.curves import bands_of_curves, bands_table
-from tests.unit.sweeps import NAN, a_sweep
+from tests.unit.sweeps import NAN, a_sweep, tuned_rows
 
 
 def told(results):
@@ -210,3 +210,32 @@ def test_verdict_says_at_which_points_all_were_judged():
 
 def replace_grid(results, one_in):
     return replace(results.sweep, common_grid={**results.sweep.common_grid, "one_in": one_in})
+
+
+def warned(tried, chosen, **sweep):
+    tuning = {"seeds": [100, 119], "rows": tuned_rows(tried, chosen)}
+    found = cautions(a_sweep(["a", "b"], tuned=["lr"], tuning=tuning, **sweep))
+    return [text for text in found if "tuned" in text]
+
+
+def test_a_tuned_value_at_an_end_of_what_was_tried_is_told_with_its_arm():
+    beyond = "; what is tried can be extended, and what was trained is cached."
+    three = [0.01, 0.1, 0.3]
+    jobs = [{"number": i, "label": name} for i, name in enumerate(("sgd", "adam"))]
+    assert warned({0: three, 1: three}, {0: 0.3, 1: 0.3}, jobs=jobs) == [
+        "The tuned lr of sgd and adam is the largest that was tried (0.3): a better one may lie "
+        f"beyond{beyond}"
+    ]
+    assert warned({0: three, 1: three}, {0: 0.1, 1: 0.01}) == [
+        "The tuned lr of job 1 is the smallest that was tried (0.01): a better one may lie "
+        f"beyond{beyond}"
+    ]
+    (many,) = warned(dict.fromkeys(range(9), three), dict.fromkeys(range(9), 0.3))
+    assert many.startswith("The tuned lr of job 0, job 1 and 7 others is the largest")
+    (alone,) = warned({0: three}, {0: 0.3})
+    assert alone.startswith("The tuned lr is the largest that was tried (0.3)")
+    assert not warned({0: three, 1: [0.3]}, {0: 0.1, 1: 0.3})
+    # neither lists nor words have a largest
+    assert not warned({0: [[2], [4]], 1: ["sgd", "adam"]}, {0: [4], 1: "adam"})
+    # an arm of whose values none could be trained chose none
+    assert not warned({0: three}, {0: None})
