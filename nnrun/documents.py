@@ -156,7 +156,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   files                              object       paths of sweep, report, handout, markdown, study,
                                                   summary, trials, curves, ladder and tuning, of
                                                   those that are there; sweep is sweep.json
-  animations[]                       text         paths of pages
+  animations[]                       text         paths of pages, that of several settings first
   budget                             integer|null most samples that a trial could see
   target                             object|null  metric, value and hold
   varying[]                          text         keys that differ between the settings

@@ -44,6 +44,7 @@ PARTS = ("", "_slider", "_surface", "_response", "_network", "_curves", "_contro
 
 DIGITS = 4  # significant digits of what is drawn
 ON_PAPER = 6  # moments that are printed
+MOST_POINTS = 1000  # of a line
 
 
 class Pane(NamedTuple):
@@ -202,12 +203,14 @@ def _panel(title: str, lines: list[dict[str, Any]], target: float | None) -> dic
 
 def _line(film: Film, metric: str, name: str, colour: int, style: LineStyle) -> dict[str, Any]:
     curves = film.subject.curves
+    n = len(curves.samples)
+    shown = np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(int))
     return {
         "name": name,
         "colour": f"l{colour}",
         "dashes": style.dashes,
-        "samples": curves.samples.tolist(),
-        "values": rounded(getattr(curves, metric)),
+        "samples": curves.samples[shown].tolist(),
+        "values": rounded(getattr(curves, metric)[shown]),
     }
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from nnrun.config.settings import Network
 from nnrun.network.losses import Hinge, SquaredError
 from nnrun.network.mlp import Layer
+from nnrun.pictures import animation
 from nnrun.pictures import trial_pictures as stills
 from nnrun.pictures.animation import animate
 from nnrun.pictures.diagram import NEGATIVE, POSITIVE, WIDEST, biases, diagram, weights, wiring_of
@@ -541,8 +542,26 @@ def test_of_a_network_that_cannot_be_seen_no_frame_is_kept_and_the_page_has_its_
     assert "The network is not drawn: 13 units in a layer;\nup to 12 can be read." in page
     assert ("network0" in page, 'id="curves"' in page) == (False, True)
     assert not re.search(r"<img", page)
+    losses = np.linspace(1, 0, 100_000)
+    endless = film._replace(subject=film.subject._replace(curves=course(losses)))
+    line = embedded(player([Pane(endless, scene_of(film))]))["curves"][0]["lines"][0]
+    assert len(line["samples"]) == len(line["values"]) == 1000, "no page grows without bound"
+    assert (line["samples"][0], line["samples"][-1], line["values"][-1]) == (1, 100_000, 0.0)
     whole = shoot(replace(setting, network=Network(hidden=(12,), output="sigmoid")), 0)
     assert len(whole.params[0]) == 2
+
+
+def test_of_a_large_network_fewer_frames_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(animation, "gif", lambda *arguments: b"")
+    monkeypatch.setattr(animation, "draw_stills", lambda *arguments: [])
+    subject = shoot(make_setting(evals=60), 0).subject
+    clocks = []
+    for frames in (1000, 9, 1):
+        monkeypatch.setattr(animation, "MEMORY", frames * 13 * 8)  # 13 parameters of 8 bytes
+        animate(subject, tmp_path)
+        clocks.append(embedded((tmp_path / "animation.html").read_text())["clock"])
+    assert [len(clock) for clock in clocks] == pytest.approx([41, 10, 7], abs=1)
+    assert {clock[-1] for clock in clocks} == {subject.setting.budget}
 
 
 def test_units_of_a_wide_network_fill_a_broad_picture():
