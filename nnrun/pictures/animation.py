@@ -1,5 +1,6 @@
 """How trials of a sweep learn: a page and a GIF a setting, and one page of several at one clock."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -155,7 +156,7 @@ def animate_settings(
                 beside = clock if key in together else []
                 about = role.which, f"it {role.case.words}", role.case.samples
                 film = animate(subject, role.home, *about, beside, advance, stopped)
-                pages.append((role.home / PAGE).relative_to(folder).as_posix())
+                pages.append(Path(os.path.relpath(role.home / PAGE, folder)).as_posix())
                 if beside:
                     film = film.at(clock)
                     panes.append(Pane(film, scene_of(film, CELLS), *about, role.name, pages[-1]))

@@ -82,7 +82,9 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
     nnrun, launcher
 ):
     sweep = ["-m", "data=sine", "lr=0.1,0.2", "seed=0,5", "network.hidden=[3]"]
-    done = nnrun(*sweep, f"hydra/launcher={launcher}", *ANIMATED)
+    # one of them in a folder that is named in full
+    where = [f"hydra.sweep.dir={nnrun.folder}/outputs/sweeps/here"] if launcher == "basic" else []
+    done = nnrun(*sweep, f"hydra/launcher={launcher}", *ANIMATED, *where)
     (folder,) = nnrun.outputs("sweeps")
     pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html"))
     # jobs 0 and 1, and 2 and 3, share a setting: it is animated in the first of them
