@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from nnrun.errors import InputError
 from nnrun.interrupt import Ended
 from nnrun.layout import write_atomically, write_text
+from nnrun.pictures.behaviour import same_params
 from nnrun.pictures.film import (
     MOST_FRAMES,
     Film,
@@ -18,7 +21,7 @@ from nnrun.pictures.film import (
     telling_moments,
 )
 from nnrun.pictures.gif import gif
-from nnrun.pictures.player import Pane, aim, player
+from nnrun.pictures.player import Pane, player, target_words
 from nnrun.pictures.replay import reason_of
 from nnrun.pictures.trial_pictures import draw_stills, left_out
 from nnrun.plot.layout import layout
@@ -40,7 +43,7 @@ CELLS = 64  # along a side of a plane that stands beside others
 MEMORY, FEWEST = 64_000_000, 6  # bytes that the frames of a film may take, and frames it has though
 
 
-class Role(NamedTuple):
+class ShownTrial(NamedTuple):
     """A trial that is animated, for its setting.
 
     Attributes:
@@ -101,6 +104,8 @@ def animate(
     moments = telling_moments([_ahead(subject)], [arrival], _most(subject))
     wanted = sorted({*moments, *together})
     whole = shoot(setting, subject.seed, wanted, lambda n: tell(0.5 * n / setting.budget), stopped)
+    if not same_params(whole.subject, subject):
+        ended += "; trained again for these pictures, it ended otherwise"
     film = whole.at([moment for moment in moments if moment == 0 or moment > setting.seen])
     scene = scene_of(film)
 
@@ -109,7 +114,7 @@ def animate(
             raise TrainingStopped
         tell(0.5 * frames / len(film.params))
 
-    ended = ended.replace("the target", f"the target ({aim(setting)})")
+    ended = ended.replace("the target", f"the target ({target_words(setting)})")
     moving = gif(film, scene, f"{which}: {ended}" if which else "", drawn)
     write_atomically(folder / GIF, lambda file: file.write(moving))
     write_text(folder / PAGE, player([Pane(film, scene, which, ended, arrival)]))
@@ -141,45 +146,57 @@ def animate_settings(
         The pages, as paths from ``folder``, that of several settings first, and whether any
         could not be drawn.
     """
-    cast = _cast(heads, results)
+    trials = _shown_trials(heads, results)
     pages: list[str] = []
     panes: list[Pane] = []
-    failed = False
-    together = [key for key in shown(results.summary, MOST_TOGETHER, best=1) if key in cast]
-    with meter(f"animating {things(len(cast), 'setting')}", len(cast)) as advance:
-        clock: list[int] = []
-        for key, role in cast.items():
+    failed, clock = False, list[int]()
+
+    def lost(what: str, error: Exception) -> None:
+        # whatever went wrong: the results are there, and stay
+        nonlocal failed
+        failed = True
+        warn(f"{what} was not animated: {reason_of(error)}")
+
+    together = [key for key in shown(results.summary, MOST_TOGETHER, best=1) if key in trials]
+    try:
+        clock = _clock([trials[key] for key in together]) if len(trials) > 1 else []
+    except Exception as error:
+        lost(f"{folder} as a whole", error)
+    with meter(f"animating {things(len(trials), 'setting')}", len(trials)) as advance:
+        for key, trial in trials.items():
             try:
-                if len(cast) > 1 and not clock:
-                    clock = _clock([cast[one] for one in together])
-                subject = from_record(role.record, role.case.seed)
+                subject = from_record(trial.record, trial.case.seed)
                 beside = clock if key in together else []
-                about = role.which, f"it {role.case.words}", role.case.samples
-                film = animate(subject, role.home, *about, beside, advance, stopped)
-                pages.append(Path(os.path.relpath(role.home / PAGE, folder)).as_posix())
+                about = trial.which, f"it {trial.case.words}", trial.case.samples
+                film = animate(subject, trial.home, *about, beside, advance, stopped)
+                pages.append(Path(os.path.relpath(trial.home / PAGE, folder)).as_posix())
                 if beside:
                     film = film.at(clock)
-                    panes.append(Pane(film, scene_of(film, CELLS), *about, role.name, pages[-1]))
+                    panes.append(Pane(film, scene_of(film, CELLS), *about, trial.name, pages[-1]))
             except (TrainingStopped, Ended):
                 break
             except Exception as error:
-                # whatever went wrong: the results are there, and stay
-                failed = True
-                warn(f"{role.home} was not animated: {reason_of(error)}")
+                lost(str(trial.home), error)
     if len(panes) > 1:
-        rest = len(cast) - len(panes)
-        ids = [pane.film.subject.setting.id for pane in panes]
-        looks = layout(results.summary, results.sweep).line_styles
-        if len({looks[key].color for key in ids if key in looks}) < len(ids):
-            looks = styles(together)  # here the colour alone has to tell them apart
-        panes = [pane._replace(look=looks[key]) for key, pane in zip(ids, panes, strict=True)]
-        panes.sort(key=lambda pane: together.index(pane.film.subject.setting.id))
-        write_text(folder / PAGE, player(panes, clock, rest))
-        pages.insert(0, PAGE)
+        try:
+            panes = _styled(panes, together, results)
+            write_text(folder / PAGE, player(panes, clock, len(trials) - len(panes)))
+            pages.insert(0, PAGE)
+        except Exception as error:
+            lost(f"{folder} as a whole", error)
     return pages, failed
 
 
-def _cast(heads: Sequence[Record], results: Results) -> dict[str, Role]:
+def _styled(panes: Sequence[Pane], order: Sequence[str], results: Results) -> list[Pane]:
+    """Put settings into an order, each with the colour that it has in the report's figures."""
+    by_setting = {pane.film.subject.setting.id: pane for pane in panes}
+    looks = layout(results.summary, results.sweep).line_styles
+    if len({looks[key].color for key in by_setting if key in looks}) < len(panes):
+        looks = styles(order)  # here the colour alone has to tell them apart
+    return [by_setting[key]._replace(look=looks[key]) for key in order if key in by_setting]
+
+
+def _shown_trials(heads: Sequence[Record], results: Results) -> dict[str, ShownTrial]:
     """Choose a trial of each setting, by the settings' ids, in the order of their jobs."""
     by_setting: dict[str, list[Record]] = {}
     for head in heads:
@@ -194,10 +211,11 @@ def _cast(heads: Sequence[Record], results: Results) -> dict[str, Role]:
         case = median_case(mine, None if asked is True else asked)
         has_it = [one.path for one in records if case and case.seed in one.seeds]
         if case and has_it:
-            # a page shows all that the trial saw, and so tells how that ended
-            case = case_in(read_record(has_it[0]), case.seed)
+            with suppress(InputError):  # what is wrong with the record is told where it is drawn
+                # a page shows all that the trial saw, and so tells how that ended
+                case = case_in(read_record(has_it[0]), case.seed)
             name, which = setting_name(labels.get(key)), _which(case, len(mine), asked is True)
-            found[key] = Role(first.path.parent, has_it[0], case, name, which)
+            found[key] = ShownTrial(first.path.parent, has_it[0], case, name, which)
     return found
 
 
@@ -208,11 +226,11 @@ def _which(case: Case, n: int, median: bool) -> str:
     return f"Seed {case.seed}, " + (f"the median of {n:,}" if median else f"chosen of {n:,}")
 
 
-def _clock(cast: Sequence[Role]) -> list[int]:
+def _clock(trials: Sequence[ShownTrial]) -> list[int]:
     """Choose the moments at which trials are shown side by side."""
-    subjects = [from_record(role.record, role.case.seed) for role in cast]
+    subjects = [from_record(trial.record, trial.case.seed) for trial in trials]
     most = min(_most(subject) for subject in subjects)
-    arrivals = [role.case.samples for role in cast]
+    arrivals = [trial.case.samples for trial in trials]
     moments = telling_moments([_ahead(subject) for subject in subjects], arrivals, most)
     start = min(subject.setting.seen for subject in subjects)
     return [start, *(moment for moment in moments if moment > start)]

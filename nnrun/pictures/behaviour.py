@@ -161,7 +161,7 @@ def behaviour(
             rows.append(_shown(case, name, subject, film, moments))
         except Exception as error:
             notes.append(f"{name}: not drawn: {reason_of(error)}.")
-        if film is not None and not _same(film.subject, subject):
+        if film is not None and not same_params(film.subject, subject):
             notes.append(f"{name}: {OTHERWISE}")
     failures = [_failure(case, records, names, notes) for case in worst_cases(trials)]
     captions = {
@@ -231,7 +231,7 @@ def _png(look: Look | None, params: Params) -> bytes:
     return b"" if look is None else look(params)
 
 
-def _same(one: Subject, other: Subject) -> bool:
+def same_params(one: Subject, other: Subject) -> bool:
     """Say whether two trainings ended in the very same parameters."""
     pairs = zip(one.params, other.params, strict=True)
     return all(

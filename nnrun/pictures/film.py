@@ -263,7 +263,7 @@ def _film(trial: Trial, shot: Trials, counts: Sequence[int]) -> Film:
 
 
 def telling_moments(
-    courses: Sequence[Curves], arrivals: Iterable[float] = (), most: int = MOST_FRAMES
+    curves: Sequence[Curves], arrivals: Iterable[float] = (), most: int = MOST_FRAMES
 ) -> list[int]:
     """Choose the moments of a film: where trials change, so that it does not rest on a plateau.
 
@@ -271,7 +271,7 @@ def telling_moments(
     over the trials, and one quarter the logarithm of samples over the last three decades.
 
     Args:
-        courses: Of the trials that are filmed, each metric of shape (n_evals,).
+        curves: Of the trials that are filmed, each metric of shape (n_evals,).
         arrivals: Samples at which they reached their targets; NaN where they did not.
         most: How many moments are chosen, beside 0, the end and the arrivals.
 
@@ -283,12 +283,12 @@ def telling_moments(
         >>> telling_moments([Curves(samples, late, late, late)], most=5)
         [0, 4, 15, 55, 90, 100]
     """
-    counts = np.unique(np.concatenate([course.samples for course in courses]))
+    counts = np.unique(np.concatenate([one.samples for one in curves]))
     end = float(counts[-1])
     measure = (1 - CHANGE) / DECADES * np.log10(np.maximum(counts / end, 10.0**-DECADES))
-    for course in courses:
-        fallen = np.interp(counts, course.samples, _fallen(course.test_loss))
-        measure += CHANGE * fallen / len(courses)
+    for one in curves:
+        fallen = np.interp(counts, one.samples, _fallen(one.test_loss))
+        measure += CHANGE * fallen / len(curves)
     measure -= measure[0]
     wanted: set[int] = set()
     for steps in range(1, 4 * most):  # some share an evaluation

@@ -88,7 +88,7 @@ def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> s
     title = film.subject.headline
     if several:
         title = f"{listing(problems)} · {len(panes)} settings at one clock"
-    targets = list(dict.fromkeys(aim(setting) for setting in settings))
+    targets = list(dict.fromkeys(target_words(setting) for setting in settings))
     frames = np.unique(np.linspace(0, len(clock) - 1, ON_PAPER).round().astype(int)).tolist()
     looks = [pane.look for pane in panes] if several else [*LINES.values()]
     return environment(home).get_template("player.html.j2").render(
@@ -112,7 +112,7 @@ def player(panes: Sequence[Pane], clock: Sequence[int] = (), rest: int = 0) -> s
     )  # fmt: skip
 
 
-def aim(setting: Setting) -> str:
+def target_words(setting: Setting) -> str:
     """Say what counts as converged, and for how long it has to."""
     text, hold = target_text(asdict(setting.target)), setting.target.hold
     return f"{text} in {hold} evaluations in a row" if hold > 1 else text

@@ -21,6 +21,7 @@ function placed(parent, text, share, css) {
 function scale() {
   const ticks = document.getElementById("ticks"), marks = document.getElementById("marks");
   const width = slider.clientWidth, last = clock[clock.length - 1], wanted = [clock[0], last];
+  if (!width) return; // on paper there is none
   ticks.replaceChildren();
   marks.replaceChildren();
   const first = clock.find((moment) => moment > 0) || 1;

@@ -114,20 +114,29 @@ def test_each_setting_of_a_sweep_is_animated_in_its_job_s_folder_and_all_jobs_ca
 
 FAILING = """
 import nnrun.pictures.animation as module
+calls = []
+def first_refused(*arguments):
+    calls.append(arguments)
+    if len(calls) == 1:
+        raise RuntimeError("the pen is broken")
+    return b""
 def refused(*arguments):
-    raise RuntimeError("the pen is broken")
-module.gif = refused
+    raise RuntimeError("the paper is torn")
+module.gif, module.layout = first_refused, refused
+module.draw_stills = lambda *arguments: []
 """
 
 
 def test_what_cannot_be_drawn_loses_no_results(nnrun):
-    done = nnrun(*ANIMATED, patch=FAILING, code=1)
-    (folder,) = nnrun.outputs("runs")
-    assert "was not animated: the pen is broken" in done.stderr
+    done = nnrun("-m", "lr=0.1,0.2,0.3", *ANIMATED, patch=FAILING, code=1)
+    (folder,) = nnrun.outputs("sweeps")
+    assert "0 was not animated: the pen is broken" in done.stderr
+    assert "as a whole was not animated: the paper is torn" in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(package.load(folder).trials) == 3
+    assert len(package.load(folder).trials) == 9
     facts = sweep_facts(folder)
-    assert (facts["status"], facts["animations"]) == ("complete", [])
+    pages = ["1/animation.html", "2/animation.html"]
+    assert (facts["status"], facts["animations"]) == ("complete", pages)
 
 
 INTERRUPTED = """

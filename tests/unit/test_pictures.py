@@ -564,6 +564,18 @@ def test_of_a_large_network_fewer_frames_are_kept(tmp_path, monkeypatch):
     assert {clock[-1] for clock in clocks} == {subject.setting.budget}
 
 
+def test_a_trial_that_ends_otherwise_when_it_is_trained_again_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(animation, "gif", lambda *arguments: b"")
+    monkeypatch.setattr(animation, "draw_stills", lambda *arguments: [])
+    subject = shoot(make_setting(**SHORT), 0).subject
+    other = tuple(Layer(layer.weights + 1e-9, layer.bias) for layer in subject.params)
+    for drawn, otherwise in ((subject, False), (subject._replace(params=other), True)):
+        animate(drawn, tmp_path, "Seed 0, the only one", "it diverged")
+        page = (tmp_path / "animation.html").read_text()
+        assert "Seed 0, the only one: it diverged" in page
+        assert ("trained again for these pictures, it ended otherwise" in page) == otherwise
+
+
 def test_units_of_a_wide_network_fill_a_broad_picture():
     names = ("x", "y", "x*y", "x**2", "y**2", "sin(x)", "sin(y)")
     setting = make_setting(features=Terms(names), network=Network(hidden=(8, 8), output="sigmoid"))
