@@ -80,8 +80,8 @@ def number(value: float, digits: int = 3) -> str:
         digits: Significant digits kept.
 
     Example:
-        >>> [number(x) for x in (12345.6, -0.95312, 0.0000123, 0.0, float("inf"), float("nan"))]
-        ['12,300', '−0.953', '1.23 × 10⁻⁵', '0', '∞', '–']
+        >>> [number(x) for x in (12345.6, -0.95312, 0.9996, 0.0000123, 0, math.inf, math.nan)]
+        ['12,300', '−0.953', '1.00', '1.23 × 10⁻⁵', '0', '∞', '–']
     """
     if value is None or math.isnan(value):
         return "–"
@@ -89,7 +89,8 @@ def number(value: float, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(value)))
+    # that of the rounded number: 0.9996 is 1.00
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])
     if not -4 <= exponent < 9:
         mantissa, power = f"{value:.{digits - 1}e}".replace("-", "−", value < 0).split("e")
         return f"{mantissa} × 10{str(int(power)).translate(_SUPERSCRIPT)}"

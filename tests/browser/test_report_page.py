@@ -192,6 +192,11 @@ def test_printing_opens_what_is_folded_and_fits(report, watched, tmp_path):
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 718
     assert page.locator("nav.contents").is_hidden()
+    # a button is not painted again where the heads of a table repeat
+    display = page.locator("thead button").evaluate_all(
+        "a => a.map(b => getComputedStyle(b).display)"
+    )
+    assert set(display) == {"contents"}
     assert page.locator("#behaviour [data-moment]:visible").count() > 12
 
 

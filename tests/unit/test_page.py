@@ -204,6 +204,15 @@ def a_job(number, status, error=None):
     return {**about, "status": status, "error": error, "log": f"{number}/__main__.log"}
 
 
+def test_notes_stand_in_both_reports_before_what_was_found(undrawn, tmp_path):
+    notes = ["Judged against another target.", "Job 1 of *two* is left out."]
+    build(a_sweep(["lr=0.1", "lr=0.3"], notes=notes[:1], clashes=notes[1:]), tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "> Judged against another target.\n\n> Job 1 of \\*two\\* is left out.\n\n- **" in text
+    html = Reader((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert html.index(notes[0]) < html.index(notes[1]) < html.index("What was found")
+
+
 def test_page_of_an_interrupted_sweep_says_what_is_in_it(undrawn, tmp_path):
     jobs = [a_job(0, "complete"), a_job(1, "failed", "boom")]
     jobs += [{**a_job(n, "missing"), "overrides": [f"lr={n}"]} for n in (2, 3, 4)]
