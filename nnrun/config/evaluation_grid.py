@@ -14,12 +14,13 @@ DENSE = 100
 """In the last so many parts of the budget evaluations are dense."""
 
 APART = (0.0, 0.01, 0.02, 0.03, 0.05, 0.1)
-"""How far apart evaluations may be to count as one: shares of the way to the next point, by ratio;
-the first that leaves enough points, else the last."""
+"""How far apart evaluations may be to count as one, as shares of their samples: the first that
+leaves enough points, else the last; and never more than half of the way to the next point."""
 
-POINTS, STEP, REACH = 10, 2.5, 0.5
+POINTS, STEP, REACH = 10, 1.4, 0.8
 """Enough points: so many, in the last two decades none with more than so many times the samples of
-the one before, and the last at no less than this share of the smallest budget."""
+the one before (the first: of the first that could be one), and the last at no less than this share
+of the smallest budget."""
 
 
 class CommonGrid(NamedTuple):
@@ -108,11 +109,10 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
 
     Whoever is looked at more often seems to arrive sooner, and to hold a target more easily. So
     all are judged as if they had been evaluated at the same points and at no others: at those of
-    the coarsest grid, up to the smallest budget, to which every other grid has an evaluation so
-    near that few trials can have arrived in between. Near is a small share (`APART`) of the way to
-    the points before and after, by ratio, and 0 where that leaves enough points. A share of 0.02
-    means that of a hundred trials, trained twice alike to the bit, up to two seem to arrive a point
-    apart, in either direction. What that can come to is ``apart``, by which intervals are widened.
+    the coarsest grid, up to the smallest budget, to which every other grid has an evaluation near
+    by (`APART`). A trial that arrives in between, trained twice alike to the bit, seems to arrive a
+    point apart, in either direction. On average that comes to no more than ``apart``, by which
+    intervals are widened; and where it is asked who is first, neighbouring points tie.
 
     Args:
         grids: Samples seen at the evaluations of each setting, each increasing; empty ones (of
@@ -136,9 +136,9 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
         return CommonGrid(base, 0.0)
     matched = np.array([grid[_nearest(grid, base)] for grid in whole])
     apart = matched.max(axis=0) / matched.min(axis=0) - 1
-    for share in APART:
-        chosen = _chosen(np.log(base), np.log1p(apart), share)
-        if _enough(base[chosen], end):
+    for most in APART:
+        chosen = _chosen(np.log(base), np.log1p(apart), math.log1p(most))
+        if _enough(base[chosen], base, end):
             break
     points = base[chosen]
     return CommonGrid(points, float(apart[chosen].max(initial=0.0)), _one_in(points, base))
@@ -146,29 +146,34 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
 
 def _one_in(points: Ints, base: Ints) -> float:
     """Find how many steps of the coarsest grid a step of the points takes, late in training."""
-    late = points[points >= points[-1] / DENSE] if points.size else points
+    late = _late(points, points[-1]) if points.size else points
     if len(late) < 2:
         return 1.0
     between = np.searchsorted(base, late[-1]) - np.searchsorted(base, late[0])
     return float(between) / (len(late) - 1)
 
 
-def _enough(points: Ints, end: int) -> bool:
+def _enough(points: Ints, base: Ints, end: int) -> bool:
     if len(points) < POINTS or points[-1] < REACH * end:
         return False
-    late = points[points >= points[-1] / 100]
-    return bool((late[1:] <= STEP * late[:-1]).all())
+    late, possible = _late(points, points[-1]), _late(base, points[-1])
+    before = np.concatenate([possible[:1], late[:-1]])
+    return bool((late <= STEP * before).all())
+
+
+def _late(grid: Ints, last: int) -> Ints:
+    return grid[grid >= last / DENSE]
 
 
 def _chosen(
-    place: npt.NDArray[np.float64], apart: npt.NDArray[np.float64], share: float
+    place: npt.NDArray[np.float64], apart: npt.NDArray[np.float64], most: float
 ) -> list[int]:
     """Choose points from the last to the first, each far enough from the one after it."""
     chosen: list[int] = []
     for i in reversed(range(len(place))):
         after = chosen[-1] if chosen else i
         way = place[after] - place[i] if chosen else place[i] - place[i - 1] if i else np.inf
-        if max(apart[i], apart[after]) <= share * way:
+        if max(apart[i], apart[after]) <= min(most, way / 2):
             chosen.append(i)
     return chosen[::-1]
 

@@ -97,7 +97,8 @@ def contrasts_caption(results: Results) -> str:
     common = judged_on(results.sweep)
     near = (
         f" Evaluations differ: all are judged at {len(common.samples)} points that the settings "
-        f"share; intervals are widened by how far these may lie apart."
+        f"share; intervals are widened by how far these may lie apart, and arrivals at "
+        "neighbouring ones tie."
         if common is not None
         else ""
     )

@@ -184,10 +184,15 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
             if hold < declared
             else ""
         )
+        near = (
+            "; intervals were widened by as much, and arrivals at neighbouring ones counted as tied"
+            if common.apart
+            else ""
+        )
         yield (
             f"Settings were evaluated at different moments, and judged at the "
             f"{len(common.samples)} that they share (up to {number(100 * common.apart, 2)}% apart)"
-            f"{thinner}."
+            f"{thinner}{near}."
         )
 
 

@@ -210,7 +210,8 @@ def _common(results: Results) -> list[str]:
     if common.apart:
         near = (
             f" Evaluations up to {number(100 * common.apart, 2)}% apart count as one, and "
-            "intervals of ratios are wider by as much on either side."
+            "intervals of ratios are wider by as much on either side; arrivals at neighbouring "
+            "points tie."
         )
     return [
         "Evaluations differ: whoever is looked at more often seems to arrive sooner. So all "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import names
@@ -51,7 +52,8 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     Times are restricted to the common budget of all settings: a trial that had not arrived by then
     counts with that budget, diverged or not. Settings whose evaluations differ are judged at the
     points that they share (see `common_grid`), and intervals are wider on both sides
-    by how far apart what counts as one point may lie. A claim needs 20 pairs, an interval of the
+    by how far apart what counts as one point may lie; who arrives at neighbouring points ties. A
+    claim needs 20 pairs, an interval of the
     ratio without 1, and a swap test with p below 5%, corrected as `nnrun.statistics.findings` says.
     Where the levels of another factor disagree the contrast is followed by a row for each of them,
     as it is for the factor that is asked for (``within`` or ``facet`` of the sweep).
@@ -157,7 +159,7 @@ def compared(
         [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
-    table = table.assign(**_measures(found), apart=apart, **_nested(asked, found))
+    table = table.assign(**_measures(found, on.points), apart=apart, **_nested(asked, found))
     return table if not apart else _widened(table, found)
 
 
@@ -234,7 +236,7 @@ def _logrank(question: Question, on: Clock) -> LogRank:
     return logrank(*arms)
 
 
-def _measures(found: Sequence[Pairs]) -> dict[str, Any]:
+def _measures(found: Sequence[Pairs], points: NDArray[np.float64]) -> dict[str, Any]:
     """Measure all contrasts, those of equal shape together; NaN where not comparable."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     for i, one in enumerate(found):
@@ -243,7 +245,7 @@ def _measures(found: Sequence[Pairs]) -> dict[str, Any]:
     out = {name: np.full(len(found), np.nan) for name in MEASURES}
     for places in shapes.values():
         a, b = (np.stack([getattr(found[i], arm) for i in places], axis=1) for arm in ("a", "b"))
-        for name, values in measure(a, b).items():
+        for name, values in measure(a, b, points).items():
             out[name][places] = values
     return out
 

@@ -12,7 +12,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import blocks, factors, levels, names
 from nnrun.statistics.hypothesis_tests import order_test, swap_test
 from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
-from nnrun.statistics.survival import censored, common_budget, trained
+from nnrun.statistics.survival import censored, common_budget, hold_used, judged_on, trained
 from nnrun.text import setting_name
 
 Floats = NDArray[np.float64]
@@ -69,11 +69,15 @@ class Clock(NamedTuple):
             was not trained.
         arrived: Whether the target was reached by the common budget, shape (seed, setting).
         column: Of each setting.
+        points: At which settings are judged whose evaluations lie a little apart, in samples, as
+            far as a trial can arrive there: who arrives at neighbouring ones ties, and so does who
+            does not arrive with who does at the last. Else empty.
     """
 
     times: Floats
     arrived: Bools
     column: Mapping[str, int]
+    points: Floats = np.empty(0)
 
     def has(self, setting: str) -> bool:
         """Tell whether any trial of the setting was trained."""
@@ -158,7 +162,16 @@ def clock(trials: pd.DataFrame, sweep: Sweep) -> Clock:
     times = np.full((len(seeds), len(column)), np.nan)
     arrived = np.zeros(times.shape, dtype=np.bool_)
     times[where], arrived[where] = censored(ran, common_budget(ran))
-    return Clock(times, arrived, column)
+    return Clock(times, arrived, column, _points(sweep))
+
+
+def _points(sweep: Sweep) -> Floats:
+    """Find the points of which neighbours tie: those from which a target can be seen to hold."""
+    common = judged_on(sweep)
+    if common is None or not common.apart:
+        return np.empty(0)
+    last = len(common.samples) - hold_used(sweep)
+    return common.samples[: last + 1].astype(np.float64)
 
 
 NOBODY = "no seed of either reached the target"
@@ -235,7 +248,7 @@ MEASURES = (
 )
 
 
-def measure(a: Floats, b: Floats) -> dict[str, Floats]:
+def measure(a: Floats, b: Floats, points: Floats | None = None) -> dict[str, Floats]:
     """Compare arms, for many contrasts that have the same number of seeds and blocks.
 
     Seeds are drawn and swapped with all of their blocks.
@@ -243,6 +256,7 @@ def measure(a: Floats, b: Floats) -> dict[str, Floats]:
     Args:
         a: Restricted times in samples, shape (seed, contrast, block), positive and finite.
         b: Likewise, of the arm it is held against.
+        points: Evaluations of which neighbours tie where it is asked who is first, if any do.
 
     Returns:
         ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
@@ -252,7 +266,7 @@ def measure(a: Floats, b: Floats) -> dict[str, Floats]:
         ``p_order`` of `order_test`; ``error`` of the log ratio; ``discordant`` pairs.
     """
     parts = [
-        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER])
+        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER], points)
         for start in range(0, a.shape[1], TOGETHER)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
@@ -317,14 +331,18 @@ def detectable(
     return float(np.exp(errors * error * missing))
 
 
-def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
+def _measure(a: Floats, b: Floats, points: Floats | None) -> dict[str, Floats]:
     n, contrasts, _ = a.shape
     apart = _apart(a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True))
     low = high = np.full((2, contrasts), np.nan)
     if n > 1:
         found = [percentile(drawn, n) for drawn in _drawn(a, b)]
         low, high = np.array([f[0] for f in found]), np.array([f[1] for f in found])
-    scores = ((a < b) + (a == b) / 2).mean(axis=2)
+    first = np.sign(b - a)
+    if points is not None and points.size:
+        steps = np.searchsorted(points, b) - np.searchsorted(points, a)
+        first[abs(steps) < 2] = 0.0
+    scores = (0.5 + first / 2).mean(axis=2)
     sooner_low, sooner_high = sooner_interval(scores)
     return {
         "ratio": np.exp(apart[0][0]),
@@ -336,9 +354,9 @@ def _measure(a: Floats, b: Floats) -> dict[str, Floats]:
         "sooner": scores.mean(axis=0),
         "sooner_low": sooner_low,
         "sooner_high": sooner_high,
-        "tied": (a == b).mean(axis=(0, 2)),
+        "tied": (first == 0).mean(axis=(0, 2)),
         "p": swap_test(a, b),
-        "p_order": order_test(a, b),
+        "p_order": order_test(first),
         "error": log_ratio_error(a, b),
         "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),
     }

@@ -95,7 +95,8 @@ def test_every_setting_was_evaluated_near_every_common_point_and_there_alone(wan
     assert found.apart == pytest.approx(apart.max(initial=0))
     for before, after in pairwise(range(len(found.samples))):
         way = np.log(found.samples[after] / found.samples[before])
-        assert np.log1p(max(apart[before], apart[after])) <= APART[-1] * way + 1e-12
+        assert np.log1p(max(apart[before], apart[after])) <= way / 2 + 1e-12
+    assert found.apart <= APART[-1] + 1e-12
 
 
 def test_a_target_holds_as_long_on_fewer_points():
@@ -112,6 +113,26 @@ def test_a_target_holds_as_long_on_fewer_points():
     # where all points of the coarsest grid are shared nothing changes
     whole = common_grid([np.arange(1, 101), np.array([1, 10, 30, 100])])
     assert [whole.hold(declared) for declared in (1, 3, 4)] == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("grids", "most"),
+    [
+        ([(50_000, 1, 135), (50_000, 4, 135), (50_000, 8, 135)], 0.03),
+        ([(1_000_000, 1, 135), (300_000, 1, 135)], 0.03),
+        ([(20_000, 1, 50), (20_000, 1, 100)], 0.05),
+        ([(200_000, 2**k, 135) for k in range(7)], 0.05),
+    ],
+    ids=["batch_size", "budget", "evals", "many"],
+)
+def test_points_lie_close_together_over_all_of_the_last_two_decades(grids, most):
+    found = common_grid([evaluation_grid(*one) for one in grids])
+    assert found.apart <= most
+    end = min(budget for budget, _, _ in grids)
+    assert found.samples[-1] >= 0.8 * end
+    late = found.samples[found.samples >= found.samples[-1] / 100]
+    assert late[0] <= 1.6 * found.samples[-1] / 100
+    assert (late[1:] / late[:-1]).max() <= 1.4
 
 
 def test_plain_values_read_back():

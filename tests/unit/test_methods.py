@@ -116,5 +116,6 @@ def test_points_that_settings_share_are_told_with_what_holding_takes_there():
     assert "stayed there for 2 evaluations in a row" in text
     assert (
         "judged at the 12 that they share (up to 1.2% apart), where a target that was to hold for "
-        "3 evaluations had to hold for 2."
+        "3 evaluations had to hold for 2; intervals were widened by as much, and arrivals at "
+        "neighbouring ones counted as tied."
     ) in text
