@@ -163,7 +163,8 @@ class Tracker:
             TrackingError: If the store does not take it; what it took is marked as failed.
         """
         tags = {"nnrun.kind": "setting", "nnrun.setting": run.setting, **run.tags}
-        with self._run(run.name, tags, "FAILED" if run.failed else "FINISHED") as info:
+        status: Status = "FAILED" if run.failed else "FINISHED"
+        with self._run(run.name, tags, status, seconds=run.summary.get("train_seconds")) as info:
             # the figures first: MLflow's tables take them in the order in which they came
             curves = [
                 *curve_points(run.bands, run.points, run.quartiles_of),
@@ -353,15 +354,25 @@ class Tracker:
 
     @contextmanager
     def _run(
-        self, name: str, tags: Mapping[str, str], status: Status, known: str = ""
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        status: Status,
+        known: str = "",
+        seconds: float | None = None,
     ) -> Iterator["RunInfo"]:
-        """Begin a run and end it whatever happens: none is left as running."""
+        """Begin a run and end it whatever happens: none is left as running.
+
+        MLflow's table has a column with its duration, and whoever compares settings takes that for
+        the time of training: ``seconds``, if they are known, rather than those that this took.
+        """
         run = known
         try:
             info = self._taken_up(known, tags) if known else self._begin(name, tags)
             run = info.run_id
             yield info
-            patiently(lambda: self._client.set_terminated(run, status))
+            end = None if seconds is None else int(info.start_time + 1000 * seconds)
+            patiently(lambda: self._client.set_terminated(run, status, end))
         except Exception as error:
             if not unreachable(error):
                 self._end_early(run, "FAILED")

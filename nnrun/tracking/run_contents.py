@@ -79,7 +79,8 @@ ENDED_AS: dict[str, Status] = {
 LEGEND = """\
 A run is a setting with all of its seeds; a step is a training sample. `rmst` is the mean number \
 of samples to the target, a seed that does not reach it counted with the budget; `success_rate` is \
-the share of seeds that reach it. `samples_to_target_median` is blank where most never do."""
+the share of seeds that reach it. `samples_to_target_median` is blank where most never do. A \
+setting's duration is the processor time of its training."""
 """What the names on MLflow's pages mean."""
 
 GREY = "#9a9a9a"

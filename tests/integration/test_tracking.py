@@ -146,6 +146,11 @@ def test_values_that_are_not_finite_are_left_out(tracker: Tracker) -> None:
     ]
 
 
+def test_a_run_lasts_as_long_as_its_training(tracker: Tracker) -> None:
+    run = tracker.log_setting(setting(summary={"train_seconds": 12.5}))
+    assert rows("select end_time - start_time from runs where run_uuid = ?", run) == [(12_500,)]
+
+
 def test_failed_settings_are_marked(tracker: Tracker) -> None:
     run = tracker.log_setting(setting(bands=bands([]), failed=True))
     assert rows("select status from runs where run_uuid = ?", run) == [("FAILED",)]

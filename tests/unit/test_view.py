@@ -73,13 +73,16 @@ def test_only_the_wanted_runs_are_shown_in_their_order() -> None:
     assert state(wanted="params.`ü` = 'x·y'")["searchFilter"] == "params.`ü` = 'x·y'"
 
 
-def test_the_table_has_what_varies_first() -> None:
-    assert state()["selectedColumns"] == [
-        "params.`lr`",
-        "params.`optimizer.momentum`",
+def test_the_table_has_whole_names_and_then_the_figures() -> None:
+    columns = [
         "metrics.`success_rate`",
         "metrics.`rmst`",
+        "params.`lr`",
+        "params.`optimizer.momentum`",
     ]
+    assert state()["selectedColumns"] == columns
+    assert state()["columnOrder"] == ["attributes.`Run Name`", *columns]
+    assert state()["columnWidths"].keys() == {*state()["columnOrder"]}
 
 
 def test_curves_are_drawn_on_logarithmic_samples() -> None:
@@ -164,5 +167,5 @@ def test_many_runs_are_ordered_by_what_tells_them_apart(
 def test_final_loss_and_accuracy_are_columns_where_there_are_any() -> None:
     sweep = described({"s0": {"lr": 1}, "s1": {"lr": 2}})
     found = page_view(sweep, summary(2, 1, 0.9)).figures
-    assert found[-2:] == ("final_test_loss_median", "final_accuracy_median")
-    assert page_view(sweep, summary(2, 1, float("nan"))).figures == found[:-1]
+    assert found[2:4] == ("final_test_loss_median", "final_accuracy_median")
+    assert page_view(sweep, summary(2, 1, float("nan"))).figures == (*found[:3], found[-1])
