@@ -213,6 +213,21 @@ def test_notes_stand_in_both_reports_before_what_was_found(undrawn, tmp_path):
     assert html.index(notes[0]) < html.index(notes[1]) < html.index("What was found")
 
 
+def test_the_budget_that_counts_is_told_and_where_all_were_judged(undrawn, tmp_path):
+    shared = {"samples": list(range(10, 1001, 90)), "apart": 0.01, "one_in": 3.0}
+    results = a_sweep(["budget=1000", "budget=5000"], common_grid=shared, budget=5000)
+    longer = results.trials.assign(budget=5000, horizon=1000)
+    build(replace(results, trials=longer), tmp_path)
+    html = Reader((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "accuracy ≥ 0.95 common budget, in samples 1,000 " in html
+    note = "at the 12 that they share, up to 1,000 of 5,000 samples, where a target"
+    assert html.index("What was found") < html.index(note) < html.index(" Limits ")
+    assert note in (tmp_path / "report.md").read_text(encoding="utf-8")
+    build(a_sweep(["lr=0.1", "lr=0.3"], budget=1000), tmp_path)
+    html = Reader((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert "accuracy ≥ 0.95 budget, in samples 1,000 " in html
+
+
 def test_page_of_an_interrupted_sweep_says_what_is_in_it(undrawn, tmp_path):
     jobs = [a_job(0, "complete"), a_job(1, "failed", "boom")]
     jobs += [{**a_job(n, "missing"), "overrides": [f"lr={n}"]} for n in (2, 3, 4)]
