@@ -58,6 +58,7 @@ def sweep_of(
         "target": _target(configs),
         "tables": _tables((head.meta.get("data") or {}).get("about") for head in heads),
         "common_grid": common_facts(heads),
+        "held_out": sorted({n for head in heads if (n := _held_out(head)) is not None}),
     }
     return Sweep(**{**said, **more})
 
@@ -129,6 +130,7 @@ def merged(sources: Sequence[Source], several: Sequence[Sweep]) -> Sweep:
         budget=max((s.budget for s in several if s.budget is not None), default=None),
         target=_target(configs),
         tables=_tables(lines for sweep in several for lines in sweep.tables),
+        held_out=sorted({n for sweep in several for n in sweep.held_out}),
         tracking=_same([sweep.tracking for sweep in several]),
         common_grid=common_facts(head for source in sources for head in source.heads),
         stages={},
@@ -183,6 +185,12 @@ def _job(head: Record, labels: Mapping[str, str], folder: Path) -> SweepJob:
 def _target(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     first = next(iter(configs.values()), {})
     return {key: first.get(f"target.{key}") for key in ("metric", "value", "hold")}
+
+
+def _held_out(head: Record) -> int | None:
+    """Return on how many points a setting was evaluated, if its record says so."""
+    test = (head.meta.get("data") or {}).get("test") or {}
+    return test.get("samples")
 
 
 def _tables(told: Iterable[Sequence[str] | None]) -> list[list[str]]:

@@ -65,7 +65,7 @@ META = {
     "within?": TEXT, "facet?": TEXT,
     "network?": {"activations?": [dict]}, "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
-    "data?": ({"about?": ([str], None)}, None),
+    "data?": ({"about?": ([str], None), "test?": ({"samples?": int}, None)}, None),
 }  # fmt: skip
 """The plain values of a record."""
 

@@ -41,7 +41,7 @@ FIELDS = {
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
     "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
-    "report_of?": [str], "notes?": [str], "clashes?": [str],
+    "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
 
@@ -52,7 +52,7 @@ AFTERWARDS = "this target was chosen after training."
 """How the note ends that says so."""
 
 IF_ANY = (
-    *("tables", "tuned", "tuning", "verdict"),
+    *("tables", "held_out", "tuned", "tuning", "verdict"),
     *("facet", "within", "merged", "report_of", "notes", "clashes"),
 )
 """What is left out where there is none of it."""
@@ -137,6 +137,7 @@ class Sweep:
         budget: Most samples that a trial could see.
         target: ``metric``, ``value`` and ``hold`` of the first setting.
         tables: What was understood of each table that was read, in lines.
+        held_out: Numbers of points on which settings were evaluated, each once.
         tuned: Dotted keys that were tuned for each arm.
         tuning: The tuning ``seeds``, first and last, and ``rows``, one a choice that was tried.
         stacks: What was trained together: trials, samples, engine and seconds.
@@ -174,6 +175,7 @@ class Sweep:
     budget: int | None = None
     target: Mapping[str, Any] | None = None
     tables: Sequence[Sequence[str]] = ()
+    held_out: Sequence[int] = ()
     tuned: Sequence[str] = ()
     tuning: Mapping[str, Any] | None = None
     stacks: Sequence[Mapping[str, Any]] | None = None

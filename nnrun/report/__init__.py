@@ -7,7 +7,7 @@ Words:
 - ``tuning``: what was tried and chosen for each arm.
 - ``captions``: a caption for each figure and for the table.
 - ``ends``: which settings are best at the end, beside soonest.
-- ``methods``: what was done, as a paper tells it.
+- ``methods``: what was done, as a paper tells it; ``design``: what was varied and tuned.
 - ``glossary``: the page's technical words, what they mean, and links to them.
 - ``tables``: the rows of the page's tables: settings, jobs that failed or are missing, provenance.
 

@@ -1,15 +1,13 @@
 """The methods of a sweep, in the words of a paper: what was done, and nothing that was not."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
-from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
-from nnrun.report.tuning import choices, kept_apart, tuned_arms, tuned_keys, whose
+from nnrun.report.design import design
 from nnrun.results.results import Results
-from nnrun.statistics.factors import factors, is_full_grid, names
+from nnrun.statistics.factors import names
 from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN, OTHERS
 from nnrun.statistics.hypothesis_tests import ENUMERATED
 from nnrun.statistics.resampling import fitting
@@ -25,19 +23,6 @@ from nnrun.statistics.survival import (
 from nnrun.text import count, listing, number, seeds_range, setting_name, things
 from nnrun.trials.provenance import versions as installed
 
-MOST_LEVELS = 8  # of a factor, that are named
-DESCRIBED = (
-    "data", "features", "network", "init", "optimizer", "schedule", "loss", "penalties", "clip",
-)  # fmt: skip
-ALONE = ("batch_size", "lr", "backprop", "continue_from")
-"""Keys that are told of whether they are in a group or not."""
-
-OFF = (None, 0, False, "", "none", "constant", "exact")
-"""Values that say that a thing was not used."""
-
-USUAL = ("data.shuffle", "network.bias")
-"""What is told of only where it was not used."""
-
 
 def methods(results: Results) -> str:
     """Describe the methods of a sweep, from its records alone; empty if nothing was trained."""
@@ -45,9 +30,7 @@ def methods(results: Results) -> str:
     if ran.empty:
         return ""
     steps = (
-        _design(results.sweep, len(results.summary)),
-        _kept(results.sweep),
-        _tuned(results.sweep),
+        design(results.sweep),
         _seeds(results, ran),
         _measured(results, ran),
         _described(results),
@@ -55,70 +38,6 @@ def methods(results: Results) -> str:
         _tools(results.sweep),
     )
     return " ".join(sentence for step in steps for sentence in step)
-
-
-def _design(sweep: Sweep, n: int) -> Iterator[str]:
-    """Say what was varied."""
-    if n < 2:
-        yield "We trained one setting."
-        return
-    said = names(sweep)
-    varied = [f"{said[key]} ({_levels(several)})" for key, several in factors(sweep).items()]
-    how = ""
-    if len(varied) > 1:
-        how = ", in all combinations" if is_full_grid(sweep) else ", not in all combinations"
-    about = f", which differ in {listing(varied, len(varied))}{how}" if varied else ""
-    yield f"We trained {n:,} settings{about}."
-
-
-def _levels(several: Sequence[str]) -> str:
-    if len(several) <= MOST_LEVELS:
-        return ", ".join(several)
-    return f"{len(several):,} levels, from {several[0]} to {several[-1]}"
-
-
-def _kept(sweep: Sweep) -> Iterator[str]:
-    """Say what all settings share, by group."""
-    every = sweep.constant or {}
-    shared = {k: v for k, v in every.items() if v not in OFF and k not in USUAL}
-    parts = [f"{key} {_said(shared[key])}" for key in ALONE if key in shared]
-    for group in DESCRIBED:
-        head = f"{group}."
-        found = {k.removeprefix(head): v for k, v in shared.items() if k.startswith(head)}
-        name = " ".join([group, *([str(found.pop("name"))] if "name" in found else [])])
-        inner = [f"{key} {_said(value)}" for key, value in found.items()]
-        unused = [key for key in USUAL if key.startswith(head) and every.get(key) is False]
-        inner += [f"no {key.removeprefix(head)}" for key in unused]
-        if inner or name != group:
-            parts.append(f"{name} ({', '.join(inner)})" if inner else name)
-    if parts:
-        yield f"{'All had' if len(sweep.settings) > 1 else 'It had'}: {'; '.join(parts)}."
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_said, value))}]"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "yes" if value is True else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _tuned(sweep: Sweep) -> Iterator[str]:
-    arms = tuned_arms(sweep)
-    if not arms:
-        return
-    tried = []
-    for key in tuned_keys(arms):
-        rows = (row for arm in arms for row in arm.rows if key in row)
-        tried.append(f"{key} ({', '.join(dict.fromkeys(as_typed(row[key]) for row in rows))})")
-    first, last = (sweep.tuning or {})["seeds"]
-    apart = ", none of which is reported" if kept_apart(sweep) else ""
-    took = choices(arms)
-    yield (
-        f"Beforehand, {listing(tried, len(tried))} {'was' if len(tried) == 1 else 'were'} chosen "
-        f"for each setting{whose(sweep, arms)} by the lowest restricted mean, then the lowest test "
-        f"loss, on seeds {first:,} to {last:,}{apart}{f' (chosen: {took})' if took else ''}."
-    )
 
 
 def _seeds(results: Results, ran: pd.DataFrame) -> Iterator[str]:
@@ -161,8 +80,8 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
         first = count(float(min(grid[0] for grid in grids)))
         at = f" and was evaluated at {span}, spaced on a log scale from sample {first} on"
     yield (
-        f"Each saw at most {budget} training samples{at}, on held-out data that all trials of its "
-        "setting share."
+        f"Each saw at most {budget} training samples{at}, on {_held_out(sweep)} that all trials of "
+        "its setting share."
     )
     target = shared_target(sweep)
     if target is None:
@@ -239,11 +158,7 @@ def _compared(results: Results) -> Iterator[str]:
             "geometric mean over blocks, and all blocks of a seed were resampled and swapped "
             "together."
         )
-    if "within" in kinds:
-        yield (
-            "Where the levels of another factor were told apart, the comparisons at its levels "
-            "are a family of their own."
-        )
+    yield from _at_levels(results.sweep, tested[tested["family"] == "within"])
     pooled = tested[tested["family"] != "within"]
     sizes = pooled.groupby("family", sort=False)["p_holm"].count()
     corrected = " and ".join(f"{n:,} of {kind}s" for kind, n in sizes.items() if n > 1)
@@ -259,6 +174,32 @@ def _compared(results: Results) -> Iterator[str]:
             f"and a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
             "(Mantel 1966) is reported beside it."
         )
+
+
+def _at_levels(sweep: Sweep, table: pd.DataFrame) -> Iterator[str]:
+    """Say where comparisons were made at each level of another factor, and in which families."""
+    if table.empty:
+        return
+    other = table["within"].str.partition("=")[0]
+    wanted = names(sweep).get(sweep.within or sweep.facet or "")
+    asked = [f"within each level of {wanted}"] if (other == wanted).any() else []
+    if (other != wanted).any():
+        asked.append("where a difference depended on another factor, within each level of that")
+    sizes = table.groupby([table["key"], table["a"], other]).size()
+    least, most = int(sizes.min()), int(sizes.max())
+    each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    families = "1 family" if len(sizes) == 1 else f"{len(sizes):,} families"
+    yield f"Levels were also compared {', and '.join(asked)}: {families} of {each} comparisons."
+
+
+def _held_out(sweep: Sweep) -> str:
+    """Say how many points were held out, where that is known."""
+    several = sorted(sweep.held_out)
+    if not several:
+        return "held-out data"
+    if len(several) == 1:
+        return f"{things(several[0], 'held-out point')}"
+    return f"{several[0]:,} to {several[-1]:,} held-out points"
 
 
 def _also(tested: pd.DataFrame) -> Iterator[str]:
@@ -277,7 +218,7 @@ def _also(tested: pd.DataFrame) -> Iterator[str]:
     if asked:
         yield (
             f"We also tested {' and '.join(asked)}; {100 * OTHERS * LEVEL:g}% of the "
-            f"{100 * LEVEL:g}% error were set aside for this."
+            f"{100 * LEVEL:g}% error was set aside for this."
         )
     if (tested["verdict"] == "same").any():
         yield f"Arms are called the same if the interval lies between 1/{MARGIN:g} and {MARGIN:g}."
@@ -287,16 +228,19 @@ def _tools(sweep: Sweep) -> Iterator[str]:
     engines = sorted({job.engine for job in sweep.jobs if job.engine})
     versions = sweep.versions or {}
     with_ = [f"{name} {versions[key]}" for key, name in PACKAGES.items() if key in versions]
-    by = f" with its {listing(engines)} engine{'s' * (len(engines) > 1)}" if engines else ""
+    by = f", by its {listing(engines)} engine{'s' * (len(engines) > 1)}" if engines else ""
     inside = f" ({', '.join(with_)})" if with_ else ""
     here = installed().get("nnrun", "")
     trained_by = versions.get("nnrun", here)
     if trained_by == here:
-        yield f"Trained{by} in double precision and analysed by nnrun {here}{inside}."
+        yield (
+            f"The networks were trained and the results analysed with nnrun {here}{inside}, in "
+            f"double precision{by}."
+        )
     else:
         yield (
-            f"Trained{by} in double precision by nnrun {trained_by}{inside} and analysed by nnrun "
-            f"{here}."
+            f"The networks were trained with nnrun {trained_by}{inside}, in double precision{by}, "
+            f"and the results analysed with nnrun {here}."
         )
     if sweep.processor:
         yield f"Processor: {sweep.processor}."

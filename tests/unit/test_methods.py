@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from nnrun.records.sweep import AFTERWARDS, SweepJob
+from nnrun.records.labels import describe
+from nnrun.records.sweep import AFTERWARDS, Sweep, SweepJob
+from nnrun.report.design import design
 from nnrun.report.methods import methods
+from tests.unit.grids import a_grid
 from tests.unit.sweeps import a_sweep, tuned_rows
 
 CONSTANT = {
@@ -16,6 +19,8 @@ CONSTANT = {
     "network.hidden": [2, 1],
     "network.activation": "tanh",
     "network.bias": False,
+    "features.name": "terms",
+    "features.terms": ["x", "y"],
     "optimizer.name": "sgd",
     "schedule.name": "constant",
     "backprop": "exact",
@@ -35,8 +40,8 @@ def test_a_sweep_is_told_from_its_records():
     text = methods(results)
     assert text.startswith("We trained 3 settings")
     assert (
-        "All had: batch_size 8; data xor; network (hidden [2, 1], activation tanh, no bias); "
-        "optimizer sgd."
+        "All had: batch size 8; data xor; inputs x, y; network (hidden [2, 1], activation tanh, no "
+        "bias); optimizer sgd."
     ) in text
     assert "Each was trained from 20 seeds (0 to 19; 60 networks in all)." in text
     assert "Each saw at most 1,000 training samples and was evaluated at 5 points" in text
@@ -48,12 +53,36 @@ def test_a_sweep_is_told_from_its_records():
     assert "paired by seed (20 seeds), with 95% percentile bootstrap intervals from 10,000" in text
     assert "with 10,000 random swaps" in text
     assert "family of comparisons (2 of settings)" in text
-    assert "its compiled engine in double precision" in text
-    assert "by nnrun 1.2.3 (NumPy 4.5) and analysed by nnrun " in text
+    assert (
+        "The networks were trained with nnrun 1.2.3 (NumPy 4.5), in double precision, by its "
+        "compiled engine, and the results analysed with nnrun "
+    ) in text
     assert "Processor: a processor." in text
     assert "pandas" not in text
     assert "tuned" not in text
     assert "block" not in text
+
+
+def test_what_came_with_an_option_and_how_many_points_were_held_out_are_told():
+    adam = {"optimizer.name": "adam", "optimizer.beta1": 0.9, "optimizer.epsilon": 1e-8}
+    configs = [{"optimizer.name": "sgd"}, {**adam, "optimizer.bias_correction": True}]
+    about = describe({f"s{i}": config for i, config in enumerate(configs)})
+    about["constant"] = {"init.name": "uniform", "init.low": -1.0, "init.high": 0.5}
+    text = " ".join(design(Sweep("complete", **about)))
+    assert "optimizer (sgd, adam)." in text
+    assert "All had: initial weights: uniform (low −1, high 0.5)." in text
+    came = "adam had beta1 0.9, epsilon 1 × 10⁻⁸ and bias correction."
+    assert f"Of the optimizer options, {came}" in text
+    text = methods(a_sweep(["lr=1"], held_out=[1000]))
+    assert "on 1,000 held-out points that all trials of its setting share" in text
+
+
+def test_comparisons_within_levels_are_counted_in_families():
+    results = a_grid({"lr": [0.1, 0.3, 1.0], "network.hidden": [[2], [4]]}, within="network.hidden")
+    text = methods(results)
+    told = "Levels were also compared within each level of hidden: 2 families of 2 comparisons."
+    assert told in text
+    assert "Holm's method (1979) within each family of comparisons (5 of settings and 3" in text
 
 
 def test_what_was_not_done_is_not_told():
