@@ -172,6 +172,16 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def literal(text: str) -> str:
+    r"""Write a sentence so that Markdown makes nothing of names in it.
+
+    Example:
+        >>> print(literal("Yes: features=x*y <- x*x"))
+        Yes: features=x\*y \<- x\*x
+    """
+    return re.sub(r"([*`<\\])", r"\\\1", text)
+
+
 class Point(NamedTuple):
     """One value of one metric; ``samples`` are the training samples seen, MLflow's step."""
 

@@ -21,7 +21,7 @@ from nnrun.text import (
     sign,
     things,
 )
-from nnrun.tracking.entities import Version, cut
+from nnrun.tracking.entities import Version, cut, literal
 
 VERSION_LENGTH = 5000
 """Most characters of a version's description, or of a tag of it."""
@@ -173,7 +173,7 @@ def version_of(
         "\n".join(f"- {name}: {value}" for name, value in figures.items()),
         f"Data: {_data(config, data)}.",
         f"Settings: {', '.join([*varied, *shape])}; all of them are params of the run.",
-        *(f"What the sweep found: {text}" for text in sweep.verdict[:1]),
+        *(f"What the sweep found: {literal(text)}" for text in sweep.verdict[:1]),
         " · ".join(f"[{name}]({page})" for name, page in links.items()),
         f"```\n{sweep.command}\n```",
     ]
@@ -209,7 +209,8 @@ def _why(chosen: Chosen, settings: int) -> str:
         return f"Chosen by `{chosen.by}`: {which}."
     among = f"of {things(settings, 'setting')} the best by the "
     among += "restricted mean" if chosen.by == "time" else "median over the seeds"
-    return f"Chosen by `{chosen.by}`: **{chosen.row['label']}**, {among}; {which}."
+    name = literal(chosen.row["label"])
+    return f"Chosen by `{chosen.by}`: **{name}**, {among}; {which}."
 
 
 def _figures(trial: Row, config: Mapping[str, Any]) -> dict[str, str]:

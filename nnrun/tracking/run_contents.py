@@ -7,7 +7,6 @@ settings in the end (``updates``), from the tables that the sweep's report is ma
 import csv
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -49,6 +48,7 @@ from nnrun.tracking.entities import (
     TrialRun,
     Update,
     curve_length,
+    literal,
 )
 from nnrun.tracking.registry import target_words
 
@@ -272,7 +272,7 @@ def _setting_described(
 ) -> str:
     """Describe the setting in Markdown."""
     target = target_words(config)
-    lines = [f"**{row['label']}**"]
+    lines = [f"**{literal(row['label'])}**"]
     if row["seeds"]:
         low, high = row["success_low"], row["success_high"]
         lines.append(
@@ -427,7 +427,7 @@ def _sweep_described(sweep: Sweep) -> str:
     """Give the verdict, the pages with its settings and the command in Markdown."""
     pages = zip(("charts", "all charts"), _pages(sweep), strict=False)
     links = " · ".join(f"[{name} of its settings]({page})" for name, page in pages)
-    parts = [*map(_plain, sweep.verdict), links, f"```\n{sweep.command}\n```"]
+    parts = [*map(literal, sweep.verdict), links, f"```\n{sweep.command}\n```"]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -442,7 +442,7 @@ def experiment_described(sweep: Sweep, name: str, run: str) -> str:
         run: Place of the page of its own run.
     """
     told, pages = (sweep.verdict or [f"Sweep {name}"])[0], _pages(sweep)
-    first = f"[{_plain(told)}]({pages[0]})" if pages else _plain(told)
+    first = f"[{literal(told)}]({pages[0]})" if pages else literal(told)
     settings = things(len(sweep.settings), "setting")
     links = [f"Sweep {name} of {settings}: [its run, with report and tables]({run})"]
     links += [f"[its charts and table]({page})" for page in pages[:1]]
@@ -454,8 +454,3 @@ def _pages(sweep: Sweep) -> list[str]:
     told = sweep.tracking or {}
     found = (told.get(name) for name in ("view", "charts"))
     return [address[address.index("#") :] for address in found if address]
-
-
-def _plain(text: str) -> str:
-    """Write a sentence so that Markdown makes nothing of names such as x*y."""
-    return re.sub(r"([*`<\\])", r"\\\1", text)
