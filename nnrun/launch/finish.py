@@ -111,6 +111,8 @@ class Finished:
         """Say on the terminal what was found, and where it is."""
         if self.results is not None:
             terminal.show_results(self.results, self.sweep, self.folder)
+        for note in self.notes:
+            terminal.warn(note)
         self.tell()
 
     def tell(self) -> None:

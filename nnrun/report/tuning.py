@@ -48,7 +48,9 @@ class TunedArm(NamedTuple):
 
 def tuned_arms(sweep: Sweep) -> list[TunedArm]:
     """List the arms that were tuned, in the order of their jobs."""
-    labels = {(job.sweep or "", job.number): job.label for job in sweep.jobs}
+    # a label that has the value itself would stand beside the other values, too
+    jobs = sweep.jobs if sweep.tuned else ()
+    labels = {(job.sweep or "", job.number): job.label for job in jobs}
     found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for row in (sweep.tuning or {}).get("rows") or ():
         found.setdefault((row.get("sweep") or "", row.get("job", 0)), []).append(row)

@@ -20,6 +20,7 @@ from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.records.trials import Curves, Outcomes, Trials
 from nnrun.report.__main__ import main, sort
 from nnrun.report.methods import methods
+from nnrun.report.tuning import tuned_arms
 from nnrun.report.verdict import cautions
 from tests.conftest import make_setting
 from tests.records import changed
@@ -277,6 +278,7 @@ def test_seeds_tuned_on_in_one_sweep_and_reported_in_another_are_named(tmp_path)
     ]
     # what two was given by hand was not tuned, and what one was is told of one alone
     assert "tuned" not in facts_in(tmp_path / "both")
+    assert [arm.name for arm in tuned_arms(done.sweep)] == ["job 0"]
     assert labels(done) == ["lr=0.1", "lr=0.3"]
     assert [row["sweep"] for row in facts_in(tmp_path / "both")["tuning"]["rows"]] == ["one"] * 2
 
