@@ -112,6 +112,9 @@ MARGIN = 0.6  # beside the first and the last layer, in distances of layers
 LOW, HIGH = -1.45, 1.3
 
 
+PALE = "#fefefe"  # plain white would be a page's paper, and is taken out of its drawings
+
+
 def diagram(
     ax: Axes,
     wiring: Wiring,
@@ -179,7 +182,7 @@ def _units(ax: Axes, wiring: Wiring, biases: Array | None, strongest: float) -> 
     text: dict[str, Any] = {"va": "center", "zorder": 3, "parse_math": False}
     if biases is not None:
         for (x, y), bias in zip(wiring.places[n_inputs:], biases, strict=True):
-            ink = "white" if abs(bias) > 0.65 * strongest else INK
+            ink = PALE if abs(bias) > 0.65 * strongest else INK
             small = 6 if size > 300 else 5.5
             ax.text(x, y, short(bias), ha="center", fontsize=small, color=ink, **text)
     names = in_lines(wiring.names, LINE, LINES)

@@ -82,6 +82,10 @@ TERMS = (
         "leaves 'no difference' out, and a small p after Holm's correction: all three.",
     ),
     Term(
+        "converge", "Converge", r"converges?|converging",
+        "To reach the declared target and stay there. Sooner is with fewer training samples.",
+    ),
+    Term(
         "detectable", "Could have shown", r"could have shown|detectable ratio|power",
         "The smallest ratio that so many seeds, which vary so much, would show four times in five. "
         "Where no difference is shown, smaller ones remain possible.",
@@ -128,9 +132,16 @@ TERMS = (
         "section 1.4",
     ),
     Term(
+        "hidden", "Hidden unit, hidden layer", r"hidden (?:units?|layers?)",
+        "A unit adds up its inputs, each times a weight, adds its bias, and bends the sum by its "
+        "activation. A hidden layer's units stand between the inputs and the output: each of the "
+        "first draws one line across the plane, and the next put such lines together.",
+    ),
+    Term(
         "held-out", "Held-out points", r"held[- ]out(?: points)?|test (?:set|points)",
-        "Points that no network was trained on; all networks of a setting are measured on the "
-        "same ones.",
+        "Points that networks are tested on, and not trained on; all networks of a setting are "
+        "measured on the same ones. A set that is all there is, such as the four corners of a "
+        "logic gate, is both.",
     ),
     Term(
         "hold", "Hold", r"held it|must hold|hold",
@@ -168,12 +179,21 @@ TERMS = (
         "doi:10.1080/01621459.1958.10501452",
     ),
     Term(
+        "learning-rate", "Learning rate", r"learning rates?",
+        "How large a step each sample, or batch of them, makes a network's weights take: too "
+        "small and it takes long, too large and it overshoots. In settings it is called lr.",
+    ),
+    Term(
         "log-rank", "Log-rank test", r"log-rank(?: test)?",
         "A second test of whether two settings arrive alike, which compares them at every moment "
         "among the seeds still short of the target. It does not pair seeds, and is weak where "
         "curves cross.",
         "N. Mantel: Evaluation of survival data, 1966; R. Peto, J. Peto: Asymptotically efficient "
         "rank invariant test procedures, 1972, doi:10.2307/2344317",
+    ),
+    Term(
+        "log-scale", "Log scale", r"log(?:arithmic)? scale",
+        "Each step along the axis multiplies: from 100 to 1,000 is as far as from 1,000 to 10,000.",
     ),
     Term(
         "loss", "Loss", r"(?:test|training) loss(?:es)?|loss(?:es)?",
@@ -215,7 +235,7 @@ TERMS = (
     Term(
         "plateau", "Plateau", r"plateau(?:ed)?",
         "A seed that did not arrive, and whose best test loss fell by less than 1% in the second "
-        "half of its budget: more of the same would hardly have helped.",
+        "half of its budget. It may be stuck for good, or only for long: a larger budget tells.",
     ),
     Term(
         "profile", "Runtime profile", r"runtime profile|ladder",

@@ -33,7 +33,7 @@ from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import DIFFERENCES
 from nnrun.statistics.summary import shown
 from nnrun.statistics.survival import common_budget, shared_target, target_text, trained
-from nnrun.text import setting_name
+from nnrun.text import setting_name, things
 from nnrun.trials.cache import Cache
 
 if TYPE_CHECKING:
@@ -168,16 +168,20 @@ def build(
     return folder / REPORT
 
 
-HANDED = 3  # statements that a sheet has room for, and rows of its table
+HANDED = 4  # statements that a sheet has room for, and rows of its table
 ROWS = 8
 
 
 def _on_one_sheet(results: Results, about: Mapping[str, Any]) -> dict[str, Any]:
     """Choose what a sheet has room for: the statements that claim most, and the figure's rows."""
-    told = sorted(about["statements"], key=lambda one: one.claim not in DIFFERENCES)[:HANDED]
+    # the baseline, of which no claim is made, is what the others are compared with
+    told = sorted(
+        about["statements"], key=lambda one: one.claim not in DIFFERENCES and bool(one.claim)
+    )[:HANDED]
     rows = results.summary[results.summary["setting"].isin(shown(results.summary, ROWS))]
     more = len(about["statements"]) - len(told)
-    untold = f"{more:,} more {'is' if more == 1 else 'are'} in report.html." if more else ""
+    untold = f"{things(more, 'more finding')} {'is' if more == 1 else 'are'} in report.html."
+    untold = untold if more else ""
     kept = [one for one in about["statements"] if one in told]
     return {**about, "told": kept, "rows": rows.to_dict("records"), "untold_here": untold}
 

@@ -171,6 +171,8 @@ def _unsure(row: Row, a: str, b: str) -> str:
             "larger budget, another rate or an easier target would tell more."
         )
     plain = f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}."
+    if MARGIN > row["ratio"] > 1 / MARGIN:
+        plain = f"{a} and {b} are too close to call{_more(row)}."
     if reached == n:
         return plain
     return f"{plain} {_tries(row, a, b)}{_where_both(row)}."
@@ -178,7 +180,10 @@ def _unsure(row: Row, a: str, b: str) -> str:
 
 _PARTS = {
     1 / 15: "a fifteenth of",
+    1 / 12: "a twelfth of",
     1 / 10: "a tenth of",
+    1 / 8: "an eighth of",
+    1 / 6: "a sixth of",
     1 / 5: "a fifth of",
     1 / 4: "a quarter of",
     1 / 3: "a third of",
@@ -239,7 +244,9 @@ def _where_both(row: Row, start: str = "; ") -> str:
 
 def _more(row: Row) -> str:
     """Say how many seeds would settle it."""
-    return f"; {_rounded(row['needed'])} seeds would" if math.isfinite(row["needed"]) else ""
+    return (
+        f"; {_rounded(row['needed'])} seeds each would tell" if math.isfinite(row["needed"]) else ""
+    )
 
 
 def _rounded(n: float) -> str:

@@ -188,6 +188,8 @@ def _ending(row: Any) -> str:
         return f"reached the target after {count(float(row['samples_to_target']))} samples{then}"
     if row["status"] == "diverged":
         return "diverged"
-    still = ", and had stopped improving" if row["plateaued"] else ""
+    still = ", and had not improved in the second half" if row["plateaued"] else ""
     seen = float(row["horizon"] if "horizon" in row else row["budget"])
+    if row.get("first_hit", np.nan) <= seen:
+        still = f"; it met it at {count(float(row['first_hit']))}, and was not seen to hold it"
     return f"did not reach the target in {count(seen)} samples{still}"
