@@ -248,7 +248,7 @@ def _unseen(subject: Subject, names: Mapping[str, str]) -> str:
     return f"{names[subject.setting.id]}: no decision surface: {why}."
 
 
-WHICH = f"Each row is the median trial of its setting: {MEDIAN}"
+WHICH = f"Shown is the median trial of each setting: {MEDIAN}"
 
 
 def frames_caption(rows: Sequence[Shown], moments: Sequence[int]) -> str:
