@@ -29,13 +29,15 @@ Every document:
   kind                               text|null    sweep, plan, sync, cache, model, pictures or
                                                   index: which of the fields below follow; null
                                                   where it did not come to that
-  status                             text         complete, failed, bad_input or interrupted: as
-                                                  exit_code says it
+  status                             text         complete, failed, bad_input, untracked, unmet or
+                                                  interrupted: as exit_code says it
   exit_code                          integer      0; 1: a setting failed, or the system refused
-                                                  something; 2: bad input, nothing was trained; 128
-                                                  and the number of the signal
+                                                  something; 2: bad input, nothing was trained; 3:
+                                                  the store did not take all, and tracking.required
+                                                  asks for it; 4: what report.require asks for was
+                                                  not found; 128 and the number of the signal
   error                              object|null  what ended the command, or was refused
-  error.type                         text         input, training, system or bug
+  error.type                         text         input, training, system, requirement or bug
   error.message                      text         in sentences, as on standard error
   error.issues[].key                 text         the key or flag that breaks a rule
   error.issues[].value               any          that was received; null where it is not the point
@@ -261,7 +263,7 @@ _SPELT = {FLAG[:end] for end in range(len("--j"), len(FLAG) + 1)}
 _HELP = ("-h", "--he", "--hydra-h", "--version")
 """How flags begin that print text, whatever else is asked."""
 
-STATUSES = {0: "complete", 1: "failed", 2: "bad_input"}
+STATUSES = {0: "complete", 1: "failed", 2: "bad_input", 3: "untracked", 4: "unmet"}
 
 
 def take_flag(arguments: Sequence[str]) -> tuple[bool, list[str]]:
@@ -303,6 +305,9 @@ class Document(io.TextIOBase):
         facts["exit_code"], facts["status"] = exit_code, STATUSES.get(exit_code, "interrupted")
         if exit_code == 2:
             facts["error"] = facts["error"] or unsaid
+        if exit_code in (3, 4):  # what was required and is not there was warned of last
+            message = (facts["warnings"] or [unsaid["message"]])[-1]
+            facts["error"] = {"type": "requirement", "message": message, "issues": []}
         return json.dumps(plain(facts), indent=1, allow_nan=False) + "\n"
 
     def write(self, text: str) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN
 from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.survival import wilson_interval
-from nnrun.text import count, listing, p_value, ratio, seeds, share
+from nnrun.text import count, listing, p_value, ratio, seeds, share, things
 
 Row = Mapping[Any, Any]
 
@@ -128,9 +128,13 @@ def _by_time(row: Row, a: str, b: str) -> str:
 def _tries(row: Row, a: str, b: str) -> str:
     """Say in how many tries either arm arrives."""
     some, others = _some(row, "a"), _some(row, "b")
+    left = row["blocks_left_out"]
+    where = (
+        f" (of {things(left, 'more combination')} of the other keys neither did)" if left else ""
+    )
     if some == others:
-        return f"With {a} as with {b} the network learned in {some}"
-    return f"With {a} the network learned in {some}, with {b} in {others}"
+        return f"With {a} as with {b} the network learned in {some}{where}"
+    return f"With {a} the network learned in {some}, with {b} in {others}{where}"
 
 
 def _missed(row: Row, which: str) -> int:
@@ -194,9 +198,9 @@ _PARTS = {
     3 / 4: "three quarters of",
     4 / 5: "four fifths of",
     9 / 10: "nine tenths of",
-    11 / 10: "a tenth more than",
-    5 / 4: "a quarter more than",
-    4 / 3: "a third more than",
+    11 / 10: "a tenth more",
+    5 / 4: "a quarter more",
+    4 / 3: "a third more",
     3 / 2: "one and a half times",
     2: "twice",
     5 / 2: "two and a half times",
@@ -218,12 +222,14 @@ def amount(times: float) -> str:
         whole = float(f"{times:.1g}") if times >= 10 else round(times)
         return f"about {whole:,.0f} times the training"
     nearest = min(_PARTS, key=lambda part: abs(math.log(part / times)))
-    return f"about {_PARTS[nearest]} the training"
+    more = _PARTS[nearest].endswith(" more")
+    return f"about {_PARTS[nearest]} {'training' if more else 'the training'}"
 
 
 def _amount_of(times: float, b: str) -> str:
     """Say it against another arm: half the training of that, or slightly less than that."""
-    return f"{amount(times)} {'than' if NEAR < times < 1 / NEAR else 'of'} {b}"
+    said = amount(times)
+    return f"{said} {'of' if said.endswith('the training') else 'than'} {b}"
 
 
 def _some(row: Row, which: str) -> str:

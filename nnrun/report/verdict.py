@@ -112,16 +112,26 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
                 levels = levels_of(row, table)
                 parts.append(_depends(row, levels))
             continue
-        by_baseline: dict[tuple[str, str], list[str]] = {}
+        by_baseline: dict[tuple[str, str, bool], list[str]] = {}
         for row in rows:
-            by_baseline.setdefault((row["name_b"], _but(row)), []).append(arm(row))
-        for (other, never), arms in by_baseline.items():
+            by_baseline.setdefault((row["name_b"], _but(row), _seldom(row)), []).append(arm(row))
+        for (other, never, seldom), arms in by_baseline.items():
             several = len(arms) > 1
             but = never.replace("{its}", "their" if several else "its")
-            parts.append(_SAID[kind][several].format(listing(arms), other) + but)
+            said = _SAID[kind][several]
+            for always in ("{0} converge", "and {1} does") if seldom else ():
+                if always == "{0} converge" or said.endswith(always):
+                    said = said.replace(always, always.replace("} ", "} sometimes "))
+            parts.append(said.format(listing(arms), other) + but)
     if len(parts) > MOST_PARTS + 1:
         parts[MOST_PARTS:] = [f"{len(parts) - MOST_PARTS} more findings"]
     return f"{_word(tested, table, kinds)}{'; '.join(parts)}."
+
+
+def _seldom(row: Mapping[Any, Any]) -> bool:
+    """Tell whether of the arm that alone converges fewer than half of the seeds do."""
+    ahead = {"arrives": "a", "fails": "b"}.get(row["verdict"])
+    return ahead is not None and bool(2 * row[f"reached_{ahead}"] < row[f"n_{ahead}"])
 
 
 def _word(tested: pd.DataFrame, table: pd.DataFrame, kinds: Sequence[str]) -> str:

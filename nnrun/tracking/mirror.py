@@ -490,7 +490,10 @@ def incomplete(error: str, facts: Mapping[str, Any]) -> str:
     """Say why MLflow was not told all, and what helps."""
     lost, logged = len(facts["not_logged"]), len(facts["settings"])
     rest = f"; {lost:,} of {lost + logged:,} settings are not in MLflow" if lost else ""
-    return f"{error}{rest}: {SYNC} sends what is missing"
+    # a server that a sweep's folder alone names is not spoken to
+    uri = str(facts.get("uri") or "")
+    where = f" --uri {uri}" if uri.startswith("http") and "@" not in uri else ""
+    return f"{error}{rest}: {SYNC}{where} sends what is missing"
 
 
 def say(text: str) -> None:

@@ -57,7 +57,7 @@ def tracking(sweep: Path) -> dict[str, object]:
 def test_a_sweep_that_no_server_took_is_sent_later_exactly_once(nnrun: CommandLine) -> None:
     done = nnrun(*SWEEP, f"tracking.uri={AWAY}")
     assert f"the MLflow server at {AWAY} cannot be used now" in done.stderr
-    assert "python -m nnrun.sync sends what is missing" in done.stdout
+    assert f"python -m nnrun.sync --uri {AWAY} sends what is missing" in done.stdout
     (sweep,) = nnrun.outputs("sweeps")
     assert len(tracking(sweep)["not_logged"]) == 2  # type: ignore[arg-type]
     refused = sync(nnrun, code=2)

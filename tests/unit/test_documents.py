@@ -117,13 +117,13 @@ def test_a_sweep_without_results_has_all_fields(document):
     assert found["files"] == {}
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 130, 143])
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 130, 143])
 def test_the_status_is_that_of_the_exit_code(document, code):
     found = told(document, code)
-    known = {0: "complete", 1: "failed", 2: "bad_input"}
+    known = {0: "complete", 1: "failed", 2: "bad_input", 3: "untracked", 4: "unmet"}
     assert (found["exit_code"], found["status"]) == (code, known.get(code, "interrupted"))
     assert found["kind"] is None
-    assert (found["error"] is not None) == (code == 2)
+    assert (found["error"] is not None) == (code in (2, 3, 4))
 
 
 def test_every_issue_is_there_in_its_parts_without_secrets(document, capsys):
