@@ -67,8 +67,9 @@ def _group(every: Mapping[str, Any], group: str) -> str:
     """Say which option of a group was used, with its own values; empty if none was."""
     name, own = every.get(f"{group}.name"), _own(every, group)
     if group == "features" and name == "terms":
-        terms, *more = own if "features.terms" in every else ["", *own]
-        return ", ".join([f"inputs {terms.removeprefix('terms ')}"] * bool(terms) + more)
+        listed = [said for said in own[:1] if said.startswith("terms ")]
+        inputs = [f"inputs {said.removeprefix('terms ')}" for said in listed]
+        return ", ".join([*inputs, *own[len(listed) :]])
     if name in OFF and not own:
         return ""
     head = " ".join([_spoken(group), *([_spoken(str(name))] if name not in OFF else [])])

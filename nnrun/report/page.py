@@ -178,7 +178,8 @@ def _on_one_sheet(results: Results, about: Mapping[str, Any]) -> dict[str, Any]:
     told = sorted(
         about["statements"], key=lambda one: one.claim not in DIFFERENCES and bool(one.claim)
     )[:HANDED]
-    rows = results.summary[results.summary["setting"].isin(shown(results.summary, ROWS))]
+    room = ROWS - 2 * (len(told) == HANDED)  # a long name takes two lines
+    rows = results.summary[results.summary["setting"].isin(shown(results.summary, room, room - 4))]
     more = len(about["statements"]) - len(told)
     untold = f"{things(more, 'more finding')} {'is' if more == 1 else 'are'} in report.html."
     untold = untold if more else ""

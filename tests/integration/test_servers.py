@@ -111,7 +111,9 @@ def arrives_whole(postgres: Postgres, server: MlflowServer, uri: str, folder: Pa
         ("test_loss/q75", 4, 0.5),
         ("test_loss/q75", 40, 0.4),
     ]
-    sweep = tracker.log_sweep(SweepRun("sweep", "**lr=0.1** wins", {"settings": 1.0}, WHO, kept))
+    sweep = tracker.log_sweep(
+        SweepRun("sweep", "**lr=0.1** wins", {**WHO, "nnrun.total.settings": "1"}, kept)
+    )
     tags = stored(postgres, server, sweep, "tags")
     assert (tags["nnrun.kind"], tags["mlflow.note.content"]) == ("sweep", "**lr=0.1** wins")
     for identity in (run, sweep):

@@ -300,7 +300,7 @@ def test_a_handout_has_the_claims_the_rows_of_the_figure_and_the_methods(undrawn
     reader = Reader((tmp_path / "handout.html").read_text(encoding="utf-8"))
     assert "script" not in reader.tags
     assert reader.tags.count("li") == 4
-    assert reader.tags.count("tr") == 1 + 7
+    assert reader.tags.count("tr") == 1 + 5
     assert "3 more findings are in report.html." in reader.text
     assert "We trained 12 settings" in reader.text
     assert not [v for k, v in reader.attributes if k == "href" and not v.startswith("data:,")]
