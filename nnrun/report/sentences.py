@@ -159,7 +159,7 @@ def _by_order(row: Row, a: str, b: str) -> str:
     first, then = ("a", "b") if ahead == "sooner" else ("b", "a")
     names = {"a": a, "b": b}
     return (
-        f"With {a} the network mostly learned {ahead} than with {b}{_where_both(row, ', ')}; but "
+        f"With {a} the network mostly learned {ahead} than with {b}{_where_both(row)}; but "
         f"with {names[first]} {_missed(row, first):,} of {row[f'n_{first}']:,} tries did not get "
         f"there within the budget (with {names[then]} {_missed(row, then):,} of "
         f"{row[f'n_{then}']:,})."
@@ -237,15 +237,15 @@ def _some(row: Row, which: str) -> str:
     return f"{'none' if not reached else f'{reached:,}'} of {n:,} tries"
 
 
-def _where_both(row: Row, start: str = "; ") -> str:
+def _where_both(row: Row) -> str:
     """Say how the times compare of the tries in which both arms arrive."""
-    if row["ratio_both"] != row["ratio_both"]:
-        return ""
     low, high = row["ratio_both_low"], row["ratio_both_high"]
+    if low != low:  # of no pair, or too few for an interval
+        return ""
     if low <= 1 <= high:
-        return f"{start}where both learned, no difference is shown"
+        return "; where both learned, no difference is shown"
     verb = "needed" if row["ratio_both"] > 1 else "took"
-    return f"{start}where both learned, it {verb} {amount(row['ratio_both'])}"
+    return f"; where both learned, it {verb} {amount(row['ratio_both'])}"
 
 
 def _more(row: Row) -> str:
