@@ -181,8 +181,8 @@ def _on_one_sheet(results: Results, about: Mapping[str, Any]) -> dict[str, Any]:
     room = ROWS - 2 * (len(told) == HANDED)  # a long name takes two lines
     rows = results.summary[results.summary["setting"].isin(shown(results.summary, room, room - 4))]
     more = len(about["statements"]) - len(told)
-    untold = f"{things(more, 'more finding')} {'is' if more == 1 else 'are'} in report.html."
-    untold = untold if more else ""
+    are = "is" if more == 1 else "are"
+    untold = f"{things(more, 'more finding')} {are} in report.html." if more else ""
     kept = [one for one in about["statements"] if one in told]
     return {**about, "told": kept, "rows": rows.to_dict("records"), "untold_here": untold}
 

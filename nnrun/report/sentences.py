@@ -72,7 +72,8 @@ def arm(row: Row, which: str = "a") -> str:
 
 def plainly(row: Row, levels: Sequence[Row] = ()) -> str:
     """Say in plain words what a contrast came to; empty where nothing was compared."""
-    return _plainly(row, levels) + (f" {_perhaps(row)}." if _perhaps(row) else "")
+    perhaps = _perhaps(row)
+    return _plainly(row, levels) + (f" {perhaps}." if perhaps else "")
 
 
 def _plainly(row: Row, levels: Sequence[Row]) -> str:
@@ -81,15 +82,15 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
         return _by_time(row, a, b)
     if kind in ("usually sooner", "usually later"):
         return _by_order(row, a, b)
-    found = {
-        "arrives": f"{_tries(row, a, b)}.",
-        "fails": f"{_tries(row, a, b)}.",
-        "same": f"With {a} and with {b} the network took the same training, to within {WITHIN}.",
-        "depends": f"It depends on {row['depends_on']}: {a}, against {b}, {at_levels(levels)}.",
-        "unsure": _unsure(row, a, b),
-        "few": f"Too few tries to tell {a} from {b}.",
-    }
-    return found.get(kind, "")
+    if kind in ("arrives", "fails"):
+        return f"{_tries(row, a, b)}."
+    if kind == "depends":
+        return f"It depends on {row['depends_on']}: {a}, against {b}, {at_levels(levels)}."
+    if kind == "unsure":
+        return _unsure(row, a, b)
+    if kind == "same":
+        return f"With {a} and with {b} the network took the same training, to within {WITHIN}."
+    return f"Too few tries to tell {a} from {b}." if kind == "few" else ""
 
 
 def at_levels(levels: Sequence[Row]) -> str:
@@ -99,14 +100,14 @@ def at_levels(levels: Sequence[Row]) -> str:
     for level in known:
         how = " (by seeds that arrive)" if by_arrivals(level) else ""
         kinds.setdefault(IT_IS[level["verdict"]] + how, []).append(str(level["within"]))
-    *parts, last = [f"{kind} at {listing(where)}" for kind, where in kinds.items()] or [""]
+    *parts, last = [f"{kind} at {listing(where)}" for kind, where in kinds.items()]
     return f"{', '.join(parts)}, and {last}" if parts else last
 
 
 def by_arrivals(row: Row) -> bool:
     """Tell whether an arm is ahead by how many of its seeds arrive, and not by how soon."""
     ahead = {"sooner": -1, "later": 1}.get(row["verdict"], 0)
-    more = _missed(row, "a") - _missed(row, "b")
+    more = missed(row, "a") - missed(row, "b")
     times = row["ratio_both_low"] > 1 if ahead < 0 else row["ratio_both_high"] < 1
     times = times or row["ratio_both_low"] <= 1 <= row["ratio_both_high"]
     return bool(ahead and more * ahead > 0 and times)
@@ -119,7 +120,7 @@ def _by_time(row: Row, a: str, b: str) -> str:
         who = a if slow == "a" else b
         verb = f"learned {row['verdict']} than with {b}"
         return f"With {a} the network {verb}; in {blocks} it hardly ever learned with {who}."
-    if not _missed(row, "a") + _missed(row, "b"):
+    if not missed(row, "a") + missed(row, "b"):
         verb = "needed" if row["ratio"] > 1 else "learned in"
         return f"With {a} the network {verb} {_amount_of(row['ratio'], b)}{_in_pairs(row)}."
     return f"{_tries(row, a, b)}{_where_both(row)}."
@@ -137,7 +138,7 @@ def _tries(row: Row, a: str, b: str) -> str:
     return f"With {a} the network learned in {some}, with {b} in {others}{where}"
 
 
-def _missed(row: Row, which: str) -> int:
+def missed(row: Row, which: str) -> int:
     """Count the trials of an arm that did not arrive."""
     return int(row[f"n_{which}"] - row[f"reached_{which}"])
 
@@ -160,8 +161,8 @@ def _by_order(row: Row, a: str, b: str) -> str:
     names = {"a": a, "b": b}
     return (
         f"With {a} the network mostly learned {ahead} than with {b}{_where_both(row)}; but "
-        f"with {names[first]} {_missed(row, first):,} of {row[f'n_{first}']:,} tries did not get "
-        f"there within the budget (with {names[then]} {_missed(row, then):,} of "
+        f"with {names[first]} {missed(row, first):,} of {row[f'n_{first}']:,} tries did not get "
+        f"there within the budget (with {names[then]} {missed(row, then):,} of "
         f"{row[f'n_{then}']:,})."
     )
 
@@ -283,7 +284,7 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
             f"pooled: {found}; means restricted to {count(horizon)} samples."
         )
     measured, more = _measured(row, horizon), _not_alike(row)
-    both = _both(row) if _missed(row, "a") + _missed(row, "b") else ""
+    both = _both(row) if missed(row, "a") + missed(row, "b") else ""
     if kind in ("sooner", "later"):
         return f"Converges {kind}: {measured}{_never(row) or both}{more}"
     if kind == "same":
@@ -339,7 +340,7 @@ def _interval(row: Row) -> str:
 def _ordered(row: Row) -> str:
     """Say what the order of arrivals shows where the means do not, and why they differ."""
     low, high = share(row["sooner_low"]), share(row["sooner_high"])
-    stuck = [f"{row[f'n_{i}'] - row[f'reached_{i}']:,} of {row[f'n_{i}']:,}" for i in "ab"]
+    stuck = [f"{missed(row, i):,} of {row[f'n_{i}']:,}" for i in "ab"]
     return (
         f"first in {share(row['sooner'])} of {count(row['pairs'])} pairs of seeds (95% interval "
         f"{low} to {high}; sign test {p_value(row['p_order_holm'])}).{_both(row)} But {stuck[0]} "

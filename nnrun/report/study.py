@@ -58,6 +58,7 @@ class Study:
         self._rows = results.summary.set_index("setting", drop=False)
         self._asked: dict[tuple[str, str], pd.DataFrame] = {}
         self._family: dict[tuple[str, str], Row] = {}
+        self._known: dict[tuple[str, str], Row | None] = {}
         self._folder: Path | None = None
 
     def id(self, **wanted: str) -> str:
@@ -102,7 +103,9 @@ class Study:
         family.
         """
         pair = self.id(**a), self.id(**b)
-        if pair not in self._asked and (known := self._reported(pair)) is not None:
+        if pair not in self._known:
+            self._known[pair] = self._reported(pair)
+        if (known := self._known[pair]) is not None:
             return known
         if pair not in self._asked:
             self._asked[pair] = self._contrast(*pair)

@@ -14,6 +14,7 @@ from nnrun.report.sentences import (
     by_arrivals,
     compared,
     levels_of,
+    missed,
     plainly,
 )
 from nnrun.report.tables import incomplete
@@ -119,9 +120,9 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
             several = len(arms) > 1
             but = never.replace("{its}", "their" if several else "its")
             said = _SAID[kind][several]
-            for always in ("{0} converge", "and {1} does") if seldom else ():
-                if always == "{0} converge" or said.endswith(always):
-                    said = said.replace(always, always.replace("} ", "} sometimes "))
+            if seldom:
+                which = "{0}" if kind == "arrives" else "{1}"
+                said = said.replace(which, f"{which} sometimes", 1)
             parts.append(said.format(listing(arms), other) + but)
     if len(parts) > MOST_PARTS + 1:
         parts[MOST_PARTS:] = [f"{len(parts) - MOST_PARTS} more findings"]
@@ -187,10 +188,9 @@ _FIRST = {"same": "No difference", "depends": "It depends", "unsure": "Not sure 
 
 def _but(row: Mapping[Any, Any]) -> str:
     """Say what a finding must not be heard without: tries, or blocks, that never arrive."""
-    missed = {i: row[f"n_{i}"] - row[f"reached_{i}"] for i in "ab"}
     if row["verdict"].startswith("usually"):
-        of = "of both" if missed["a"] and missed["b"] else f"of {row['name_b']}"
-        some = "some seeds " + of if missed["b"] else "some of {its} seeds"
+        of = "of both" if missed(row, "a") and missed(row, "b") else f"of {row['name_b']}"
+        some = "some seeds " + of if missed(row, "b") else "some of {its} seeds"
         return f", but {some} do not arrive"
     if by_arrivals(row):
         return f", as {'more' if row['verdict'] == 'sooner' else 'fewer'} of {{its}} seeds arrive"
