@@ -17,6 +17,12 @@ from nnrun.trials.provenance import provenance
 BEFORE_REPORT = ("start", "compose", "tune", "train", "evaluate", "store", "tables")
 """Stages that are over when the page is written, so that it can be written again alike."""
 
+RECALLED = (
+    *("tuned", "tuning", "looks", "auto"),
+    *("stacks", "tracking", "animations", "stages"),
+)
+"""What no record says, and sweep.json does."""
+
 PLACES = ("uri", "experiment", "ui")
 """Of the tracking, what is known when the page is written."""
 
@@ -100,10 +106,7 @@ def sweep_of_source(source: Source, heads: Sequence[Record], folder: Path) -> Sw
         SweepJob(job.number, [*map(masked, job.overrides)], moved.get(job.setting, job.setting))
         for job in saved.jobs
     ]
-    more: dict[str, Any] = {
-        key: getattr(saved, key)
-        for key in ("tuned", "tuning", "stacks", "tracking", "animations", "stages")
-    }
+    more: dict[str, Any] = {key: getattr(saved, key) for key in RECALLED}
     if saved.status in ("running", "interrupted"):
         more["status"] = "interrupted"
     return sweep_of(heads, folder, saved.overrides, planned, **more)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,6 +42,7 @@ FIELDS = {
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
     "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
+    "looks?": [int], "auto?": ({"most": int, "block": int}, None),
     "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
@@ -52,7 +54,7 @@ AFTERWARDS = "this target was chosen after training."
 """How the note ends that says so."""
 
 IF_ANY = (
-    *("tables", "held_out", "tuned", "tuning", "verdict"),
+    *("tables", "held_out", "tuned", "tuning", "looks", "auto", "verdict"),
     *("facet", "within", "merged", "report_of", "notes", "clashes"),
 )
 """What is left out where there is none of it."""
@@ -140,6 +142,10 @@ class Sweep:
         held_out: Numbers of points on which settings were evaluated, each once.
         tuned: Dotted keys that were tuned for each arm.
         tuning: The tuning ``seeds``, first and last, and ``rows``, one a choice that was tried.
+        looks: The most seeds that a setting had each time that results of these jobs were looked
+            at, ascending, the last is now; empty or one for a single look.
+        auto: ``most`` seeds a setting and seeds a ``block``, where the number of seeds was left to
+            the results; None where it was fixed.
         stacks: What was trained together: trials, samples, engine and seconds.
         tracking: Where its MLflow runs are; None without any.
         common_grid: The points at which settings are judged whose evaluations differ: ``samples``,
@@ -178,6 +184,8 @@ class Sweep:
     held_out: Sequence[int] = ()
     tuned: Sequence[str] = ()
     tuning: Mapping[str, Any] | None = None
+    looks: Sequence[int] = ()
+    auto: Mapping[str, int] | None = None
     stacks: Sequence[Mapping[str, Any]] | None = None
     tracking: Mapping[str, Any] | None = None
     common_grid: Mapping[str, Any] | None = None
@@ -272,6 +280,10 @@ def _require_sound(sweep: Sweep) -> None:
     spans.append((sweep.tuning or {}).get("seeds"))
     if any(span is not None and (len(span) != 2 or not 0 <= span[0] <= span[1]) for span in spans):
         raise Damaged("'seeds' are not a first and a last one")
+    if any(b <= a for a, b in pairwise([0, *sweep.looks])):
+        raise Damaged("'looks' are no ascending numbers of seeds")
+    if sweep.auto and not 1 <= sweep.auto["block"] <= sweep.auto["most"]:
+        raise Damaged("'auto' has no block of seeds within the most")
     ids = [setting.id for setting in sweep.settings]
     if len(set(ids)) < len(ids):
         raise Damaged("'settings' has one twice")

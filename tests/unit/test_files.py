@@ -262,6 +262,14 @@ def test_an_account_of_a_sweep_under_way_is_read_back(tmp_path):
     found = read_sweep(tmp_path)
     assert found is not None
     assert (found.status, found.name, found.overrides) == ("running", "x", ["lr=1"])
+    assert not {"looks", "auto"} & found.to_facts().keys()
+
+
+def test_at_how_many_seeds_a_sweep_was_looked_at_is_read_back(tmp_path):
+    auto = {"most": 100, "block": 10}
+    Sweep("complete", looks=[10, 20, 25], auto=auto).write(tmp_path)
+    found = read_sweep(tmp_path)
+    assert (found.looks, found.auto) == ([10, 20, 25], auto)
 
 
 SETTINGS = [{"id": "a", "label": "lr=1", "config": {}}]
@@ -284,6 +292,10 @@ SETTINGS = [{"id": "a", "label": "lr=1", "config": {}}]
             {"common_grid": {"samples": [1], "apart": 0, "one_in": 0}},
             "'common_grid.one_in' is below",
         ),
+        ({"looks": [10, 20, 20]}, "'looks' are no ascending numbers of seeds"),
+        ({"looks": [0, 10]}, "'looks' are no ascending numbers of seeds"),
+        ({"auto": {"most": 9, "block": 10}}, "'auto' has no block of seeds within the most"),
+        ({"auto": {"most": 9}}, "'auto.block' is missing"),
         ({"tracking": {"settings": []}}, "'tracking.settings' is a list, and should be a mapping"),
     ],
     ids=str,

@@ -151,12 +151,14 @@ def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
     missing = {"number": 9, "overrides": ["lr=9"], "setting": "gone", "status": "missing"}
     facts["jobs"].append(missing)
     about = {"stages": {"train": 1.5, "report": 2.0, "total": 9.0}, "tuned": ["lr"]}
+    about |= {"looks": [1, 2], "auto": {"most": 4, "block": 1}}
     about["tracking"] = {"uri": "u", "experiment": "e", "ui": None, "error": "late"}
     (grid / "sweep.json").write_text(json.dumps({**facts, **about, "status": "running"}))
     told = as_told(rebuild([grid]).sweep)
     assert told.status == "interrupted"
     assert told.jobs[-1] == SweepJob(**missing)
     assert told.stages == {"train": 1.5}
+    assert (told.looks, told.auto) == ([1, 2], {"most": 4, "block": 1})
     assert told.tracking == {"uri": "u", "experiment": "e", "ui": None}
     assert facts_in(grid)["stages"] == about["stages"]
     assert facts_in(grid)["tuned"] == ["lr"]
