@@ -111,9 +111,13 @@ def swap_test(a: Floats, b: Floats) -> Floats:
     seen = np.zeros(contrasts)
     for block in range(blocks):
         x, y = a[:, :, block], b[:, :, block]
-        moved = swaps @ (y - x)
-        distance += np.log((x.sum(axis=0) + moved) / (y.sum(axis=0) - moved))
-        seen += np.log(x.sum(axis=0) / y.sum(axis=0))
+        moved, sums = swaps @ (y - x), (x.sum(axis=0), y.sum(axis=0))
+        if blocks == 1:  # the sums' total is fixed: their difference ranks swaps as the ratio does
+            total = sums[0] + sums[1]
+            distance, seen = (2 * moved + sums[0] - sums[1]) / total, (sums[0] - sums[1]) / total
+        else:
+            distance += np.log((sums[0] + moved) / (sums[1] - moved))
+            seen += np.log(sums[0] / sums[1])
     # sums in another order differ by rounding: what is as far apart must count as such
     as_far = np.abs(distance) >= np.abs(seen) * (1 - 1e-9) - 1e-12 * blocks
     hits = as_far.sum(axis=0)
@@ -207,12 +211,13 @@ def _swaps(n: int) -> Floats:
     return swaps
 
 
-def holm(p: ArrayLike) -> Floats:
+def holm(p: ArrayLike, family: ArrayLike = 0) -> Floats:
     """Correct p-values so that a family makes any false claim no more often than one test would.
 
     Args:
-        p: One p-value a test of the family, shape (n_tests,); NaN where no test was made, which
-            does not count in the family.
+        p: One p-value a test, shape (n_tests,); NaN where no test was made, which does not count in
+            the family.
+        family: The number of the family of each test, shape (n_tests,), or of all of them.
 
     Returns:
         Corrected p-values, at most 1, shape (n_tests,); NaN where ``p`` is.
@@ -220,14 +225,23 @@ def holm(p: ArrayLike) -> Floats:
     Example:
         >>> holm([0.01, 0.04, 0.03])
         array([0.03, 0.06, 0.06])
+        >>> holm([0.01, 0.04, 0.03], [0, 1, 0])
+        array([0.02, 0.04, 0.03])
 
     References:
         S. Holm: A simple sequentially rejective multiple test procedure, 1979.
     """
     values = np.asarray(p, dtype=np.float64)
+    families = np.broadcast_to(np.asarray(family), values.shape)
     out = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    left = np.arange(order.size, 0, -1)
-    out[order] = np.minimum(np.maximum.accumulate(values[order] * left), 1.0)
+    order = tested[np.lexsort((values[tested], families[tested]))]
+    _, first, sizes = np.unique(families[order], return_index=True, return_counts=True)
+    step = np.arange(order.size) - np.repeat(first, sizes)
+    raised = values[order] * (np.repeat(sizes, sizes) - step)
+    # no p falls below that of an earlier step: a running maximum, step by step of all families
+    for k in range(1, int(sizes.max(initial=0))):
+        at = first[sizes > k] + k
+        raised[at] = np.maximum(raised[at], raised[at - 1])
+    out[order] = np.minimum(raised, 1.0)
     return out

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from nnrun.records.sweep import Sweep
-from nnrun.statistics import calibration, contrasts
+from nnrun.statistics import calibration, contrasts, findings
 from nnrun.statistics.calibration import (
     ENDLESS,
     REPEATS,
@@ -34,15 +34,34 @@ def test_arms_alike_are_seldom_told_apart_and_intervals_hold_the_truth():
         assert share * 1000 >= least(0.93, 1000), name
 
 
-def test_a_true_rate_of_eight_in_a_hundred_is_noticed(monkeypatch, capsys):
+def false_claims(cell, repeats=REPEATS):
+    """The share of sweeps in which a contrast is claimed; those that `calibrate` draws."""
+    rng = np.random.default_rng([calibration.STREAM, *repr(cell).encode()])
+    table = contrasts_of(cell, draw(cell, repeats, rng), repeats)
+    return table["verdict"].isin(findings.CLAIMS).mean()
+
+
+@pytest.mark.parametrize("cell", short_cells().values(), ids=short_cells())
+def test_claims_of_so_many_sweeps_are_false_seldom_enough(cell):
+    assert false_claims(cell) <= false_claim_limit(REPEATS)
+
+
+def test_a_true_rate_of_eight_in_a_hundred_is_noticed(monkeypatch):
     most = np.floor(false_claim_limit(REPEATS) * REPEATS)
     assert stats.binom.sf(most, REPEATS, 0.08) > 0.99
     assert stats.binom.sf(most, REPEATS, 0.05) < 0.002
-    # a rule that claims too often: wherever the test alone says p < 0.1
+    # the test is exact, so that a claim wherever it says p < 0.08 is false in 8 of 100
+    monkeypatch.setattr(contrasts, "finding", lambda row: "sooner" if row["p"] < 0.08 else "unsure")
+    found = false_claims(short_cells()["A/A, 20 seeds"])
+    assert least(0.08, REPEATS) <= found * REPEATS <= stats.binom.ppf(0.999, REPEATS, 0.08)
+    assert found > false_claim_limit(REPEATS)
+
+
+def test_a_rule_that_claims_too_often_ends_the_command_with_1(monkeypatch, capsys):
     monkeypatch.setattr(contrasts, "finding", lambda row: "sooner" if row["p"] < 0.1 else "unsure")
     monkeypatch.setattr(calibration, "SHORT", ())
     monkeypatch.setattr(calibration, "short_cells", lambda: {"A/A, 14 seeds": Cell(14)})
-    assert main(["--short"]) == 1
+    assert main(["--short", "--repeats", "1000"]) == 1
     assert "1 of 1 is above" in capsys.readouterr().out
 
 

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.statistics.hypothesis_tests import logrank
+from statsmodels.stats.multitest import multipletests
+
+from nnrun.statistics.hypothesis_tests import holm, logrank
 
 ARM = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=1, max_size=15)
 
@@ -47,3 +49,15 @@ def test_logrank_refuses_what_is_no_arm():
         logrank([1.0], [True, True], [1.0], [True])
     with pytest.raises(ValueError, match="n >= 1"):
         logrank([1.0], [True], [], [])
+
+
+def test_holm_corrects_each_family_as_if_it_were_alone():
+    rng = np.random.default_rng(5)
+    p, family = rng.random(60) ** 3, rng.integers(7, size=60)
+    p[::11] = np.nan
+    found = holm(p, family)
+    for one in range(7):
+        own = (family == one) & ~np.isnan(p)
+        np.testing.assert_allclose(found[own], multipletests(p[own], method="holm")[1])
+    assert np.isnan(found[::11]).all()
+    assert holm([]).size == 0
