@@ -104,6 +104,8 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].ratio_both_high        number|null
   contrasts[].pairs_both             number       such pairs
   contrasts[].needed                 number|null  seeds that would settle it; for unsure
+  contrasts[].margin                 number       report.margin: same is a ratio between
+                                                  1/(1 + margin) and 1 + margin
   contrasts[].detectable             number|null  the smallest ratio that would have been shown four
                                                   times in five
   contrasts[].logrank                number|null  statistic of the log-rank test

@@ -151,6 +151,16 @@ def percent(value: float) -> str:
     return f"{math.floor(round(1000 * value, 6)) / 10:g}%"
 
 
+def percentage(value: float) -> str:
+    """Write a share that was chosen as a percentage, with all of its digits.
+
+    Example:
+        >>> percentage(0.1), percentage(0.125), percentage(0.07)
+        ('10%', '12.5%', '7%')
+    """
+    return f"{100 * value:.12g}%"  # 100 * 0.07 is a little more than 7
+
+
 def share(value: float) -> str:
     """Write a share as a percentage: ``0.95`` as ``95%``."""
     return "–" if math.isnan(value) else f"{100 * value:.0f}%"

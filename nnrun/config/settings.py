@@ -338,6 +338,8 @@ class Report:
         handout: Whether handout.html is written, too: one sheet for print.
         within: The key within each of whose values the others are compared.
         facet: Likewise, with a panel for each of its values.
+        margin: Share by which times may differ that count as the same: 0.1 for a ratio between
+            1/1.1 and 1.1.
     """
 
     name: Literal["html", "off"] = "html"
@@ -346,8 +348,13 @@ class Report:
     handout: bool = False
     within: Annotated[str, MinLen(1)] | None = None
     facet: Annotated[str, MinLen(1)] | None = None
+    margin: float = 0.1
 
     def __post_init__(self) -> None:
+        if not 0 < self.margin < 1:
+            meant = f"{self.margin / 100:g} for {self.margin:g}%" if 1 <= self.margin < 100 else ""
+            rule, hint = "is a share, above 0 and below 1", meant or "0.1 for 10%"
+            raise InputError(Issue("margin", self.margin, rule, hint))
         if self.require and not REQUIREMENT.fullmatch(self.require):
             rule = f"must be one of {', '.join(REQUIRED)}, and what it is required of"
             raise InputError(Issue("require", self.require, rule, "sooner(lr=0.1)"))

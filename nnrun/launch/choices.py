@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nnrun.config.schema import build
-from nnrun.config.settings import Target
+from nnrun.config.settings import Report, Target
 from nnrun.errors import InputError, Issue, as_typed, did_you_mean, listed
 from nnrun.launch.sources import Source
 from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
-from nnrun.records.sweep import AFTERWARDS, Sweep
+from nnrun.records.sweep import AFTERWARDS, MARGIN, Sweep
 from nnrun.statistics.survival import target_text
-from nnrun.text import setting_name, things
+from nnrun.text import listing, percentage, setting_name, things
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Choices:
         pdf: Whether each figure is written as PDF, too.
         handout: Whether handout.html is written, too, whatever the records say.
         require: A finding that is asked for, as ``sooner(lr=0.1)``.
+        margin: The share by which times may differ that count as the same; None for the one that
+            the records name.
     """
 
     target: str | None = None
@@ -46,6 +48,7 @@ class Choices:
     pdf: bool = False
     handout: bool = False
     require: str | None = None
+    margin: float | None = None
 
 
 AS_DECLARED = Choices()
@@ -59,18 +62,21 @@ WITHIN = ("facet", "within")
 def chosen(
     sweep: Sweep, choices: Choices, metas: Iterable[Mapping[str, Any]], notes: list[str]
 ) -> Sweep:
-    """Do what is asked of names, baseline and facets.
+    """Do what is asked of names, baseline, facets and margin.
 
     Args:
         sweep: As its records make it.
         choices: What is asked for.
-        metas: Of its records: the facet that they were trained for is taken where none is asked
-            for here.
-        notes: Is told where its key does not vary.
+        metas: Of its records: the facet and the margin that they were trained for are taken where
+            none is asked for here.
+        notes: Is told where the facet's key does not vary, and where margins differ.
 
     Raises:
         InputError: If a choice cannot be met.
     """
+    metas = list(metas)
+    margin = _smallest_margin(metas, notes) if choices.margin is None else choices.margin
+    sweep = replace(sweep, margin=margin)
     if choices.keys:
         sweep = name_by(sweep, choices.keys)
     if choices.baseline is not None:
@@ -98,6 +104,29 @@ def _as_trained(sweep: Sweep, metas: Iterable[Mapping[str, Any]], notes: list[st
         except InputError as error:  # of a part of a sweep it may not vary
             notes.append(f"Not compared within each value of a key: {error}.")
     return sweep
+
+
+def _smallest_margin(metas: Iterable[Mapping[str, Any]], notes: list[str]) -> float:
+    """Take the margin that the jobs named; of several the one that asks for most."""
+    named = sorted({float(meta.get("margin", MARGIN)) for meta in metas})
+    if len(named) > 1:
+        several = listing([percentage(margin) for margin in named], len(named))
+        notes.append(
+            f"The sweeps call times the same within {several}: here within {percentage(named[0])}."
+        )
+    return named[0] if named else MARGIN
+
+
+def read_margin(text: str) -> float:
+    """Read the share by which times may differ that count as the same, for instance ``0.2``.
+
+    Raises:
+        InputError: If it is none.
+    """
+    value = _number(text)
+    if isinstance(value, str):
+        raise InputError(Issue("margin", text, "must be a number", "0.1 for 10%"))
+    return Report(margin=value).margin
 
 
 def read_target(text: str) -> dict[str, Any]:

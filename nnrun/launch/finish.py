@@ -44,7 +44,7 @@ from nnrun.layout import (
 from nnrun.model.load import admit_modules, not_imported
 from nnrun.records.lock import alone_in
 from nnrun.records.record import RECORD, Record
-from nnrun.records.sweep import Sweep, read_sweep
+from nnrun.records.sweep import MARGIN, Sweep, read_sweep
 from nnrun.report.index import write_index
 from nnrun.report.verdict import verdict
 from nnrun.results.results import Results
@@ -136,6 +136,7 @@ def make_report(
     out: str | Path | None = None,
     pdf: bool = False,
     handout: bool = False,
+    margin: float | None = None,
 ) -> Results:
     """Write tables and report anew from the records of a sweep, or of several as one.
 
@@ -155,6 +156,8 @@ def make_report(
             under outputs/reports.
         pdf: Whether each figure is written as PDF, too, beside SVG and PNG.
         handout: Whether handout.html is written, too: one sheet for print.
+        margin: The share by which times may differ that count as the same, above 0 and below 1;
+            None for what the jobs said.
 
     Returns:
         What was found, with the ``path`` of the report, its ``verdict`` and ``markdown``; a
@@ -169,9 +172,8 @@ def make_report(
     """
     words = keys.split(",") if isinstance(keys, str) else keys
     template = None if study is None else str(study)
-    asked = Choices(
-        target, baseline, facet, within, [word for word in words if word], template, pdf, handout
-    )
+    named = [word for word in words if word]
+    asked = Choices(target, baseline, facet, within, named, template, pdf, handout, margin=margin)
     folder = None if out is None else Path(out)
     found = rebuild([Path(path) for path in paths], asked, folder).results
     assert found is not None  # else there was nothing to report
@@ -202,7 +204,8 @@ def rebuild(
     notes: list[str] = []
     if choices.target is not None:
         read_target(choices.target)  # what is wrong with it is said before records are read
-    Report(study=choices.study, require=choices.require)
+    margin = MARGIN if choices.margin is None else choices.margin
+    Report(study=choices.study, require=choices.require, margin=margin)
     say("reading records")
     sources = read_sources(paths, notes)
     metas = [head.meta for source in sources for head in source.heads]

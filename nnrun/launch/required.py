@@ -8,7 +8,7 @@ from nnrun.errors import InputError, Issue, listed
 from nnrun.launch.choices import WITHIN, find_key, has, is_value, pairs
 from nnrun.records.labels import describe
 from nnrun.records.sweep import Sweep
-from nnrun.report.sentences import CLAIMED, arm
+from nnrun.report.sentences import arm, mark
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.pairs import questions
@@ -110,4 +110,5 @@ def unmet(results: Results, required: str) -> str:
         return f"required was {required}, and '{name}' is not compared with anything ({told})"
     if rows[0]["verdict"] in REQUIRED[kind]:
         return ""
-    return f"required was {required}, and found was '{CLAIMED[rows[0]['verdict']]}'"
+    found = mark(rows[0]["verdict"], rows[0]["margin"])
+    return f"required was {required}, and found was '{found}'"

@@ -14,8 +14,16 @@ import numpy.typing as npt
 from nnrun.errors import InputError, Issue
 from nnrun.layout import A_RUN, write_atomically
 from nnrun.records.archive import Array, Arrays, read_arrays, write_arrays
-from nnrun.records.plain import TEXT, Damaged, parse_plain, reading, require, require_version
-from nnrun.records.sweep import TARGET
+from nnrun.records.plain import (
+    NUMBER,
+    TEXT,
+    Damaged,
+    parse_plain,
+    reading,
+    require,
+    require_version,
+)
+from nnrun.records.sweep import MARGIN, TARGET
 from nnrun.records.trials import METRICS, Curves, Outcomes, Status, Trials, join
 
 RECORD = "record.npz"
@@ -62,7 +70,7 @@ META = {
     "error": TEXT, "number?": int, "name?": TEXT,
     "seed?": int, "seeds?": int, "overrides?": [str], "report?": TEXT,
     "study?": TEXT, "require?": TEXT, "handout?": bool, "tracking?": (dict, type(None)),
-    "within?": TEXT, "facet?": TEXT,
+    "within?": TEXT, "facet?": TEXT, "margin?": NUMBER,
     "network?": {"activations?": [dict]}, "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
     "data?": ({"about?": ([str], None), "test?": ({"samples?": int}, None)}, None),
@@ -255,6 +263,8 @@ def _require_sound(meta: dict[str, Any], arrays: Arrays) -> None:
         raise Damaged(f"its engine is none of {', '.join(ENGINES)}")
     if meta["samples"] < 1:
         raise Damaged("its budget is no number of samples")
+    if not 0 < meta.get("margin", MARGIN) < 1:
+        raise Damaged("its margin is no share between 0 and 1")
     seeds = arrays.get("seeds")
     if seeds is not None and (not seeds.size or (seeds < 0).any()):
         raise Damaged("it has a negative seed" if seeds.size else "it has no trials")

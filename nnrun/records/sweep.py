@@ -13,6 +13,9 @@ from nnrun.records.plain import NUMBER, TEXT, Damaged, read_plain, reading, requ
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 1
 
+MARGIN = 0.1
+"""Share by which times may differ that count as the same, where nothing else was asked for."""
+
 STATUSES = ("complete", "failed", "missing", "interrupted", "running")
 
 TARGET = {
@@ -42,7 +45,7 @@ FIELDS = {
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
     "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
-    "looks?": [int], "auto?": ({"most": int, "block": int}, None),
+    "margin?": NUMBER, "looks?": [int], "auto?": ({"most": int, "block": int}, None),
     "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
@@ -156,6 +159,7 @@ class Sweep:
         stages: Seconds by stage.
         facet: The key whose values were given panels of their own.
         within: The key within each of whose values the others were compared.
+        margin: The share by which times may differ that count as the same.
         merged: Where each of several sweeps comes from that were put together.
         report_of: The names of the sweeps that a report is of which stands elsewhere.
         notes: What could not be read, or put together.
@@ -194,6 +198,7 @@ class Sweep:
     stages: Mapping[str, float] | None = None
     facet: str | None = None
     within: str | None = None
+    margin: float = MARGIN
     merged: Sequence[Mapping[str, Any]] = ()
     report_of: Sequence[str] = ()
     notes: Sequence[str] = ()
@@ -284,6 +289,8 @@ def _require_sound(sweep: Sweep) -> None:
         raise Damaged("'looks' are no ascending numbers of seeds")
     if sweep.auto and not 1 <= sweep.auto["block"] <= sweep.auto["most"]:
         raise Damaged("'auto' has no block of seeds within the most")
+    if not 0 < sweep.margin < 1:
+        raise Damaged("'margin' is no share between 0 and 1")
     ids = [setting.id for setting in sweep.settings]
     if len(set(ids)) < len(ids):
         raise Damaged("'settings' has one twice")

@@ -11,7 +11,7 @@ from nnrun import documents
 from nnrun.commands import UNMET, Parser, exit_code, run
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.launch import terminal
-from nnrun.launch.choices import WITHIN, Choices
+from nnrun.launch.choices import WITHIN, Choices, read_margin
 from nnrun.launch.finish import rebuild
 from nnrun.launch.required import unmet
 from nnrun.layout import A_SWEEP, HANDOUT, OUTPUTS, REPORT
@@ -19,8 +19,8 @@ from nnrun.report.index import write_index
 from nnrun.text import shown
 from nnrun.trials.progress import waiting
 
-WORDS = ("target", "baseline", "facet", "within", "keys", "study", "require")
-OF_JOBS = ("report.facet", "report.within", "report.study", "report.require")
+WORDS = ("target", "baseline", "facet", "within", "keys", "study", "require", "margin")
+OF_JOBS = ("report.facet", "report.within", "report.study", "report.require", "report.margin")
 """Those that jobs have keys for, by which they are known here, too."""
 
 HELP = f"""\
@@ -35,6 +35,8 @@ words:
   keys=A,B                    name the settings by these keys only
   study=FILE.md.j2            fill the template of a study's page
   require=FINDING             exit code 4 where it is not found: "sooner(lr=0.1)"
+  margin=SHARE                call two the same whose ratio surely lies within it: 0.2 for 1/1.2
+                              to 1.2
 
 examples:
   python -m nnrun.report {A_SWEEP}
@@ -102,6 +104,8 @@ def sort(words: Sequence[str]) -> Asked:
         hint = f"for instance {A_SWEEP}"
         raise InputError(Issue("path", None, "say which sweep or run to report on", hint))
     keys = given.pop("keys", "")
+    if "margin" in given:
+        given["margin"] = read_margin(given["margin"])
     return Asked(paths, Choices(**given, keys=[k for k in keys.strip("[]").split(",") if k]))
 
 
@@ -139,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m nnrun.report",
         usage="%(prog)s PATH [PATH ...] [target=...] [baseline=...] [facet=...] [within=...] "
-        "[keys=...] [study=...] [require=...] [--out FOLDER] [--modules FOLDER] [--pdf] "
-        "[--handout]\n"
+        "[keys=...] [study=...] [require=...] [margin=...] [--out FOLDER] [--modules FOLDER] "
+        "[--pdf] [--handout]\n"
         "       %(prog)s --index [FOLDER]",
         description=__doc__,
         epilog=HELP,

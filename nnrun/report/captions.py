@@ -7,7 +7,6 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import LOSSES
-from nnrun.report.sentences import WITHIN
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import ENOUGH
@@ -94,6 +93,7 @@ def contrasts_caption(results: Results) -> str:
         if (table["family"] == "factor").any()
         else ""
     )
+    most = 1 + results.sweep.margin
     common = judged_on(results.sweep)
     near = (
         f" Evaluations differ: all are judged at {len(common.samples)} points that the settings "
@@ -116,10 +116,10 @@ def contrasts_caption(results: Results) -> str:
         f"whether the levels of another factor disagree (permutations within seeds). That the "
         f"means differ needs {ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05. "
         f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
-        f"converge; the same are two arms whose interval lies within {WITHIN} of 1, with four "
-        f"fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only where every "
-        f"seed of the pairs arrived. Could have shown: the smallest ratio, either way, that this "
-        f"spread and so many seeds show four times in five beside the other comparisons."
+        f"converge; the same are two arms whose interval lies between 1/{most:g} and {most:g}, "
+        f"with four fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only "
+        f"where every seed of the pairs arrived. Could have shown: the smallest ratio, either way, "
+        f"that this spread and so many seeds show four times in five beside the other comparisons."
     )
 
 

@@ -8,7 +8,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.report.design import design
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
-from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN, OTHERS
+from nnrun.statistics.findings import ENOUGH, LEVEL, MOSTLY, OTHERS
 from nnrun.statistics.hypothesis_tests import ENUMERATED
 from nnrun.statistics.resampling import fitting
 from nnrun.statistics.survival import (
@@ -20,7 +20,16 @@ from nnrun.statistics.survival import (
     target_text,
     trained,
 )
-from nnrun.text import count, listing, number, seeds_range, setting_name, things
+from nnrun.text import (
+    count,
+    listing,
+    number,
+    percentage,
+    seeds_range,
+    setting_name,
+    share,
+    things,
+)
 from nnrun.trials.provenance import versions as installed
 
 
@@ -174,6 +183,13 @@ def _compared(results: Results) -> Iterator[str]:
             f"and a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
             "(Mantel 1966) is reported beside it."
         )
+    if (tested["verdict"] == "same").any():
+        margin = results.sweep.margin
+        yield (
+            f"Arms are called the same within {percentage(margin)} if no difference is claimed, "
+            f"the interval of the ratio lies between 1/{1 + margin:g} and {1 + margin:g}, and "
+            f"{share(MOSTLY)} or more of the trials of both arrived."
+        )
 
 
 def _at_levels(sweep: Sweep, table: pd.DataFrame) -> Iterator[str]:
@@ -220,8 +236,6 @@ def _also(tested: pd.DataFrame) -> Iterator[str]:
             f"We also tested {' and '.join(asked)}; {100 * OTHERS * LEVEL:g}% of the "
             f"{100 * LEVEL:g}% error was set aside for this."
         )
-    if (tested["verdict"] == "same").any():
-        yield f"Arms are called the same if the interval lies between 1/{MARGIN:g} and {MARGIN:g}."
 
 
 def _tools(sweep: Sweep) -> Iterator[str]:

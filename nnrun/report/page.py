@@ -23,7 +23,7 @@ from nnrun.report.glossary import Glossary
 from nnrun.report.methods import methods
 from nnrun.report.second_process import shared
 from nnrun.report.sections import Section, reading_limits, sections
-from nnrun.report.sentences import CLAIMED
+from nnrun.report.sentences import mark
 from nnrun.report.study import write_study
 from nnrun.report.tables import failures, incomplete, left_out, missing, provenance, row_groups
 from nnrun.report.verdict import answer, cautions, statements
@@ -154,7 +154,7 @@ def build(
         with drawing(results, folder / FIGURES) as made:
             drawn = made()
     about = _content(results, drawn, behaviour, ends(results, scores))
-    language = _language()
+    language = _language(results)
     glossary = Glossary(_names(results))
     language.filters["linked"] = glossary.linked
     about["glossary"] = glossary.entries
@@ -295,7 +295,7 @@ def _untold(about: Mapping[str, Any]) -> str:
     return f"{rest:,} more settings are in {where}{' ' if where else ''}the table below."
 
 
-def _language() -> Environment:
+def _language(results: Results) -> Environment:
     """The templates' language: escapes all text, and knows the filters for numbers."""
     language = environment(TEMPLATES)
     for name in (
@@ -311,7 +311,7 @@ def _language() -> Environment:
         language.filters[name] = getattr(words, name)
     language.filters["target_text"] = target_text
     language.filters["md"] = md
-    language.filters["claimed"] = CLAIMED.__getitem__
+    language.filters["claimed"] = partial(mark, margin=results.sweep.margin)
     language.filters["data_url"] = _data_url
     language.filters["drawing"] = _drawing
     language.filters["after_dot"] = lambda text: text.partition(" · ")[2]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.statistics.findings import ENOUGH, LEVEL, MARGIN
+from nnrun.statistics.findings import ENOUGH, LEVEL
 from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.survival import wilson_interval
-from nnrun.text import count, listing, p_value, ratio, seeds, share, things
+from nnrun.text import count, listing, p_value, percentage, ratio, seeds, share, things
 
 Row = Mapping[Any, Any]
 
@@ -50,9 +50,18 @@ IT_IS = {
 }
 """The same, as a sentence goes on."""
 
-WITHIN = f"{100 * (MARGIN - 1):.0f}%"
 MANY = 10_000  # seeds from which on more are not counted
 NEAR = 0.95  # ratios this near to 1 are called slight
+
+
+def mark(kind: str, margin: float) -> str:
+    """Mark a kind of finding.
+
+    Example:
+        >>> mark("sooner", 0.1), mark("same", 0.1)
+        ('sooner', 'the same within 10%')
+    """
+    return f"{CLAIMED[kind]} within {percentage(margin)}" if kind == "same" else CLAIMED[kind]
 
 
 def levels_of(row: Row, table: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -89,7 +98,8 @@ def _plainly(row: Row, levels: Sequence[Row]) -> str:
     if kind == "unsure":
         return _unsure(row, a, b)
     if kind == "same":
-        return f"With {a} and with {b} the network took the same training, to within {WITHIN}."
+        within = percentage(row["margin"])
+        return f"With {a} and with {b} the network took the same training, to within {within}."
     return f"Too few tries to tell {a} from {b}." if kind == "few" else ""
 
 
@@ -176,7 +186,7 @@ def _unsure(row: Row, a: str, b: str) -> str:
             "larger budget, another rate or an easier target would tell more."
         )
     plain = f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}."
-    if MARGIN > row["ratio"] > 1 / MARGIN:
+    if 1 + row["margin"] > row["ratio"] > 1 / (1 + row["margin"]):
         plain = f"{a} and {b} are too close to call{_more(row)}."
     if reached == n:
         return plain
@@ -288,7 +298,7 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
     if kind in ("sooner", "later"):
         return f"Converges {kind}: {measured}{_never(row) or both}{more}"
     if kind == "same":
-        return f"The same to within {WITHIN}: {measured}{more}"
+        return f"The same within {percentage(row['margin'])}: {measured}{more}"
     if kind.startswith("usually"):
         return f"{kind.capitalize()}: {_ordered(row)} The means by themselves: {measured}{more}"
     return f"Not sure yet: {measured}{both}{_why_not(row)}{more}"

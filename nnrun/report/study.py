@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nnrun.errors import InputError, Issue, did_you_mean, listed
 from nnrun.jinja import mistake
 from nnrun.layout import MARKDOWN, write_text
 from nnrun.report.figures import FIGURES, md
-from nnrun.report.sentences import CLAIMED
+from nnrun.report.sentences import mark
 from nnrun.report.study_language import Language, Values, columns, plain
 from nnrun.results.results import Results
 from nnrun.statistics.contrasts import contrasts, judged
@@ -219,7 +220,9 @@ def write_study(template: Path, results: Results, folder: Path) -> Path:
     about["sweep"] = plain(results.sweep.to_facts())
     path.unlink(missing_ok=True)  # an older one says what other numbers said
     try:
-        page = _language(template.parent).from_string(template.read_text(encoding="utf-8"))
+        page = _language(template.parent, results.sweep.margin).from_string(
+            template.read_text(encoding="utf-8")
+        )
         page.render(about)
         study.closed(folder)
         write_text(path, page.render(about))
@@ -231,12 +234,12 @@ def write_study(template: Path, results: Results, folder: Path) -> Path:
     return path
 
 
-def _language(folder: Path) -> Language:
+def _language(folder: Path, margin: float) -> Language:
     language = Language(folder)
     for name in ("number", "count", "share", "p_value"):
         language.filters[name] = getattr(words, name)
     language.filters["md"] = md
-    language.filters["claimed"] = CLAIMED.__getitem__
+    language.filters["claimed"] = partial(mark, margin=margin)
     return language
 
 

@@ -8,12 +8,12 @@ import pandas as pd
 
 from nnrun.config.evaluation_grid import CommonGrid
 from nnrun.report.sentences import (
-    WITHIN,
     arm,
     at_levels,
     by_arrivals,
     compared,
     levels_of,
+    mark,
     missed,
     plainly,
 )
@@ -35,7 +35,17 @@ from nnrun.statistics.survival import (
     targets,
     trained,
 )
-from nnrun.text import count, listing, number, seeds, seeds_range, setting_name, share, things
+from nnrun.text import (
+    count,
+    listing,
+    number,
+    percentage,
+    seeds,
+    seeds_range,
+    setting_name,
+    share,
+    things,
+)
 
 
 class Told(NamedTuple):
@@ -105,7 +115,7 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
     for kind in kinds:
         rows = _rows(tested[tested["verdict"] == kind])
         if kind in ("same", "unsure") and len(parts) + len(rows) > MOST_PARTS and parts:
-            words = "no difference shown" if kind == "unsure" else "the same"
+            words = "no difference shown" if kind == "unsure" else mark(kind, rows[0]["margin"])
             parts.append(f"{words} for {things(len(rows), 'other')}")
             continue
         if kind == "depends":
@@ -123,7 +133,8 @@ def _answer(tested: pd.DataFrame, table: pd.DataFrame) -> str:
             if seldom:
                 which = "{0}" if kind == "arrives" else "{1}"
                 said = said.replace(which, f"{which} sometimes", 1)
-            parts.append(said.format(listing(arms), other) + but)
+            within = percentage(tested["margin"].iloc[0])
+            parts.append(said.format(listing(arms), other, within) + but)
     if len(parts) > MOST_PARTS + 1:
         parts[MOST_PARTS:] = [f"{len(parts) - MOST_PARTS} more findings"]
     return f"{_word(tested, table, kinds)}{'; '.join(parts)}."
@@ -165,8 +176,8 @@ _SAID = {
         "{0} usually converge sooner than {1}",
     ),
     "same": (
-        f"{{0}} converges as soon as {{1}}, to within {WITHIN}",
-        f"{{0}} converge as soon as {{1}}, to within {WITHIN}",
+        "{0} converges as soon as {1}, to within {2}",
+        "{0} converge as soon as {1}, to within {2}",
     ),
     "unsure": ("no difference shown for {0} against {1}",) * 2,
     "usually later": (
@@ -183,7 +194,7 @@ _ORDER = (
     *("arrives", "depends", "sooner", "usually sooner", "usually later", "later", "fails"),
     *("same", "unsure"),
 )
-_FIRST = {"same": "No difference", "depends": "It depends", "unsure": "Not sure yet"}
+_FIRST = {"same": "The same", "depends": "It depends", "unsure": "Not sure yet"}
 
 
 def _but(row: Mapping[Any, Any]) -> str:

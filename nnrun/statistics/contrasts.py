@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nnrun.records.sweep import Sweep
+from nnrun.records.sweep import MARGIN, Sweep
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import (
     ENOUGH,
@@ -42,7 +42,7 @@ COLUMNS = (
     *("sooner", "sooner_low", "sooner_high", "tied", "logrank", "p_logrank", "p_logrank_holm"),
     *("p", "p_holm", "p_order", "p_order_holm", "depends_on", "p_depends", "p_depends_holm"),
     *("median_ratio", "ratio_both", "ratio_both_low", "ratio_both_high", "pairs_both"),
-    *("error", "discordant", "apart", "detectable", "needed", "verdict", "why"),
+    *("error", "discordant", "apart", "detectable", "needed", "margin", "verdict", "why"),
 )
 
 
@@ -77,7 +77,8 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,
         ``p_logrank_holm`` (corrected; NaN where no claim can be made), ``detectable`` (the smallest
         ratio, either way, that this spread would have shown with 80% power beside the others of its
-        family), ``needed`` (seeds that would settle what is not sure), ``verdict`` (as of
+        family), ``needed`` (seeds that would settle what is not sure), ``margin`` (of the
+        sweep: up to which times count as the same), ``verdict`` (as of
         `nnrun.statistics.findings.finding`, or ``depends``) and ``why`` (for ``few`` and
         ``incomparable``). NaN where there is nothing to compare.
     """
@@ -85,7 +86,7 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     apart = 0.0 if common is None else common.apart
     on, why = clock(trials, sweep), not_comparable(sweep)
     wanted = names(sweep).get(sweep.within or sweep.facet or "", "")
-    return answered(questions(sweep), on, why, apart, wanted)
+    return answered(questions(sweep), on, why, apart, wanted, margin=sweep.margin)
 
 
 def answered(
@@ -95,6 +96,7 @@ def answered(
     apart: float = 0.0,
     wanted: str = "",
     families: Sequence[str] | None = None,
+    margin: float = MARGIN,
 ) -> pd.DataFrame:
     """Measure and judge contrasts, and those at the levels of what they depend on.
 
@@ -105,14 +107,15 @@ def answered(
         apart: How far apart evaluations may lie that count as one, as a share.
         wanted: The name of the factor within whose levels all is compared.
         families: Of which Holm's correction is made; None for those of the questions.
+        margin: Share by which times may differ that count as the same.
     """
-    table = compared(asked, on, why, apart)
+    table = compared(asked, on, why, apart, margin)
     table = judged(table if families is None else table.assign(family=families))
     nested = [_levels(table, i, asked[i], wanted) for i in range(len(asked))]
     several = [question for questions in nested for question in questions]
     if why or not several:
         return table
-    return _with_levels(table, nested, compared(several, on, why, apart), wanted)
+    return _with_levels(table, nested, compared(several, on, why, apart, margin), wanted)
 
 
 def _levels(table: pd.DataFrame, i: int, question: Question, wanted: str) -> list[Question]:
@@ -149,7 +152,11 @@ def _with_levels(
 
 
 def compared(
-    asked: Sequence[Question], on: Clock, why: str = "", apart: float = 0.0
+    asked: Sequence[Question],
+    on: Clock,
+    why: str = "",
+    apart: float = 0.0,
+    margin: float = MARGIN,
 ) -> pd.DataFrame:
     """Measure contrasts, before they are judged."""
     found = [pairs(question, on) for question in asked]
@@ -159,7 +166,8 @@ def compared(
         [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
-    table = table.assign(**_measures(found, on.points), apart=apart, **_nested(asked, found))
+    measured = _measures(found, on.points)
+    table = table.assign(**measured, apart=apart, margin=margin, **_nested(asked, found))
     return table if not apart else _widened(table, found)
 
 
@@ -184,7 +192,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 _LATER = (
-    *(*MEASURES, "apart", "p_holm", "p_order_holm", "p_logrank_holm", "p_depends_holm"),
+    *(*MEASURES, "apart", "margin", "p_holm", "p_order_holm", "p_logrank_holm", "p_depends_holm"),
     *("depends_on", "p_depends", "detectable", "needed", "verdict"),
 )
 

@@ -26,7 +26,6 @@ Floats = NDArray[np.float64]
 
 ENOUGH = 20  # pairs of seeds that a claim needs
 LEVEL = 0.05  # share of families of contrasts without any difference in which a claim may be made
-MARGIN = 1.1  # ratios up to this, either way, count as the same
 MOSTLY = 0.8  # share of the seeds of both arms that must arrive for times to be called the same
 OTHERS = 0.2  # part of LEVEL for the questions besides that of the means
 
@@ -85,7 +84,8 @@ def finding(row: Mapping[Any, Any]) -> str:
         reverse. ``sooner``, ``later``: interval and test of the means agree. ``usually sooner``,
         ``usually later``: one arm arrives first in so many pairs that it is no chance, and the
         means, which the seeds that got stuck weigh on, do not say so. ``same``: no difference is
-        shown, the interval of the ratio lies within `MARGIN`, and most seeds of both arrive.
+        shown, the interval of the ratio lies between 1/(1 + ``margin``) and 1 + ``margin``, and
+        most seeds of both arrive.
         ``unsure``: none of these.
     """
     if row["why"]:
@@ -106,7 +106,8 @@ def finding(row: Mapping[Any, Any]) -> str:
 
 
 def _same(row: Mapping[Any, Any]) -> bool:
-    near = row["ratio_low"] > 1 / MARGIN and row["ratio_high"] < MARGIN
+    most = 1 + row["margin"]
+    near = row["ratio_low"] > 1 / most and row["ratio_high"] < most
     arms = ((row["reached_a"], row["n_a"]), (row["reached_b"], row["n_b"]))
     return bool(near and all(reached >= MOSTLY * n for reached, n in arms))
 
@@ -175,7 +176,8 @@ def where_both(one: Pairs) -> dict[str, float]:
 def needed(row: Mapping[Any, Any]) -> float:
     """Estimate how many pairs of seeds would settle what is not sure yet, four times in five.
 
-    Settled is a ratio as observed that is shown, or times that are shown to be the same.
+    Settled is a ratio as observed that is shown, or times that are shown to be the same to within
+    the margin.
 
     Returns:
         Pairs, more than there are; NaN where too few pairs differ for their spread to say.
@@ -191,7 +193,7 @@ def needed(row: Mapping[Any, Any]) -> float:
     fewest = math.inf
     if apart > 0:
         fewest = (shown * spread * (1 + 0.7 * censored) / apart) ** 2
-    room = math.log(MARGIN) - apart
+    room = math.log(1 + row["margin"]) - apart
     if room > 0 and censored < 1 - MOSTLY:
         fewest = min(fewest, ((normal.inv_cdf(0.975) + power) * spread / room) ** 2)
     return float(max(fewest, pairs + 1))

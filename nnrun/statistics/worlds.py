@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnrun.records.sweep import LabelledSetting, Sweep
+from nnrun.records.sweep import MARGIN, LabelledSetting, Sweep
 from nnrun.statistics.contrasts import answered
 from nnrun.statistics.findings import CLAIMS, DIRECTION
 from nnrun.statistics.pairs import Question, clock
@@ -84,10 +84,11 @@ SHORT = ("alike, 10% get stuck", "two blocks, 1.7 times as quick and as slow")
 """Names of those that a test has time for."""
 
 
-def tally(world: World, repeats: int, stream: int = 3) -> Tally:
+def tally(world: World, repeats: int, stream: int = 3, margin: float = MARGIN) -> Tally:
     """Draw sweeps of a world, and count headlines that are wrong, and those that are right.
 
-    The same world and the same repeats always give the same sweeps.
+    The same world and the same repeats always give the same sweeps. Two are called the same by the
+    margin.
     """
     rng = np.random.default_rng([stream, *repr(world).encode()])
     trials, sweep = _drawn(world, repeats, rng)
@@ -103,7 +104,7 @@ def tally(world: World, repeats: int, stream: int = 3) -> Tally:
         for r in range(repeats)
     ]
     families = [f"{r}" for r in range(repeats)]
-    table = answered(asked, clock(trials, sweep), families=families)
+    table = answered(asked, clock(trials, sweep), families=families, margin=margin)
     headlines = table[table["family"] != "within"]
     wrong = ~headlines["verdict"].isin([*world.right, "unsure", "few", "incomparable"]).to_numpy()
     wrong |= _misled(world, table)

@@ -318,6 +318,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "handout": job.report.handout,
         "within": job.report.within,
         "facet": job.report.facet,
+        "margin": job.report.margin,
         "animate": job.animate,
         "task": str(setting.problem.task),
         "network": network_facts(setting),

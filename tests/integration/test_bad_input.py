@@ -80,6 +80,11 @@ CASES = {
         ["-m", "lr=0.1,0.3", "report.within=hidden"],
         "report.within=hidden: is not a key that varies (known: lr)",
     ),
+    "a margin in percent": (
+        ["-m", "lr=0.1,0.3", "report.margin=10"],
+        "report.margin=10: is a share, above 0 and below 1 (0.1 for 10%)",
+    ),
+    "margins of one sweep": (["-m", "report.margin=0.1,0.2"], "report: cannot vary within a sweep"),
     "a finding of nothing": (
         ["-m", "lr=0.1,0.3", "report.require=sooner(lr=0.5)", "sweep.tune={batch_size:[1,2]}"],
         "'lr=0.5' is not compared with anything (compared are lr=0.3)",

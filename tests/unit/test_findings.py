@@ -255,9 +255,38 @@ def test_seeds_that_would_be_needed_are_enough_four_times_in_five():
     # at the true ratio and spread: of a log-normal, squared coefficient of variation
     error = (2 * (np.exp(0.5**2) - 1) / 25) ** 0.5
     row = {"error": error, "pairs": 25, "ratio": 0.8, "discordant": 25, "level": 0.05}
-    row |= {"n_a": 25, "n_b": 25, "reached_a": 25, "reached_b": 25}
+    row |= {"n_a": 25, "n_b": 25, "reached_a": 25, "reached_b": 25, "margin": 0.1}
     world = World(("sooner",), (0.8,), seeds=int(needed(row)), correlation=0.0)
     assert 0.7 <= tally(world, 200).found <= 0.93
+
+
+def test_what_is_the_same_goes_by_the_margin_and_is_told_with_it():
+    results = arms(100, 300, 300, seed=8, sigma=(0.1, 0.1))
+    row = results.contrasts.iloc[0]
+    assert (row["verdict"], row["margin"]) == ("same", 0.1)
+    wide = max(row["ratio_high"], 1 / row["ratio_low"]) - 1
+    for margin, found in ((1.01 * wide, "same"), (0.99 * wide, "unsure")):
+        assert kind(Results(results.trials, replace(results.sweep, margin=margin))) == found
+    quarter = Results(results.trials, replace(results.sweep, margin=0.25))
+    assert answer(quarter) == "The same: lr=0.3 converges as soon as lr=0.1, to within 25%."
+    told = statements(quarter)[1]
+    assert told.plain == (
+        "With lr=0.3 and with lr=0.1 the network took the same training, to within 25%."
+    )
+    assert "The same within 25%: " in told.text
+    assert unmet(quarter, "same(lr=0.3)") == ""
+    assert unmet(quarter, "sooner(lr=0.3)").endswith("found was 'the same within 25%'")
+
+
+@pytest.mark.parametrize(("margin", "sigma"), [(0.2, 0.2), (0.1, 0.105)])
+def test_what_is_a_whole_margin_apart_is_hardly_ever_called_the_same(margin, sigma):
+    # an interval that holds 1 just fits below the margin, where the chance of it is largest
+    about = {"seeds": 40, "correlation": 0.0, "sigma": (sigma,)}
+    for ratio, side in ((1 + margin, "later"), (1 / (1 + margin), "sooner")):
+        assert tally(World((side,), (ratio,), **about), 400, margin=margin).wrong <= 0.05
+    alike = World(("same",), (1.0,), **about)
+    assert tally(alike, 200, margin=2 * margin).found > 0.9
+    assert tally(alike, 200, margin=margin / 4).found < 0.1
 
 
 def test_a_ratio_in_words():

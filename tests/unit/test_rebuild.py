@@ -510,6 +510,24 @@ def test_a_report_compares_within_what_the_jobs_named_unless_it_is_told_otherwis
     assert "report.within=lr: names a key, and nothing varies" in alone.notes[0]
 
 
+def test_the_margin_is_that_of_the_jobs_unless_another_is_asked_for(tmp_path):
+    old, small, large = (
+        a_sweep(tmp_path / str(number), a_record(0, config=config_of(rate), **said))
+        for number, (rate, said) in enumerate(
+            [(0.1, {}), (0.3, {"margin": 0.05}), (1.0, {"margin": 0.125})]
+        )
+    )
+    assert rebuild([old]).sweep.margin == facts_in(old)["margin"] == 0.1
+    assert rebuild([large]).sweep.margin == facts_in(large)["margin"] == 0.125
+    assert rebuild([large], Choices(margin=0.3)).sweep.margin == facts_in(large)["margin"] == 0.3
+    both = rebuild([old, small, large], out=tmp_path / "all")
+    assert both.sweep.margin == 0.05
+    said = "The sweeps call times the same within 5%, 10% and 12.5%: here within 5%."
+    assert said in both.notes
+    with pytest.raises(InputError, match=r"margin=1: is a share, above 0 and below 1 .0.01 for 1%"):
+        rebuild([old], Choices(margin=1))
+
+
 def test_a_finding_may_be_required_of_a_report(grid, capsys):
     assert main([str(grid), "require=later(network.hidden=[2,1])"]) == 4
     said = capsys.readouterr().err
@@ -582,6 +600,9 @@ def test_results_of_others_are_not_written_over(grid, tmp_path):
         (["a", "traget=x"], "traget=x: is not a known key (did you mean 'target'?)"),
         (["a", "facet=x", "facet=y"], "facet=y: is given twice, first as x"),
         (["a", "facet="], "facet: is empty (see --help)"),
+        (["a", "margin=0"], "margin=0: is a share, above 0 and below 1 (0.1 for 10%)"),
+        (["a", "margin=20%"], "margin=20%: must be a number (0.1 for 10%)"),
+        (["a", "margn=0.2"], "margn=0.2: is not a known key (did you mean 'margin'?)"),
     ],
 )
 def test_bad_words_are_refused(words, message):
@@ -597,6 +618,7 @@ def test_words_are_told_from_folders(tmp_path, monkeypatch):
     assert [str(path) for path in asked.paths] == ["lr=0.1", "b"]
     assert sort(["b", "report.within=lr"]).choices.within == "lr"
     assert sort(["b", "facet=null"]).choices.facet == ""
+    assert sort(["b", "report.margin=0.25"]).choices.margin == 0.25
     assert asked.choices == Choices(baseline="lr=0.1 hidden=[2]", keys=["lr", "hidden"])
 
 
