@@ -108,7 +108,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
                                                   1/(1 + margin) and 1 + margin
   contrasts[].detectable             number|null  the smallest ratio that would have been shown four
                                                   times in five
-  contrasts[].logrank                number|null  statistic of the log-rank test
+  contrasts[].logrank                number|null  statistic of the log-rank test, paired by seed
   contrasts[].p_logrank              number|null
   contrasts[].p_logrank_holm         number|null
   contrasts[].error                  number|null  standard error of the log ratio

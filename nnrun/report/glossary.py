@@ -186,10 +186,11 @@ TERMS = (
     Term(
         "log-rank", "Log-rank test", r"log-rank(?: test)?",
         "A second test of whether two settings arrive alike, which compares them at every moment "
-        "among the seeds still short of the target. It does not pair seeds, and is weak where "
+        "among the seeds still short of the target. Its variance is that of swaps of the arms "
+        "within seeds: taken over all trials it would miss what the pairs show. It is weak where "
         "curves cross.",
-        "N. Mantel: Evaluation of survival data, 1966; R. Peto, J. Peto: Asymptotically efficient "
-        "rank invariant test procedures, 1972, doi:10.2307/2344317",
+        "N. Mantel: Evaluation of survival data, 1966; S.-H. Jung: Rank tests for matched survival "
+        "data, 1999, doi:10.1023/A:1009635201363",
     ),
     Term(
         "log-scale", "Log scale", r"log(?:arithmic)? scale",

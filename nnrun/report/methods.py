@@ -181,7 +181,8 @@ def _compared(results: Results) -> Iterator[str]:
         yield (
             f"A difference is claimed with at least {ENOUGH} pairs, an interval that excludes 1, "
             f"and a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
-            "(Mantel 1966) is reported beside it."
+            "(Mantel 1966), with the variance of swaps within seeds (Jung 1999), is reported "
+            "beside it."
         )
     if (tested["verdict"] == "same").any():
         margin = results.sweep.margin

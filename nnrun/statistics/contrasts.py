@@ -72,7 +72,7 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         ``n_b`` (trained trials), ``reached_a``, ``reached_b`` (by the common budget), ``rarely_a``,
         ``rarely_b`` (blocks in which no more than a tenth arrive), the measures of
         `nnrun.statistics.pairs.measure`, those of `nnrun.statistics.findings.where_both`,
-        ``logrank``, ``p_logrank`` (of two settings, over all trials of both), ``median_ratio`` (of
+        ``logrank``, ``p_logrank`` (of two settings, paired by seed), ``median_ratio`` (of
         the paired times; NaN where any is censored), ``depends_on`` and ``p_depends`` (the factor
         on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,
         ``p_logrank_holm`` (corrected; NaN where no claim can be made), ``detectable`` (the smallest
@@ -235,13 +235,10 @@ def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
 
 
 def _logrank(question: Question, on: Clock) -> LogRank:
-    """Test all trials of two settings, paired or not."""
-    arms = []
-    for setting in (question.a, question.b):
-        times, arrived = (values[:, on.column[setting]] for values in (on.times, on.arrived))
-        there = ~np.isnan(times)
-        arms += [times[there], arrived[there]]
-    return logrank(*arms)
+    """Test two settings, over the seeds that both have."""
+    arms = [on.column[setting] for setting in (question.a, question.b)]
+    shared = ~np.isnan(on.times[:, arms]).any(axis=1)
+    return logrank(on.times[np.ix_(shared, arms)], on.arrived[np.ix_(shared, arms)])
 
 
 def _measures(found: Sequence[Pairs], points: NDArray[np.float64]) -> dict[str, Any]:
