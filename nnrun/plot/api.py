@@ -170,6 +170,8 @@ def profile(
 def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -> Axes:
     """Draw each contrast's ratio of restricted mean times with its 95% interval.
 
+    What the sweep's margin calls the same is shaded.
+
     Args:
         results: What ``nnrun.load`` returns.
         ax: Axis to draw on; a new figure's if None.

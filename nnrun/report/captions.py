@@ -128,11 +128,13 @@ def forest_caption(results: Results, rows: int) -> str:
     """Caption the figure of the contrasts."""
     total = len(results.contrasts)
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
+    most = 1 + results.sweep.margin
     return (
         "Ratio of the mean samples to target, restricted to "
         f"{count(common_budget(results.trials))} samples, with 95% percentile bootstrap "
         "intervals; left of 1 is sooner. Filled: a claim (triangle: only one of both arrives, and "
-        "the ratio goes by the budget; diamond: the same); hollow: no difference of the means; "
+        "the ratio goes by the budget; diamond: the same, as the interval lies in the shaded band, "
+        f"1/{most:g} to {most:g}); hollow: no difference of the means; "
         "grey: too few seeds to say, or pooled over levels that disagree; what is not compared is "
         "left to the table. "
         f"Paired by seed, n = {seeds_range(results.contrasts['pairs'])} in common.{more}"

@@ -151,6 +151,7 @@ def a_contrast(name, ratio, verdict, family="setting", against="lr=0.1", **more)
         "name_a": name,
         "name_b": against,
         "blocks": 1,
+        "margin": 0.1,
     }
     row |= {"pairs": 30, "ratio": ratio, "ratio_low": low, "ratio_high": high}
     return {**row, "verdict": verdict, **more}
@@ -238,6 +239,19 @@ def test_sensitivity_puts_harder_targets_to_the_right_and_accuracies_apart():
     assert budget.get_xlabel() == "budget, training samples (log scale)"
     assert budget.get_xlim() == (100.0, 1000.0)
     assert sensitivity(an_axis(), table, "seeds", looks, NAMES).get_xlabel() == "seeds in pairs"
+
+
+@pytest.mark.parametrize("width", [7.2, 4.4, 3.0])
+def test_forest_plot_shades_the_ratios_that_count_as_the_same(width):
+    for margin, said in ((0.1, "the same within 10%"), (0.5, "the same within 50%")):
+        ax = contrasts(an_axis(width), CONTRASTS.iloc[2:3].assign(margin=margin))
+        (band,) = ax.patches
+        assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx(
+            [1 / (1 + margin), 1 + margin]
+        )
+        assert ax.get_xlim()[0] < band.get_x() < 1 + margin < ax.get_xlim()[1]
+        below = ax.get_xlabel().rpartition("shaded: ")[2]
+        assert said in [below, *(text.get_text() for text in ax.texts)]
 
 
 def test_no_ratio_and_no_loss_lies_beyond_its_axis():

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from nnrun.plot.axes import points, ratio_limits, ratio_ticks, ticks, write
 from nnrun.plot.colours import ground, ink, muted, tone
 from nnrun.plot.fit import inches
-from nnrun.plot.style import GRID, INK, LATER, SOONER, VAGUE
+from nnrun.plot.style import BAND_ALPHA, GRID, INK, LATER, SOONER, VAGUE
 from nnrun.plot.text import in_lines, one_line, wrapped
-from nnrun.text import ratio
+from nnrun.text import percentage, ratio
 
 NARROW = 5.5  # inches up to which names stand above their rows instead of beside them
 
@@ -67,10 +67,13 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
     A filled marker is a claim: blue and a circle for sooner, orange and a square for later, a
     triangle where only one arm arrives, a black diamond for the same. A hollow one shows no
     difference of the means, a grey one is of too few seeds, or pooled over levels that disagree.
+    The shaded band holds the ratios that count as the same.
     """
     wide = inches(ax)[0] / points(1)
     narrow = wide < NARROW
-    low, high = ratio_limits(table["ratio"], table[["ratio_low", "ratio_high"]])
+    margin = float(table["margin"].max())
+    least = max(1.25, 1.05 * (1 + margin))
+    low, high = ratio_limits(table["ratio"], table[["ratio_low", "ratio_high"]], least)
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ax.grid(visible=False)
@@ -84,6 +87,7 @@ def contrasts(ax: Axes, table: pd.DataFrame) -> Axes:
             _contrast(ax, place, narrow, wide < STACKED)
     ax.set_ylim(places[-1].top + places[-1].height, 0.0)
     _frame(ax, low, high, narrow)
+    _same(ax, margin, wide)
     return ax
 
 
@@ -192,3 +196,18 @@ def _frame(ax: Axes, low: float, high: float, narrow: bool) -> None:
     head: dict[str, Any] = {"xycoords": "axes fraction", "color": muted(), "va": "bottom"}
     head |= {"ha": "right" if narrow else "left", "offset": (0 if narrow else points(10), 4)}
     write(ax, "ratio (95% interval) · pairs", (1, 1), **head)
+
+
+def _same(ax: Axes, margin: float, wide: float) -> None:
+    """Shade the ratios that count as the same, and say so on the same shade, or below."""
+    shade: dict[str, Any] = {"facecolor": muted(), "alpha": BAND_ALPHA, "linewidth": 0}
+    ax.axvspan(1 / (1 + margin), 1 + margin, zorder=0, **shade)
+    said = f"the same within {percentage(margin)}"
+    if wide < STACKED:
+        ax.set_xlabel(f"{ax.get_xlabel()}\nshaded: {said}")
+        return
+    look = {"color": muted(), "va": "bottom", "bbox": {**shade, "pad": 2}, "offset": (0, 4)}
+    if wide < NARROW:
+        write(ax, said, (0, 1), xycoords="axes fraction", ha="left", **look)
+    else:
+        write(ax, said, (1, 1), xycoords=("data", "axes fraction"), ha="center", **look)
