@@ -161,6 +161,10 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
                                                   summary, trials, curves, ladder and tuning, of
                                                   those that are there; sweep is sweep.json
   animations[]                       text         paths of pages, that of several settings first
+  looks[]                            integer      numbers of seeds at which results were looked at,
+                                                  the last is now; may be empty for one look
+  auto                               object|null  with seeds=auto: most seeds a setting, and seeds
+                                                  a block
   budget                             integer|null most samples that a trial could see
   target                             object|null  metric, value and hold
   varying[]                          text         keys that differ between the settings
@@ -185,10 +189,13 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
 
 kind plan (plan_only=true):
   jobs                               integer
-  trials                             integer      distinct ones
+  trials                             integer      distinct ones; with seeds=auto at most, here and
+                                                  below
   cached                             integer      of these, that were trained before
   seconds                            number       estimated for the others
   workers                            integer      that train: threads, or those of a cluster
+  auto?                              object       most seeds a setting and seeds a block; trials,
+                                                  cached and seconds of the first block
   settings[].setting                 text         id
   settings[].label                   text
   settings[].levels                  object       value of each key that varies

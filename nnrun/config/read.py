@@ -14,6 +14,7 @@ from nnrun.config.components import REGISTRIES, activations, make
 from nnrun.config.rules import fitted
 from nnrun.config.schema import build, plain
 from nnrun.config.settings import (
+    Auto,
     Backprop,
     CacheUse,
     Count,
@@ -48,7 +49,7 @@ class _TopLevel:
 
     lr: Positive
     seed: Annotated[int, Ge(0), Le(2**62)]
-    seeds: Annotated[int, Ge(1), Le(1_000_000)]
+    seeds: Annotated[int, Ge(1), Le(1_000_000)] | Literal["auto"]
     budget: Count
     batch_size: Count
     evals: Annotated[int, Ge(1), Le(100_000)]
@@ -63,6 +64,7 @@ class _TopLevel:
     cache: CacheUse = "use"
     plan_only: bool = False
     animate: bool | Annotated[int, Ge(0)] = False
+    auto: Auto = field(default_factory=Auto)
 
 
 CHOSEN = ("activation", "output")
@@ -74,6 +76,17 @@ SECTIONS: dict[str, type] = {
     "executor": Executor,
     "report": Report,
 }
+
+SUBSECTIONS: dict[str, type] = {
+    "target": Target,
+    "penalties": Penalties,
+    "clip": Clipping,
+    "auto": Auto,
+}
+"""Keys at the top that have keys of their own, but no group."""
+
+ONCE = ("name", "tracking", "executor", "report", "cache", "plan_only", "animate", "auto")
+"""Keys of a job that a sweep has once."""
 
 GROUPS = (*SECTIONS, *REGISTRIES)
 NOT_AT_TOP = frozenset((*GROUPS, SWEEP, STUDIES))
@@ -122,6 +135,10 @@ def _read(values: Mapping[str, Any], known: Known, importing: bool) -> Job:
     parts.update({f.name: getattr(top, f.name) for f in fields(top)})
     setting = Setting(**{f.name: parts[f.name] for f in fields(Setting)})
     rest = {f.name: parts[f.name] for f in fields(Job) if f.name in parts}
+    if top.seeds == "auto":
+        rest["seeds"] = top.auto.most
+    else:
+        rest["auto"] = None
     job = Job(setting=fitted(setting), **rest)
     _require_saved(job)
     _require_accuracy(job)
@@ -131,9 +148,10 @@ def _read(values: Mapping[str, Any], known: Known, importing: bool) -> Job:
 
 def _require_animated(job: Job) -> None:
     """Check that the seed that is to be animated is one of the job's."""
-    asked, seeds = job.animate, job.trial_seeds
+    asked, seeds = job.animate, job.sure_seeds
     if not isinstance(asked, bool) and asked not in seeds:
         rule = f"is not among the seeds, {seeds[0]} to {seeds[-1]}"
+        rule += ", that all settings have" if job.auto else ""
         raise InputError(Issue("animate", asked, rule, "true takes the median one"))
 
 
@@ -151,7 +169,12 @@ def _require_saved(job: Job) -> None:
     if saved and missing:
         rule = f"asks for seed {missing[0]}, which the run that is continued has not"
         hint = f"it has {listed([str(seed) for seed in saved.seeds])}"
-        raise InputError(Issue("seeds", job.seeds, rule, hint))
+        raise InputError(Issue(_most(job), job.seeds, rule, hint))
+
+
+def _most(job: Job) -> str:
+    """Return the key that says how many seeds there are at most."""
+    return "auto.most" if job.auto else "seeds"
 
 
 def _require_accuracy(job: Job) -> None:
@@ -199,16 +222,23 @@ def require_one_sweep(jobs: Sequence[Job]) -> None:
         InputError: If they differ in what a sweep has once: its name, tracking, executor and so
             on; or if there are too many trials.
     """
-    for key in ("name", "tracking", "executor", "report", "cache", "plan_only", "animate"):
-        values = list(dict.fromkeys(getattr(job, key) for job in jobs))
-        if len(values) > 1:
-            rule = "cannot vary within a sweep"
-            raise InputError(Issue(key, None, rule, "start one sweep for each value"))
+    each = "start one sweep for each value"
+    if len({job.auto is None for job in jobs}) > 1:
+        raise InputError(Issue("seeds", None, "cannot be auto and a number within a sweep", each))
+    for key in ONCE:
+        if len({getattr(job, key) for job in jobs}) > 1:
+            raise InputError(Issue(key, None, "cannot vary within a sweep", each))
+    if jobs[0].auto and len({job.seed for job in jobs}) > 1:
+        raise InputError(
+            Issue("seed", None, "cannot vary with seeds=auto, which pairs seeds", each)
+        )
     trials = sum(job.seeds for job in jobs)
     if trials > MOST_TRIALS:
         rule = f"makes {trials:,} trials of {things(len(jobs), 'setting')}"
         rule += f", and a sweep has at most {MOST_TRIALS:,}"
-        raise InputError(Issue("seeds", None, rule, "use fewer seeds, or start several sweeps"))
+        fewer = "a lower auto.most" if jobs[0].auto else "fewer seeds"
+        hint = f"use {fewer}, or start several sweeps"
+        raise InputError(Issue(_most(jobs[0]), None, rule, hint))
 
 
 def require_no_grid(config: Mapping[str, Any]) -> None:
@@ -251,7 +281,7 @@ def unknown_sweep_keys(section: Mapping[str, Any]) -> list[Issue]:
 def known_keys() -> list[str]:
     """List every key of the configuration, dotted, whichever options of the groups are chosen."""
     keys = [f.name for f in fields(_TopLevel)]
-    for name, part in (("target", Target), ("penalties", Penalties), ("clip", Clipping)):
+    for name, part in SUBSECTIONS.items():
         keys += [f"{name}.{f.name}" for f in fields(part)]
     for group, cls in SECTIONS.items():
         keys += [group, *(f"{group}.{f.name}" for f in fields(cls))]

@@ -367,13 +367,36 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Auto:
+    """How many seeds there are where the results decide: ``seeds=auto``.
+
+    Attributes:
+        most: Seeds of a setting at most.
+        block: Seeds that are trained between two looks at the results.
+    """
+
+    most: Annotated[int, Ge(2), Le(1_000_000)] = 1000
+    block: Annotated[int, Ge(2)] = 10
+
+    def __post_init__(self) -> None:
+        if self.most < self.block:
+            rule = f"must be at least auto.block, which is {self.block}"
+            raise InputError(Issue("most", self.most, rule))
+
+    @property
+    def looks(self) -> range:
+        """Numbers of seeds at which the results are looked at, but for the last: ``most``."""
+        return range(self.block, self.most, self.block)
+
+
+@dataclass(frozen=True)
 class Job:
     """A setting with its seeds, and what to do with the outcome: one Hydra job.
 
     Attributes:
         setting: What is trained.
         seed: First seed.
-        seeds: Number of seeds: seed, seed + 1, ...
+        seeds: Number of seeds: seed, seed + 1, ...; the most, where the results decide.
         name: The experiment's name.
         tracking: Where runs are kept.
         executor: Who trains.
@@ -382,6 +405,7 @@ class Job:
             replaced (``refresh``), or neither read nor kept (``off``).
         plan_only: Whether to stop when the plan is made.
         animate: Whether to draw how each setting's median trial learns, or the one of a seed.
+        auto: How the results decide on the number of seeds; None where it is fixed.
     """
 
     setting: Setting
@@ -394,6 +418,16 @@ class Job:
     cache: CacheUse = "use"
     plan_only: bool = False
     animate: bool | int = False
+    auto: Auto | None = None
+
+    @property
+    def sure_seeds(self) -> range:
+        """The seeds that are trained whatever the results are."""
+        return self.trial_seeds if self.auto is None else self.trial_seeds[: self.auto.block]
+
+    def part(self, first: int, last: int) -> "Job":
+        """Return a job of a part of the trials: from one number of seeds up to another."""
+        return replace(self, seed=self.seed + first, seeds=last - first, auto=None)
 
     @property
     def trial_seeds(self) -> range:

@@ -36,7 +36,7 @@ class Check(Callback):
         Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
         """
         from nnrun.config.read import read, require_no_grid
-        from nnrun.hydra_ext.check import plain, require_usable
+        from nnrun.hydra_ext.check import plain, require_of_use, require_usable
         from nnrun.hydra_ext.complaints import in_our_words
         from nnrun.launch.claim import require_unused
 
@@ -48,7 +48,7 @@ class Check(Callback):
                 raise in_our_words(error) from error
             require_no_grid(values)
             _require_no_params(config)
-            read(values, importing=True)
+            require_of_use(read(values, importing=True), list(config.hydra.overrides.task))
             require_usable(config)
             require_unused(settle(config, "hydra.run.dir"))
 

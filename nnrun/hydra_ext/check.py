@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nnrun.config.read import SWEEP, Known, read, require_one_sweep, sweep_section
 from nnrun.config.settings import Job
 from nnrun.errors import InputError, Issue, as_typed
+from nnrun.hydra_ext.callback import OWN_LAUNCHER, OWN_SWEEPER
 from nnrun.hydra_ext.compose import Composer
 from nnrun.masking import masked
 from nnrun.text import things
@@ -109,6 +110,7 @@ def check_jobs(
         for number, overrides in enumerate(batch, start=first):
             try:
                 jobs.append(read(composer.values(overrides), known, importing=True))
+                require_of_use(jobs[-1], overrides)
             except (InputError, HydraException, OmegaConfBaseException) as error:
                 name = f"#{number} {' '.join(filter_overrides(overrides))}"
                 bad.append((name, composer.refusal(overrides, error)))
@@ -116,9 +118,36 @@ def check_jobs(
     if bad:
         raise refused_jobs(bad, len(batch))
     require_one_sweep(jobs)
+    if jobs[0].auto:
+        _require_own_sweep(master)
     connected(jobs[0].executor)  # before anything is begun
     _require_own_folders(composer, master, batch, first)
     return jobs
+
+
+def require_of_use(job: Job, overrides: Sequence[str]) -> None:
+    """Check that ``auto`` was not given to a job whose number of seeds is fixed.
+
+    A study may say what it would be: only what was typed is asked for.
+    """
+    given = [text for text in overrides if text.lstrip("+").split("=")[0].split(".")[0] == "auto"]
+    if given and job.auto is None:
+        rule = f"is for seeds=auto, and there are {job.seeds:,} seeds"
+        raise InputError(Issue(given[0], None, rule, "add seeds=auto"))
+
+
+def _require_own_sweep(master: DictConfig) -> None:
+    """Check that all jobs are trained together, by our sweeper and launcher, with seeds=auto."""
+    own = {"sweeper": OWN_SWEEPER, "launcher": OWN_LAUNCHER}
+    rule = "cannot be had with seeds=auto, which decides for all jobs together"
+    for plugin, target in own.items():
+        if master.hydra[plugin]._target_ != target:
+            name = str(master.hydra.runtime.choices.get(f"hydra/{plugin}"))
+            hint = f"leave hydra/{plugin} as it is, or give a number of seeds"
+            raise InputError(Issue(f"hydra/{plugin}", name, rule, hint))
+    if (size := master.hydra.sweeper.max_batch_size) is not None:
+        hint = "leave it at null, or give a number of seeds"
+        raise InputError(Issue("hydra.sweeper.max_batch_size", size, rule, hint))
 
 
 def check_batch(

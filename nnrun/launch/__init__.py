@@ -2,6 +2,7 @@
 
 - ``claim``: a sweep's folder, its own or that of an unfinished sweep with the same jobs.
 - ``tuning``: for each job the values that do best, on seeds that are not reported.
+- ``blocks``: seeds in blocks, until every comparison is decided.
 - ``launch``: plan, train, write records, track settings as they are done.
 - ``sources``: records under some folders, by the sweep that they are of, and setting by setting.
 - ``sweeps``: what a sweep is, as its records and its sweep.json tell; several put together.

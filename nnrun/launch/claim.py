@@ -168,6 +168,7 @@ def identity_of(jobs: Iterable[Job]) -> str:
     """Return what two launches share that would leave the same behind, in hexadecimal digits."""
     asked = [
         (setup(j.setting, "compiled").about, j.setting.id, j.seed, j.seeds, j.name, j.tracking.kept)
+        + ((j.auto.block,) if j.auto else ())
         for j in jobs
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """What a document of ``--json`` says of a sweep and of a plan: see `nnrun.documents`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ FILES = {
     "handout": HANDOUT, "trials": TRIALS, "curves": CURVES, "ladder": LADDER, "tuning": TUNING,
 }  # fmt: skip
 
-SAID = ("budget", "target", "varying", "tracking", "command", "started", "git")
+SAID = ("looks", "auto", "budget", "target", "varying", "tracking", "command", "started", "git")
 """What is said as sweep.json has it."""
 
 
@@ -96,7 +97,7 @@ def plan_facts(
     expected: Forecast,
     workers: int,
 ) -> dict[str, Any]:
-    """Return what jobs would train, and what of it was trained before."""
+    """Return what jobs would train, at most, and what of it was trained before."""
     about = describe({key: want.setting.flat for key, want in todo.items()})
     settings = []
     for one in about["settings"]:
@@ -113,7 +114,10 @@ def plan_facts(
                 "engine": want.engine,
             }
         )
-    return {"jobs": len(jobs), **forecast_facts(expected), "workers": workers, "settings": settings}
+    facts: dict[str, Any] = {**forecast_facts(expected), "workers": workers}
+    if jobs[0].auto and expected.least:
+        facts["auto"] = {**asdict(jobs[0].auto), **forecast_facts(expected.least)}
+    return {"jobs": len(jobs), **facts, "settings": settings}
 
 
 def forecast_facts(expected: Forecast) -> dict[str, Any]:

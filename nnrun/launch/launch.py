@@ -5,8 +5,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,11 +21,14 @@ from nnrun.config.settings import Executor, Job, Tracking
 from nnrun.errors import InputError, TrainingFailed, refused, unmasked
 from nnrun.interrupt import Ended, Interrupt
 from nnrun.launch import terminal
+from nnrun.launch.blocks import Blocks
+from nnrun.launch.choices import AS_DECLARED, chosen
 from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.facts import plan_facts
 from nnrun.launch.finish import SOON, Finished, Launched, finish
 from nnrun.launch.required import unmet
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
+from nnrun.launch.sweeps import sweep_of
 from nnrun.layout import STORE, wait_for_disk
 from nnrun.masking import masked
 from nnrun.records.labels import describe
@@ -61,16 +65,18 @@ def announce(
     where: str | None,
     measure_from: float = MEASURE_FROM,
     doing: str = "",
+    sure: Mapping[str, Wanted] | None = None,
 ) -> Forecast:
     """Print what is about to be trained.
 
     Args:
-        todo: What jobs ask for.
+        todo: What jobs ask for, at most.
         cache: Where earlier trials are.
         executor: Who trains.
         where: Words on where the results go; None if they go nowhere.
         measure_from: Estimated seconds from which on training for a moment corrects the estimate.
         doing: Words before all others, where it is not the sweep itself.
+        sure: What is trained whatever the results are; None for all of it.
 
     Returns:
         What was said.
@@ -79,7 +85,11 @@ def announce(
     if not doing:
         about = dict.fromkeys(want.setting.problem.about for want in todo.values())
         terminal.show_tables([lines for lines in about if lines])
+    least = forecast(sure, cache, workers.slots, measure_from, workers.costs) if sure else None
+    if least and measure_from and not least.measured:
+        measure_from = inf  # what may never be trained is not worth a moment
     expected = forecast(todo, cache, workers.slots, measure_from, workers.costs)
+    expected = expected._replace(least=least)
     terminal.announce(list(todo.values()), expected, workers.words(), where, doing)
     slower = Counter(want.slower for want in todo.values() if want.slower)
     terminal.say_notes([f"{why} ({things(n, 'setting')})" for why, n in slower.items()])
@@ -110,6 +120,7 @@ class Launch:
             take little memory, then their heads.
         mirror: Of it in MLflow; None if tracking is off, or nothing was begun.
         cache: Where trained trials are kept for the next launch.
+        unfinished: Jobs whose records are written, and are to have more trials.
         given_up: Settings, by id, that are not to be trained, with the errors that say why.
         more: What else its sweep.json says.
     """
@@ -133,6 +144,7 @@ class Launch:
         self._jobs_of = Counter(job.setting.id for job in jobs or ())
         self._waiting: dict[str, list[Path]] = {}
         self.cache = Cache()
+        self.unfinished = 0
         self.given_up: Mapping[str, str] = {}
         self.more: Mapping[str, Any] = {}
         self.plan: list[SweepJob] = []
@@ -157,6 +169,21 @@ class Launch:
         configs = {job.setting.id: job.setting.flat for job in known}
         about = describe(configs, self.more.get("tuned") or ())
         return Sweep("running", **about, common_grid=shared and shared.to_facts())
+
+    def as_reported(self, jobs: Sequence[Job], first: Mapping[int, Record]) -> Sweep:
+        """Say what the sweep is as its report will, before that is written.
+
+        Args:
+            jobs: All of its jobs; they share ``auto``.
+            first: A record of each, by its index.
+        """
+        heads = [
+            replace(first[i], meta={**first[i].meta, "number": job.number, "overrides": []})
+            for i, job in enumerate(self.plan)
+        ]
+        auto = asdict(jobs[0].auto) if jobs[0].auto else None
+        sweep = sweep_of(heads, self.folder, **self.more, auto=auto)
+        return chosen(sweep, AS_DECLARED, [head.meta for head in heads], [])
 
     def begin(self, name: str, status: str = "running") -> None:
         """Leave word in the folder that a sweep is under way, and whose it is."""
@@ -263,7 +290,7 @@ class Launch:
         stopped = self.interrupt.pressed()
         with self.clock("store"):
             wait_for_disk(record.path for record in self.written)
-        left = len(self.plan) - len(self.written)
+        left = len(self.plan) - len(self.written) + self.unfinished
         early = left > 0 or (stopped and self.jobs is None)
         finished = finish(
             [self._source("interrupted" if early else "complete")],
@@ -274,7 +301,8 @@ class Launch:
         # last: nobody may be listening any more
         finished.show()
         if left > 0 or self.interrupt.pressed():
-            more, page = self.jobs is None, None if finished.whole else self.folder
+            more = self.jobs is None
+            page = self.folder if self.written and not finished.whole else None
             keeps = self.cache.use == "use"
             terminal.say_how_to_go_on(left, len(self.plan), keeps, more, page)
         failed = finished.failed or left > 0
@@ -364,10 +392,16 @@ class ForeignLaunch(Launch):
 def show_plan(jobs: Sequence[Job]) -> None:
     """Print what jobs would train, what of it was trained before, and how long the rest takes."""
     todo, cache, executor = wanted(jobs), cache_of(jobs[0]), jobs[0].executor
-    expected = announce(todo, cache, executor, where=None, measure_from=0.0)
+    expected = announce(todo, cache, executor, None, measure_from=0.0, sure=_sure(jobs))
     if documents.wanted():
         slots = connected(executor).slots
         documents.give("plan", **plan_facts(jobs, todo, cache, expected, slots))
+
+
+def _sure(jobs: Sequence[Job]) -> dict[str, Wanted] | None:
+    """Return what jobs train whatever the results are; None where that is all that they ask for."""
+    auto = jobs[0].auto
+    return wanted([job.part(0, auto.block) for job in jobs]) if auto else None
 
 
 def train_and_publish(
@@ -395,10 +429,9 @@ def train_and_publish(
     with clock("train"), suppress(KeyboardInterrupt):
         with launch.interrupt.let_through():
             todo = wanted(jobs)
-            announce(todo, cache, jobs[0].executor, launch.where)
+            announce(todo, cache, jobs[0].executor, launch.where, sure=_sure(jobs))
             facts = launch.describe() if launch.mirror else None
-        check, given_up = launch.interrupt.check, launch.given_up
-        for index, record in run_jobs(jobs, tally, cache, check, todo, given_up):
+        for index, record in _records(jobs, todo, launch):
             with clock("store"):
                 publish(index, record)
             paths = launch.gathered(record.setting)
@@ -411,3 +444,27 @@ def train_and_publish(
     clock.move("train", "evaluate", share * clock.seconds["train"])
     for complaint in cache.complaints:
         terminal.warn(complaint)
+
+
+def _records(
+    jobs: Sequence[Job], todo: Mapping[str, Wanted], launch: Launch
+) -> Iterator[tuple[int, Record]]:
+    """Find or train the trials of jobs; yield each job's record when it has all that it needs."""
+    rest = (launch.tally, launch.cache, launch.interrupt.check)
+    auto = jobs[0].auto
+    if auto is None:
+        yield from run_jobs(jobs, *rest, todo, launch.given_up)
+        return
+    blocks = Blocks(
+        jobs,
+        auto,
+        lambda some: run_jobs(some, *rest, given_up=launch.given_up, one_of_many=True),
+        lambda first: launch.as_reported(jobs, first),
+        launch.interrupt,
+        launch.clock,
+    )
+    try:
+        yield from blocks.records()
+    finally:
+        launch.unfinished = sum(map(bool, blocks.open.values()))
+        launch.more = {**launch.more, "auto": asdict(auto), "looks": blocks.looks}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
+from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import REQUIRED, REQUIREMENT, Job
 from nnrun.errors import InputError, Issue, listed
 from nnrun.launch.choices import WITHIN, find_key, has, is_value, pairs
@@ -12,6 +13,7 @@ from nnrun.report.sentences import arm, mark
 from nnrun.results.results import Results
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.pairs import questions
+from nnrun.statistics.survival import not_comparable
 from nnrun.text import listing, setting_name
 
 
@@ -23,9 +25,12 @@ def require_told(jobs: Sequence[Job]) -> None:
 
     Raises:
         InputError: If a key does not vary within whose values is to be compared, or if a finding
-            is required of what is not compared.
+            is required of what is not compared, or if the results are to decide on the number of
+            seeds, and nothing is compared.
     """
     asked = jobs[0].report
+    if jobs[0].auto:
+        _require_compared(jobs)
     if not (asked.within or asked.facet or asked.require):
         return
     sweep = Sweep("running", **describe({job.setting.id: job.setting.flat for job in jobs}))
@@ -34,6 +39,19 @@ def require_told(jobs: Sequence[Job]) -> None:
             find_key(f"report.{what}", word, list(names(sweep)))
     if asked.require:
         meant(sweep, asked.require, "report.require")
+
+
+def _require_compared(jobs: Sequence[Job]) -> None:
+    """Check that there is something to compare where seeds are trained until all is decided."""
+    configs = {job.setting.id: job.setting.flat for job in jobs}
+    rule, hint = "goes on until every comparison is decided, and", "give a number of seeds"
+    if len(configs) == 1:
+        rule, hint = f"{rule} there is none", f"add -m and values, as in -m lr=0.03,0.1, or {hint}"
+        raise InputError(Issue("seeds", "auto", rule, hint))
+    shared = common_grid([job.setting.grid for job in jobs])
+    sweep = Sweep("running", **describe(configs), common_grid=shared and shared.to_facts())
+    if why := not_comparable(sweep):
+        raise InputError(Issue("seeds", "auto", f"{rule} {why}", hint))
 
 
 def meant(sweep: Sweep, required: str, key: str = "require") -> str:

@@ -14,7 +14,7 @@ from nnrun.records.sweep import Sweep, SweepJob
 from nnrun.results.tabulate import common_facts
 from nnrun.trials.provenance import provenance
 
-BEFORE_REPORT = ("start", "compose", "tune", "train", "evaluate", "store", "tables")
+BEFORE_REPORT = ("start", "compose", "tune", "train", "evaluate", "decide", "store", "tables")
 """Stages that are over when the page is written, so that it can be written again alike."""
 
 RECALLED = (

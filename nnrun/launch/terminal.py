@@ -1,9 +1,11 @@
 """What the user sees on the terminal before and after training."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +14,7 @@ from rich.table import Table
 from nnrun import documents
 from nnrun.layout import HANDOUT, REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
+from nnrun.report.sentences import arm
 from nnrun.results.results import Results
 from nnrun.text import duration, shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
@@ -20,6 +23,12 @@ from nnrun.trials.provenance import command
 HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
 """Columns of a terminal below which the last headings are left out."""
+
+FOUND = {"same": "the same", "depends": "it depends", "incomparable": "not compared"}
+"""Kinds of finding as a look says them, where that is another word."""
+
+NAMED = 3
+"""Most comparisons that a look names."""
 
 ROWS, FAILURES, TABLES = 40, 20, 5
 """Most settings, failed jobs and tables that were read listed on the terminal."""
@@ -37,13 +46,12 @@ def announce(
         where: Words on where the results go; None if nothing will be trained for them.
         doing: Words before all others.
     """
-    counts = {len(want.seeds) for want in wants}
-    seeds = f" × {things(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds"
+    seeds, trials = _asked(wants, expected)
     budgets = [want.setting.budget for want in wants]
     least, most = min(budgets), max(budgets)
     target = wants[0].setting.target
     lines = [
-        f"{doing}{things(len(wants), 'setting')}{seeds} = {things(expected.trials, 'trial')} of "
+        f"{doing}{things(len(wants), 'setting')}{seeds} = {trials} of "
         f"{least:,}{f' to {most:,}' if most > least else ''} samples; "
         f"target: {target.metric.replace('_', ' ')} {sign(target.metric)} {target.value:g}."
     ]
@@ -54,11 +62,45 @@ def announce(
         lines.append(f"Found in the cache: {expected.cached:,} of {expected.trials:,} trials.")
     if expected.measured or (where is None and expected.cached < expected.trials):
         time = duration(expected.seconds)
+        if expected.least is not None and duration(expected.least.seconds) != time:
+            time = f"{duration(expected.least.seconds)} to {time}"
         lines.append(f"Training: about {time} with {workers}.")
     if where is not None:
         lines.append(where)
     # soft_wrap: what is found by a search, or copied, must not be cut by a line's end
     _console().print(shown(" ".join(lines)), highlight=False, markup=False, soft_wrap=True)
+
+
+def _asked(wants: Sequence[Wanted], expected: Forecast) -> tuple[str, str]:
+    """Say how many seeds each setting has, and how many trials that makes."""
+    counts, trials = {len(want.seeds) for want in wants}, things(expected.trials, "trial")
+    if expected.least is not None:
+        each = expected.least.trials // len(wants)
+        until = f"{each:,} to {counts.pop():,} seeds (until every comparison is decided)"
+        return f" × {until}", f"{expected.least.trials:,} to {trials}"
+    return f" × {things(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds", trials
+
+
+def say_look(
+    seeds: int, decided: Sequence[Mapping[Any, Any]], n_open: int, of: int, last: bool
+) -> None:
+    """Say what a look at the results has decided.
+
+    Args:
+        seeds: Of each setting that is trained on.
+        decided: The rows of the contrasts that are decided since the look before.
+        n_open: How many are not.
+        of: How many there are.
+        last: Whether no setting may have more seeds.
+    """
+    words = [f"{arm(row)} {FOUND.get(row['verdict'], row['verdict'])}" for row in decided]
+    if len(words) > NAMED:
+        counts = Counter(FOUND.get(row["verdict"], row["verdict"]) for row in decided)
+        words = [f"{count:,} {word}" for word, count in counts.items()]
+    rest = f"{n_open:,} of {of:,} comparisons open" if n_open else "every comparison is decided"
+    rest += ", and there are no more" if n_open and last else ""
+    text = f"after {seeds:,} seeds: {'; '.join(filter(None, (', '.join(words), rest)))}"
+    _console().print(shown(text), highlight=False, markup=False, soft_wrap=True)
 
 
 def say_notes(notes: Sequence[str]) -> None:
@@ -137,7 +179,7 @@ def say_how_to_go_on(
             if kept
             else "Nothing is kept in the cache: the same command trains all of it again."
         )
-    if page is not None and left < jobs:
+    if page is not None:
         text += f"\nThe page was not drawn: python -m nnrun.report {page}"
     documents.add("notes", text)
     print(shown(text, lines=True), file=sys.stderr, flush=True)

@@ -278,6 +278,19 @@ def tabulate(settings: Iterable[Sequence[Record]], facts: Sweep, folder: Path) -
     return Results(table, facts, folder, known)
 
 
+def tabulate_trials(records: Sequence[Record], facts: Sweep) -> pd.DataFrame:
+    """Make the trials table of some settings, without their curves.
+
+    Args:
+        records: One a setting, in the order of the table.
+        facts: As of `tabulate`.
+    """
+    hold, common = holds(facts), judged_on(facts)
+    judged = (one for alike in _alike(records, hold) for one in judged_at(alike, common))
+    found = {record.setting: record for record in judged}
+    return assemble([trial_rows(found[record.setting]) for record in records], facts)
+
+
 def _windows(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Take as many settings at once as fill a row group of curves."""
     window: list[Record] = []

@@ -130,12 +130,14 @@ class Forecast(NamedTuple):
         cached: Of these, those that were trained before.
         seconds: Estimated time to train the others.
         measured: Whether a calibration corrected the estimate.
+        least: What of it is done whatever the results are; None for all of it.
     """
 
     trials: int
     cached: int
     seconds: float
     measured: bool
+    least: "Forecast | None" = None
 
 
 def wanted(jobs: Sequence[Job]) -> dict[str, Wanted]:

@@ -28,6 +28,7 @@ def meter(
     unit: str = "",
     at_once: bool = False,
     more: Callable[[], str] = str,
+    lasting: bool = True,
 ) -> Iterator[Callable[[float], None]]:
     """Show progress on standard error while the ``with`` block runs, from its third second on.
 
@@ -37,6 +38,7 @@ def meter(
         unit: Of that, for instance ``samples``; without one no speed is told.
         at_once: Whether a bar is shown from the start.
         more: What is said behind ``doing``, as it is by then.
+        lasting: Whether a bar with a unit stays when all is done.
 
     Yields:
         A function to be told how much more is done, from any thread.
@@ -47,7 +49,7 @@ def meter(
         yield lambda n: None  # whoever started this process shows how far all is
         return
     if sys.stderr.isatty():
-        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due, more)
+        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due, more, lasting)
     else:
         display = Lines(doing, total, unit, due, more)
     try:
@@ -92,7 +94,13 @@ class Bar(Lines):
     """A live bar on standard error; one without a unit goes when it is done."""
 
     def __init__(
-        self, doing: str, total: int, unit: str, due: float, more: Callable[[], str] = str
+        self,
+        doing: str,
+        total: int,
+        unit: str,
+        due: float,
+        more: Callable[[], str] = str,
+        lasting: bool = True,
     ) -> None:
         super().__init__(doing, total, unit, due, more)
         columns = (
@@ -102,7 +110,8 @@ class Bar(Lines):
             Remaining(compact=True, elapsed_when_finished=bool(unit)),
         )
         console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, refresh_per_second=8, transient=not unit)
+        passing = not (unit and lasting)
+        self._bar = Progress(*columns, console=console, refresh_per_second=8, transient=passing)
         self._task = self._bar.add_task(doing + more(), total=total, rate="")
         self._show(monotonic(), 0, None)
 
@@ -180,6 +189,7 @@ STAGES = (
     "tune",
     "train",
     "evaluate",
+    "decide",
     "store",
     "mlflow",
     "tables",

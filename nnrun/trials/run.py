@@ -75,6 +75,7 @@ def run_jobs(
     check: Callable[[], None] = lambda: None,
     todo: Mapping[str, Wanted] | None = None,
     given_up: Mapping[str, str] = MappingProxyType({}),
+    one_of_many: bool = False,
 ) -> Iterator[tuple[int, Record]]:
     """Find or train all trials of all jobs; yield each job's record when its setting is done.
 
@@ -88,6 +89,7 @@ def run_jobs(
         check: Called often while training; what it raises ends it.
         todo: What the jobs ask for, if it is known already.
         given_up: Settings, by id, that are not to be trained, with the errors that say why.
+        one_of_many: Whether others follow at once, so that the display of this one does not stay.
 
     Yields:
         Indices into ``jobs`` with their records; a failed job's record carries the traceback in
@@ -109,7 +111,7 @@ def run_jobs(
             parts[key] = [] if block is None else [block]
             found = set() if block is None else set(block.seeds.tolist())
             trials += [Trial(want.setting, seed) for seed in want.seeds if seed not in found]
-    for key, done in _trained(trials, jobs, tally, cache, check):
+    for key, done in _trained(trials, jobs, tally, cache, check, one_of_many):
         if isinstance(done, Failure):
             for index in todo[key].jobs:
                 yield index, failed_record(jobs[index], done.error)
@@ -136,6 +138,7 @@ def _trained(
     tally: Tally,
     cache: Cache,
     check: Callable[[], None],
+    one_of_many: bool,
 ) -> Iterator[tuple[str, Trials | Failure]]:
     """Train trials; yield each setting's id with all of them, or with why it failed."""
     if not trials:
@@ -148,7 +151,8 @@ def _trained(
             return f" ({done[0]:,} of {things(len(cut), 'shard')}, {workers.words()})"
 
         doing = f"training {len(trials):,} trials"
-        with meter(doing, samples, "samples", at_once=True, more=more) as advance:
+        lasting = not one_of_many
+        with meter(doing, samples, "samples", lasting, more, lasting) as advance:
 
             def submit(item: Shard, stopped: Callable[[], bool]) -> Future[list[Piece]]:
                 return workers.submit(train_shard, item.trials, advance, stopped)
