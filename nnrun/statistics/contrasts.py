@@ -1,7 +1,7 @@
 """Contrasts: each setting against the first, and each level of a factor against the baseline's."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from nnrun.statistics.pairs import (
     pairs,
     questions,
 )
+from nnrun.statistics.sequences import Looks, looks_of
 from nnrun.statistics.survival import judged_on, not_comparable
 from nnrun.text import seeds
 
@@ -42,8 +43,28 @@ COLUMNS = (
     *("sooner", "sooner_low", "sooner_high", "tied", "logrank", "p_logrank", "p_logrank_holm"),
     *("p", "p_holm", "p_order", "p_order_holm", "depends_on", "p_depends", "p_depends_holm"),
     *("median_ratio", "ratio_both", "ratio_both_low", "ratio_both_high", "pairs_both"),
-    *("error", "discordant", "apart", "detectable", "needed", "margin", "verdict", "why"),
+    *("error", "discordant", "apart", "sequential", "detectable", "needed", "margin"),
+    *("verdict", "why"),
 )
+
+
+class Rules(NamedTuple):
+    """How contrasts are made.
+
+    Attributes:
+        why: Why nothing can be compared; empty if it can.
+        apart: How far apart evaluations may lie that count as one, as a share.
+        margin: Share by which times may differ that count as the same.
+        looks: At which tests and intervals must hold; None where there is one.
+    """
+
+    why: str = ""
+    apart: float = 0.0
+    margin: float = MARGIN
+    looks: Looks | None = None
+
+
+ALIKE = Rules()
 
 
 def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
@@ -55,6 +76,8 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     by how far apart what counts as one point may lie; who arrives at neighbouring points ties. A
     claim needs 20 pairs, an interval of the
     ratio without 1, and a swap test with p below 5%, corrected as `nnrun.statistics.findings` says.
+    Where results are looked at more than once, tests and intervals are those of
+    `nnrun.statistics.sequences`, which hold at every look, and no number of pairs is asked for.
     Where the levels of another factor disagree the contrast is followed by a row for each of them,
     as it is for the factor that is asked for (``within`` or ``facet`` of the sweep).
 
@@ -77,45 +100,41 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,
         ``p_logrank_holm`` (corrected; NaN where no claim can be made), ``detectable`` (the smallest
         ratio, either way, that this spread would have shown with 80% power beside the others of its
-        family), ``needed`` (seeds that would settle what is not sure), ``margin`` (of the
-        sweep: up to which times count as the same), ``verdict`` (as of
-        `nnrun.statistics.findings.finding`, or ``depends``) and ``why`` (for ``few`` and
-        ``incomparable``). NaN where there is nothing to compare.
+        family), ``sequential`` (whether p and intervals hold at every look), ``needed`` (seeds that
+        would settle what is not sure), ``margin`` (of the sweep: up to which times count as the
+        same), ``verdict`` (as of `nnrun.statistics.findings.finding`, or ``depends``) and ``why``
+        (for ``few`` and ``incomparable``). NaN where there is nothing to compare.
     """
     common = judged_on(sweep)
     apart = 0.0 if common is None else common.apart
-    on, why = clock(trials, sweep), not_comparable(sweep)
     wanted = names(sweep).get(sweep.within or sweep.facet or "", "")
-    return answered(questions(sweep), on, why, apart, wanted, margin=sweep.margin)
+    rules = Rules(not_comparable(sweep), apart, sweep.margin, looks_of(sweep))
+    return answered(questions(sweep), clock(trials, sweep), rules, wanted)
 
 
 def answered(
     asked: Sequence[Question],
     on: Clock,
-    why: str = "",
-    apart: float = 0.0,
+    rules: Rules = ALIKE,
     wanted: str = "",
     families: Sequence[str] | None = None,
-    margin: float = MARGIN,
 ) -> pd.DataFrame:
     """Measure and judge contrasts, and those at the levels of what they depend on.
 
     Args:
         asked: What is compared.
         on: The times.
-        why: Why nothing can be compared; empty if it can.
-        apart: How far apart evaluations may lie that count as one, as a share.
+        rules: How it is.
         wanted: The name of the factor within whose levels all is compared.
         families: Of which Holm's correction is made; None for those of the questions.
-        margin: Share by which times may differ that count as the same.
     """
-    table = compared(asked, on, why, apart, margin)
+    table = compared(asked, on, rules)
     table = judged(table if families is None else table.assign(family=families))
     nested = [_levels(table, i, asked[i], wanted) for i in range(len(asked))]
     several = [question for questions in nested for question in questions]
-    if why or not several:
+    if rules.why or not several:
         return table
-    return _with_levels(table, nested, compared(several, on, why, apart, margin), wanted)
+    return _with_levels(table, nested, compared(several, on, rules), wanted)
 
 
 def _levels(table: pd.DataFrame, i: int, question: Question, wanted: str) -> list[Question]:
@@ -151,24 +170,23 @@ def _with_levels(
     return pd.concat(parts, ignore_index=True)
 
 
-def compared(
-    asked: Sequence[Question],
-    on: Clock,
-    why: str = "",
-    apart: float = 0.0,
-    margin: float = MARGIN,
-) -> pd.DataFrame:
+def compared(asked: Sequence[Question], on: Clock, rules: Rules = ALIKE) -> pd.DataFrame:
     """Measure contrasts, before they are judged."""
     found = [pairs(question, on) for question in asked]
-    if why:
-        found = [one._replace(why=why) for one in found]
+    if rules.why:
+        found = [one._replace(why=rules.why) for one in found]
     table = pd.DataFrame(
         [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
-    measured = _measures(found, on.points)
-    table = table.assign(**measured, apart=apart, margin=margin, **_nested(asked, found))
-    return table if not apart else _widened(table, found)
+    table = table.assign(
+        **_measures(found, on.points, rules.looks),
+        apart=rules.apart,
+        margin=rules.margin,
+        sequential=rules.looks is not None,
+        **_nested(asked, found, rules.looks),
+    )
+    return table if not rules.apart else _widened(table, found)
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -192,14 +210,17 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 _LATER = (
-    *(*MEASURES, "apart", "margin", "p_holm", "p_order_holm", "p_logrank_holm", "p_depends_holm"),
-    *("depends_on", "p_depends", "detectable", "needed", "verdict"),
+    *(*MEASURES, "apart", "margin", "sequential", "depends_on", "p_depends", "detectable"),
+    *("needed", "p_holm", "p_order_holm", "p_logrank_holm", "p_depends_holm", "verdict"),
 )
 
 
-def _nested(asked: Sequence[Question], found: Sequence[Pairs]) -> dict[str, Any]:
+def _nested(
+    asked: Sequence[Question], found: Sequence[Pairs], looks: Looks | None
+) -> dict[str, Any]:
     """Test whether contrasts depend on another factor."""
-    depends = [interaction(question, one) for question, one in zip(asked, found, strict=True)]
+    both = zip(asked, found, strict=True)
+    depends = [interaction(question, one, looks) for question, one in both]
     return {
         "depends_on": [name for name, _ in depends],
         "p_depends": np.array([p for _, p in depends], dtype=np.float64),
@@ -238,10 +259,12 @@ def _logrank(question: Question, on: Clock) -> LogRank:
     """Test two settings, over the seeds that both have."""
     arms = [on.column[setting] for setting in (question.a, question.b)]
     shared = ~np.isnan(on.times[:, arms]).any(axis=1)
-    return logrank(on.times[np.ix_(shared, arms)], on.arrived[np.ix_(shared, arms)])
+    return logrank(on.times[shared][:, arms], on.arrived[shared][:, arms])
 
 
-def _measures(found: Sequence[Pairs], points: NDArray[np.float64]) -> dict[str, Any]:
+def _measures(
+    found: Sequence[Pairs], points: NDArray[np.float64], looks: Looks | None
+) -> dict[str, Any]:
     """Measure all contrasts, those of equal shape together; NaN where not comparable."""
     shapes: dict[tuple[int, ...], list[int]] = {}
     for i, one in enumerate(found):
@@ -250,7 +273,7 @@ def _measures(found: Sequence[Pairs], points: NDArray[np.float64]) -> dict[str, 
     out = {name: np.full(len(found), np.nan) for name in MEASURES}
     for places in shapes.values():
         a, b = (np.stack([getattr(found[i], arm) for i in places], axis=1) for arm in ("a", "b"))
-        for name, values in measure(a, b, points).items():
+        for name, values in measure(a, b, points, looks).items():
             out[name][places] = values
     return out
 

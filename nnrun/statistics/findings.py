@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from nnrun.statistics.hypothesis_tests import holm, interaction_test
 from nnrun.statistics.pairs import DISCORDANT, Pairs, Question
+from nnrun.statistics.resampling import t_quantile
+from nnrun.statistics.sequences import Looks, sequential_test
 
 Floats = NDArray[np.float64]
 
@@ -52,9 +54,12 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     """Correct each p for the other questions of its contrast and for the others of its family.
 
     NaN where no claim can be made: such a comparison cannot make a false one. ``level`` is what p
-    of the means is held against at Holm's first step.
+    of the means is held against at Holm's first step. Where results are looked at more than once, p
+    is the least of all looks, one over the largest stake where they are not planned. That is a p
+    whenever one stops, and Holm's correction asks for no more: contrasts may share a baseline, and
+    stop at looks of their own.
     """
-    able = (table["why"] == "") & (table["pairs"] >= ENOUGH)
+    able = (table["why"] == "") & (table["pairs"] >= np.where(table["sequential"], 2, ENOUGH))
     stuck = (table["n_a"] + table["n_b"] > table["reached_a"] + table["reached_b"]) & able
     nested = table["p_depends"].notna() & able
     others = stuck.astype(int) + nested.astype(int)
@@ -90,13 +95,15 @@ def finding(row: Mapping[Any, Any]) -> str:
     """
     if row["why"]:
         return "incomparable"
-    if row["pairs"] < ENOUGH:
+    if row["pairs"] < (2 if row["sequential"] else ENOUGH):
         return "few"
     apart = row["ratio_high"] < 1 or row["ratio_low"] > 1
+    if row["sequential"]:  # the test holds at every look: the means must not gainsay it at this one
+        apart = abs(math.log(row["ratio"])) > t_quantile(0.975, row["pairs"] - 1) * row["error"]
     means = np.sign(np.log(row["ratio"])) if apart and row["p_holm"] < LEVEL else 0
     if means and row["rarely_b" if means < 0 else "rarely_a"] == row["blocks"]:
         return "arrives" if means < 0 else "fails"
-    ordered = row["sooner_low"] > 0.5 or row["sooner_high"] < 0.5
+    ordered = row["sequential"] or row["sooner_low"] > 0.5 or row["sooner_high"] < 0.5
     first = np.sign(0.5 - row["sooner"]) if ordered and row["p_order_holm"] < LEVEL else 0
     if first and first != means:
         return "usually sooner" if first < 0 else "usually later"
@@ -112,12 +119,13 @@ def _same(row: Mapping[Any, Any]) -> bool:
     return bool(near and all(reached >= MOSTLY * n for reached, n in arms))
 
 
-def interaction(question: Question, one: Pairs) -> tuple[str, float]:
+def interaction(question: Question, one: Pairs, looks: Looks | None = None) -> tuple[str, float]:
     """Find the other factor that a contrast depends on most, and how surely.
 
     Returns:
         Its name, and the p of `interaction_test` times the number of factors that were tried; an
-        empty name and NaN where no other factor has two levels that can be compared.
+        empty name and NaN where no other factor has two levels that can be compared. With looks it
+        is that of `sequential_test` for the two levels that differ most, times their pairs.
     """
     if one.why:
         return "", math.nan
@@ -126,12 +134,20 @@ def interaction(question: Question, one: Pairs) -> tuple[str, float]:
     for name, levels in question.others.items():
         at = np.array([levels[i] for i in one.used])
         if len(several := np.unique(at)) > 1:
-            means = [apart[:, at == level].mean(axis=1) for level in several]
-            found.append((interaction_test(np.stack(means, axis=1)), name))
+            means = np.stack([apart[:, at == level].mean(axis=1) for level in several], axis=1)
+            found.append((_depends(means, looks), name))
     if not found:
         return "", math.nan
     p, name = min(found)
     return name, min(1.0, p * len(found))
+
+
+def _depends(means: Floats, looks: Looks | None) -> float:
+    if looks is None:
+        return interaction_test(means)
+    one, other = np.triu_indices(means.shape[1], 1)
+    p, _ = sequential_test(means[:, one] - means[:, other], looks)
+    return float(min(1.0, p.min() * len(p)))
 
 
 def disagree(levels: pd.DataFrame) -> bool:
@@ -155,8 +171,6 @@ def where_both(one: Pairs) -> dict[str, float]:
         blocks), ``ratio_both_low`` and ``ratio_both_high`` (95%, Student's t of the logarithms),
         ``pairs_both``, the seeds with such a pair. NaN without one, bounds below three.
     """
-    from nnrun.statistics.resampling import t_quantile
-
     found = dict.fromkeys(("ratio_both", "ratio_both_low", "ratio_both_high"), math.nan)
     some = one.both.any(axis=1) if one.both.size else np.zeros(0, dtype=np.bool_)
     n = int(some.sum())

@@ -12,6 +12,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import blocks, factors, levels, names
 from nnrun.statistics.hypothesis_tests import order_test, swap_test
 from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
+from nnrun.statistics.sequences import Looks, sequential_test, share_interval, standard_errors
 from nnrun.statistics.survival import censored, common_budget, hold_used, judged_on, trained
 from nnrun.text import setting_name
 
@@ -248,7 +249,9 @@ MEASURES = (
 )
 
 
-def measure(a: Floats, b: Floats, points: Floats | None = None) -> dict[str, Floats]:
+def measure(
+    a: Floats, b: Floats, points: Floats | None = None, looks: Looks | None = None
+) -> dict[str, Floats]:
     """Compare arms, for many contrasts that have the same number of seeds and blocks.
 
     Seeds are drawn and swapped with all of their blocks.
@@ -257,16 +260,19 @@ def measure(a: Floats, b: Floats, points: Floats | None = None) -> dict[str, Flo
         a: Restricted times in samples, shape (seed, contrast, block), positive and finite.
         b: Likewise, of the arm it is held against.
         points: Evaluations of which neighbours tie where it is asked who is first, if any do.
+        looks: At which intervals and tests must hold; None where there is one.
 
     Returns:
         ``MEASURES``, shape (contrast,) each: the ratio of the restricted means (geometric mean
         over blocks), their difference in samples (mean over blocks), the share of seeds in which
         ``a`` is sooner (ties count one half), each with its 95% interval (NaN with a single seed);
         ``tied``, the share of ties, in which often neither arrives; ``p`` of `swap_test`;
-        ``p_order`` of `order_test`; ``error`` of the log ratio; ``discordant`` pairs.
+        ``p_order`` of `order_test`; ``error`` of the log ratio; ``discordant`` pairs. With looks
+        both p are of `sequential_test`, for the log ratios of paired times (1 where they lean to
+        the other side than the ratio of the means) and for who is first.
     """
     parts = [
-        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER], points)
+        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER], points, looks)
         for start in range(0, a.shape[1], TOGETHER)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
@@ -301,8 +307,7 @@ def log_ratio_error(a: Floats, b: Floats) -> Floats:
     n = len(a)
     if n < 2:
         return np.full(a.shape[1], np.nan)
-    influence = (a / a.mean(axis=0) - b / b.mean(axis=0)).mean(axis=2)
-    return influence.std(axis=0, ddof=1) / np.sqrt(n)
+    return _influence(a, b).std(axis=0, ddof=1) / np.sqrt(n)
 
 
 def detectable(
@@ -331,19 +336,22 @@ def detectable(
     return float(np.exp(errors * error * missing))
 
 
-def _measure(a: Floats, b: Floats, points: Floats | None) -> dict[str, Floats]:
-    n, contrasts, _ = a.shape
+def _measure(a: Floats, b: Floats, points: Floats | None, looks: Looks | None) -> dict[str, Floats]:
     apart = _apart(a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True))
-    low = high = np.full((2, contrasts), np.nan)
-    if n > 1:
-        found = [percentile(drawn, n) for drawn in _drawn(a, b)]
-        low, high = np.array([f[0] for f in found]), np.array([f[1] for f in found])
+    low, high = _bounds(a, b, apart, looks)
     first = np.sign(b - a)
     if points is not None and points.size:
         steps = np.searchsorted(points, b) - np.searchsorted(points, a)
         first[abs(steps) < 2] = 0.0
     scores = (0.5 + first / 2).mean(axis=2)
-    sooner_low, sooner_high = sooner_interval(scores)
+    if looks is None:
+        p, p_order = swap_test(a, b), order_test(first)
+        sooner_low, sooner_high = sooner_interval(scores)
+    else:
+        p, side = sequential_test(np.log(a / b).mean(axis=2), looks)
+        p = np.where(side == np.sign(apart[0][0]), p, 1.0)
+        p_order, _ = sequential_test(first.mean(axis=2), looks)
+        sooner_low, sooner_high = share_interval(scores.sum(axis=0), len(a))
     return {
         "ratio": np.exp(apart[0][0]),
         "ratio_low": np.exp(low[0]),
@@ -355,11 +363,36 @@ def _measure(a: Floats, b: Floats, points: Floats | None) -> dict[str, Floats]:
         "sooner_low": sooner_low,
         "sooner_high": sooner_high,
         "tied": (first == 0).mean(axis=(0, 2)),
-        "p": swap_test(a, b),
-        "p_order": order_test(first),
+        "p": p,
+        "p_order": p_order,
         "error": log_ratio_error(a, b),
         "discordant": (a != b).any(axis=2).sum(axis=0).astype(np.float64),
     }
+
+
+def _bounds(
+    a: Floats, b: Floats, apart: tuple[Floats, Floats], looks: Looks | None
+) -> tuple[Floats, Floats]:
+    """Bound log ratios and differences of means: lower and upper bounds, shape (2, contrast)."""
+    n, contrasts, _ = a.shape
+    if n < 2:
+        nothing = np.full((2, contrasts), np.nan)
+        return nothing, nothing
+    if looks is None:
+        found = [percentile(drawn, n) for drawn in _drawn(a, b)]
+        return np.array([f[0] for f in found]), np.array([f[1] for f in found])
+    seen, scale = np.concatenate(apart), np.stack([a, b]).mean(axis=(0, 1, 3))
+    each = np.stack([_influence(a, b), (a - b).mean(axis=2)])
+    squares = ((each - each.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    # as if two more pairs were a factor of 2 apart, either way: no spread seen is not none
+    squares += 2 * np.log(2) ** 2 * np.stack([np.ones(contrasts), scale**2])
+    away = standard_errors(n, looks) * np.sqrt(squares / (n + 1) / n)
+    return seen - away, seen + away
+
+
+def _influence(a: Floats, b: Floats) -> Floats:
+    """How far each seed moves the log ratio of the means, shape (seed, contrast)."""
+    return np.asarray((a / a.mean(axis=0) - b / b.mean(axis=0)).mean(axis=2))
 
 
 def _apart(a: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nnrun.records.sweep import MARGIN, LabelledSetting, Sweep
-from nnrun.statistics.contrasts import answered
+from nnrun.statistics.contrasts import Rules, answered
 from nnrun.statistics.findings import CLAIMS, DIRECTION
 from nnrun.statistics.pairs import Question, clock
 
@@ -104,7 +104,7 @@ def tally(world: World, repeats: int, stream: int = 3, margin: float = MARGIN) -
         for r in range(repeats)
     ]
     families = [f"{r}" for r in range(repeats)]
-    table = answered(asked, clock(trials, sweep), families=families, margin=margin)
+    table = answered(asked, clock(trials, sweep), Rules(margin=margin), families=families)
     headlines = table[table["family"] != "within"]
     wrong = ~headlines["verdict"].isin([*world.right, "unsure", "few", "incomparable"]).to_numpy()
     wrong |= _misled(world, table)

@@ -17,7 +17,7 @@ from nnrun.records.sweep import SWEEP, LabelledSetting, Sweep
 from nnrun.records.trials import Curves
 from nnrun.results.results import load
 from nnrun.results.tabulate import common_facts, judged_at, tabulate
-from nnrun.statistics.contrasts import compared, judged
+from nnrun.statistics.contrasts import Rules, compared, judged
 from nnrun.statistics.findings import DIFFERENCES
 from nnrun.statistics.pairs import Question, clock
 from nnrun.training.convergence import at_points, outcomes
@@ -80,7 +80,7 @@ def claims(curves, grids, shared, draws, target=GATE.target):
     pairs = [(f"{name}1", f"{name}0") for name in names]
     asked = [Question("setting", "", *pair, "", "", [pair]) for pair in pairs]
     on = clock(pd.concat(parts, ignore_index=True), sweep)
-    table = compared(asked, on, apart=shared.apart if shared else 0.0)
+    table = compared(asked, on, Rules(apart=shared.apart if shared else 0.0))
     table = judged(table.assign(family=names))
     return table["verdict"].isin(DIFFERENCES).mean(), table["ratio"].median()
 

@@ -339,4 +339,5 @@ def test_an_arm_is_known_by_its_short_and_by_its_whole_name(asked, name):
 
 def test_every_kind_is_found_of_a_row():
     assert finding({"why": "for a reason"}) == "incomparable"
-    assert finding({"why": "", "pairs": 19}) == "few"
+    assert finding({"why": "", "pairs": 19, "sequential": False}) == "few"
+    assert finding({"why": "", "pairs": 1, "sequential": True}) == "few"
