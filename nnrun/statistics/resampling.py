@@ -4,7 +4,6 @@ A statistic that is a function of means over seeds is resampled as one matrix pr
 of `seed_weights` times the values of the seeds, for any number of settings at once.
 """
 
-import math
 from collections.abc import Iterator
 from functools import lru_cache
 from statistics import NormalDist
@@ -250,27 +249,6 @@ def t_quantile(share: float, degrees: int) -> float:
         raise ValueError(
             f"share {share!r}, degrees {degrees!r}: need 0.5 <= share < 1 and at least 1 degree"
         )
-    low, high = 0.0, 1.0
-    while _t_centre(high, degrees) < 2 * share - 1:
-        low, high = high, 2 * high
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _t_centre(middle, degrees) < 2 * share - 1:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    from scipy.special import stdtrit  # only here: it takes a while to load
 
-
-def _t_centre(t: float, degrees: int) -> float:
-    """P(-t < T < t), by the finite series in the angle (Abramowitz and Stegun, 26.7.3-4)."""
-    angle = math.atan(t / math.sqrt(degrees))
-    cosine = math.cos(angle)
-    odd = degrees % 2
-    term = cosine if odd else 1.0
-    total = term if degrees > 1 else 0.0
-    for j in range(2 + odd, degrees - 1, 2):
-        term *= (j - 1) / j * cosine**2
-        total += term
-    total *= math.sin(angle)
-    return 2 / math.pi * (angle + total) if odd else total
+    return float(stdtrit(degrees, share))
