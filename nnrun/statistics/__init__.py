@@ -12,7 +12,8 @@ What differs, and how surely:
 - ``factors``: what varies, as factors with levels, and as blocks of a grid.
 - ``resampling``: the bootstrap over seeds.
 - ``hypothesis_tests``: log-rank, swaps within seeds, order, interaction, Holm's correction.
-- ``pairs``: what is compared, and how far apart it is.
+- ``sequences``: tests and intervals that hold however often results are looked at.
+- ``pairs``: what is compared; ``measures``: how far apart it is.
 - ``findings``: what kind of finding that is.
 - ``contrasts``: both, for all that a sweep varied.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.

@@ -20,17 +20,8 @@ from nnrun.statistics.findings import (
     where_both,
 )
 from nnrun.statistics.hypothesis_tests import LogRank, logrank
-from nnrun.statistics.pairs import (
-    MEASURES,
-    Clock,
-    Pairs,
-    Question,
-    clock,
-    detectable,
-    measure,
-    pairs,
-    questions,
-)
+from nnrun.statistics.measures import MEASURES, detectable, measure
+from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
 from nnrun.statistics.sequences import Looks, looks_of
 from nnrun.statistics.survival import judged_on, not_comparable
 from nnrun.text import seeds
@@ -94,7 +85,7 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         or one was not trained), ``pairs`` (seeds that all blocks have in both arms), ``n_a``,
         ``n_b`` (trained trials), ``reached_a``, ``reached_b`` (by the common budget), ``rarely_a``,
         ``rarely_b`` (blocks in which no more than a tenth arrive), the measures of
-        `nnrun.statistics.pairs.measure`, those of `nnrun.statistics.findings.where_both`,
+        `nnrun.statistics.measures.measure`, those of `nnrun.statistics.findings.where_both`,
         ``logrank``, ``p_logrank`` (of two settings, paired by seed), ``median_ratio`` (of
         the paired times; NaN where any is censored), ``depends_on`` and ``p_depends`` (the factor
         on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,

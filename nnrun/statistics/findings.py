@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.statistics.hypothesis_tests import holm, interaction_test
-from nnrun.statistics.pairs import DISCORDANT, Pairs, Question
+from nnrun.statistics.measures import DISCORDANT
+from nnrun.statistics.pairs import Pairs, Question
 from nnrun.statistics.resampling import t_quantile
 from nnrun.statistics.sequences import Looks, sequential_test
 

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from nnrun.statistics.hypothesis_tests import holm, logrank
-from nnrun.statistics.pairs import sooner_interval
+from nnrun.statistics.measures import sooner_interval
 from nnrun.statistics.quantiles import interquartile_means
 from nnrun.statistics.survival import expected_running_time, kaplan_meier, wilson_interval
 

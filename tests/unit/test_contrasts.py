@@ -12,7 +12,7 @@ from nnrun.records.sweep import Sweep
 from nnrun.statistics.calibration import Cell, contrasts_of, draw
 from nnrun.statistics.contrasts import COLUMNS, contrasts
 from nnrun.statistics.hypothesis_tests import swap_test
-from nnrun.statistics.pairs import detectable, measure, sooner_interval
+from nnrun.statistics.measures import detectable, measure, sooner_interval
 from tests.unit.test_summary import trial
 
 NAN, INF = math.nan, math.inf
