@@ -24,7 +24,13 @@ HEADINGS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy
 NARROW = 110
 """Columns of a terminal below which the last headings are left out."""
 
-FOUND = {"same": "the same", "depends": "it depends", "incomparable": "not compared"}
+FOUND = {
+    "arrives": "alone converges",
+    "same": "the same",
+    "depends": "depends",
+    "fails": "does not converge",
+    "incomparable": "not compared",
+}
 """Kinds of finding as a look says them, where that is another word."""
 
 NAMED = 3
