@@ -383,10 +383,9 @@ class Auto:
             rule = f"must be at least auto.block, which is {self.block}"
             raise InputError(Issue("most", self.most, rule))
 
-    @property
-    def looks(self) -> range:
-        """Numbers of seeds at which the results are looked at, but for the last: ``most``."""
-        return range(self.block, self.most, self.block)
+    def looks(self, seeds: int) -> list[int]:
+        """List the numbers of seeds at which the results were looked at when there are so many."""
+        return [*range(self.block, seeds, self.block), seeds]
 
 
 @dataclass(frozen=True)
@@ -427,7 +426,7 @@ class Job:
 
     def part(self, first: int, last: int) -> "Job":
         """Return a job of a part of the trials: from one number of seeds up to another."""
-        return replace(self, seed=self.seed + first, seeds=last - first, auto=None)
+        return replace(self, seed=self.seed + first, seeds=last - first)
 
     @property
     def trial_seeds(self) -> range:

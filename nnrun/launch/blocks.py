@@ -50,7 +50,7 @@ class Decisions:
     """Which of a sweep's comparisons are decided; what is decided stays so.
 
     Attributes:
-        sweep: As its report will have it, with the looks so far.
+        sweep: As its report will have it.
         trials: Those so far, as `nnrun.Results.trials`.
         decided: The comparisons that want no more seeds.
     """
@@ -65,15 +65,17 @@ class Decisions:
         trials = pd.concat(parts, ignore_index=True) if len(self.trials) else parts[1]
         self.trials = trials[~trials["setting"].isin(failed)]
 
-    def look(self, seeds: int, training: AbstractSet[str], failed: AbstractSet[str]) -> Look:
+    def look(
+        self, looks: Sequence[int], training: AbstractSet[str], failed: AbstractSet[str]
+    ) -> Look:
         """Compare, as the report does, and see what is decided.
 
         Args:
-            seeds: That every setting has by now whose training goes on.
+            looks: The numbers of seeds at which the results were looked at, this time included.
             training: The ids of these settings.
             failed: The ids of those that an error has stopped.
         """
-        self.sweep = replace(self.sweep, looks=[*self.sweep.looks, seeds])
+        self.sweep = replace(self.sweep, looks=list(looks))
         asked = {(one.key, one.a, one.b): one for one in questions(self.sweep)}
         rows = contrasts(self.trials, self.sweep).to_dict("records")
         needed: set[str] = set()
@@ -141,7 +143,7 @@ class Blocks:
         many seeds as the last look was at. Their jobs stay open.
         """
         try:
-            for first, last in pairwise((0, *self._auto.looks, self._auto.most)):
+            for first, last in pairwise((0, *self._auto.looks(self._auto.most))):
                 yield from self._block(first, last)
                 if not self.open:
                     return
@@ -179,7 +181,7 @@ class Blocks:
             if not trained:
                 return set()
             self._decisions.add(list(trained.values()), self._failed)
-            look = self._decisions.look(self.looks[-1], trained.keys(), self._failed)
+            look = self._decisions.look(self.looks, trained.keys(), self._failed)
         self._say(look)
         return look.needed
 

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -170,19 +170,17 @@ class Launch:
         about = describe(configs, self.more.get("tuned") or ())
         return Sweep("running", **about, common_grid=shared and shared.to_facts())
 
-    def as_reported(self, jobs: Sequence[Job], first: Mapping[int, Record]) -> Sweep:
+    def as_reported(self, first: Mapping[int, Record]) -> Sweep:
         """Say what the sweep is as its report will, before that is written.
 
         Args:
-            jobs: All of its jobs; they share ``auto``.
-            first: A record of each, by its index.
+            first: A record of each job, by its index.
         """
         heads = [
             replace(first[i], meta={**first[i].meta, "number": job.number, "overrides": []})
             for i, job in enumerate(self.plan)
         ]
-        auto = asdict(jobs[0].auto) if jobs[0].auto else None
-        sweep = sweep_of(heads, self.folder, **self.more, auto=auto)
+        sweep = sweep_of(heads, self.folder, **self.more)
         return chosen(sweep, AS_DECLARED, [head.meta for head in heads], [])
 
     def begin(self, name: str, status: str = "running") -> None:
@@ -459,7 +457,7 @@ def _records(
         jobs,
         auto,
         lambda some: run_jobs(some, *rest, given_up=launch.given_up, one_of_many=True),
-        lambda first: launch.as_reported(jobs, first),
+        launch.as_reported,
         launch.interrupt,
         launch.clock,
     )
@@ -467,4 +465,3 @@ def _records(
         yield from blocks.records()
     finally:
         launch.unfinished = sum(map(bool, blocks.open.values()))
-        launch.more = {**launch.more, "auto": asdict(auto), "looks": blocks.looks}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nnrun.config.settings import Auto
 from nnrun.launch.sources import Source
 from nnrun.masking import masked
 from nnrun.records.labels import describe
@@ -17,11 +18,11 @@ from nnrun.trials.provenance import provenance
 BEFORE_REPORT = ("start", "compose", "tune", "train", "evaluate", "decide", "store", "tables")
 """Stages that are over when the page is written, so that it can be written again alike."""
 
-RECALLED = (
-    *("tuned", "tuning", "looks", "auto"),
-    *("stacks", "tracking", "animations", "stages"),
-)
+RECALLED = ("tuned", "tuning", "stacks", "tracking", "animations", "stages")
 """What no record says, and sweep.json does."""
+
+LOOKED = ("looks", "auto")
+"""What sweep.json says better than records, where it says it."""
 
 PLACES = ("uri", "experiment", "ui")
 """Of the tracking, what is known when the page is written."""
@@ -64,6 +65,7 @@ def sweep_of(
         "target": _target(configs),
         "tables": _tables((head.meta.get("data") or {}).get("about") for head in heads),
         "common_grid": common_facts(heads),
+        **_auto(heads),
         "held_out": sorted({n for head in heads if (n := _held_out(head)) is not None}),
     }
     return Sweep(**{**said, **more})
@@ -107,6 +109,7 @@ def sweep_of_source(source: Source, heads: Sequence[Record], folder: Path) -> Sw
         for job in saved.jobs
     ]
     more: dict[str, Any] = {key: getattr(saved, key) for key in RECALLED}
+    more |= {key: getattr(saved, key) for key in LOOKED if getattr(saved, key)}
     if saved.status in ("running", "interrupted"):
         more["status"] = "interrupted"
     return sweep_of(heads, folder, saved.overrides, planned, **more)
@@ -183,6 +186,15 @@ def _job(head: Record, labels: Mapping[str, str], folder: Path) -> SweepJob:
         error=meta["error"],
         log=Path(os.path.relpath(logs[0], folder)).as_posix() if logs else None,
     )
+
+
+def _auto(heads: Sequence[Record]) -> dict[str, Any]:
+    """Say at how many seeds the results were looked at, where they decided on that number."""
+    found = next((head.meta["auto"] for head in heads if head.meta.get("auto")), None)
+    if found is None:
+        return {}
+    most = max(int(head.meta["seeds"]) for head in heads)
+    return {"auto": found, "looks": Auto(**found).looks(most)}
 
 
 def _target(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def say_look(
     words = [f"{arm(row)} {FOUND.get(row['verdict'], row['verdict'])}" for row in decided]
     if len(words) > NAMED:
         counts = Counter(FOUND.get(row["verdict"], row["verdict"]) for row in decided)
-        words = [f"{count:,} {word}" for word, count in counts.items()]
+        words = [f"{count:,} × {word}" for word, count in counts.items()]
     rest = f"{n_open:,} of {of:,} comparisons open" if n_open else "every comparison is decided"
     rest += ", and there are no more" if n_open and last else ""
     text = f"after {seeds:,} seeds: {'; '.join(filter(None, (', '.join(words), rest)))}"

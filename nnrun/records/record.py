@@ -71,6 +71,7 @@ META = {
     "seed?": int, "seeds?": int, "overrides?": [str], "report?": TEXT,
     "study?": TEXT, "require?": TEXT, "handout?": bool, "tracking?": (dict, type(None)),
     "within?": TEXT, "facet?": TEXT, "margin?": NUMBER,
+    "auto?": ({"most": int, "block": int}, None),
     "network?": {"activations?": [dict]}, "sources?": (dict, type(None)), "started?": TEXT,
     "command?": TEXT, "git?": TEXT, "versions?": dict,
     "data?": ({"about?": ([str], None), "test?": ({"samples?": int}, None)}, None),
@@ -265,6 +266,8 @@ def _require_sound(meta: dict[str, Any], arrays: Arrays) -> None:
         raise Damaged("its budget is no number of samples")
     if not 0 < meta.get("margin", MARGIN) < 1:
         raise Damaged("its margin is no share between 0 and 1")
+    if (auto := meta.get("auto")) and not 1 <= auto["block"] <= auto["most"]:
+        raise Damaged("it has no block of seeds within the most")
     seeds = arrays.get("seeds")
     if seeds is not None and (not seeds.size or (seeds < 0).any()):
         raise Damaged("it has a negative seed" if seeds.size else "it has no trials")

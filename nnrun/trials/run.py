@@ -320,6 +320,7 @@ def _meta(job: Job, engine: str, error: str | None) -> dict[str, Any]:
         "study": job.report.study,
         "require": job.report.require,
         "handout": job.report.handout,
+        "auto": asdict(job.auto) if job.auto else None,
         "within": job.report.within,
         "facet": job.report.facet,
         "margin": job.report.margin,

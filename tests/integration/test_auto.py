@@ -98,11 +98,27 @@ gather.train = ending
 """
 
 
+ENDS_LOOKING = """
+import os, signal
+from nnrun.launch import blocks
+contrasts, seen = blocks.contrasts, []
+def ending(*arguments):
+    seen.append(arguments)
+    if len(seen) == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+    return contrasts(*arguments)
+blocks.contrasts = ending
+"""
+
+
 @reads_mlflow
-def test_interrupted_within_a_block_what_stands_is_reported_and_the_same_command_goes_on(nnrun):
+@pytest.mark.parametrize(
+    "patch", [ENDS_AT.format(seed=25), ENDS_LOOKING], ids=["training", "looking"]
+)
+def test_interrupted_what_stands_is_reported_and_the_same_command_goes_on(nnrun, patch):
     tracked = ["report=off"]
     nnrun(*ARMS, *AUTO, *OFF, "cache=off", "hydra.sweep.dir=calm")
-    done = nnrun(*ARMS, *AUTO, *tracked, patch=ENDS_AT.format(seed=25), code=130)
+    done = nnrun(*ARMS, *AUTO, *tracked, patch=patch, code=130)
     assert "interrupted: " in done.stderr
     assert "3 jobs not finished. What was trained is kept; the same command goes on" in done.stderr
     (sweep,) = nnrun.outputs("sweeps")
@@ -127,10 +143,32 @@ def test_interrupted_in_the_first_block_what_is_whole_is_reported(nnrun):
     assert "2 of 2 jobs not finished" in done.stderr
     (sweep,) = nnrun.outputs("sweeps")
     assert seeds_of(sweep) == [10]
-    assert "looks" not in json.loads((sweep / "sweep.json").read_text())
+    assert looks_in(sweep)[0] == [10]
     nnrun(*arms, *AUTO)
     assert nnrun.outputs("sweeps") == [sweep]
     assert len(seeds_of(sweep)) == 2
+
+
+FAILS = """
+from nnrun.trials import shard as gather
+train = gather.train
+def failing(shard, *arguments):
+    if any(trial.seed == 12 and trial.setting.lr == 0.6 for trial in shard.trials):
+        raise ValueError("no such luck")
+    return train(shard, *arguments)
+gather.train = failing
+"""
+
+
+def test_a_setting_that_fails_is_reported_so_and_the_others_go_on(nnrun):
+    done = nnrun(*ARMS, *AUTO, *OFF, patch=FAILS, code=1)
+    assert "no such luck" in done.stdout
+    (sweep,) = nnrun.outputs("sweeps")
+    results = package.load(sweep)
+    assert [job.status for job in results.sweep.jobs] == ["complete", "complete", "failed"]
+    assert results.summary["seeds"].tolist() == [40, 40, 0]
+    assert looks_in(sweep)[0] == [10, 20, 30, 40]
+    assert set(results.contrasts["verdict"][1:]) == {"incomparable"}
 
 
 def test_the_plan_says_the_least_and_the_most(nnrun):

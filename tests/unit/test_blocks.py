@@ -182,6 +182,7 @@ def test_of_many_decisions_the_counts_are_said(capsys):
     terminal.say_look(1200, decided, 3, 8, last=False)
     terminal.say_look(10, decided[:2], 6, 8, last=False)
     assert capsys.readouterr().out.splitlines() == [
-        "after 1,200 seeds: 3 sooner, 1 not compared, 1 does not converge; 3 of 8 comparisons open",
+        "after 1,200 seeds: 3 × sooner, 1 × not compared, 1 × does not converge; "
+        "3 of 8 comparisons open",
         "after 10 seeds: lr=0 sooner, lr=1 not compared; 6 of 8 comparisons open",
     ]

@@ -233,6 +233,7 @@ def written(folder, **changes):
         ({"meta": {"samples": -5}}, "its budget is no number of samples"),
         ({"meta": {"samples": 10**400}}, "a number in it has too many digits"),
         ({"meta": {"schema": "one"}}, "'schema' is text"),
+        ({"meta": {"auto": {"most": 5, "block": 0}}}, "it has no block of seeds within the most"),
     ],
     ids=str,
 )

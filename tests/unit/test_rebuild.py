@@ -164,6 +164,17 @@ def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
     assert facts_in(grid)["tuned"] == ["lr"]
 
 
+def test_records_alone_tell_at_how_many_seeds_they_were_looked_at(tmp_path):
+    auto = {"most": 9, "block": 2}
+    several = [a_record(i, range(n), config=config_of(lr), auto=auto)
+               for i, (lr, n) in enumerate([(0.1, 7), (0.3, 4)])]  # fmt: skip
+    told = rebuild([a_sweep(tmp_path / "auto", *several)]).sweep
+    assert (told.looks, told.auto) == ([2, 4, 6, 7], auto)
+    fixed = [a_record(i, config=config_of(lr), auto=None) for i, lr in enumerate((0.1, 0.3))]
+    told = rebuild([a_sweep(tmp_path / "fixed", *fixed)]).sweep
+    assert (told.looks, told.auto) == ((), None)
+
+
 def test_the_page_is_told_nothing_that_is_known_only_after_it():
     whole = Sweep("complete", stages={"start": 1, "report": 2, "total": 3}, verdict=["x"])
     assert as_told(whole) == Sweep("complete", stages={"start": 1})
