@@ -18,12 +18,10 @@ from nnrun.records.sweep import Sweep
 from nnrun.records.trials import Outcomes, join
 from nnrun.results.tabulate import tabulate_trials
 from nnrun.statistics.contrasts import contrasts
+from nnrun.statistics.findings import UNDECIDED
 from nnrun.statistics.pairs import Question, questions
 from nnrun.trials.progress import BETWEEN_LINES, Clock
 from nnrun.trials.run import failed_record
-
-UNDECIDED = ("unsure", "few")
-"""Findings that ask for more seeds."""
 
 Comparison = tuple[str, ...]
 """What a row of the contrasts compares, whatever it finds."""

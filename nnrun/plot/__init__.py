@@ -9,7 +9,7 @@ it was given, or that of a new figure. Fonts, sizes and ground are those of matp
 
 - ``api``: these functions.
 - ``figures``: what they draw, a file each: time_to_target, learning_curves, contrasts, heatmap,
-  coordinates, sensitivity, effects, target_times.
+  looks, coordinates, sensitivity, effects, target_times.
 - ``style``: the palette, the style sheet, a colour and a dash pattern for each setting.
 - ``axes``: scales, ticks and words on an axis.
 - ``colours``: ink for a light or a dark ground; scales of colour for values, and their key.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         effects,
         heatmap,
         learning_curves,
+        looks,
         profile,
         sensitivity,
         time_to_target,
@@ -42,6 +43,7 @@ __all__ = [
     "effects",
     "heatmap",
     "learning_curves",
+    "looks",
     "profile",
     "sensitivity",
     "time_to_target",

@@ -17,6 +17,7 @@ from nnrun.plot.figures import coordinates as parallel
 from nnrun.plot.figures import effects as bars
 from nnrun.plot.figures import heatmap as grids
 from nnrun.plot.figures import learning_curves as curves
+from nnrun.plot.figures import looks as closing
 from nnrun.plot.figures import sensitivity as trends
 from nnrun.plot.figures import time_to_target as arrival
 from nnrun.plot.fit import inches
@@ -206,6 +207,37 @@ def contrasts(results: Results, ax: Axes | None = None, rows: int = MOST_ROWS) -
 
     width = rcParams["figure.figsize"][0]
     return on_axis(draw, ax, forest.contrasts_height(kept(rows), width))
+
+
+def looks(results: Results, arm: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw how a contrast's ratio and its 95% interval closed in as seeds were added.
+
+    Args:
+        results: What ``nnrun.load`` returns.
+        arm: The setting or level that is compared, as the report names it; of several the first
+            if None.
+        ax: Axis to draw on; a new figure's if None.
+
+    Returns:
+        The axis.
+
+    Raises:
+        InputError: If the results were looked at only once, or the arm is not compared.
+
+    Example:
+        >>> ax = nnrun.plot.looks(results, "lr=0.3")  # doctest: +SKIP
+    """
+    table = results.looks
+    if table.empty:
+        hint = "seeds=auto looks after each block, and so does who adds seeds"
+        raise InputError(Issue("looks", None, "there is one look, or nothing to compare", hint))
+    known = list(dict.fromkeys(table["arm"]))
+    if arm is not None and arm not in known:
+        hint = did_you_mean(arm, known)
+        raise InputError(Issue("arm", arm, "is not compared with anything", hint))
+    mine = table[table["arm"] == (arm or known[0])]
+    first = mine[mine["family"] == mine["family"].iloc[0]]
+    return on_axis(partial(closing.looks, table=first, arm=arm or known[0]), ax)
 
 
 def heatmap(

@@ -20,7 +20,7 @@ from nnrun.statistics.survival import (
     target_text,
     trained,
 )
-from nnrun.text import METRIC_NAMES, count, seeds_range
+from nnrun.text import METRIC_NAMES, count, listing, percentage, seeds, seeds_range, things
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 
@@ -138,6 +138,28 @@ def forest_caption(results: Results, rows: int) -> str:
         "grey: too few seeds to say, or pooled over levels that disagree; what is not compared is "
         "left to the table. "
         f"Paired by seed, n = {seeds_range(results.contrasts['pairs'])} in common.{more}"
+    )
+
+
+def looks_caption(table: pd.DataFrame, results: Results, others: Sequence[str]) -> str:
+    """Caption the figure of what was known at each look.
+
+    Args:
+        table: The rows of `nnrun.statistics.looks.history` that are drawn.
+        results: What the sweep found.
+        others: The arms that are not drawn.
+    """
+    sweep, drawn = results.sweep, sorted(set(table["seeds"]))
+    horizon = count(common_budget(results.trials))
+    few = f", of which {len(drawn):,} are drawn" if len(drawn) < len(sweep.looks) else ""
+    rest = f" Not drawn: {listing(others, 2 * ROOMY)}." if others else ""
+    whom = "" if table["name_b"].nunique() == 1 else " Each is held against its own baseline."
+    return (
+        f"Ratio of the mean samples to target, restricted to {horizon} samples, with its 95% "
+        f"interval, at each of {things(len(sweep.looks), 'look')}{few}: from {drawn[0]:,} to "
+        f"{seeds(drawn[-1])}, judged as a report of then was. A marker stands where a decision "
+        f"fell, with the shapes of the figure above; a line ends where an arm got no more seeds. "
+        f"Shaded: within {percentage(sweep.margin)}, where two count as the same.{whom}{rest}"
     )
 
 

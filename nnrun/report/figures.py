@@ -1,7 +1,7 @@
 """The figures that a sweep's results can fill: as files, inside the page, and of a study's page."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from nnrun.plot.figures.coordinates import coordinates, coordinates_height
 from nnrun.plot.figures.effects import effects, effects_height
 from nnrun.plot.figures.heatmap import Grid, grid, heatmap, panels_key
 from nnrun.plot.figures.learning_curves import TRACED, learning_curves
+from nnrun.plot.figures.looks import looks
 from nnrun.plot.figures.sensitivity import sensitivity
 from nnrun.plot.figures.target_times import target_times as draw_target_times
 from nnrun.plot.figures.time_to_target import profile, time_to_target
@@ -31,15 +32,18 @@ from nnrun.results.results import Results
 from nnrun.statistics.curves import TRACES, bands_table, target_times
 from nnrun.statistics.factors import factors
 from nnrun.statistics.ladder import rungs_used
+from nnrun.statistics.looks import SAME
 from nnrun.statistics.survival import common_budget, judged_on, shared_target, trained
 from nnrun.text import shown
 
 WIDE, NARROW = 7.2, 4.4  # inches: across the page, and half of it or a phone
 MOST_ROWS = 16  # contrasts that a figure has room for
+MOST_LOOKED_AT = 8  # contrasts whose looks are drawn
 
 TITLES = {
     "time_to_target": "Time to target",
     "contrasts": "How much sooner, and how surely",
+    "looks": "As seeds were added",
     "test_loss": "Test loss over training",
     "accuracy": "Accuracy over training",
     "profile": "Runtime profile",
@@ -52,7 +56,7 @@ TITLES = {
     "effects": "What the variance goes with",
     "coordinates": "Parallel coordinates",
 }
-ALONE = ("time_to_target", "contrasts", "profile", "coordinates")
+ALONE = ("time_to_target", "contrasts", "looks", "profile", "coordinates")
 """Figures that get the whole width of the page; the files of the others are narrow, too."""
 
 Paint = Callable[[float], Any]  # from a width in inches to a matplotlib figure
@@ -101,7 +105,7 @@ def drawing(results: Results, folder: Path, pdf: bool = False) -> Iterator[Calla
     folder.mkdir(parents=True, exist_ok=True)
     asked = [
         partial(_written, name, caption, paint, folder, pdf)
-        for figures in (_lines, _contrasts, _grids, _sensitivity, _effects)
+        for figures in (_lines, _contrasts, _looks, _grids, _sensitivity, _effects)
         for name, caption, paint in figures(results, lay)
     ]
 
@@ -160,6 +164,25 @@ def _contrasts(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]
                 partial(contrasts, table=rows), width, contrasts_height(rows, width)
             ),
         )
+
+
+def _looks(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
+    """A panel each for what the verdict is made of, where it was looked at more than once."""
+    if len(results.sweep.looks) < 2:
+        return
+    table = results.looks.merge(headline(results)[list(SAME)], on=list(SAME))
+    several = list(dict.fromkeys(table["arm"]))
+    drawn = table[table["arm"].isin(several[:MOST_LOOKED_AT])]
+    if len(drawn):
+        caption = captions.looks_caption(drawn, results, several[MOST_LOOKED_AT:])
+        draw = partial(_panels_of_looks, drawn, several[:MOST_LOOKED_AT])
+        yield "looks", caption, draw
+
+
+def _panels_of_looks(table: pd.DataFrame, arms: Sequence[str], width: float) -> Any:
+    if len(arms) == 1:
+        return canvas.paint(partial(looks, table=table, arm=arms[0]), width)
+    return canvas.paint_panels(lambda ax, arm: looks(ax, table, arm, panel=True), arms, width)
 
 
 def _grids(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:

@@ -99,7 +99,7 @@ def _contrasts(
         yield Section(
             "contrasts",
             "Contrasts",
-            pictures=[pictures["contrasts"]] if "contrasts" in pictures else [],
+            pictures=[pictures[name] for name in ("contrasts", "looks") if name in pictures],
             template="contrasts.html.j2",
             caption=contrasts_caption(results),
             rows=groups,

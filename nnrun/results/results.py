@@ -30,6 +30,7 @@ from nnrun.statistics.contrasts import contrasts
 from nnrun.statistics.curves import SettingBands, bands_of_curves
 from nnrun.statistics.effects import effects
 from nnrun.statistics.ladder import align, ladder_of_curves, profile
+from nnrun.statistics.looks import history
 from nnrun.statistics.sensitivity import sensitivity
 from nnrun.statistics.summary import summarise
 from nnrun.text import cell, from_cell
@@ -156,6 +157,11 @@ class Results:
     def contrasts(self) -> pd.DataFrame:
         """What the sweep varied compared, as `nnrun.statistics.contrasts.contrasts` returns it."""
         return contrasts(self.trials, self.sweep)
+
+    @cached_property
+    def looks(self) -> pd.DataFrame:
+        """What contrasts came to at each look, as `nnrun.statistics.looks.history` returns it."""
+        return history(self.trials, self.sweep, self.contrasts)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ What differs, and how surely:
 - ``pairs``: what is compared; ``measures``: how far apart it is.
 - ``findings``: what kind of finding that is.
 - ``contrasts``: both, for all that a sweep varied.
+- ``looks``: what they came to each time that results were looked at.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.
 - ``effects``: what the differences go with.
 - ``calibration``: made-up sweeps of known truth, and a command that checks on them; ``worlds``:

@@ -50,6 +50,9 @@ DIFFERENCES = [*CLAIMS, "depends"]
 TESTED = [*DIRECTION, "depends", "unsure"]
 """Findings that a test was made for; the others are ``few`` and ``incomparable``."""
 
+UNDECIDED = ("unsure", "few")
+"""Findings that ask for more seeds."""
+
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
     """Correct each p for the other questions of its contrast and for the others of its family.

@@ -23,6 +23,7 @@ FIGURES = {
     "learning_curves": {"metric": "accuracy"},
     "profile": {},
     "contrasts": {},
+    "looks": {},
     "heatmap": {"value": "speedup"},
     "sensitivity": {"against": "budget"},
     "effects": {},
@@ -32,7 +33,7 @@ FIGURES = {
 
 @pytest.fixture(scope="module")
 def grid():
-    return a_grid({"network.hidden": [[2], [4]], "lr": [0.1, 0.3]})
+    return a_grid({"network.hidden": [[2], [4]], "lr": [0.1, 0.3]}, looks=[10, 15, 20])
 
 
 @pytest.fixture(autouse=True)
@@ -150,7 +151,8 @@ def test_what_cannot_be_drawn_is_refused():
 
 
 def test_labels_are_never_read_as_mathematics():
-    found = a_grid({"data.note": ["$\\frac{$", "<b>$x$"], "network.hidden": [[1], [2]]}, seeds=5)
+    keys = {"data.note": ["$\\frac{$", "<b>$x$"], "network.hidden": [[1], [2]]}
+    found = a_grid(keys, seeds=5, looks=[3, 5])
     for name, more in FIGURES.items():
         ax = getattr(nnrun.plot, name)(found, ax=plt.figure().gca(), **more)
         ax.figure.canvas.draw()  # \frac without its arguments would be an error

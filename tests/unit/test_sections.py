@@ -42,7 +42,7 @@ def test_every_section_has_something_to_show():
 def test_a_figure_has_a_place_on_the_page():
     # the first screen takes the time to target, and behaviour its own figure
     places = [name for _, _, names in PICTURED.values() for name in names]
-    assert sorted([*places, "contrasts", "time_to_target"]) == sorted(TITLES)
+    assert sorted([*places, "contrasts", "looks", "time_to_target"]) == sorted(TITLES)
 
 
 def test_levels_come_before_settings_and_unlisted_settings_are_left_out():

@@ -25,6 +25,7 @@ _INTERVAL = 0.2  # inches that an interval takes below its name
 _ABOVE, _BELOW = 0.12, 0.04  # inches around a heading
 _NAME, _NARROW_NAME = 30, 24  # letters of a name in a line, beside the plot or above an interval
 _LINES = 5  # of a name, at most
+_FAR = 0.75  # of the axis, from which on no words are centred
 _LOOKS: Mapping[str, tuple[str, bool, str]] = {
     "sooner": (SOONER, True, "o"),
     "later": (LATER, True, "s"),
@@ -148,7 +149,7 @@ def _contrast(ax: Axes, place: _Place, narrow: bool, stacked: bool) -> None:
     _interval(ax, place.row, y + (place.height - _ROOM - _INTERVAL / 2 if narrow else 0.0))
 
 
-def _look(verdict: str) -> dict[str, Any]:
+def marker_of(verdict: str) -> dict[str, Any]:
     """Return how the marker of a kind of finding looks; what nothing can be said of is grey."""
     color, filled, marker = _LOOKS.get(verdict, (VAGUE, True, "o"))
     color = ink() if color == INK else tone(color)
@@ -157,7 +158,7 @@ def _look(verdict: str) -> dict[str, Any]:
 
 def _interval(ax: Axes, row: Any, y: float) -> None:
     """Draw a point and its interval; an arrow-less line ends at the axis where it goes on."""
-    look = _look(row.verdict)
+    look = marker_of(row.verdict)
     bounds = np.array([row.ratio_low, row.ratio_high], dtype=np.float64)
     if not np.isfinite(row.ratio):
         return
@@ -198,16 +199,24 @@ def _frame(ax: Axes, low: float, high: float, narrow: bool) -> None:
     write(ax, "ratio (95% interval) · pairs", (1, 1), **head)
 
 
+def same_band() -> dict[str, Any]:
+    """Return how the ratios are shaded that count as the same."""
+    return {"facecolor": muted(), "alpha": BAND_ALPHA, "linewidth": 0}
+
+
 def _same(ax: Axes, margin: float, wide: float) -> None:
     """Shade the ratios that count as the same, and say so on the same shade, or below."""
-    shade: dict[str, Any] = {"facecolor": muted(), "alpha": BAND_ALPHA, "linewidth": 0}
+    shade = same_band()
     ax.axvspan(1 / (1 + margin), 1 + margin, zorder=0, **shade)
     said = f"the same within {percentage(margin)}"
     if wide < STACKED:
         ax.set_xlabel(f"{ax.get_xlabel()}\nshaded: {said}")
         return
     look = {"color": muted(), "va": "bottom", "bbox": {**shade, "pad": 2}, "offset": (0, 4)}
+    across = float((ax.transData - ax.transAxes).transform((1, 0))[0])
     if wide < NARROW:
         write(ax, said, (0, 1), xycoords="axes fraction", ha="left", **look)
+    elif across > _FAR:  # beside it stands what heads the numbers
+        write(ax, said, (0.99, 1), xycoords="axes fraction", ha="right", **look)
     else:
         write(ax, said, (1, 1), xycoords=("data", "axes fraction"), ha="center", **look)
