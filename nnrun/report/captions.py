@@ -8,6 +8,7 @@ import pandas as pd
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import LOSSES
 from nnrun.results.results import Results
+from nnrun.statistics.bounded import FEW
 from nnrun.statistics.factors import factors
 from nnrun.statistics.findings import ENOUGH
 from nnrun.statistics.resampling import RESAMPLES
@@ -75,8 +76,10 @@ def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
         f"Restricted mean: mean samples to target, a seed not there by {count(horizon)} samples "
         f"(the common budget) counting with exactly that. Running time (ERT): samples spent by all "
         f"seeds (the common budget by one that did not arrive) for each one that did. Both with "
-        f"95% BCa intervals from {BOOTSTRAP}, none where no seed arrived. Loss and "
-        f"accuracy at the end: median and interquartile mean over seeds, a diverged seed counting "
+        f"95% BCa intervals from {BOOTSTRAP}, none where no seed arrived; where {FEW} or fewer "
+        f"arrived, or failed, with bounds that hold for any times up to the budget; where all "
+        f"arrived, of seeds that do: how many may not, the success rate says. Loss and accuracy "
+        f"at the end: median and interquartile mean over seeds, a diverged seed counting "
         f"as ∞ and 0. Lost: how many seeds diverged, before or after they had reached the target, "
         f"and how many ended on a plateau. Cost: median "
         f"nanoseconds of training a sample."

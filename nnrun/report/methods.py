@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.report.design import design
 from nnrun.results.results import Results
+from nnrun.statistics.bounded import FEW
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import ENOUGH, LEVEL, MOSTLY, OTHERS
 from nnrun.statistics.hypothesis_tests import ENUMERATED
@@ -136,8 +138,20 @@ def _described(results: Results) -> Iterator[str]:
         yield (
             "Mean times restricted to the common budget and expected running times (samples spent "
             f"by all per trial that arrived) have BCa bootstrap intervals from {boot}, widened for "
-            "small samples (Efron 1987; Hesterberg 2015)."
+            "small samples (Efron 1987; Hesterberg 2015)" + _few(results) + "."
         )
+
+
+def _few(results: Results) -> str:
+    """Say how else means are bounded, where few seeds of a setting arrived or failed."""
+    arrived, seeds = results.summary["reached"], results.summary["seeds"]
+    fewest = np.minimum(arrived, seeds - arrived)
+    if not ((fewest >= 1) & (fewest <= FEW) & (seeds > 1)).any():
+        return ""
+    return (
+        f"; where {FEW} or fewer seeds arrived, or failed, intervals for means of bounded "
+        "variables (Learned-Miller and Thomas 2019)"
+    )
 
 
 def _compared(results: Results) -> Iterator[str]:

@@ -10,7 +10,7 @@
 What differs, and how surely:
 
 - ``factors``: what varies, as factors with levels, and as blocks of a grid.
-- ``resampling``: the bootstrap over seeds.
+- ``resampling``: the bootstrap over seeds; ``bounded``: intervals where it has little to draw.
 - ``hypothesis_tests``: log-rank, swaps within seeds, order, interaction, Holm's correction.
 - ``sequences``: tests and intervals that hold however often results are looked at.
 - ``pairs``: what is compared; ``measures``: how far apart it is.

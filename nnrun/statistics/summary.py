@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.records.trials import LOSSES
+from nnrun.statistics.bounded import bounded_means, few
 from nnrun.statistics.quantiles import group_quantiles, interquartile_means
 from nnrun.statistics.resampling import bca, leave_one_out_means, resampled_means
 from nnrun.statistics.survival import (
@@ -51,8 +52,10 @@ def summarise(trials: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
         ``final_train_loss_median``, ``final_test_loss_median``, ``final_test_loss_iqm``
         (interquartile mean; diverged is inf), ``final_accuracy_median``, ``final_accuracy_iqm``
         (diverged is 0; NaN for regression), ``ns_per_sample`` (median). The bounds of ``rmst`` and
-        ``ert`` are 95%, by bootstrapping seeds (BCa, expanded), NaN with a single seed and where
-        no seed arrived. NaN where no trial was trained.
+        ``ert`` are 95%, by bootstrapping seeds (BCa, expanded) or, with 1 to 4 seeds that failed or
+        arrived, of `nnrun.statistics.bounded`; NaN with a single seed and where no seed arrived.
+        Where all arrived they are of seeds that do: how many may not, the success rate says. NaN
+        where no trial was trained.
     """
     group, settings = pd.factorize(trials["setting"])
     n = len(settings)
@@ -119,7 +122,7 @@ def _measured(
         "samples_median": median,
         "samples_q10": q10,
         "samples_q90": q90,
-        **_mean_times(times, arrived, group, n),
+        **_mean_times(times, arrived, group, n, horizon),
         **_final_values(ran, group, n),
         "ns_per_sample": _medians(cost[timed], group[timed], n),
     }
@@ -148,7 +151,7 @@ def _lost(trials: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _mean_times(
-    times: Floats, reached: NDArray[np.bool_], group: NDArray[np.intp], n: int
+    times: Floats, reached: NDArray[np.bool_], group: NDArray[np.intp], n: int, horizon: float
 ) -> dict[str, Floats]:
     """Restricted mean and expected running time with their bounds."""
     names = [f"{mean}{bound}" for mean in ("rmst", "ert") for bound in ("", "_low", "_high")]
@@ -162,7 +165,7 @@ def _mean_times(
         settings = np.flatnonzero(counts == seeds)
         for start in range(0, len(settings), TOGETHER):
             some = settings[start : start + TOGETHER]
-            out[:, some] = _bounded_means(values[first[some] + np.arange(seeds)[:, None]])
+            out[:, some] = _with_bounds(values[first[some] + np.arange(seeds)[:, None]], horizon)
     # equal values give a bootstrap nothing to resample, which is not certainty
     never = np.bincount(group, weights=arrived, minlength=n) == 0
     for row, name in zip(out, names, strict=True):
@@ -171,7 +174,18 @@ def _mean_times(
     return dict(zip(names, out, strict=True))
 
 
-def _bounded_means(values: Floats) -> Floats:
+def _with_bounds(values: Floats, horizon: float) -> Floats:
+    """Bound both means, shape (6, setting), where few trials arrive or fail without resampling."""
+    out, arrived = _resampled(values), values[..., 1] > 0
+    some = few(arrived) & (len(values) > 1)
+    if some.any():
+        bounds = bounded_means(values[:, some, 0], arrived[:, some], horizon)
+        for row, bound in zip((1, 2, 4, 5), bounds, strict=True):
+            out[row, some] = bound
+    return out
+
+
+def _resampled(values: Floats) -> Floats:
     """Bound both means; values (seed, setting, [time, arrived]) to shape (6, setting)."""
     seeds, settings, _ = values.shape
     means, left_out = values.mean(axis=0), leave_one_out_means(values)
