@@ -23,6 +23,10 @@ from nnrun.statistics.pairs import Question, questions
 from nnrun.trials.progress import BETWEEN_LINES, Clock
 from nnrun.trials.run import failed_record
 
+COMPARED = ("family", "key", "a", "b", "within")
+LOOKED_AT = (*COMPARED, "name_a", "confined", "verdict")
+"""Columns of the contrasts: what is compared, and what else is looked at."""
+
 Comparison = tuple[str, ...]
 """What a row of the contrasts compares, whatever it finds."""
 
@@ -75,11 +79,11 @@ class Decisions:
         """
         self.sweep = replace(self.sweep, looks=list(looks))
         asked = {(one.key, one.a, one.b): one for one in questions(self.sweep)}
-        rows = contrasts(self.trials, self.sweep).to_dict("records")
+        rows = contrasts(self.trials, self.sweep)[list(LOOKED_AT)].to_dict("records")
         needed: set[str] = set()
         fresh, n_open = [], 0
         for row in rows:
-            compared = tuple(str(row[key]) for key in ("family", "key", "a", "b", "within"))
+            compared = tuple(str(row[key]) for key in COMPARED)
             if compared in self.decided:
                 continue
             if row["verdict"] not in UNDECIDED:
