@@ -62,6 +62,12 @@ def _seeds(results: Results, ran: pd.DataFrame) -> Iterator[str]:
         f"Each was trained from {seeds_range(sizes)} ({which}; {things(len(ran), 'network')} in "
         "all)."
     )
+    if auto := results.sweep.auto:
+        yield (
+            "Their number was left to the results: all comparisons were made anew after every "
+            f"{auto['block']:,} seeds, and a setting was trained on, up to {auto['most']:,} seeds, "
+            "for as long as one of its comparisons was undecided."
+        )
     failed = len(results.trials) - len(ran)
     if failed:
         are = "is" if failed == 1 else "are"

@@ -85,6 +85,13 @@ def test_comparisons_within_levels_are_counted_in_families():
     assert "Holm's method (1979) within each family of comparisons (5 of settings and 3" in text
 
 
+def test_where_results_decide_on_the_number_of_seeds_that_is_told():
+    auto = {"most": 1000, "block": 10}
+    text = methods(a_sweep(["lr=1", "lr=2"], auto=auto, looks=[10, 20]))
+    assert "after every 10 seeds, and a setting was trained on, up to 1,000 seeds, for as" in text
+    assert "left to the results" not in methods(a_sweep(["lr=1", "lr=2"], looks=[10, 20]))
+
+
 def test_what_was_not_done_is_not_told():
     text = methods(a_sweep([""]))
     assert text.startswith("We trained one setting.")
