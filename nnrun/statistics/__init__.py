@@ -19,6 +19,7 @@ What differs, and how surely:
 - ``looks``: what they came to each time that results were looked at.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.
 - ``effects``: what the differences go with.
+- ``drawn_sweeps``: made-up sweeps; ``stopping``: those that are looked at again and again.
 - ``calibration``: made-up sweeps of known truth, and a command that checks on them; ``worlds``:
   those in which it is the kind of finding that is known.
 """

@@ -42,9 +42,10 @@ def measure(
         both p are of `sequential_test`, for the log ratios of paired times (1 where they lean to
         the other side than the ratio of the means) and for who is first.
     """
+    step = TOGETHER if looks is None else a.shape[1]
     parts = [
-        _measure(a[:, start : start + TOGETHER], b[:, start : start + TOGETHER], points, looks)
-        for start in range(0, a.shape[1], TOGETHER)
+        _measure(a[:, start : start + step], b[:, start : start + step], points, looks)
+        for start in range(0, a.shape[1], step)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in MEASURES}
 

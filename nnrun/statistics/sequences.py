@@ -134,10 +134,14 @@ def evidence(apart: Floats) -> tuple[Floats, Floats]:
     scale = np.sqrt(np.cumsum(apart**2, axis=0) / counts)
     u = apart / np.where(scale > 0, scale, 1.0)
     made = []
-    for side in (1, -1):
-        stakes = [np.cumsum(np.log1p(np.tanh(side * bet * u)), axis=0) for bet in BETS]
-        made.append(np.logaddexp.reduce(stakes) - np.log(len(BETS)))
-    return made[0], made[1]
+    for bet in BETS:
+        # log(1 + tanh x), and log(1 + tanh(-x)), which is 2x less
+        gained = np.log(2) - np.logaddexp(0, -2 * bet * u)
+        made.append([np.cumsum(gained - lost, axis=0) for lost in (0, 2 * bet * u)])
+    for_more, for_less = (
+        np.logaddexp.reduce(side) - np.log(len(BETS)) for side in zip(*made, strict=True)
+    )
+    return for_more, for_less
 
 
 def standard_errors(pairs: int, looks: Looks, confidence: float = 0.95) -> float:
@@ -209,7 +213,7 @@ def share_interval(total: Floats, n: int, confidence: float = 0.95) -> tuple[Flo
     bounds = []
     for end in (0.0, 1.0):
         outside, inside = np.full(total.shape, end), total / n
-        for _ in range(50):
+        for _ in range(36):
             middle = (outside + inside) / 2
             held = within(middle)
             inside, outside = np.where(held, middle, inside), np.where(held, outside, middle)

@@ -5,18 +5,15 @@ from scipy import stats
 from nnrun.records.sweep import Sweep
 from nnrun.statistics import calibration, contrasts, findings
 from nnrun.statistics.calibration import (
-    ENDLESS,
     REPEATS,
-    Cell,
     calibrate,
     cells,
     contrasts_of,
-    draw,
-    false_claim_limit,
     main,
     power_cells,
     short_cells,
 )
+from nnrun.statistics.drawn_sweeps import ENDLESS, Cell, draw, false_claim_limit
 from nnrun.statistics.worlds import SHORT, WORLDS, tally
 
 
@@ -61,7 +58,7 @@ def test_a_rule_that_claims_too_often_ends_the_command_with_1(monkeypatch, capsy
     monkeypatch.setattr(contrasts, "finding", lambda row: "sooner" if row["p"] < 0.1 else "unsure")
     monkeypatch.setattr(calibration, "SHORT", ())
     monkeypatch.setattr(calibration, "short_cells", lambda: {"A/A, 14 seeds": Cell(14)})
-    assert main(["--short", "--repeats", "1000"]) == 1
+    assert main(["--short", "--repeats", "1000", "--tables", "claims"]) == 1
     assert "1 of 1 is above" in capsys.readouterr().out
 
 
@@ -127,7 +124,7 @@ def test_cells_cover_what_is_asked():
 
 
 def test_the_command_prints_a_table_and_says_how_to_be_called(capsys):
-    assert main(["--repeats", "2", "--seeds", "4"]) == 0
+    assert main(["--repeats", "2", "--seeds", "4", "--tables", "claims,kinds"]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
     n = len(cells([4])) + len(power_cells())
@@ -139,4 +136,7 @@ def test_the_command_prints_a_table_and_says_how_to_be_called(capsys):
     with pytest.raises(SystemExit):
         main(["--seeds", "twenty"])
     assert "--seeds: 'twenty' is no list of whole numbers" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--tables", "claims,look"])
+    assert "no table is called 'look'; there are claims, kinds, looks" in capsys.readouterr().err
     assert false_claim_limit(1000) == pytest.approx(0.0713, abs=1e-4)

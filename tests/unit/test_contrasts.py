@@ -9,8 +9,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from nnrun.records.sweep import Sweep
-from nnrun.statistics.calibration import Cell, contrasts_of, draw
+from nnrun.statistics.calibration import contrasts_of
 from nnrun.statistics.contrasts import COLUMNS, contrasts
+from nnrun.statistics.drawn_sweeps import Cell, draw
 from nnrun.statistics.hypothesis_tests import swap_test
 from nnrun.statistics.measures import detectable, measure, sooner_interval
 from tests.unit.test_summary import trial
