@@ -19,12 +19,12 @@ from nnrun.records.trials import Outcomes, join
 from nnrun.results.tabulate import tabulate_trials
 from nnrun.statistics.contrasts import contrasts
 from nnrun.statistics.findings import UNDECIDED
+from nnrun.statistics.looks import SAME
 from nnrun.statistics.pairs import Question, questions
 from nnrun.trials.progress import BETWEEN_LINES, Clock
 from nnrun.trials.run import failed_record
 
-COMPARED = ("family", "key", "a", "b", "within")
-LOOKED_AT = (*COMPARED, "name_a", "confined", "verdict")
+LOOKED_AT = (*SAME, "name_a", "confined", "verdict")
 """Columns of the contrasts: what is compared, and what else is looked at."""
 
 Comparison = tuple[str, ...]
@@ -83,7 +83,7 @@ class Decisions:
         needed: set[str] = set()
         fresh, n_open = [], 0
         for row in rows:
-            compared = tuple(str(row[key]) for key in COMPARED)
+            compared = tuple(str(row[key]) for key in SAME)
             if compared in self.decided:
                 continue
             if row["verdict"] not in UNDECIDED:

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from nnrun.trials import progress
-from nnrun.trials.progress import Lines, Remaining
+from nnrun.trials.progress import Bar, Lines, Remaining
 
 
 @pytest.fixture
@@ -56,3 +56,14 @@ def test_what_takes_less_than_two_seconds_is_not_said(clock, capsys):
         clock[0] = 2.5
         advance(50)
     assert capsys.readouterr().err == "checking 2,000 settings: 98%, 780 settings/s, ETA 0 s\n"
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_bar_that_others_follow_is_wiped_away(lasting, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, which is what can be wiped
+    monkeypatch.setenv("TERM", "xterm")
+    bar = Bar("training 20 trials", 100, "samples", due=0.0, lasting=lasting)
+    bar.advance(100)
+    bar.close()
+    wiped = capsys.readouterr().err.endswith("\x1b[2K")
+    assert wiped is not lasting
