@@ -3,6 +3,7 @@
 Words:
 
 - ``verdict``: what was found, in sentences, and what these must not be taken for.
+- ``looked``: what is told where results were looked at more than once.
 - ``sentences``: what a contrast came to, in plain words and exactly.
 - ``tuning``: what was tried and chosen for each arm.
 - ``captions``: a caption for each figure and for the table.

@@ -105,38 +105,61 @@ def contrasts_caption(results: Results) -> str:
         if common is not None
         else ""
     )
+    sequential = bool(table["sequential"].any())
+    intervals, p, needs = _AT_EVERY_LOOK if sequential else _AT_ONE_LOOK
+    alone = ", of the last look alone" if sequential else ""
+    power = (
+        ""
+        if sequential
+        else " Could have shown: the smallest ratio, either way, that this spread and so many "
+        "seeds show four times in five beside the other comparisons."
+    )
     return (
         f"Ratio and difference of the mean samples to target, restricted to {count(horizon)} "
         f"samples (a seed not there by then counts with exactly that); below 1 the first arm is "
-        f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; 95% percentile "
-        f"intervals, widened for few seeds, from {BOOTSTRAP}, each for its own contrast. First in "
+        f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; {intervals}, each "
+        f"for its own contrast. First in "
         f"pairs: share of pairs in which the first arm arrives sooner, ties counting one half "
-        f"(also where neither arrives), with a 95% score interval. p: {RESAMPLES:,} random swaps "
-        f"of the arms within seeds (all of them, where there are fewer), on the log ratio; beside "
-        f"it the log-rank test, its variance that of such swaps; below each, adjusted for the "
-        f"number of comparisons of its kind "
+        f"(also where neither arrives), with its 95% interval. p: {p}; beside "
+        f"it the log-rank test{alone}, its variance that of swaps of the arms within seeds; below "
+        f"each, adjusted for the number of comparisons of its kind "
         f"that can make a claim (Holm), and for what else is asked of the same arms: where some "
         f"seeds do not arrive, which arm is first more often (sign test); where there are blocks, "
-        f"whether the levels of another factor disagree (permutations within seeds). That the "
-        f"means differ needs {ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05. "
+        f"whether the levels of another factor disagree. That the "
+        f"means differ needs {needs} and an adjusted p below 0.05. "
         f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
         f"converge; the same are two arms whose interval lies between 1/{most:g} and {most:g}, "
         f"with four fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only "
-        f"where every seed of the pairs arrived. Could have shown: the smallest ratio, either way, "
-        f"that this spread and so many seeds show four times in five beside the other comparisons."
+        f"where every seed of the pairs arrived.{power}"
     )
+
+
+_AT_ONE_LOOK = (
+    f"95% percentile intervals, widened for few seeds, from {BOOTSTRAP}",
+    f"{RESAMPLES:,} random swaps of the arms within seeds (all of them, where there are fewer), on "
+    "the log ratio",
+    f"{ENOUGH} pairs, an interval without 1,",
+)
+_AT_EVERY_LOOK = (
+    "95% intervals that hold at every look",
+    "the least of all looks, which holds at every one, of a test of the log ratios of pairs "
+    "(methods)",
+    "means that differ by more than an ordinary 95% interval",
+)
+"""Of which kind intervals are, and p, and what a claim needs besides p."""
 
 
 def forest_caption(results: Results, rows: int) -> str:
     """Caption the figure of the contrasts."""
-    total = len(results.contrasts)
+    total, sequential = len(results.contrasts), bool(results.contrasts["sequential"].any())
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
     most = 1 + results.sweep.margin
+    kind = "intervals that hold at every look" if sequential else "percentile bootstrap intervals"
     return (
         "Ratio of the mean samples to target, restricted to "
-        f"{count(common_budget(results.trials))} samples, with 95% percentile bootstrap "
-        "intervals; left of 1 is sooner. Filled: a claim (triangle: only one of both arrives, and "
-        "the ratio goes by the budget; diamond: the same, as the interval lies in the shaded band, "
+        f"{count(common_budget(results.trials))} samples, with 95% {kind}; left of 1 is sooner. "
+        "Filled: a claim (triangle: only one of both arrives, and the ratio goes by the budget; "
+        "diamond: the same, as the interval lies in the shaded band, "
         f"1/{most:g} to {most:g}); hollow: no difference of the means; "
         "grey: too few seeds to say, or pooled over levels that disagree; what is not compared is "
         "left to the table. "

@@ -197,6 +197,15 @@ TERMS = (
         "Each step along the axis multiplies: from 100 to 1,000 is as far as from 1,000 to 10,000.",
     ),
     Term(
+        "look", "Look", r"at every look|looked at|looks?",
+        "Results were seen, and seeds could be added because of what they said. Who looks often "
+        "and stops when a difference shows will find one where there is none, unless tests and "
+        "intervals hold at all looks together; those are wider.",
+        "A. Ramdas, P. Grünwald, V. Vovk, G. Shafer: Game-theoretic statistics and safe "
+        "anytime-valid inference, 2023, doi:10.1214/23-STS894; C. Jennison, B. W. Turnbull: "
+        "Interim analyses: the repeated confidence interval approach, 1989",
+    ),
+    Term(
         "loss", "Loss", r"(?:test|training) loss(?:es)?|loss(?:es)?",
         "How wrong the network is, as one number; training makes it small. The training loss is "
         "measured on what it learns from, the test loss on held-out points.",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.report.design import design
+from nnrun.report.looked import how_compared, how_seeds_were_added
 from nnrun.results.results import Results
 from nnrun.statistics.bounded import FEW
 from nnrun.statistics.factors import names
@@ -62,12 +63,7 @@ def _seeds(results: Results, ran: pd.DataFrame) -> Iterator[str]:
         f"Each was trained from {seeds_range(sizes)} ({which}; {things(len(ran), 'network')} in "
         "all)."
     )
-    if auto := results.sweep.auto:
-        yield (
-            "Their number was left to the results: all comparisons were made anew after every "
-            f"{auto['block']:,} seeds, and a setting was trained on, up to {auto['most']:,} seeds, "
-            "for as long as one of its comparisons was undecided."
-        )
+    yield from how_seeds_were_added(results.sweep)
     failed = len(results.trials) - len(ran)
     if failed:
         are = "is" if failed == 1 else "are"
@@ -168,24 +164,21 @@ def _compared(results: Results) -> Iterator[str]:
         if len(results.summary) > 1 and (why := not_comparable(results.sweep)):
             yield f"Times were not compared: {why}."
         return
-    n = int(tested["pairs"].max())
-    swaps = f"{fitting(n):,} random swaps" if n > ENUMERATED else "all swaps"
+    sequential = bool(tested["sequential"].any())
     kinds = set(tested["family"])
     first = setting_name(results.sweep.settings[0].label)
     whom = [f"each setting with the first ({first})"] * ("setting" in kinds)
     whom += ["the levels of each factor with its first"] * ("factor" in kinds)
     yield (
         f"We compared {' and '.join(whom)} by the ratio of restricted means, paired by seed "
-        f"({seeds_range(tested['pairs'])}), with 95% percentile bootstrap intervals from "
-        f"{fitting(n):,} resamples of pairs, widened for small samples (Hesterberg 2015), and by a "
-        f"two-sided permutation test of the log ratio with {swaps} of the arms within seeds "
-        "(Fisher 1935; Phipson and Smyth 2010)."
+        f"({seeds_range(tested['pairs'])}), with "
+        f"{how_compared(results.sweep) if sequential else _once(int(tested['pairs'].max()))}."
     )
     if (tested["family"] == "factor").any():
         yield (
             "Levels of a factor were compared within blocks of the other factors; the ratio is the "
-            "geometric mean over blocks, and all blocks of a seed were resampled and swapped "
-            "together."
+            f"geometric mean over blocks, and all blocks of a seed were "
+            f"{'taken' if sequential else 'resampled and swapped'} together."
         )
     yield from _at_levels(results.sweep, tested[tested["family"] == "within"])
     pooled = tested[tested["family"] != "within"]
@@ -198,11 +191,14 @@ def _compared(results: Results) -> Iterator[str]:
         )
     if sizes.any():
         yield from _also(pooled)
+        needs = f"with at least {ENOUGH} pairs, an interval that excludes 1, and"
+        if sequential:
+            needs = "where the means differ by more than an ordinary 95% interval, and at"
         yield (
-            f"A difference is claimed with at least {ENOUGH} pairs, an interval that excludes 1, "
-            f"and a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
+            f"A difference is claimed {needs} "
+            f"a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
             "(Mantel 1966), with the variance of swaps within seeds (Jung 1999), is reported "
-            "beside it."
+            f"beside it{', of the last look alone' * sequential}."
         )
     if (tested["verdict"] == "same").any():
         margin = results.sweep.margin
@@ -211,6 +207,16 @@ def _compared(results: Results) -> Iterator[str]:
             f"the interval of the ratio lies between 1/{1 + margin:g} and {1 + margin:g}, and "
             f"{share(MOSTLY)} or more of the trials of both arrived."
         )
+
+
+def _once(n: int) -> str:
+    """Say by which tests and intervals arms are compared that are looked at once."""
+    swaps = f"{fitting(n):,} random swaps" if n > ENUMERATED else "all swaps"
+    return (
+        f"95% percentile bootstrap intervals from {fitting(n):,} resamples of pairs, widened for "
+        "small samples (Hesterberg 2015), and by a two-sided permutation test of the log ratio "
+        f"with {swaps} of the arms within seeds (Fisher 1935; Phipson and Smyth 2010)"
+    )
 
 
 def _at_levels(sweep: Sweep, table: pd.DataFrame) -> Iterator[str]:
@@ -249,8 +255,8 @@ def _also(tested: pd.DataFrame) -> Iterator[str]:
         )
     if tested["p_depends_holm"].notna().any():
         asked.append(
-            "whether a difference depended on another factor (log ratios of paired times, "
-            "permuted within seeds)"
+            "whether a difference depended on another factor (log ratios of paired times"
+            f"{'' if tested['sequential'].any() else ', permuted within seeds'})"
         )
     if asked:
         yield (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnrun.statistics.findings import ENOUGH, LEVEL
+from nnrun.statistics.findings import LEVEL, least_pairs
 from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.survival import wilson_interval
 from nnrun.text import count, listing, p_value, percentage, ratio, seeds, share, things
@@ -276,9 +276,10 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
     if kind == "incomparable":
         return f"Not compared with {row['name_b']}: {row['why']}."
     if kind == "few":
+        takes = least_pairs(row["sequential"])
         return (
             f"No verdict against {row['name_b']}: {seeds(row['pairs'])} in common, and it takes "
-            f"{ENOUGH}. Observed: {ratio(row['ratio'])} times its samples{_blocks(row)}."
+            f"{takes}. Observed: {ratio(row['ratio'])} times its samples{_blocks(row)}."
         )
     if kind in ("arrives", "fails"):
         a, b = (_rate(row, which) for which in "ab")
@@ -296,7 +297,7 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
     measured, more = _measured(row, horizon), _not_alike(row)
     both = _both(row) if missed(row, "a") + missed(row, "b") else ""
     if kind in ("sooner", "later"):
-        return f"Converges {kind}: {measured}{_never(row) or both}{more}"
+        return f"Converges {kind}: {measured}{_never(row) or both}{_wider(row)}{more}"
     if kind == "same":
         return f"The same within {percentage(row['margin'])}: {measured}{more}"
     if kind.startswith("usually"):
@@ -322,10 +323,18 @@ def _not_alike(row: Row) -> str:
     return f" {said} ({p}): report.within={on} compares at each of its levels." if said else ""
 
 
+def _wider(row: Row) -> str:
+    """Say why an interval that holds at every look may hold 1 beside a claim."""
+    if not (row["sequential"] and row["ratio_low"] <= 1 <= row["ratio_high"]):
+        return ""
+    return " The claim is the test's, which needs fewer seeds than the interval to leave 1 out."
+
+
 def _measured(row: Row, horizon: float) -> str:
     tied = f" ({share(row['tied'])} tie, which counts one half)" if row["tied"] else ""
+    looks = " at every look" if row["sequential"] else ""
     return (
-        f"{ratio(row['ratio'])} times the samples of {row['name_b']} (95% interval "
+        f"{ratio(row['ratio'])} times the samples of {row['name_b']} (95% interval{looks} "
         f"{ratio(row['ratio_low'])} to {ratio(row['ratio_high'])}; means restricted to "
         f"{count(horizon)} samples{_blocks(row)}), first in {share(row['sooner'])} of "
         f"{count(row['pairs'])} pairs of seeds{tied}; {p_value(row['p_holm'])}."
@@ -409,7 +418,9 @@ def _why_not(row: Row) -> str:
             f"The log-rank test, for which every arrival counts alike, says otherwise "
             f"({p_value(row['p_logrank_holm'])}); a claim goes by the means."
         )
-    if row["p_holm"] < LEVEL:
+    if row["p_holm"] < LEVEL and row["sequential"]:
+        found.append("At some look the test said otherwise, but the means of now do not.")
+    elif row["p_holm"] < LEVEL:
         found.append("The test alone says otherwise, but the interval holds 1: a claim needs both.")
     elif not row["ratio_low"] <= 1 <= row["ratio_high"]:
         found.append("The interval leaves 1 out, but p, corrected for all that is asked, does not.")

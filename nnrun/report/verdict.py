@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nnrun.config.evaluation_grid import CommonGrid
+from nnrun.report.looked import ending, looked
 from nnrun.report.sentences import (
     arm,
     at_levels,
@@ -21,7 +22,7 @@ from nnrun.report.tables import incomplete
 from nnrun.report.tuning import at_ends
 from nnrun.results.results import Results
 from nnrun.statistics.factors import names
-from nnrun.statistics.findings import DIFFERENCES, DIRECTION, ENOUGH, TESTED
+from nnrun.statistics.findings import DIFFERENCES, DIRECTION, ENOUGH, TESTED, least_pairs
 from nnrun.statistics.pairs import NOBODY
 from nnrun.statistics.summary import SHOWN, shown
 from nnrun.statistics.survival import (
@@ -104,7 +105,8 @@ def answer(results: Results) -> str:
             return f"Not compared: {why}.{advice}"
         pairs = seeds_range(few["pairs"])
         verb = "is" if few["pairs"].max() == 1 else "are"
-        return f"No verdict: it takes {ENOUGH} seeds in common, and there {verb} {pairs}."
+        takes = least_pairs(few["sequential"].iloc[0])
+        return f"No verdict: it takes {takes} seeds in common, and there {verb} {pairs}."
     return _answer(tested, results.contrasts)
 
 
@@ -243,7 +245,8 @@ def statements(results: Results) -> list[Told]:
         found = []
         for row in _rows(first):
             levels = levels_of(row, results.contrasts)
-            said = plainly(row, levels), compared(row, horizon, levels)
+            exactly = compared(row, horizon, levels) + ending(row, results.sweep)
+            said = plainly(row, levels), exactly
             found.append(Told("", arm(row), row["verdict"], *said))
         return found
     return _of_settings(results, table)
@@ -268,7 +271,7 @@ def _of_settings(results: Results, table: pd.DataFrame) -> list[Told]:
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
         claim = str(found["verdict"]) if found and row["seeds"] else ""
         plain = plainly(found) if found and claim else ""
-        more = f" {compared(found, horizon)}" if found and claim else ""
+        more = f" {compared(found, horizon)}{ending(found, sweep)}" if found and claim else ""
         told.append(Told(setting, name, claim, plain, text + more))
     return told
 
@@ -298,8 +301,9 @@ def cautions(results: Results) -> list[str]:
     """Say what the sentences above must not be taken for."""
     summary, sweep = results.summary, results.sweep
     few = summary[(summary["seeds"] > 0) & (summary["seeds"] < ENOUGH)]
-    notes = []
-    if len(few):
+    told = looked(results, headline(results))
+    notes = [told] if told else []
+    if len(few) and not told:
         has = seeds_range(few["seeds"])
         verb = "has" if len(few) == 1 else "have"
         who = f"{len(few):,} of {len(summary):,} settings {verb}"

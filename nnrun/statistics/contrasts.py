@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from nnrun.records.sweep import MARGIN, Sweep
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import (
-    ENOUGH,
     LEVEL,
     corrected,
     disagree,
     finding,
     interaction,
+    least_pairs,
     needed,
     where_both,
 )
@@ -91,10 +91,11 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         on which it depends most, and its test), ``p_holm``, ``p_order_holm``, ``p_depends_holm``,
         ``p_logrank_holm`` (corrected; NaN where no claim can be made), ``detectable`` (the smallest
         ratio, either way, that this spread would have shown with 80% power beside the others of its
-        family), ``sequential`` (whether p and intervals hold at every look), ``needed`` (seeds that
-        would settle what is not sure), ``margin`` (of the sweep: up to which times count as the
-        same), ``verdict`` (as of `nnrun.statistics.findings.finding`, or ``depends``) and ``why``
-        (for ``few`` and ``incomparable``). NaN where there is nothing to compare.
+        family; NaN where results are looked at more than once), ``sequential`` (whether p and
+        intervals hold at every look), ``needed`` (seeds that would settle what is not sure),
+        ``margin`` (of the sweep: up to which times count as the same), ``verdict`` (as of
+        `nnrun.statistics.findings.finding`, or ``depends``) and ``why`` (for ``few`` and
+        ``incomparable``). NaN where there is nothing to compare.
     """
     common = judged_on(sweep)
     apart = 0.0 if common is None else common.apart
@@ -195,7 +196,9 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     ]
     few = table["verdict"] == "few"
     table.loc[few, "why"] = [
-        f"{seeds(n)} in common, and a verdict takes {ENOUGH}" for n in table.loc[few, "pairs"]
+        f"{seeds(row['pairs'])} in common, and a verdict takes {least_pairs(row['sequential'])}"
+        for row, own in zip(rows, few, strict=True)
+        if own
     ]
     return table[list(COLUMNS)]
 
@@ -284,7 +287,7 @@ def _widened(table: pd.DataFrame, found: Sequence[Pairs]) -> pd.DataFrame:
 
 def _detectable(table: pd.DataFrame) -> list[float]:
     """How small a ratio each contrast would have shown beside the others of its family."""
-    tested = ~table["verdict"].isin(["few", "incomparable"])
+    tested = ~(table["verdict"].isin(["few", "incomparable"]) | table["sequential"])
     trials = (table["n_a"] + table["n_b"]).clip(lower=1)
     censored = 1 - (table["reached_a"] + table["reached_b"]) / trials
     columns = (table[name] for name in ("error", "pairs", "discordant", "level", "apart"))

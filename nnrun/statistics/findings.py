@@ -54,6 +54,11 @@ UNDECIDED = ("unsure", "few")
 """Findings that ask for more seeds."""
 
 
+def least_pairs(sequential: bool) -> int:
+    """Return how many pairs of seeds a verdict takes: what holds at every look asks for two."""
+    return 2 if sequential else ENOUGH
+
+
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
     """Correct each p for the other questions of its contrast and for the others of its family.
 
@@ -99,7 +104,7 @@ def finding(row: Mapping[Any, Any]) -> str:
     """
     if row["why"]:
         return "incomparable"
-    if row["pairs"] < (2 if row["sequential"] else ENOUGH):
+    if row["pairs"] < least_pairs(row["sequential"]):
         return "few"
     apart = row["ratio_high"] < 1 or row["ratio_low"] > 1
     if row["sequential"]:  # the test holds at every look: the means must not gainsay it at this one

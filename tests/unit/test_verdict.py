@@ -153,7 +153,7 @@ def test_captions_name_n_method_budget_and_units(tmp_path):
 def test_a_bound_beside_one_is_told_from_it():
     row = {"verdict": "later", "name_b": "b", "blocks": 2, "blocks_left_out": 0, "pairs": 31}
     row |= {"ratio": 1.0321, "ratio_low": 1.0032, "ratio_high": 1.07, "sooner": 0.19}
-    row |= {"tied": 0.38, "p_holm": 0.01, "rarely_a": 1, "name_a": "a"}
+    row |= {"sequential": False, "tied": 0.38, "p_holm": 0.01, "rarely_a": 1, "name_a": "a"}
     row |= {"n_a": 31, "n_b": 31, "reached_a": 31, "reached_b": 31, "ratio_both_low": math.nan}
     row |= {"depends_on": "", "p_depends": math.nan, "p_depends_holm": math.nan}
     text = compared(row, 1000)
