@@ -205,7 +205,8 @@ kind plan (plan_only=true):
   settings[].target                  object       metric, value and hold
   settings[].engine                  text
   tuning?                            object       trials, cached and seconds of what would be tuned
-                                                  first
+                                                  first; in a race at most, and first has the same
+                                                  of what is trained of every value
 
 kind sync (python -m nnrun.sync):
   sent[].folder                      text

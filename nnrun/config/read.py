@@ -39,7 +39,7 @@ MOST_TRIALS = 10_000_000
 SWEEP = "sweep"
 """The section that tells the sweeper how to combine keys; no setting has a part in it."""
 
-SWEEP_KEYS = ("zip", "random", "seed", "tune", "tune_seeds", "tune_seed")
+SWEEP_KEYS = ("zip", "random", "seed", "tune", "tune_race", "tune_seeds", "tune_seed")
 """Its keys."""
 
 

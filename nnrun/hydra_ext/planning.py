@@ -40,12 +40,14 @@ class Tuning:
         choices: Every combination of values: an override for each key.
         values: The same, as values.
         seeds: That choose.
+        race: Whether choices that are far behind get no more of them.
     """
 
     keys: tuple[str, ...]
     choices: tuple[tuple[str, ...], ...]
     values: tuple[tuple[Any, ...], ...]
     seeds: range
+    race: bool = True
 
     @property
     def named(self) -> list[dict[str, Any]]:
@@ -205,7 +207,9 @@ def read_tuning(overrides: Sequence[Override], options: Mapping[str, Any]) -> Tu
     if not asked:
         return None
     issues: list[Issue] = []
-    seeds = _seeds(options, issues)
+    seeds, race = _seeds(options, issues), options.get("tune_race", True)
+    if type(race) is not bool:
+        issues.append(Issue(f"{SWEEP}.tune_race", race, "must be true or false"))
     given = {override.key_or_group for override in overrides}
     rows = []
     for key, values in asked.items():
@@ -225,6 +229,7 @@ def read_tuning(overrides: Sequence[Override], options: Mapping[str, Any]) -> Tu
         tuple(tuple(text for text, _ in choice) for choice in choices),
         tuple(tuple(value for _, value in choice) for choice in choices),
         seeds,
+        race,
     )
 
 

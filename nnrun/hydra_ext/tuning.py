@@ -1,6 +1,6 @@
 """Tuning a sweep: every choice is composed and checked, then trained, then one is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,23 @@ from nnrun.hydra_ext.planning import Tuning
 from nnrun.interrupt import interrupts_held
 from nnrun.launch import terminal
 from nnrun.launch.claim import MARKER, require_unused
-from nnrun.launch.facts import forecast_facts
+from nnrun.launch.facts import tuning_facts
 from nnrun.launch.launch import MEASURE_FROM, announce
+from nnrun.launch.racing import Arm
 from nnrun.launch.required import require_told
-from nnrun.launch.tuning import Arm, Tuned, say_what_was_chosen, tune
+from nnrun.launch.tuning import Tuned, say_what_was_chosen, tune
+from nnrun.statistics.racing import looks
 from nnrun.text import things
 from nnrun.trials.cache import Cache
-from nnrun.trials.forecast import Wanted, wanted
+from nnrun.trials.forecast import wanted
 from nnrun.trials.progress import Clock, meter
 from nnrun.trials.run import cache_of
 
 JUDGES = ("target", "budget", "evals")
 """What the choices of a job are judged by."""
+
+UNTIL = "who falls far behind gets no more; a third of all is usual"
+"""How long a race goes on."""
 
 Jobs = Sequence[Sequence[str]]
 
@@ -58,34 +63,39 @@ def tuned_batches(
         require_told(checked)
         _require_free_folder(master)
     with clock("tune"):
-        tuned = _tuned(arms)
+        tuned = _tuned(arms, tuning.race)
     choices = iter(tuned.chosen if tuned else [0] * len(jobs))
     chosen = [[[*job, *tuning.choices[next(choices)]] for job in batch] for batch in batches]
     return list(chosen), tuned
 
 
-def _tuned(arms: Sequence[Arm]) -> Tuned | None:
+def _tuned(arms: Sequence[Arm], race: bool) -> Tuned | None:
     """Say what is done, do it and say what was found; None if only a plan is wanted."""
     jobs = [job for arm in arms for job in arm.jobs]
     cache, todo, plan_only = cache_of(jobs[0]), wanted(jobs), jobs[0].plan_only
     doing = f"tuning {', '.join(arms[0].choices[0])}: "
     measure_from = 0.0 if plan_only else MEASURE_FROM
-    expected = announce(todo, cache, jobs[0].executor, None, measure_from, doing)
+    first = looks(jobs[0].seeds)[0]
+    sure = wanted([job.part(0, first) for job in jobs]) if race and first < jobs[0].seeds else None
+    executor = jobs[0].executor
+    expected = announce(todo, cache, executor, None, measure_from, doing, sure, UNTIL)
     if plan_only:
-        documents.give("plan", tuning=forecast_facts(expected))
-        if expected.cached < expected.trials:
-            return None
-    tuned = _until_interrupted(arms, todo, cache)
+        documents.give("plan", tuning=tuning_facts(expected))
+    tuned = _until_interrupted(arms, cache, race, plan_only)
+    if tuned is None:
+        return None
     for complaint in cache.complaints:
         terminal.warn(complaint)
     say_what_was_chosen(arms, tuned)
     return tuned
 
 
-def _until_interrupted(arms: Sequence[Arm], todo: Mapping[str, Wanted], cache: Cache) -> Tuned:
+def _until_interrupted(
+    arms: Sequence[Arm], cache: Cache, race: bool, only_cached: bool
+) -> Tuned | None:
     with interrupts_held() as interrupt:
         try:
-            return tune(arms, todo, cache, interrupt.check)
+            return tune(arms, cache, interrupt.check, race, only_cached)
         except KeyboardInterrupt:
             kept = cache.use == "use"
             terminal.say_how_to_go_on(len(arms), len(arms), kept)

@@ -120,6 +120,12 @@ def plan_facts(
     return {"jobs": len(jobs), **facts, "settings": settings}
 
 
+def tuning_facts(expected: Forecast) -> dict[str, Any]:
+    """Return what a plan says of tuning; of a race also what is trained whoever falls."""
+    first = {"first": forecast_facts(expected.least)} if expected.least else {}
+    return {**forecast_facts(expected), **first}
+
+
 def forecast_facts(expected: Forecast) -> dict[str, Any]:
     """Return what a forecast says of all trials."""
     return {name: getattr(expected, name) for name in ("trials", "cached", "seconds")}

@@ -66,6 +66,7 @@ def announce(
     measure_from: float = MEASURE_FROM,
     doing: str = "",
     sure: Mapping[str, Wanted] | None = None,
+    until: str = "until every comparison is decided",
 ) -> Forecast:
     """Print what is about to be trained.
 
@@ -77,6 +78,7 @@ def announce(
         measure_from: Estimated seconds from which on training for a moment corrects the estimate.
         doing: Words before all others, where it is not the sweep itself.
         sure: What is trained whatever the results are; None for all of it.
+        until: Words on what decides on the rest.
 
     Returns:
         What was said.
@@ -90,7 +92,7 @@ def announce(
         measure_from = inf  # what may never be trained is not worth a moment
     expected = forecast(todo, cache, workers.slots, measure_from, workers.costs)
     expected = expected._replace(least=least)
-    terminal.announce(list(todo.values()), expected, workers.words(), where, doing)
+    terminal.announce(list(todo.values()), expected, workers.words(), where, doing, until)
     slower = Counter(want.slower for want in todo.values() if want.slower)
     terminal.say_notes([f"{why} ({things(n, 'setting')})" for why, n in slower.items()])
     return expected

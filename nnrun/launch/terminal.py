@@ -41,7 +41,12 @@ ROWS, FAILURES, TABLES = 40, 20, 5
 
 
 def announce(
-    wants: Sequence[Wanted], expected: Forecast, workers: str, where: str | None, doing: str = ""
+    wants: Sequence[Wanted],
+    expected: Forecast,
+    workers: str,
+    where: str | None,
+    doing: str = "",
+    until: str = "",
 ) -> None:
     """Say what is about to be trained, what of it was before, how long the rest takes, and where.
 
@@ -51,8 +56,9 @@ def announce(
         workers: Words on who trains.
         where: Words on where the results go; None if nothing will be trained for them.
         doing: Words before all others.
+        until: Words on what decides on the trials that may not be needed.
     """
-    seeds, trials = _asked(wants, expected)
+    seeds, trials = _asked(wants, expected, until)
     budgets = [want.setting.budget for want in wants]
     least, most = min(budgets), max(budgets)
     target = wants[0].setting.target
@@ -77,13 +83,13 @@ def announce(
     _console().print(shown(" ".join(lines)), highlight=False, markup=False, soft_wrap=True)
 
 
-def _asked(wants: Sequence[Wanted], expected: Forecast) -> tuple[str, str]:
+def _asked(wants: Sequence[Wanted], expected: Forecast, until: str) -> tuple[str, str]:
     """Say how many seeds each setting has, and how many trials that makes."""
     counts, trials = {len(want.seeds) for want in wants}, things(expected.trials, "trial")
     if expected.least is not None:
         each = expected.least.trials // len(wants)
-        until = f"{each:,} to {counts.pop():,} seeds (until every comparison is decided)"
-        return f" × {until}", f"{expected.least.trials:,} to {trials}"
+        trials = f"{expected.least.trials:,} to {trials}"
+        return f" × {each:,} to {counts.pop():,} seeds ({until})", trials
     return f" × {things(counts.pop(), 'seed')}" if len(counts) == 1 else " with their seeds", trials
 
 

@@ -1,57 +1,27 @@
 """Tuning: for each job of a sweep the values that do best, found on seeds that are not reported."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from nnrun.config.settings import Job
 from nnrun.errors import as_typed
 from nnrun.launch import terminal
+from nnrun.launch.racing import Arm, Race
 from nnrun.layout import TUNING, write_text
 from nnrun.masking import masked
 from nnrun.records.labels import varying_keys
-from nnrun.records.record import Record
 from nnrun.results.results import csv_text
 from nnrun.text import listing, shown
 from nnrun.trials.cache import Cache
-from nnrun.trials.forecast import Wanted
+from nnrun.trials.forecast import wanted
 from nnrun.trials.run import Tally, run_jobs
 
-
-class Score(NamedTuple):
-    """How a job did with one choice of values; smaller is better, field by field.
-
-    Attributes:
-        restricted_mean: Mean of min(time to target, budget) in samples, over the seeds.
-        final_test_loss: Median over the seeds; a diverged trial counts as inf.
-        reached: Trials that reached the target, 0 or more; no part of the order.
-    """
-
-    restricted_mean: float
-    final_test_loss: float
-    reached: int
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A job of the grid with the choices that it is tried with.
-
-    Attributes:
-        number: Of the job.
-        overrides: Its own, without the choices.
-        choices: The values of each choice, by key, in the order given.
-        jobs: What is trained for each choice, on the tuning seeds.
-    """
-
-    number: int
-    overrides: Sequence[str]
-    choices: Sequence[Mapping[str, Any]]
-    jobs: Sequence[Job]
+MOST_TOLD = 6
+"""Most arms of which the terminal says who fell when, and most values that fell at once."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +34,8 @@ class Tuned:
         keys: Dotted keys of a setting that tuning decides.
         seeds: First and last of the tuning seeds.
         rows: A row an arm and choice, as in ``tuning.csv``; None for what is not a finite number.
+            Figures are of the seeds that the choice had: one that fell had no more, since it was
+            too far behind another.
     """
 
     chosen: Sequence[int]
@@ -86,59 +58,60 @@ class Tuned:
 
 def tune(
     arms: Sequence[Arm],
-    todo: Mapping[str, Wanted],
     cache: Cache,
     check: Callable[[], None] = lambda: None,
-) -> Tuned:
-    """Train every choice of every arm and choose; what arms share is trained once.
+    race: bool = True,
+    only_cached: bool = False,
+) -> Tuned | None:
+    """Train the choices of every arm and choose; what arms share is trained once.
 
-    The choice with the lowest restricted mean wins; among equals that with the lower final test
-    loss, then the one that was given first. One whose training raised is not chosen.
+    Of those that have neither fallen nor raised, the choice with the lowest restricted mean wins;
+    among equals that with the lower final test loss, then the one that was given first.
+
+    Args:
+        arms: What is tried for each job, on the same seeds.
+        cache: Where earlier trials are found and new ones kept.
+        check: Called often while training; what it raises ends it.
+        race: Whether choices that are far behind get no more seeds, see `nnrun.statistics.racing`.
+        only_cached: Whether to find trials only, and to train none.
+
+    Returns:
+        None if trials are missing that may not be trained.
     """
-    jobs = [job for arm in arms for job in arm.jobs]
-    found: dict[int, Score | str] = {}
-    for index, record in run_jobs(jobs, Tally(), cache, check, todo):
-        found[index] = record.meta["error"] or score(record)
-    scores = iter(found[index] for index in range(len(jobs)))
-    outcomes = [[next(scores) for _ in arm.jobs] for arm in arms]
-    chosen = [best(outcome) for outcome in outcomes]
+    races = [Race(arm, race) for arm in arms]
+    while asked := [(one, i, job) for one in races for i, job in one.next().items()]:
+        jobs = [job for _, _, job in asked]
+        todo = wanted(jobs)
+        if only_cached and not all(
+            cache.held(want.setting, want.engine, want.seeds) == len(want.seeds)
+            for want in todo.values()
+        ):
+            return None
+        for index, record in run_jobs(jobs, Tally(), cache, check, todo, one_of_many=race):
+            one, choice, _ = asked[index]
+            one.entrants[choice].add(record)
+        for one in races:
+            one.look()
+    return _outcome(races)
+
+
+def _outcome(races: Sequence[Race]) -> Tuned:
+    chosen, arms = [race.best for race in races], [race.arm for race in races]
     given_up = {
-        arm.jobs[0].setting.id: f"no value of the tuned keys could be trained:\n{outcome[0]}"
-        for arm, outcome, choice in zip(arms, outcomes, chosen, strict=True)
+        race.arm.jobs[0].setting.id: "no value of the tuned keys could be trained:\n"
+        f"{race.entrants[0].error}"
+        for race, choice in zip(races, chosen, strict=True)
         if choice is None
     }
     common = set.intersection(*(set(arm.overrides) for arm in arms)) if len(arms) > 1 else set()
     rows = [
-        _row(arm, i, result, i == choice, common)
-        for arm, outcome, choice in zip(arms, outcomes, chosen, strict=True)
-        for i, result in enumerate(outcome)
+        _row(race, i, i == choice, common)
+        for race, choice in zip(races, chosen, strict=True)
+        for i in range(len(race.entrants))
     ]
-    seeds = jobs[0].trial_seeds
+    seeds = arms[0].jobs[0].trial_seeds
     decided = [choice or 0 for choice in chosen]
     return Tuned(decided, given_up, _keys(arms), (seeds[0], seeds[-1]), rows)
-
-
-def score(record: Record) -> Score:
-    """Judge a job's trials by how soon they reach the target."""
-    times, losses = record.outcomes.samples_to_target, record.trials.curves.test_loss[:, -1]
-    restricted = np.where(np.isnan(times), record.meta["samples"], times)
-    return Score(
-        float(restricted.mean()),
-        float(np.median(np.where(np.isnan(losses), np.inf, losses))),
-        int((~np.isnan(times)).sum()),
-    )
-
-
-def best(outcomes: Sequence[Score | str]) -> int | None:
-    """Return the index of the best choice; None if every one is an error.
-
-    Example:
-        >>> best([Score(9.0, 0.1, 1), Score(7.0, 0.3, 2), Score(7.0, 0.2, 1), "Traceback"])
-        2
-    """
-    trained = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Score)]
-    # min keeps the first of equals
-    return min(trained, key=lambda i: outcomes[i][:2], default=None)
 
 
 def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
@@ -150,6 +123,8 @@ def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
             took.setdefault(words(arm.choices[choice]), []).append(names[arm.number])
     listed = "; ".join(f"{choice} for {listing(own, 4)}" for choice, own in took.items())
     print(f"Chosen: {shown(listed) or 'nothing'}.", flush=True)
+    for line in _falls(arms, tuned, names):
+        print(shown(line), flush=True)
     edge = [names[row["job"]] for row in tuned.rows if row["edge"]]
     if edge:
         print(f"At an end of the values tried: {shown(listing(edge, 4))}.", flush=True)
@@ -159,31 +134,49 @@ def say_what_was_chosen(arms: Sequence[Arm], tuned: Tuned) -> None:
             terminal.warn(f"#{row['job']} was not tuned with {tried}: {row['error']}")
 
 
+def _falls(arms: Sequence[Arm], tuned: Tuned, names: Mapping[int, str]) -> Iterator[str]:
+    """Say how many trials the race took, and of few arms which choice fell when."""
+    fallen = [row for row in tuned.rows if row["fell"]]
+    if not fallen:
+        return
+    most = sum(job.seeds for arm in arms for job in arm.jobs)
+    took = sum(row["seeds"] for row in tuned.rows)
+    fell = f"{len(fallen):,} of {len(tuned.rows):,} values fell"
+    yield f"It took {took:,} of {most:,} trials: {fell}."
+    for arm in arms if len(arms) <= MOST_TOLD else ():
+        when: dict[int, list[str]] = {}
+        for row in fallen:
+            if row["job"] == arm.number:
+                value = words({key: row[key] for key in arm.choices[0]})
+                when.setdefault(row["seeds"], []).append(value)
+        if when:
+            told = (f"after {n:,} seeds {listing(when[n], MOST_TOLD)}" for n in sorted(when))
+            yield f"  {f'{names[arm.number]}: ' if len(arms) > 1 else ''}{'; '.join(told)}."
+
+
 def words(choice: Mapping[str, Any]) -> str:
     """Write a choice as the command line takes it, for instance ``lr=0.1``."""
     return " ".join(f"{key}={as_typed(value)}" for key, value in choice.items())
 
 
-def _row(
-    arm: Arm, index: int, result: Score | str, chosen: bool, common: Collection[str]
-) -> dict[str, Any]:
+def _row(race: Race, index: int, chosen: bool, common: Collection[str]) -> dict[str, Any]:
     """Sum up a choice; of the job's overrides those that all jobs have in common are left out."""
-    failed = isinstance(result, str)
-    about = {
+    arm, one = race.arm, race.entrants[index]
+    score = None if one.error else one.score
+    return {
         "job": arm.number,
         "overrides": " ".join(masked(own) for own in arm.overrides if own not in common),
         **arm.choices[index],
-        "seeds": arm.jobs[index].seeds,
-        "reached": 0 if isinstance(result, str) else result.reached,
-        "restricted_mean": None if isinstance(result, str) else result.restricted_mean,
-        "final_test_loss": None,
+        "seeds": one.seeds,
+        "reached": score.reached if score else 0,
+        "restricted_mean": score.restricted_mean if score else None,
+        "final_test_loss": score.final_test_loss if score and isfinite(score[1]) else None,
+        "fell": one.fell,
+        "behind": "" if one.behind is None else words(arm.choices[one.behind]),
         "chosen": chosen,
         "edge": chosen and any(_at_an_end(arm, index, key) for key in arm.choices[index]),
-        "error": str(result).strip().splitlines()[-1] if failed else "",
+        "error": one.error.strip().splitlines()[-1] if one.error else "",
     }
-    if isinstance(result, Score) and isfinite(result.final_test_loss):
-        about["final_test_loss"] = result.final_test_loss
-    return about
 
 
 def _at_an_end(arm: Arm, index: int, key: str) -> bool:

@@ -5,9 +5,10 @@ from typing import Any
 
 from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
-from nnrun.report.tuning import choices, kept_apart, tuned_arms, tuned_keys, whose
+from nnrun.report.tuning import TunedArm, choices, kept_apart, raced, tuned_arms, tuned_keys, whose
 from nnrun.statistics.factors import factors, is_full_grid, names
-from nnrun.text import listing, number
+from nnrun.statistics.racing import CHANCE, MARGIN
+from nnrun.text import listing, number, percentage, things
 
 MOST_LEVELS = 8  # of a factor, that are named
 DESCRIBED = (
@@ -142,4 +143,18 @@ def _tuned(sweep: Sweep) -> Iterator[str]:
         f"Beforehand, {listing(tried, len(tried))} {'was' if len(tried) == 1 else 'were'} chosen "
         f"for each setting{whose(sweep, arms)} by the lowest restricted mean, then the lowest test "
         f"loss, on seeds {first:,} to {last:,}{apart}{f' (chosen: {took})' if took else ''}."
+        f"{_race(sweep, arms)}"
+    )
+
+
+def _race(sweep: Sweep, arms: Sequence[TunedArm]) -> str:
+    """Say how seeds were saved."""
+    if not raced(arms):
+        return ""
+    had = sum(row["seeds"] for arm in arms for row in arm.rows)
+    return (
+        " Values raced for these seeds: one had no more of them (and was not chosen) when, by "
+        "Student's predictive distribution of what was missing, the chance that it would beat the "
+        f"best so far by more than {percentage(MARGIN - 1)} of its restricted mean was below "
+        f"{percentage(CHANCE)}; {things(had, 'trial')} in all."
     )

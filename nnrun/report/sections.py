@@ -12,11 +12,11 @@ from nnrun.report.captions import contrasts_caption
 from nnrun.report.ends import Ends
 from nnrun.report.figures import Picture
 from nnrun.report.tables import Group
-from nnrun.report.tuning import kept_apart, table_rows, tuned_arms, tuned_keys, whose
+from nnrun.report.tuning import RACE, kept_apart, raced, table_rows, tuned_arms, tuned_keys, whose
 from nnrun.report.verdict import headline
 from nnrun.results.results import Results
 from nnrun.statistics.survival import common_budget, hold_used, judged_on, shared_target, trained
-from nnrun.text import count, listing, number, ratio, share
+from nnrun.text import count, listing, number, ratio, seeds_range, share
 
 SETTINGS, FACTORS = "Settings, against the first", "Levels of a factor, pooled over the others"
 
@@ -131,6 +131,8 @@ def _tuning(sweep: Sweep) -> Iterator[Section]:
         return
     first, last = (sweep.tuning or {})["seeds"]
     keys, apart = tuned_keys(arms), kept_apart(sweep)
+    race = RACE if raced(arms) else ""
+    n = seeds_range([row["seeds"] for arm in arms for row in arm.rows])
     own = ", none of them among the reported ones" if apart else ""
     yield Section(
         "tuning",
@@ -138,9 +140,8 @@ def _tuning(sweep: Sweep) -> Iterator[Section]:
         f"Before the sweep, {listing(keys, len(keys))} was chosen for each arm{whose(sweep, arms)}"
         f"{', on seeds that are not reported here' if apart else ''}.",
         template="tuning.html.j2",
-        caption=f"One row an arm and value, n = {count(arms[0].rows[0]['seeds'])} seeds "
-        f"({count(first)} to {count(last)}){own}. Chosen: the lowest restricted mean, then the "
-        "lowest test loss.",
+        caption=f"One row an arm and value, n = {n} ({count(first)} to {count(last)}){own}. "
+        f"{race}Chosen: the lowest restricted mean, then the lowest test loss.",
         rows=table_rows(arms),
     )
 

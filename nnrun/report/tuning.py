@@ -6,13 +6,21 @@ from typing import Any, NamedTuple
 
 from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
-from nnrun.text import listing, number
+from nnrun.statistics.racing import CHANCE, MARGIN
+from nnrun.text import listing, number, percentage, things
 
 COLUMNS = (
     *("job", "overrides", "seeds", "reached", "restricted_mean", "final_test_loss"),
-    *("chosen", "edge", "error", "sweep"),
+    *("fell", "behind", "chosen", "edge", "error", "sweep"),
 )
 """What a row of a sweep's tuning says besides the values of the keys that were tuned."""
+
+RACE = (
+    "A value fell, and had no more seeds, when the chance that with all of them it would do better "
+    f"than the best so far by more than {percentage(MARGIN - 1)} was put below "
+    f"{percentage(CHANCE)}; its row is about the seeds until then. It is not chosen. "
+)
+"""How a race goes, for the table."""
 
 MOST_NAMED = 3  # arms, of those that chose an end of what was tried
 MOST_TOLD = 6  # arms, of whose choices all are told
@@ -72,6 +80,11 @@ def kept_apart(sweep: Sweep) -> bool:
     return not any(a <= last and first <= b for a, b in spans)
 
 
+def raced(arms: Iterable[TunedArm]) -> bool:
+    """Tell whether choices fell before they had all seeds."""
+    return any(row.get("fell") for arm in arms for row in arm.rows)
+
+
 def whose(sweep: Sweep, arms: Sequence[TunedArm]) -> str:
     """Say of which sweeps the tuned arms are, where not all that were put together were tuned."""
     own = list(dict.fromkeys(arm.sweep for arm in arms))
@@ -126,13 +139,19 @@ def _table_row(arm: TunedArm, row: Mapping[str, Any]) -> dict[str, Any]:
         "arm": f"{arm.name} of {arm.sweep}" if arm.sweep else arm.name,
         "tried": _typed(_values(row)),
         "cells": [
-            (f"{row['reached']} of {row['seeds']}", row["reached"]),
+            (f"{row['reached']} of {row['seeds']}", row["reached"] / max(1, row["seeds"])),
             *((number(value), value) for value in numbers),
         ],
         "chosen": row["chosen"],
+        "fell": _fell(row),
         "edge": row["edge"],
         "error": row["error"],
     }
+
+
+def _fell(row: Mapping[str, Any]) -> str:
+    fell = row.get("fell")
+    return f"fell after {things(row['seeds'], 'seed')}, behind {row['behind']}" if fell else ""
 
 
 def _values(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ What differs, and how surely:
 - ``findings``: what kind of finding that is.
 - ``contrasts``: both, for all that a sweep varied.
 - ``looks``: what they came to each time that results were looked at.
+- ``racing``: which of several choices may still be the best.
 - ``sensitivity``: the same under other targets, budgets and numbers of seeds.
 - ``effects``: what the differences go with.
 - ``drawn_sweeps``: made-up sweeps; ``stopping``: those that are looked at again and again.

@@ -93,7 +93,7 @@ def _sweep(rng: random.Random) -> list[str]:
         words.append(f"{key}={','.join(values[: rng.randint(1, 3)])}")
     words += [_override(rng)] if rng.random() < 0.5 else []
     if rng.random() < 0.3:
-        section = rng.choice(["zip", "random", "tune", "seed", "tune_seeds", "tune_seed"])
+        section = rng.choice(["zip", "random", "tune", "seed", "tune_race", "tune_seed"])
         words.append(f"sweep.{section}={rng.choice([*NASTY, *CHEAP, '[lr,seeds]'])}")
     return words
 

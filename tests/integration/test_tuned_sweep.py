@@ -13,6 +13,7 @@ from tests.integration.test_faults import of_kind, runs, tables
 EASY = ["target.metric=test_loss", "target.value=0.126", "target.hold=1"]
 GRID = ["features=raw,product", *QUICK, *EASY]
 TUNED = ["-m", *GRID, "sweep.tune={lr:[0.01,0.2,1.0]}", "sweep.tune_seeds=4"]
+FULL = [*TUNED, "sweep.tune_race=false"]
 
 
 def table(sweep):
@@ -25,7 +26,7 @@ def chosen(sweep):
 
 
 def test_a_tuned_sweep_is_the_sweep_of_the_chosen_values(nnrun):
-    done = nnrun(*TUNED, *OFF, "hydra.sweep.dir=tuned")
+    done = nnrun(*FULL, *OFF, "hydra.sweep.dir=tuned")
     assert "tuning lr: 6 settings × 4 seeds = 24 trials of 300 samples" in done.stdout
     tuned, rates = nnrun.folder / "tuned", chosen(nnrun.folder / "tuned")
     grid = [*GRID, f"lr={rates[0]},{rates[1]}", "sweep.zip=[features,lr]", "cache=off", *OFF]
@@ -45,7 +46,7 @@ def test_a_tuned_sweep_is_the_sweep_of_the_chosen_values(nnrun):
 
 
 def test_what_a_value_scores_is_what_a_sweep_of_its_own_on_those_seeds_finds(nnrun):
-    nnrun(*TUNED, *OFF, "hydra.sweep.dir=tuned")
+    nnrun(*FULL, *OFF, "hydra.sweep.dir=tuned")
     own = ["-m", *GRID, "lr=0.01,0.2,1.0", "seed=1000000", "seeds=4", "cache=off", *OFF]
     nnrun(*own, "hydra.sweep.dir=grid")
     tuned, trials = table(nnrun.folder / "tuned"), package.load(nnrun.folder / "grid").trials
@@ -67,7 +68,8 @@ def test_what_a_value_scores_is_what_a_sweep_of_its_own_on_those_seeds_finds(nnr
 def test_a_second_time_nothing_is_trained_and_only_the_jobs_are_tracked(nnrun):
     nnrun(*TUNED, "report=off")
     done = nnrun(*TUNED, *OFF)
-    assert "Found in the cache: 24 of 24 trials" in done.stdout
+    n = table(nnrun.outputs("sweeps")[0])["seeds"].sum()
+    assert f"Found in the cache: {n} of 24 trials" in done.stdout
     assert "Found in the cache: 6 of 6 trials" in done.stdout
     first, second = nnrun.outputs("sweeps")
     assert (first / "tuning.csv").read_bytes() == (second / "tuning.csv").read_bytes()
@@ -106,7 +108,8 @@ def test_interrupted_in_both_stages_the_same_command_goes_on(nnrun):
     (sweep,) = nnrun.outputs("sweeps")
     assert package.load(sweep).sweep.status == "interrupted"
     done = nnrun(*calm)
-    assert "Found in the cache: 48 of 48 trials" in done.stdout
+    n = table(sweep)["seeds"].sum()
+    assert f"Found in the cache: {n} of 48 trials" in done.stdout
     assert f"Going on in outputs/sweeps/{sweep.name}" in done.stdout
     assert nnrun.outputs("sweeps") == [sweep]
     assert tables(sweep) == tables(nnrun.folder / "calm")
@@ -155,9 +158,35 @@ def test_a_job_that_cannot_be_tuned_fails_alone(nnrun):
 
 def test_a_plan_has_both_stages_and_trains_neither(nnrun):
     done = nnrun(*TUNED, "plan_only=true")
-    assert "tuning lr: 6 settings × 4 seeds = 24 trials" in done.stdout
+    assert "tuning lr: 6 settings × 2 to 4 seeds (who falls far behind" in done.stdout
+    assert " = 12 to 24 trials of 300 samples" in done.stdout
     assert "\n2 settings × 3 seeds = 6 trials" in done.stdout
     assert not (nnrun.folder / "outputs").exists()
+
+
+def test_a_race_is_in_the_table_the_facts_the_plan_and_on_the_page(nnrun):
+    # rates that never arrive beside one that does
+    far = ["-m", "network.hidden=[]", "features=product", "budget=20000", "evals=30", "seeds=3"]
+    far += ["sweep.tune={lr:[1e-6,1e-5,1.0]}", "target.value=0.8", "tracking=off"]
+    plan = json.loads(nnrun(*far, "plan_only=true", "--json").stdout)["tuning"]
+    assert (plan["trials"], plan["cached"], plan["first"]["trials"]) == (60, 0, 6)
+    done = nnrun(*far)
+    (sweep,) = nnrun.outputs("sweeps")
+    rows = table(sweep)
+    assert rows["fell"].tolist() == [True, True, False]
+    assert rows["chosen"].tolist() == [False, False, True]
+    assert rows["behind"].tolist()[:2] == ["lr=1"] * 2
+    assert rows["seeds"].sum() <= 20
+    assert f"It took {rows['seeds'].sum()} of 60 trials: 2 of 3 values fell." in done.stdout
+    about = package.load(sweep).sweep.tuning
+    assert [row["fell"] for row in about["rows"]] == rows["fell"].tolist()
+    assert (
+        f"fell after {rows['seeds'][0]} seeds, behind lr=1" in (sweep / "report.html").read_text()
+    )
+    # nothing more is needed for the plan, so it has the sweep's own jobs, too
+    plan = json.loads(nnrun(*far, "plan_only=true", "--json").stdout)
+    assert plan["tuning"]["cached"] == rows["seeds"].sum()
+    assert plan["cached"] == plan["trials"] == 3
 
 
 def test_under_hydras_own_launcher_it_is_the_same_sweep(nnrun):

@@ -125,6 +125,16 @@ def test_errors_odd_seeds_and_tuning_are_told():
     assert "lr (0.1, 0.3) was chosen for each setting by the lowest restricted mean" in text
     told = "on seeds 100 to 119, none of which is reported (chosen: 0.3 for job 0, 0.1 for job 1)."
     assert told in text
+    assert "raced" not in text
+
+
+def test_a_race_is_told_with_the_trials_that_it_took():
+    rows = tuned_rows({0: [0.1, 0.3]}, {0: 0.3})
+    rows[0] |= {"seeds": 4, "fell": True, "behind": "lr=0.3"}
+    about = {"tuned": ["lr"], "tuning": {"seeds": [100, 119], "rows": rows}}
+    text = methods(of(a_sweep(["lr=1", "lr=2"]), **about))
+    assert "Values raced for these seeds" in text
+    assert "was below 4%; 24 trials in all." in text
 
 
 def test_nothing_is_told_where_nothing_was_trained():

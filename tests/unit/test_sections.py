@@ -76,9 +76,23 @@ def test_tuning_lists_what_was_tried():
     assert "n = 5 seeds (1,000,000 to 1,000,004)" in section.caption
     first, second = section.rows
     assert (first["arm"], first["tried"]) == ("features=raw", "lr=0.1")
-    assert first["cells"] == [("3 of 5", 3), ("1,230", 1234.5), ("0.250", 0.25)]
+    assert first["cells"] == [("3 of 5", 0.6), ("1,230", 1234.5), ("0.250", 0.25)]
     assert second["cells"][1] == ("∞", math.inf)
     assert (second["tried"], second["error"], second["chosen"]) == ("lr=3", "it broke", False)
+
+
+def test_of_a_race_it_is_told_who_fell_when_and_that_rows_differ_in_seeds():
+    fallen = tuning_row(lr=3.0, chosen=False, seeds=2, reached=1, fell=True, behind="lr=0.1")
+    tuning = {"seeds": [7, 26], "rows": [tuning_row(fell=False, behind=""), fallen]}
+    (section,) = sections(a_sweep([""], tuned=["lr"], tuning=tuning), {}, [], None)
+    assert section.caption.startswith("One row an arm and value, n = 2 to 5 seeds (7 to 26)")
+    assert (
+        "by more than 5% was put below 4%; its row is about the seeds until then" in section.caption
+    )
+    assert [row["fell"] for row in section.rows] == ["", "fell after 2 seeds, behind lr=0.1"]
+    assert [row["tried"] for row in section.rows] == ["lr=0.1", "lr=3"]
+    # one arrival of two is more than three of ten would be
+    assert section.rows[1]["cells"][0] == ("1 of 2", 0.5)
 
 
 @pytest.mark.parametrize("keys", [["lr"], ["lr", "batch_size"]])

@@ -11,12 +11,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from nnrun.config.settings import Executor, Job, Report, Target, Tracking
 from nnrun.errors import InputError
 from nnrun.hydra_ext.planning import read_tuning
-from nnrun.launch.tuning import Arm, Score, best, score, tune
+from nnrun.launch.racing import Arm, Entrant, Race, Score
+from nnrun.launch.tuning import say_what_was_chosen, tune
 from nnrun.layout import TUNING
 from nnrun.records.trials import Outcomes
 from nnrun.trials import shard as gather
 from nnrun.trials.cache import Cache
-from nnrun.trials.forecast import wanted
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 from tests.records import changed
@@ -43,9 +43,8 @@ def an_arm(number=0, jobs=None, **changes):
     return Arm(number, [f"a={number}", "b=1"], [{"lr": job.setting.lr} for job in jobs], jobs)
 
 
-def tuned(arms, cache=None):
-    jobs = [job for arm in arms for job in arm.jobs]
-    return tune(arms, wanted(jobs), cache or Cache(use="off"))
+def tuned(arms, cache=None, race=False):
+    return tune(arms, cache or Cache(use="off"), race=race)
 
 
 def test_every_combination_of_the_values_is_a_choice_in_the_order_given():
@@ -58,6 +57,8 @@ def test_every_combination_of_the_values_is_a_choice_in_the_order_given():
     )
     assert asked.named[1] == {"lr": 0.3, "network.hidden": []}
     assert asked.seeds == range(50, 53)
+    assert asked.race
+    assert not tuning({"lr": [0.1]}, tune_race=False).race
 
 
 def test_values_are_written_so_that_hydra_reads_the_very_same():
@@ -93,6 +94,7 @@ def test_nothing_may_be_asked_for(nothing):
             "(leave 'batch_size=' out, or write sweep.tune=null)",
         ),
         ({"lr": [1]}, {"tune_seeds": 0}, "sweep.tune_seeds=0: must be a whole number of seeds"),
+        ({"lr": [1]}, {"tune_race": 1}, "sweep.tune_race=1: must be true or false"),
         ({"lr": [1]}, {"tune_seed": -1}, "sweep.tune_seed=-1: must be a whole number, at least 0"),
     ],
 )
@@ -119,14 +121,15 @@ def test_a_job_is_judged_by_mean_time_with_failures_at_the_budget():
     times = np.array([100.0, NAN, 300.0, NAN])
     losses = np.full_like(record.trials.curves.test_loss, 0.5)
     losses[:, -1] = [0.2, 0.4, 0.1, NAN]
-    judged = score(
+    one = Entrant()
+    one.add(
         changed(
             replace(record, outcomes=Outcomes(status, np.zeros(4, dtype=bool), times, times)),
             curves=record.trials.curves._replace(test_loss=losses),
         )
     )
     # (100 + 400 + 300 + 400) / 4 with the budget of 400; the median of .1, .2, .4 and inf
-    assert judged == Score(300.0, pytest.approx(0.3), 2)
+    assert one.score == Score(300.0, pytest.approx(0.3), 2)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,13 @@ def test_a_job_is_judged_by_mean_time_with_failures_at_the_budget():
     ],
 )
 def test_the_soonest_is_taken_then_the_lower_loss_then_the_first(outcomes, choice):
-    assert best(outcomes) == choice
+    race = Race(an_arm(jobs=[a_job(seeds=1)] * len(outcomes)))
+    for one, outcome in zip(race.entrants, outcomes, strict=True):
+        one.error = outcome if isinstance(outcome, str) else ""
+        if not one.error:
+            one.times, one.losses = (np.array([value]) for value in outcome[:2])
+            one.reached = outcome.reached
+    assert race.best == choice
 
 
 def test_the_rate_that_is_known_to_be_best_is_taken():
@@ -181,6 +190,63 @@ def test_arms_share_what_is_the_same(tmp_path, monkeypatch):
     assert [row["job"] for row in first.rows] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     # what all jobs have in common tells nobody anything
     assert [row["overrides"] for row in first.rows][::3] == ["a=0", "a=1", "a=2"]
+
+
+def a_raced_arm(number=0, **changes):
+    return an_arm(number, jobs=[a_job(seeds=16, lr=lr, **changes) for lr in (0.001, *RATES)])
+
+
+def test_in_a_race_choices_have_their_first_seeds_and_the_others_are_not_trained(monkeypatch):
+    whole = tuned([a_raced_arm()])
+    trained = counted(monkeypatch)
+    raced = tuned([a_raced_arm()], race=True)
+    assert len(trained) == len(set(trained)) == sum(row["seeds"] for row in raced.rows)
+    assert {row["seeds"] for row in whole.rows} == {16}
+    assert raced.chosen == whole.chosen
+    assert raced.seeds == whole.seeds == (7, 22)
+    fallen = [row for row in raced.rows if row["fell"]]
+    assert fallen
+    for row, job in zip(raced.rows, a_raced_arm().jobs, strict=True):
+        own = tuned([an_arm(jobs=[replace(job, seeds=row["seeds"])])])
+        assert own.rows[0]["restricted_mean"] == row["restricted_mean"]
+        assert own.rows[0]["reached"] == row["reached"]
+        assert row["fell"] == (row["behind"] != "")
+    assert {row["behind"] for row in fallen} <= {f"lr={rate:g}" for rate in (0.001, *RATES)}
+
+
+def test_a_race_decides_the_same_from_the_cache_and_after_an_interrupt(tmp_path, monkeypatch):
+    arms = [a_raced_arm(), a_raced_arm(1, backprop="raw_error")]
+    calm = tuned(arms, race=True)
+    trained = counted(monkeypatch)
+
+    def interrupt():
+        if len(trained) >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(arms, Cache(tmp_path), interrupt)
+    trained.clear()
+    assert tune(arms, Cache(tmp_path), only_cached=True) is None
+    assert not trained
+    assert tune(arms, Cache(tmp_path)) == calm
+    assert 0 < len(trained) < sum(row["seeds"] for row in calm.rows)
+    trained.clear()
+    assert tune(arms, Cache(tmp_path), only_cached=True) == calm
+    assert not trained
+
+
+def test_the_terminal_says_who_fell_when(capsys):
+    arms = [a_raced_arm()]
+    raced = tuned(arms, race=True)
+    say_what_was_chosen(arms, raced)
+    told = capsys.readouterr().out
+    took = sum(row["seeds"] for row in raced.rows)
+    n_fell = sum(row["fell"] for row in raced.rows)
+    assert f"It took {took} of 64 trials: {n_fell} of 4 values fell." in told
+    first = min(row["seeds"] for row in raced.rows)
+    assert f"  after {first} seeds lr=" in told
+    say_what_was_chosen(arms, tuned(arms))
+    assert "fell" not in capsys.readouterr().out
 
 
 def counted(monkeypatch):
