@@ -103,6 +103,7 @@ kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.rep
   contrasts[].ratio_both_low         number|null
   contrasts[].ratio_both_high        number|null
   contrasts[].pairs_both             number       such pairs
+  contrasts[].sequential             boolean      whether p and intervals hold at every look
   contrasts[].needed                 number|null  seeds that would settle it; for unsure
   contrasts[].margin                 number       report.margin: same is a ratio between
                                                   1/(1 + margin) and 1 + margin

@@ -1,10 +1,16 @@
-"""Seeds until every comparison is decided, as a user meets them."""
+"""Seeds until every comparison is decided, as a user meets them.
+
+``NNRUN_EQUAL=200`` runs 200 sweeps of equal arms, to count how many are told apart; else it is ten.
+"""
 
 import json
+import os
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 import nnrun as package
 from nnrun.tracking.mirror import SEEDS
@@ -215,3 +221,22 @@ def test_what_cannot_be_decided_is_refused_before_anything_is_trained(nnrun, wor
     done = nnrun(*words, "budget=300", *OFF, code=2)
     assert told in done.stderr
     assert not (nnrun.folder / "outputs").exists()
+
+
+EQUAL = Path(__file__).parents[1] / "examples" / "equal_arms"
+
+
+@pytest.mark.slow
+def test_equal_arms_are_told_apart_in_no_more_than_5_of_100_sweeps(nnrun):
+    n, found = int(os.environ.get("NNRUN_EQUAL", "10")), []
+    arms = ["-m", f"--config-dir={EQUAL}", "data=equal_arms", "data.arm=0,1", "features=raw"]
+    quick = ["lr=1.0", "budget=6000", "evals=40", "seeds=auto", "auto.most=200", "cache=off", *OFF]
+    for i in range(n):
+        done = nnrun(*arms, *quick, f"seed={10_000 + 2_000 * i}", "--json")
+        document = read_document(done.stdout)
+        (contrast,) = document["contrasts"]
+        assert contrast["pairs"] == document["looks"][-1]
+        assert contrast["reached_a"] > 0.8 * contrast["pairs"]
+        found.append(contrast["verdict"])
+    apart = sum(verdict not in ("same", "unsure") for verdict in found)
+    assert apart <= binom.ppf(0.99, n, 0.05), found
