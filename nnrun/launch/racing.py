@@ -8,7 +8,7 @@ import numpy as np
 
 from nnrun.config.settings import Job
 from nnrun.records.record import Record
-from nnrun.statistics.racing import CHANCE, Floats, chances, looks
+from nnrun.statistics.racing import CHANCE, NEVER, Floats, chances, looks
 
 
 class Score(NamedTuple):
@@ -131,10 +131,22 @@ class Race:
             return
         if len({self.entrants[i].seeds for i in left}) > 1:
             return  # some were taken back, and catch up first
-        times = np.stack([self.entrants[i].times for i in left])
-        if times.shape[1] == self._most:
+        if self.entrants[best].seeds == self._most:
             return
-        chance = chances(times, left.index(best), self._most)
+        chance = chances(self._compared(left), left.index(best), self._most)
         for i, p in zip(left, chance, strict=True):
             if i != best and p < CHANCE:
                 self.entrants[i].fell, self.entrants[i].behind = True, best
+
+    def _compared(self, left: Sequence[int]) -> Floats:
+        """Return what choices are compared by, shape (choice, seed): times, or if need be losses.
+
+        A choice of which 8 seeds did not arrive will not be much sooner than others of which none
+        did either; but of those the one with the lowest loss is taken.
+        """
+        some = [self.entrants[i] for i in left]
+        if some[0].seeds < NEVER or any(one.reached for one in some):
+            return np.stack([one.times for one in some])
+        losses = np.stack([one.losses for one in some])
+        worst = losses[np.isfinite(losses)].max(initial=1.0)
+        return np.asarray(np.minimum(losses, 10 * worst))

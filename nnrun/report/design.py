@@ -7,7 +7,7 @@ from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
 from nnrun.report.tuning import TunedArm, choices, kept_apart, raced, tuned_arms, tuned_keys, whose
 from nnrun.statistics.factors import factors, is_full_grid, names
-from nnrun.statistics.racing import CHANCE, MARGIN
+from nnrun.statistics.racing import CHANCE, MARGIN, NEVER
 from nnrun.text import listing, number, percentage, things
 
 MOST_LEVELS = 8  # of a factor, that are named
@@ -155,6 +155,7 @@ def _race(sweep: Sweep, arms: Sequence[TunedArm]) -> str:
     return (
         " Values raced for these seeds: one had no more of them (and was not chosen) when, by "
         "Student's predictive distribution of what was missing, the chance that it would beat the "
-        f"best so far by more than {percentage(MARGIN - 1)} of its restricted mean was below "
-        f"{percentage(CHANCE)}; {things(had, 'trial')} in all."
+        f"best so far by more than {percentage(MARGIN - 1)} of its restricted mean (where none of "
+        f"{NEVER} seeds of any value arrived, of its test loss) was below {percentage(CHANCE)}; "
+        f"{things(had, 'trial')} in all."
     )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from nnrun.errors import as_typed
 from nnrun.records.sweep import Sweep
-from nnrun.statistics.racing import CHANCE, MARGIN
+from nnrun.statistics.racing import CHANCE, MARGIN, NEVER
 from nnrun.text import listing, number, percentage, things
 
 COLUMNS = (
@@ -18,7 +18,8 @@ COLUMNS = (
 RACE = (
     "A value fell, and had no more seeds, when the chance that with all of them it would do better "
     f"than the best so far by more than {percentage(MARGIN - 1)} was put below "
-    f"{percentage(CHANCE)}; its row is about the seeds until then. It is not chosen. "
+    f"{percentage(CHANCE)}; it is not chosen, and its row is about the seeds until then. Better is "
+    f"sooner or, where none of {NEVER} seeds of any value arrived, a lower test loss. "
 )
 """How a race goes, for the table."""
 

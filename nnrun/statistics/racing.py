@@ -20,6 +20,9 @@ CHANCE = 0.04
 FIRST = 2
 """Seeds at the first look."""
 
+NEVER = 8
+"""Seeds without a single arrival after which test losses race instead of times, which all tie."""
+
 PRIOR = 2.0
 """Degrees of freedom that are worth the assumption that differences vary as much as times."""
 

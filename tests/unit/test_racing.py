@@ -53,8 +53,12 @@ def test_the_last_seed_decides_little():
     assert chances(times[:, :3], 0, 20)[1] > CHANCE > chances(times, 0, 20)[1]
 
 
-def a_race(times, most=20, falling=True):
-    """Run a race on given times, shape (choice, seed); return it."""
+LATE = 1e4
+
+
+def a_race(times, most=20, falling=True, losses=None):
+    """Run a race on given times, and losses, shape (choice, seed); from `LATE` on none arrived."""
+    losses = times if losses is None else losses
     jobs = [a_job(seed=0, seeds=most)] * len(times)
     race = Race(Arm(0, [], [{"lr": i} for i in range(len(times))], jobs), falling)
     while asked := race.next():
@@ -63,7 +67,9 @@ def a_race(times, most=20, falling=True):
             if np.isnan(mine).any():
                 one.error = "it broke"
             one.seeds += job.seeds
-            one.times, one.losses = np.append(one.times, mine), np.append(one.losses, mine)
+            one.times = np.append(one.times, mine)
+            one.losses = np.append(one.losses, losses[i, list(job.trial_seeds)])
+            one.reached += int((mine < LATE).sum())
         race.look()
     return race
 
@@ -114,6 +120,21 @@ def test_choices_that_fell_are_not_chosen_and_say_behind_whom():
 def test_a_single_choice_needs_no_more_than_the_first_look():
     assert seeds(a_race(np.full((1, 20), 5.0))) == [2]
     assert seeds(a_race(np.full((1, 1), 5.0), most=1)) == [1]
+
+
+def test_where_none_arrives_the_lower_loss_wins_the_race():
+    rng = np.random.default_rng(0)
+    late, losses = np.full((4, 20), LATE), np.array([[0.1], [0.3], [0.04], [0.05]])
+    losses = losses * np.exp(rng.normal(0, 0.1, (4, 20)))
+    losses[1, 3] = np.inf
+    race = a_race(late, losses=losses)
+    assert race.best == a_race(late, falling=False, losses=losses).best
+    assert [one.fell for one in race.entrants[:2]] == [True, True]
+    assert seeds(race)[:2] == [8, 10]
+    assert seeds(race)[3] >= 8
+    # a single arrival tells more than any loss, and whoever had it goes on
+    late[0, 6] = 1.0
+    assert not a_race(late, losses=losses).entrants[0].fell
 
 
 def test_where_all_that_are_left_raise_those_that_fell_are_taken_back():
