@@ -24,7 +24,7 @@ from nnrun.statistics.pairs import Question, questions
 from nnrun.trials.progress import BETWEEN_LINES, Clock
 from nnrun.trials.run import failed_record
 
-LOOKED_AT = (*SAME, "name_a", "confined", "verdict")
+LOOKED_AT = (*SAME, "name_a", "confined", "margin", "verdict")
 """Columns of the contrasts: what is compared, and what else is looked at."""
 
 Comparison = tuple[str, ...]

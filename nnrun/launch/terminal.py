@@ -14,7 +14,9 @@ from rich.table import Table
 from nnrun import documents
 from nnrun.layout import HANDOUT, REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
-from nnrun.report.sentences import arm
+from nnrun.report.looked import looked
+from nnrun.report.sentences import arm, mark
+from nnrun.report.verdict import headline
 from nnrun.results.results import Results
 from nnrun.text import duration, shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
@@ -26,7 +28,6 @@ NARROW = 110
 
 FOUND = {
     "arrives": "alone converges",
-    "same": "the same",
     "depends": "depends",
     "fails": "does not converge",
     "incomparable": "not compared",
@@ -105,10 +106,10 @@ def say_look(
         of: How many there are.
         last: Whether no setting may have more seeds.
     """
-    words = [f"{arm(row)} {FOUND.get(row['verdict'], row['verdict'])}" for row in decided]
+    kinds = [FOUND.get(row["verdict"]) or mark(row["verdict"], row["margin"]) for row in decided]
+    words = [f"{arm(row)} {kind}" for row, kind in zip(decided, kinds, strict=True)]
     if len(words) > NAMED:
-        counts = Counter(FOUND.get(row["verdict"], row["verdict"]) for row in decided)
-        words = [f"{count:,} × {word}" for word, count in counts.items()]
+        words = [f"{count:,} × {kind}" for kind, count in Counter(kinds).items()]
     rest = f"{n_open:,} of {of:,} comparisons open" if n_open else "every comparison is decided"
     rest += ", and there are no more" if n_open and last else ""
     text = f"after {seeds:,} seeds: {'; '.join(filter(None, (', '.join(words), rest)))}"
@@ -146,6 +147,8 @@ def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
         console.print(f"... and {len(results.summary) - ROWS} more settings: summary.csv")
     _show_failures(console, [job for job in sweep.jobs if job.status == "failed"])
     lines = [("found", sweep.verdict[0])] if sweep.verdict else []
+    if sweep.verdict and (told := looked(results, headline(results))):
+        lines.append(("looks", told))
     page = folder / REPORT
     lines.append(("report", str(page)) if page.exists() else ("results", str(folder)))
     if (folder / HANDOUT).exists():

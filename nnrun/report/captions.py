@@ -126,7 +126,7 @@ def contrasts_caption(results: Results) -> str:
         f"that can make a claim (Holm), and for what else is asked of the same arms: where some "
         f"seeds do not arrive, which arm is first more often (sign test); where there are blocks, "
         f"whether the levels of another factor disagree. That the "
-        f"means differ needs {needs} and an adjusted p below 0.05. "
+        f"means differ needs {needs}. "
         f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
         f"converge; the same are two arms whose interval lies between 1/{most:g} and {most:g}, "
         f"with four fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only "
@@ -138,15 +138,15 @@ _AT_ONE_LOOK = (
     f"95% percentile intervals, widened for few seeds, from {BOOTSTRAP}",
     f"{RESAMPLES:,} random swaps of the arms within seeds (all of them, where there are fewer), on "
     "the log ratio",
-    f"{ENOUGH} pairs, an interval without 1,",
+    f"{ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05",
 )
 _AT_EVERY_LOOK = (
     "95% intervals that hold at every look",
     "the least of all looks, which holds at every one, of a test of the log ratios of pairs "
     "(methods)",
-    "means that differ by more than an ordinary 95% interval",
+    "an adjusted p below 0.05, and now a difference beyond an ordinary 95% interval",
 )
-"""Of which kind intervals are, and p, and what a claim needs besides p."""
+"""Of which kind intervals are, and p, and what a claim needs."""
 
 
 def forest_caption(results: Results, rows: int) -> str:

@@ -211,7 +211,7 @@ TERMS = (
         "measured on what it learns from, the test loss on held-out points.",
     ),
     Term(
-        "margin", "Margin", r"margin|to within|the same within",
+        "margin", "Margin", r"margin|to within",
         "Two settings count as the same when the interval of their ratio lies within this much of "
         "1 (for 10%: between 1/1.1 and 1.1), so that a difference that matters is ruled out. Not "
         "the same as 'no difference shown'. report.margin sets it.",

@@ -60,7 +60,14 @@ class Trained:
         ids = [job.setting.id for job in self.jobs]
         rows = []
         for what, verdict in found.items():
-            about = {"family": "setting", "key": "", "b": ids[0], "within": "", "confined": ""}
+            about = {
+                "family": "setting",
+                "key": "",
+                "b": ids[0],
+                "within": "",
+                "confined": "",
+                "margin": 0.1,
+            }
             about |= {"a": ids[what]} if isinstance(what, int) else {}
             if not isinstance(what, int):
                 about |= {"family": "within" if what else "factor", **FACTOR, "within": what}
@@ -95,7 +102,7 @@ def test_a_setting_is_trained_as_long_as_its_comparison_is_open(monkeypatch, cap
     assert capsys.readouterr().out.splitlines() == [
         "after 10 seeds: 2 of 2 comparisons open",
         "after 20 seeds: 1 sooner; 1 of 2 comparisons open",
-        "after 40 seeds: 2 the same; every comparison is decided",
+        "after 40 seeds: 2 the same within 10%; every comparison is decided",
     ]
 
 
@@ -176,7 +183,7 @@ def test_an_end_leaves_what_the_last_look_was_at(monkeypatch, after, n):
 
 
 def test_of_many_decisions_the_counts_are_said(capsys):
-    rows = [{"name_a": f"lr={i}", "within": "", "confined": ""} for i in range(5)]
+    rows = [{"name_a": f"lr={i}", "within": "", "confined": "", "margin": 0.1} for i in range(5)]
     verdicts = ["sooner", "incomparable", "sooner", "fails", "sooner"]
     decided = [{**row, "verdict": word} for row, word in zip(rows, verdicts, strict=True)]
     terminal.say_look(1200, decided, 3, 8, last=False)

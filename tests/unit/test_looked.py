@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nnrun.launch.terminal import show_results
 from nnrun.report import captions
 from nnrun.report.looked import ending
 from nnrun.report.methods import methods
@@ -113,3 +114,10 @@ def test_a_verdict_at_every_look_asks_for_no_number_of_pairs():
     found = seen(few, looks=[4, 8])
     assert "fewer than 20" not in " ".join(cautions(found))
     assert "it takes 20" not in answer(found) + statements(found)[1].text
+
+
+def test_the_terminal_says_it_below_the_answer(tmp_path, capsys):
+    results = a_grid({"lr": [0.1, 0.3]}, looks=[10, 20], verdict=["Yes: it does."])
+    show_results(results, results.sweep, tmp_path)
+    said = capsys.readouterr().out
+    assert "found: Yes: it does.\n    looks: Results were looked at with 10 and 20 seeds." in said
