@@ -20,6 +20,7 @@ from nnrun.launch.choices import (
     retargeted,
 )
 from nnrun.launch.facts import sweep_facts
+from nnrun.launch.history import History
 from nnrun.launch.required import meant
 from nnrun.launch.sources import Joiner, Source, read_sources
 from nnrun.launch.sweeps import (
@@ -250,6 +251,8 @@ def finish(
         heads = [[retargeted(h, wanted) if wanted else h for h in s.heads] for s in sources]
         described = _described(sources, heads, folder or REPORTS, told)
         sweep = chosen(described, choices, (head.meta for mine in heads for head in mine), told)
+        history = History.of(heads, launched.cache if launched else None)
+        sweep = replace(sweep, looks=history.looks(sweep, told))
         if choices.require:
             meant(sweep, choices.require)
         if wanted:
@@ -269,6 +272,8 @@ def finish(
         settings = Joiner(sweep, named, wanted is not None, told)
         with together(folder) as new:
             making.tables(new, settings, told)
+            if making.reports:
+                history.note(making.sweep)
             if launched is None:
                 making.report(new, choices, say, lambda: False)
                 making.whole = True

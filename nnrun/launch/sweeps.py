@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nnrun.config.settings import Auto
+from nnrun.launch.history import at_each, looks_at, seen_in
 from nnrun.launch.sources import Source
 from nnrun.masking import masked
 from nnrun.records.labels import describe
@@ -140,11 +141,20 @@ def merged(sources: Sequence[Source], several: Sequence[Sweep]) -> Sweep:
         tracking=_same([sweep.tracking for sweep in several]),
         common_grid=common_facts(head for source in sources for head in source.heads),
         stages={},
+        looks=_looked_at(sources, several),
         merged=[
             {"sweep": source.name, **{key: getattr(sweep, key) for key in ORIGIN}}
             for source, sweep in zip(sources, several, strict=True)
         ],
     )
+
+
+def _looked_at(sources: Sequence[Source], several: Sequence[Sweep]) -> list[int]:
+    """Say at how many seeds sweeps were looked at, each by itself, and together now."""
+    now = seen_in(head for source in sources for head in source.heads)
+    both = zip(sources, several, strict=True)
+    parts = (at_each(seen_in(source.heads), sweep.looks) for source, sweep in both)
+    return looks_at(now, (seen for part in parts for seen in part))
 
 
 def differences(sources: Sequence[Source], several: Sequence[Sweep]) -> list[str]:

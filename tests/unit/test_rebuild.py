@@ -164,6 +164,49 @@ def test_what_records_do_not_say_is_taken_from_sweep_json(grid):
     assert facts_in(grid)["tuned"] == ["lr"]
 
 
+def looked_at(tmp_path, *parts, **more):
+    """Merge sweeps, each of seeds and learning rates; say at how many seeds they were looked at."""
+    folders = []
+    for place, (seeds, rates) in enumerate(parts):
+        several = [a_record(i, seeds, config=config_of(lr)) for i, lr in enumerate(rates)]
+        folders.append(a_sweep(tmp_path / f"{place}", *several))
+    return rebuild(folders, out=tmp_path / "out").sweep
+
+
+def test_sweeps_that_add_seeds_to_each_other_were_looked_at_each_by_itself_and_together(tmp_path):
+    two = (0.1, 0.2)
+    told = looked_at(tmp_path, (range(4), two), (range(4, 10), two))
+    assert list(told.looks) == [4, 6, 10]
+    again = rebuild([tmp_path / "0", tmp_path / "1"], out=tmp_path / "again").sweep
+    assert list(again.looks) == [4, 6, 10]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(range(4), (0.1, 0.2)), (range(4), (0.1, 0.3))],
+        [(range(4), (0.1, 0.2)), (range(9), (0.1, 0.3))],
+        [(range(4), (0.1,)), (range(4), (0.2,))],
+    ],
+)
+def test_sweeps_that_add_settings_to_each_other_are_looked_at_once(tmp_path, parts):
+    assert not looked_at(tmp_path, *parts).looks
+
+
+def test_looks_of_the_parts_are_looks_of_the_whole(tmp_path):
+    several = [a_record(i, range(6), config=config_of(lr)) for i, lr in enumerate((0.1, 0.2))]
+    first = a_sweep(tmp_path / "a", *several)
+    rebuild([first])
+    (first / "sweep.json").write_text(json.dumps({**facts_in(first), "looks": [2, 6]}))
+    assert list(rebuild([first]).sweep.looks) == [2, 6]
+    more = [a_record(i, range(6, 9), config=config_of(lr)) for i, lr in enumerate((0.1, 0.2))]
+    whole = rebuild([first, a_sweep(tmp_path / "b", *more)], out=tmp_path / "out")
+    assert list(whole.sweep.looks) == [2, 3, 6, 9]
+    said = "Results were looked at with 2, 3, 6 and 9 seeds. Tests and intervals"
+    assert said in " ".join(cautions(whole.results))
+    assert "looked at" not in " ".join(cautions(rebuild([tmp_path / "b"]).results))
+
+
 def test_records_alone_tell_at_how_many_seeds_they_were_looked_at(tmp_path):
     auto = {"most": 9, "block": 2}
     several = [a_record(i, range(n), config=config_of(lr), auto=auto)

@@ -1,0 +1,190 @@
+"""At how many seeds results of the same settings were looked at before.
+
+Whoever adds seeds until a difference is shown looks more than once, and tests and intervals must
+allow for it. So what a report was made of is noted beside the cache of trained trials: of each
+setting the seeds. A note is never changed and is called by a hash of its content, so that two
+sweeps may write and read at once. Trials that are pruned from the cache, or trained anew, come out
+as they were: they have been looked at all the same. Only ``cache=off`` and deleting the folder
+forget.
+
+A look is one of settings together: two of them at least. One that shares only the baseline with a
+sweep has compared nothing that the sweep compares. A sweep has one list of looks for all of its
+comparisons, which is at worst too careful with those that are new.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from nnrun.layout import write_atomically
+from nnrun.records.plain import Damaged, read_plain, require
+from nnrun.records.record import Record
+from nnrun.records.sweep import Sweep
+from nnrun.trials.cache import Cache
+
+FOLDER = "looks"
+"""In the cache."""
+
+JUDGED_BY = ("target.", "engine", "continue_from")
+"""Keys of a setting's configuration that do not change what its trials are, or hardly."""
+
+NOTE = {"settings": dict, "looks": [int]}
+"""What a note says: spans of seeds, first and last, by setting; the numbers of seeds looked at."""
+
+Spans = list[tuple[int, int]]
+"""First and last seeds, ascending, without overlap."""
+
+Seen = Mapping[str, Spans]
+"""What is there of each setting, by what it trains."""
+
+
+def seen_in(heads: Iterable[Record]) -> dict[str, Spans]:
+    """List the seeds that records have of each setting; none of jobs that failed."""
+    found: dict[str, Spans] = {}
+    for head in heads:
+        if not head.meta["error"]:
+            first = int(head.meta["seed"])
+            span = first, first + int(head.meta["seeds"]) - 1
+            found.setdefault(_key(head.meta["config"]), []).append(span)
+    return {key: _joined(spans) for key, spans in found.items()}
+
+
+def looks_at(now: Seen, earlier: Iterable[Seen]) -> list[int]:
+    """List the numbers of seeds at which results have been looked at, the last now.
+
+    An earlier look is one at two settings or more that have more seeds now, with some of them.
+
+    Returns:
+        Ascending; none where this is the first look.
+
+    Example:
+        >>> now = {"a": [(0, 49)], "b": [(0, 49)], "c": [(0, 19)]}
+        >>> looks_at(now, [{"a": [(0, 19)], "b": [(0, 19)]}])
+        [20, 50]
+        >>> looks_at(now, [{"a": [(0, 19)], "c": [(0, 19)]}, now])
+        []
+    """
+    found = set[int]()
+    for then in earlier:
+        shared = [_overlap(now[key], then[key]) for key in now.keys() & then.keys()]
+        sizes = [size(now[key]) for key in now.keys() & then.keys()]
+        fewer = [n for n, of in zip(shared, sizes, strict=True) if 0 < n < of]
+        if len(fewer) > 1:
+            found.add(max(fewer))
+    last = max(map(size, now.values()), default=0)
+    return sorted({n for n in found if n < last} | {last}) if found else []
+
+
+def at_each(seen: Seen, looks: Sequence[int]) -> Iterator[Seen]:
+    """List what was there at each look: the first so many seeds of each setting, and all."""
+    yield seen
+    for n in looks:
+        yield {key: _first(spans, n) for key, spans in seen.items()}
+
+
+@dataclass(frozen=True)
+class History:
+    """What was looked at before, as a cache has it, and what is looked at now.
+
+    Attributes:
+        seen: What there is now.
+        cache: The folder of the cache; None where it is not to be used.
+    """
+
+    seen: Seen
+    cache: Path | None
+
+    @classmethod
+    def of(cls, heads: Iterable[Sequence[Record]], cache: Cache | None) -> Self:
+        """Take what records have, and a launch's cache; a report of records needs no history."""
+        folder = None if cache is None or cache.use == "off" else cache.folder
+        return cls(seen_in(head for mine in heads for head in mine), folder)
+
+    def looks(self, sweep: Sweep, complaints: list[str]) -> Sequence[int]:
+        """List at how many seeds a sweep was looked at: those that it knows of, and before it."""
+        if self.cache is None:
+            return sweep.looks
+        return sorted({*sweep.looks, *looks_at(self.seen, noted(self.cache, complaints))})
+
+    def note(self, sweep: Sweep) -> None:
+        """Note what is looked at now; where the disk does not take it, nothing is lost but that."""
+        if self.cache is not None:
+            with suppress(OSError):
+                note(self.cache, self.seen, sweep.looks)
+
+
+def noted(cache: Path, complaints: list[str]) -> Iterator[Seen]:
+    """Read what was looked at before; a note that cannot be read is a complaint."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in sorted((cache / FOLDER).glob("*.json")):
+            try:
+                told = read_plain(path, NOTE)
+                seen = {key: _joined(_spans(spans)) for key, spans in told["settings"].items()}
+            except FileNotFoundError:
+                continue
+            except (Damaged, OSError) as error:
+                complaints.append(f"a note of what was looked at is left out: {path}: {error}")
+                continue
+            yield from at_each(seen, told["looks"])
+
+
+def note(cache: Path, seen: Seen, looks: Sequence[int]) -> None:
+    """Note that results were looked at, if there was anything to compare.
+
+    Raises:
+        OSError: If the system refuses it.
+    """
+    if len(seen) < 2:
+        return  # nothing was compared
+    text = json.dumps({"settings": dict(sorted(seen.items())), "looks": list(looks)})
+    content = text.encode()
+    folder = cache / FOLDER
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: file.write(content), sync=False)
+
+
+def size(spans: Spans) -> int:
+    """Count the seeds of spans."""
+    return sum(last - first + 1 for first, last in spans)
+
+
+def _key(config: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in config.items() if not key.startswith(JUDGED_BY)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _spans(told: Any) -> Spans:
+    require(told, [[int]])
+    if any(len(span) != 2 or not 0 <= span[0] <= span[1] for span in told):
+        raise Damaged("'settings' are no first and last seeds")
+    return [(first, last) for first, last in told]
+
+
+def _joined(spans: Spans) -> Spans:
+    found: Spans = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return found
+
+
+def _overlap(one: Spans, other: Spans) -> int:
+    both = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
+    return sum(max(0, last - first + 1) for first, last in both)
+
+
+def _first(spans: Spans, n: int) -> Spans:
+    found: Spans = []
+    for first, last in spans:
+        if n > 0:
+            found.append((first, min(last, first + n - 1)))
+            n -= found[-1][1] - first + 1
+    return found
