@@ -27,6 +27,8 @@ from nnrun.trials.run import failed_record
 LOOKED_AT = (*SAME, "name_a", "confined", "margin", "verdict")
 """Columns of the contrasts: what is compared, and what else is looked at."""
 
+INCOMPARABLE = "incomparable"
+
 Comparison = tuple[str, ...]
 """What a row of the contrasts compares, whatever it finds."""
 
@@ -38,28 +40,33 @@ class Look(NamedTuple):
         needed: The ids of the settings that comparisons still need more seeds of.
         decided: The rows of the contrasts that are decided since the look before.
         open: How many are not.
+        left: How many are not, and get no more seeds.
         of: How many there are.
     """
 
     needed: AbstractSet[str]
     decided: Sequence[Mapping[Any, Any]]
     open: int
+    left: int
     of: int
 
 
 @dataclass
 class Decisions:
-    """Which of a sweep's comparisons are decided; what is decided stays so.
+    """Which of a sweep's comparisons are decided.
+
+    What is decided stays so. What could not be compared is open again once it can be, as long as
+    its settings are trained on for others.
 
     Attributes:
         sweep: As its report will have it.
         trials: Those so far, as `nnrun.Results.trials`.
-        decided: The comparisons that want no more seeds.
+        decided: The finding of each comparison that wants no more seeds.
     """
 
     sweep: Sweep
     trials: pd.DataFrame = field(default_factory=pd.DataFrame)
-    decided: set[Comparison] = field(default_factory=set)
+    decided: dict[Comparison, str] = field(default_factory=dict)
 
     def add(self, records: Sequence[Record], failed: AbstractSet[str]) -> None:
         """Take in the new trials of settings, one record each; leave out settings that failed."""
@@ -74,28 +81,31 @@ class Decisions:
 
         Args:
             looks: The numbers of seeds at which the results were looked at, this time included.
-            training: The ids of these settings.
+            training: The ids of the settings that have been trained up to the last of them.
             failed: The ids of those that an error has stopped.
         """
         self.sweep = replace(self.sweep, looks=list(looks))
         asked = {(one.key, one.a, one.b): one for one in questions(self.sweep)}
         rows = contrasts(self.trials, self.sweep)[list(LOOKED_AT)].to_dict("records")
         needed: set[str] = set()
-        fresh, n_open = [], 0
+        fresh, n_open, n_left = [], 0, 0
         for row in rows:
             compared = tuple(str(row[key]) for key in SAME)
-            if compared in self.decided:
+            known = self.decided.get(compared, INCOMPARABLE)
+            if known != INCOMPARABLE:
                 continue
             if row["verdict"] not in UNDECIDED:
-                self.decided.add(compared)
-                fresh.append(row)
+                if self.decided.get(compared) != row["verdict"]:
+                    self.decided[compared] = row["verdict"]
+                    fresh.append(row)
                 continue
             settings = _settings(row, asked[row["key"], row["a"], row["b"]]) - failed
-            # what was settled otherwise, and is not trained on, is not begun anew
             if settings <= training:
                 needed |= settings
                 n_open += 1
-        return Look(needed, fresh, n_open, len(rows))
+            else:  # what has ended, as it could not be compared then, is not begun anew
+                n_left += 1
+        return Look(needed, fresh, n_open, n_left, len(rows))
 
 
 def _settings(row: Mapping[Any, Any], question: Question) -> set[str]:
@@ -191,7 +201,8 @@ class Blocks:
         """Say what a look has decided; where that is nothing, every few seconds."""
         last = self.looks[-1] == self._auto.most
         if look.decided or last or monotonic() > self._due:
-            terminal.say_look(self.looks[-1], look.decided, look.open, look.of, last)
+            on, left = (0, look.left + look.open) if last else (look.open, look.left)
+            terminal.say_look(self.looks[-1], look.decided, on, left, look.of)
             self._due = monotonic() + BETWEEN_LINES
 
     def _standing(self) -> Iterator[tuple[int, Record]]:

@@ -95,23 +95,26 @@ def _asked(wants: Sequence[Wanted], expected: Forecast, until: str) -> tuple[str
 
 
 def say_look(
-    seeds: int, decided: Sequence[Mapping[Any, Any]], n_open: int, of: int, last: bool
+    seeds: int, decided: Sequence[Mapping[Any, Any]], going_on: int, left: int, of: int
 ) -> None:
     """Say what a look at the results has decided.
 
     Args:
         seeds: Of each setting that is trained on.
         decided: The rows of the contrasts that are decided since the look before.
-        n_open: How many are not.
+        going_on: How many are not, and get more seeds.
+        left: How many are not, and get no more.
         of: How many there are.
-        last: Whether no setting may have more seeds.
     """
     kinds = [FOUND.get(row["verdict"]) or mark(row["verdict"], row["margin"]) for row in decided]
     words = [f"{arm(row)} {kind}" for row, kind in zip(decided, kinds, strict=True)]
     if len(words) > NAMED:
         words = [f"{count:,} × {kind}" for kind, count in Counter(kinds).items()]
-    rest = f"{n_open:,} of {of:,} comparisons open" if n_open else "every comparison is decided"
-    rest += ", and there are no more" if n_open and last else ""
+    rest = "every comparison is decided"
+    if going_on:
+        rest = f"{going_on:,} of {of:,} comparisons open"
+    elif left:
+        rest = f"{left:,} of {of:,} comparisons stay undecided"
     text = f"after {seeds:,} seeds: {'; '.join(filter(None, (', '.join(words), rest)))}"
     _console().print(shown(text), highlight=False, markup=False, soft_wrap=True)
 

@@ -71,7 +71,7 @@ class Trained:
             about |= {"a": ids[what]} if isinstance(what, int) else {}
             if not isinstance(what, int):
                 about |= {"family": "within" if what else "factor", **FACTOR, "within": what}
-            rows.append({**about, "name_a": str(what), "verdict": verdict})
+            rows.append({**about, "name_a": str(what or "lr=0.2"), "verdict": verdict})
         return pd.DataFrame(rows)
 
     def records(self):
@@ -106,12 +106,29 @@ def test_a_setting_is_trained_as_long_as_its_comparison_is_open(monkeypatch, cap
     ]
 
 
+def test_what_could_not_be_compared_is_open_again_once_it_can_be(monkeypatch, capsys):
+    told = [
+        {1: "incomparable", 2: "incomparable", "": "unsure"},  # nobody has arrived so far
+        {1: "unsure", 2: "incomparable", "": "later"},
+        {1: "later", 2: "unsure", "": "later"},
+    ]
+    trained = Trained(jobs_of(*GRID), *told, monkeypatch=monkeypatch)
+    trained.records()
+    # the factor has kept all in training for a block
+    assert trained.in_training == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1]]
+    assert capsys.readouterr().out.splitlines() == [
+        "after 10 seeds: 1 not compared, 2 not compared; 1 of 3 comparisons open",
+        "after 20 seeds: lr=0.2 later; 1 of 3 comparisons open",
+        "after 30 seeds: 1 later; 1 of 3 comparisons stay undecided",
+    ]
+
+
 def test_the_last_block_ends_with_the_most_and_that_is_said(monkeypatch, capsys):
     trained = Trained(jobs_of(*RATES[:2]), *[{1: "unsure"}] * 5, monkeypatch=monkeypatch)
     assert trained.records() == {0: [*range(7, 52)], 1: [*range(7, 52)]}
     assert trained.blocks.looks == [10, 20, 30, 40, 45]
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "after 45 seeds: 1 of 1 comparisons open, and there are no more"
+    assert last == "after 45 seeds: 1 of 1 comparisons stay undecided"
 
 
 def test_a_factor_needs_all_settings_of_its_blocks(monkeypatch):
@@ -186,8 +203,8 @@ def test_of_many_decisions_the_counts_are_said(capsys):
     rows = [{"name_a": f"lr={i}", "within": "", "confined": "", "margin": 0.1} for i in range(5)]
     verdicts = ["sooner", "incomparable", "sooner", "fails", "sooner"]
     decided = [{**row, "verdict": word} for row, word in zip(rows, verdicts, strict=True)]
-    terminal.say_look(1200, decided, 3, 8, last=False)
-    terminal.say_look(10, decided[:2], 6, 8, last=False)
+    terminal.say_look(1200, decided, going_on=3, left=0, of=8)
+    terminal.say_look(10, decided[:2], going_on=6, left=1, of=8)
     assert capsys.readouterr().out.splitlines() == [
         "after 1,200 seeds: 3 × sooner, 1 × not compared, 1 × does not converge; "
         "3 of 8 comparisons open",
