@@ -19,6 +19,7 @@ from nnrun.hydra_ext.compose import Composer
 from nnrun.hydra_ext.loader import TRUSTED, Loader
 from nnrun.hydra_ext.planning import plan_sweep
 from nnrun.launch.terminal import announce
+from nnrun.records.sweep import MARGIN
 from nnrun.trials.forecast import Forecast, wanted
 from tests.hydra_app import hydra_app
 
@@ -68,6 +69,12 @@ def loader(tmp_path_factory):
 
 def composed(loader, *overrides, mode=RunMode.RUN):
     return loader.load_configuration("config", list(overrides), mode)
+
+
+@pytest.mark.parametrize("report", ["html", "off"])
+def test_a_margin_is_asked_for_with_a_page_and_without(loader, report):
+    assert composed(loader, f"report={report}").report.margin == MARGIN
+    assert composed(loader, f"report={report}", "report.margin=0.2").report.margin == 0.2
 
 
 def planned(loader, *overrides):

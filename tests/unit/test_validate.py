@@ -172,6 +172,9 @@ def test_all_broken_rules_are_listed_at_once():
         ),
         ({"init": {"name": "normal", "std": 1e308}}, "init.std=1e+308: must lie between"),
         ({"seed": -1}, "seed=-1: must be greater than or equal to 0"),
+        ({"report": {"name": "html", "margin": 0}}, "report.margin=0: is a share, above 0 and"),
+        ({"report": {"name": "html", "margin": 7}}, "below 1 (0.07 for 7%)"),
+        ({"report": {"name": "html", "margin": "7%"}}, "must be a number (did you mean 0.07?)"),
     ],
 )
 def test_each_rule_names_the_key_the_value_and_the_remedy(changes, message):
