@@ -136,6 +136,7 @@ def _tuned(sweep: Sweep) -> Iterator[str]:
         rows = (row for arm in arms for row in arm.rows if key in row)
         values = dict.fromkeys(as_typed(row[key]) for row in rows)
         tried.append(f"{key} ({', '.join(values)})")
+    yield from _race(arms)
     first, last = (sweep.tuning or {})["seeds"]
     apart = ", none of which is reported" if kept_apart(sweep) else ""
     took = choices(arms)
@@ -143,19 +144,17 @@ def _tuned(sweep: Sweep) -> Iterator[str]:
         f"Beforehand, {listing(tried, len(tried))} {'was' if len(tried) == 1 else 'were'} chosen "
         f"for each setting{whose(sweep, arms)} by the lowest restricted mean, then the lowest test "
         f"loss, on seeds {first:,} to {last:,}{apart}{f' (chosen: {took})' if took else ''}."
-        f"{_race(sweep, arms)}"
     )
 
 
-def _race(sweep: Sweep, arms: Sequence[TunedArm]) -> str:
-    """Say how seeds were saved."""
-    if not raced(arms):
-        return ""
-    had = sum(row["seeds"] for arm in arms for row in arm.rows)
-    return (
-        " Values raced for these seeds: one had no more of them (and was not chosen) when, by "
-        "Student's predictive distribution of what was missing, the chance that it would beat the "
-        f"best so far by more than {percentage(MARGIN - 1)} of its restricted mean (where none of "
-        f"{NEVER} seeds of any value arrived, of its test loss) was below {percentage(CHANCE)}; "
-        f"{things(had, 'trial')} in all."
-    )
+def _race(arms: Sequence[TunedArm]) -> Iterator[str]:
+    """Say how seeds were saved, if they were."""
+    if raced(arms):
+        had = sum(row["seeds"] for arm in arms for row in arm.rows)
+        yield (
+            f"Values to be tuned raced ({things(had, 'trial')} in all): one had no more seeds, and "
+            "was not chosen, when, by Student's predictive distribution of what was missing, the "
+            f"chance that it would beat the best so far by more than {percentage(MARGIN - 1)} of "
+            f"its restricted mean (where none of {NEVER} seeds of any value arrived, of its test "
+            f"loss) was below {percentage(CHANCE)}."
+        )

@@ -133,8 +133,8 @@ def test_a_race_is_told_with_the_trials_that_it_took():
     rows[0] |= {"seeds": 4, "fell": True, "behind": "lr=0.3"}
     about = {"tuned": ["lr"], "tuning": {"seeds": [100, 119], "rows": rows}}
     text = methods(of(a_sweep(["lr=1", "lr=2"]), **about))
-    assert "Values raced for these seeds" in text
-    assert "was below 4%; 24 trials in all." in text
+    assert "Values to be tuned raced (24 trials in all): one had no more seeds" in text
+    assert "was below 4%. Beforehand, lr (0.1, 0.3) was chosen for each setting" in text
 
 
 def test_nothing_is_told_where_nothing_was_trained():
