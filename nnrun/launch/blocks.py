@@ -13,6 +13,7 @@ import pandas as pd
 from nnrun.config.settings import Auto, Job
 from nnrun.interrupt import Interrupt
 from nnrun.launch import terminal
+from nnrun.launch.history import Seen, looks_at, seen_of
 from nnrun.records.record import Record
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import Outcomes, join
@@ -126,9 +127,10 @@ class Blocks:
         describe: Says what the sweep is of which these are the first records, as its report does.
         interrupt: Ends a look at the results, too.
         clock: Counts what looking takes.
+        earlier: What was looked at before of settings that may be the same.
 
     Attributes:
-        looks: The numbers of seeds at which the results were looked at.
+        looks: The numbers of seeds at which the results were looked at here.
         open: The jobs that are trained on, by their indices, each with the records of its blocks.
     """
 
@@ -140,9 +142,11 @@ class Blocks:
         describe: Callable[[Mapping[int, Record]], Sweep],
         interrupt: Interrupt,
         clock: Clock,
+        earlier: Sequence[Seen] = (),
     ) -> None:
         self._jobs, self._auto, self._run, self._describe = jobs, auto, run, describe
         self._interrupt, self._clock, self._due = interrupt, clock, 0.0
+        self._earlier, self._counts = earlier, dict[int, int]()
         self._decisions: Decisions | None = None
         self._failed: set[str] = set()
         self.looks: list[int] = []
@@ -173,10 +177,12 @@ class Blocks:
             fresh[number] = record
             if error := record.meta["error"]:
                 self._failed.add(record.setting)
+                self._counts.pop(number, None)
                 del self.open[number]
                 yield number, failed_record(self._jobs[number].part(0, last), error)
             else:
                 self.open[number].append(record)
+                self._counts[number] = last
         self.looks.append(last)
         needed = self._look(fresh)
         for number in [n for n in numbers if n in self.open]:
@@ -193,9 +199,17 @@ class Blocks:
             if not trained:
                 return set()
             self._decisions.add(list(trained.values()), self._failed)
-            look = self._decisions.look(self.looks, trained.keys(), self._failed)
+            look = self._decisions.look(self._looked_at(), trained.keys(), self._failed)
         self._say(look)
         return look.needed
+
+    def _looked_at(self) -> list[int]:
+        """List the looks as the report will: those of now, and those of earlier sweeps."""
+        if not self._earlier:
+            return self.looks
+        jobs = ((self._jobs[number], n) for number, n in self._counts.items())
+        seen = seen_of((job.setting.flat, job.seed, n) for job, n in jobs)
+        return sorted({*self.looks, *looks_at(seen, self._earlier)})
 
     def _say(self, look: Look) -> None:
         """Say what a look has decided; where that is nothing, every few seconds."""

@@ -44,12 +44,18 @@ Seen = Mapping[str, Spans]
 
 def seen_in(heads: Iterable[Record]) -> dict[str, Spans]:
     """List the seeds that records have of each setting; none of jobs that failed."""
+    return seen_of(
+        (head.meta["config"], int(head.meta["seed"]), int(head.meta["seeds"]))
+        for head in heads
+        if not head.meta["error"]
+    )
+
+
+def seen_of(jobs: Iterable[tuple[Mapping[str, Any], int, int]]) -> dict[str, Spans]:
+    """List the seeds of each setting, from its configuration, the first and the number of each."""
     found: dict[str, Spans] = {}
-    for head in heads:
-        if not head.meta["error"]:
-            first = int(head.meta["seed"])
-            span = first, first + int(head.meta["seeds"]) - 1
-            found.setdefault(_key(head.meta["config"]), []).append(span)
+    for config, first, n in jobs:
+        found.setdefault(_key(config), []).append((first, first + n - 1))
     return {key: _joined(spans) for key, spans in found.items()}
 
 

@@ -26,6 +26,7 @@ from nnrun.launch.choices import AS_DECLARED, chosen
 from nnrun.launch.claim import Claim, take_unused
 from nnrun.launch.facts import plan_facts
 from nnrun.launch.finish import SOON, Finished, Launched, finish
+from nnrun.launch.history import noted
 from nnrun.launch.required import unmet
 from nnrun.launch.sources import AskedTrials, Source, found_since, written_in
 from nnrun.launch.sweeps import sweep_of
@@ -462,6 +463,8 @@ def _records(
         launch.as_reported,
         launch.interrupt,
         launch.clock,
+        # what is wrong with these is said with the report, which reads them, too
+        [] if launch.cache.use == "off" else list(noted(launch.cache.folder, [])),
     )
     try:
         yield from blocks.records()

@@ -10,6 +10,7 @@ from nnrun.interrupt import Interrupt
 from nnrun.launch import blocks as module
 from nnrun.launch import terminal
 from nnrun.launch.blocks import Blocks
+from nnrun.launch.history import seen_of
 from nnrun.records.labels import describe
 from nnrun.records.sweep import Sweep
 from nnrun.trials.cache import Cache
@@ -34,11 +35,12 @@ GRID = [{"lr": lr, "batch_size": size} for lr in (0.1, 0.2) for size in (1, 2)]
 class Trained:
     """Blocks whose comparisons come to what is given, look by look."""
 
-    def __init__(self, jobs, *looks, monkeypatch, breaks=lambda job: None):
+    def __init__(self, jobs, *looks, monkeypatch, breaks=lambda job: None, earlier=()):
         self.begun, self.looks, self.breaks = [], list(looks), breaks
-        self.tables = []
+        self.tables, self.told = [], []
         monkeypatch.setattr(module, "contrasts", self.contrasts)
-        self.blocks = Blocks(jobs, AUTO, self.run, self.describe, Interrupt(), Clock())
+        rest = (self.run, self.describe, Interrupt(), Clock(), earlier)
+        self.blocks = Blocks(jobs, AUTO, *rest)
         self.jobs = jobs
 
     def describe(self, first):
@@ -56,6 +58,7 @@ class Trained:
 
     def contrasts(self, trials, sweep):
         self.tables.append(trials)
+        self.told.append(list(sweep.looks))
         found = self.looks.pop(0)
         ids = [job.setting.id for job in self.jobs]
         rows = []
@@ -121,6 +124,20 @@ def test_what_could_not_be_compared_is_open_again_once_it_can_be(monkeypatch, ca
         "after 20 seeds: lr=0.2 later; 1 of 3 comparisons open",
         "after 30 seeds: 1 later; 1 of 3 comparisons stay undecided",
     ]
+
+
+def test_what_was_looked_at_before_is_a_look_as_soon_as_there_are_more_seeds(monkeypatch):
+    jobs = jobs_of(*RATES)
+    earlier = [seen_of((job.setting.flat, 7, 15) for job in jobs[:2])]
+    told = [{1: "unsure", 2: "later"}] * 2 + [{1: "same", 2: "later"}]
+    trained = Trained(jobs, *told, monkeypatch=monkeypatch, earlier=earlier)
+    trained.records()
+    assert trained.told == [[10], [10, 15, 20], [10, 15, 20, 30]]
+    assert trained.blocks.looks == [10, 20, 30]
+    other = [seen_of((job.setting.flat, 500, 15) for job in jobs[:2])]
+    trained = Trained(jobs, *told, monkeypatch=monkeypatch, earlier=other)
+    trained.records()
+    assert trained.told == [[10], [10, 20], [10, 20, 30]]
 
 
 def test_the_last_block_ends_with_the_most_and_that_is_said(monkeypatch, capsys):
