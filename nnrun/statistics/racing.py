@@ -4,6 +4,10 @@ A choice gets no more seeds as soon as it is unlikely that it would do better th
 by more than a trifle, if all seeds were trained. That is no test of the kind that verdicts rest on:
 it may be wrong about one choice of 25, at every look. Nor need it be one: choices are made on
 seeds of their own, so what is found on the others is as sure whichever choice was made.
+
+`CHANCE` and `PRIOR` were set on 24 grids of 4 to 12 choices and 20 seeds. On 12 other grids, tuned 17
+times each, a race took 33% of the trials; its choice was that of all seeds in 96%, and within 5% of
+its time in 98%. It saves less where choices are few or alike, and less of fewer seeds.
 """
 
 import numpy as np
