@@ -67,6 +67,19 @@ def test_each_setting_has_as_many_trials_of_a_plain_sweep_as_its_comparison_need
     assert networks[0].predict([[1, 2]]).tolist() == networks[1].predict([[1, 2]]).tolist()
 
 
+def test_more_seeds_by_hand_are_another_look_and_the_same_again_are_none(nnrun):
+    arms = ["-m", "data=gauss", "lr=0.1,0.6", "budget=2000", "evals=5", "tracking=off"]
+    asked = [("a", "3"), ("b", "3"), ("c", "5"), ("d", "5"), ("e", "6")]
+    looks = []
+    for name, seeds in asked:
+        nnrun(*arms, f"seeds={seeds}", f"hydra.sweep.dir={name}")
+        looks.append(json.loads((nnrun.folder / name / "sweep.json").read_text()).get("looks"))
+    assert looks == [None, None, [3, 5], [3, 5], [3, 5, 6]]
+    other = ["-m", "data=gauss", "lr=0.1,0.3", "budget=2000", "evals=5", "tracking=off"]
+    nnrun(*other, "seeds=6", "hydra.sweep.dir=f")
+    assert "looks" not in json.loads((nnrun.folder / "f" / "sweep.json").read_text())
+
+
 COUNTED = """
 def train(shard, *rest):
     print("trained:", len(shard.trials), flush=True)
