@@ -13,22 +13,27 @@ import pandas as pd
 from nnrun.config.settings import Auto, Job
 from nnrun.interrupt import Interrupt
 from nnrun.launch import terminal
-from nnrun.launch.history import Seen, looks_at, seen_of
+from nnrun.launch.history import Note, looked_at, seen_of
 from nnrun.records.record import Record
 from nnrun.records.sweep import Sweep
 from nnrun.records.trials import Outcomes, join
 from nnrun.results.tabulate import tabulate_trials
 from nnrun.statistics.contrasts import contrasts
-from nnrun.statistics.findings import UNDECIDED
+from nnrun.statistics.findings import settled
 from nnrun.statistics.looks import SAME
-from nnrun.statistics.pairs import Question, questions
+from nnrun.statistics.pairs import NOBODY, Question, questions
 from nnrun.trials.progress import BETWEEN_LINES, Clock
 from nnrun.trials.run import failed_record
 
-LOOKED_AT = (*SAME, "name_a", "confined", "margin", "verdict")
+LOOKED_AT = (
+    *(*SAME, "name_a", "confined", "pairs", "ratio_low", "ratio_high", "margin", "verdict", "why"),
+)
 """Columns of the contrasts: what is compared, and what else is looked at."""
 
 INCOMPARABLE = "incomparable"
+
+SELDOM = 30
+"""Seeds without an arrival after which fewer than a tenth may be taken to arrive, with 95%."""
 
 Comparison = tuple[str, ...]
 """What a row of the contrasts compares, whatever it finds."""
@@ -95,7 +100,7 @@ class Decisions:
             known = self.decided.get(compared, INCOMPARABLE)
             if known != INCOMPARABLE:
                 continue
-            if row["verdict"] not in UNDECIDED:
+            if settled(row) and not (row["why"] == NOBODY and self.sweep.looks[-1] < SELDOM):
                 if self.decided.get(compared) != row["verdict"]:
                     self.decided[compared] = row["verdict"]
                     fresh.append(row)
@@ -142,7 +147,7 @@ class Blocks:
         describe: Callable[[Mapping[int, Record]], Sweep],
         interrupt: Interrupt,
         clock: Clock,
-        earlier: Sequence[Seen] = (),
+        earlier: Sequence[Note] = (),
     ) -> None:
         self._jobs, self._auto, self._run, self._describe = jobs, auto, run, describe
         self._interrupt, self._clock, self._due = interrupt, clock, 0.0
@@ -199,17 +204,20 @@ class Blocks:
             if not trained:
                 return set()
             self._decisions.add(list(trained.values()), self._failed)
-            look = self._decisions.look(self._looked_at(), trained.keys(), self._failed)
+            self._decisions.sweep = self._looked_at(self._decisions.sweep)
+            looks = self._decisions.sweep.looks
+            look = self._decisions.look(looks, trained.keys(), self._failed)
         self._say(look)
         return look.needed
 
-    def _looked_at(self) -> list[int]:
-        """List the looks as the report will: those of now, and those of earlier sweeps."""
+    def _looked_at(self, sweep: Sweep) -> Sweep:
+        """Tell the looks as the report will: those of now, and those of earlier sweeps."""
+        sweep = replace(sweep, looks=self.looks)
         if not self._earlier:
-            return self.looks
+            return sweep
         jobs = ((self._jobs[number], n) for number, n in self._counts.items())
         seen = seen_of((job.setting.flat, job.seed, n) for job, n in jobs)
-        return sorted({*self.looks, *looks_at(seen, self._earlier)})
+        return looked_at(sweep, seen, self._earlier)
 
     def _say(self, look: Look) -> None:
         """Say what a look has decided; where that is nothing, every few seconds."""

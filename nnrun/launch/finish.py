@@ -252,7 +252,7 @@ def finish(
         described = _described(sources, heads, folder or REPORTS, told)
         sweep = chosen(described, choices, (head.meta for mine in heads for head in mine), told)
         history = History.of(heads, launched.cache if launched else None)
-        sweep = replace(sweep, looks=history.looks(sweep, told))
+        sweep = history.add_to(sweep, told)
         if choices.require:
             meant(sweep, choices.require)
         if wanted:

@@ -16,9 +16,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from nnrun.layout import write_atomically
 from nnrun.records.plain import Damaged, read_plain, require
@@ -32,14 +32,32 @@ FOLDER = "looks"
 JUDGED_BY = ("target.", "engine", "continue_from")
 """Keys of a setting's configuration that do not change what its trials are, or hardly."""
 
-NOTE = {"settings": dict, "looks": [int]}
-"""What a note says: spans of seeds, first and last, by setting; the numbers of seeds looked at."""
+NOTE = {"settings": dict, "looks": [int], "auto?": ({"most": int, "block": int}, None)}
+"""What a note says: spans of seeds, first and last, by setting; the numbers of seeds looked at, and
+the plan of these looks, if there was one."""
+
+PLAN = ("most", "block")
+"""What makes a plan of looks."""
 
 Spans = list[tuple[int, int]]
 """First and last seeds, ascending, without overlap."""
 
 Seen = Mapping[str, Spans]
 """What is there of each setting, by what it trains."""
+
+
+class Note(NamedTuple):
+    """What was looked at before.
+
+    Attributes:
+        seen: What was there of each setting.
+        looks: At which numbers of seeds it was looked at.
+        auto: The plan of the looks, as of `nnrun.records.sweep.Sweep`; None without one.
+    """
+
+    seen: Seen
+    looks: Sequence[int] = ()
+    auto: Mapping[str, Any] | None = None
 
 
 def seen_in(heads: Iterable[Record]) -> dict[str, Spans]:
@@ -63,6 +81,10 @@ def looks_at(now: Seen, earlier: Iterable[Seen]) -> list[int]:
     """List the numbers of seeds at which results have been looked at, the last now.
 
     An earlier look is one at two settings or more that have more seeds now, with some of them.
+
+    Args:
+        now: What is there now.
+        earlier: What was there at each look before.
 
     Returns:
         Ascending; none where this is the first look.
@@ -92,6 +114,30 @@ def at_each(seen: Seen, looks: Sequence[int]) -> Iterator[Seen]:
         yield {key: _first(spans, n) for key, spans in seen.items()}
 
 
+def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note]) -> Sweep:
+    """Add to a sweep at how many seeds it was looked at before, and whether by another plan.
+
+    Who raises the most seeds of a plan that ended without a decision has not kept to it.
+    """
+    parts = (seen for note in earlier for seen in at_each(note.seen, note.looks))
+    looks, auto = sorted({*sweep.looks, *looks_at(now, parts)}), sweep.auto
+    if auto and any(_other_plan(note, auto) and _compares(now, note.seen) for note in earlier):
+        auto = {**auto, "replanned": True}
+    return replace(sweep, looks=looks, auto=auto)
+
+
+def _other_plan(note: Note, auto: Mapping[str, Any]) -> bool:
+    """Tell whether looks had another plan, no longer than that of now."""
+    if note.auto is None or note.auto["most"] > auto["most"]:
+        return False
+    return any(note.auto[key] != auto[key] for key in PLAN)
+
+
+def _compares(now: Seen, then: Seen) -> bool:
+    """Tell whether seeds of two settings or more are those that were there then."""
+    return sum(_overlap(now[key], then[key]) > 0 for key in now.keys() & then.keys()) > 1
+
+
 @dataclass(frozen=True)
 class History:
     """What was looked at before, as a cache has it, and what is looked at now.
@@ -110,20 +156,21 @@ class History:
         folder = None if cache is None or cache.use == "off" else cache.folder
         return cls(seen_in(head for mine in heads for head in mine), folder)
 
-    def looks(self, sweep: Sweep, complaints: list[str]) -> Sequence[int]:
-        """List at how many seeds a sweep was looked at: those that it knows of, and before it."""
+    def add_to(self, sweep: Sweep, complaints: list[str]) -> Sweep:
+        """Add to a sweep at how many seeds it was looked at before."""
         if self.cache is None:
-            return sweep.looks
-        return sorted({*sweep.looks, *looks_at(self.seen, noted(self.cache, complaints))})
+            return sweep
+        return looked_at(sweep, self.seen, list(noted(self.cache, complaints)))
 
     def note(self, sweep: Sweep) -> None:
         """Note what is looked at now; where the disk does not take it, nothing is lost but that."""
         if self.cache is not None:
             with suppress(OSError):
-                note(self.cache, self.seen, sweep.looks)
+                auto = sweep.auto and {key: sweep.auto[key] for key in PLAN}
+                note(self.cache, Note(self.seen, sweep.looks, auto))
 
 
-def noted(cache: Path, complaints: list[str]) -> Iterator[Seen]:
+def noted(cache: Path, complaints: list[str]) -> Iterator[Note]:
     """Read what was looked at before; a note that cannot be read is a complaint."""
     with suppress(FileNotFoundError, NotADirectoryError):
         for path in sorted((cache / FOLDER).glob("*.json")):
@@ -135,19 +182,19 @@ def noted(cache: Path, complaints: list[str]) -> Iterator[Seen]:
             except (Damaged, OSError) as error:
                 complaints.append(f"a note of what was looked at is left out: {path}: {error}")
                 continue
-            yield from at_each(seen, told["looks"])
+            yield Note(seen, told["looks"], told.get("auto"))
 
 
-def note(cache: Path, seen: Seen, looks: Sequence[int]) -> None:
+def note(cache: Path, look: Note) -> None:
     """Note that results were looked at, if there was anything to compare.
 
     Raises:
         OSError: If the system refuses it.
     """
-    if len(seen) < 2:
+    if len(look.seen) < 2:
         return  # nothing was compared
-    text = json.dumps({"settings": dict(sorted(seen.items())), "looks": list(looks)})
-    content = text.encode()
+    told = {"settings": dict(sorted(look.seen.items())), "looks": list(look.looks)}
+    content = json.dumps({**told, "auto": look.auto}).encode()
     folder = cache / FOLDER
     path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
     if not path.exists():

@@ -31,6 +31,7 @@ FOUND = {
     "depends": "depends",
     "fails": "does not converge",
     "incomparable": "not compared",
+    "unsure": "no difference shown",
 }
 """Kinds of finding as a look says them, where that is another word."""
 

@@ -45,7 +45,8 @@ FIELDS = {
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
     "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
-    "margin?": NUMBER, "looks?": [int], "auto?": ({"most": int, "block": int}, None),
+    "margin?": NUMBER, "looks?": [int],
+    "auto?": ({"most": int, "block": int, "replanned?": bool}, None),
     "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
@@ -148,7 +149,8 @@ class Sweep:
         looks: The most seeds that a setting had each time that results of these jobs were looked
             at, ascending, the last is now; empty or one for a single look.
         auto: ``most`` seeds a setting and seeds a ``block``, where the number of seeds was left to
-            the results; None where it was fixed.
+            the results, and ``replanned`` where they were looked at by another plan before; None
+            where the number was fixed.
         stacks: What was trained together: trials, samples, engine and seconds.
         tracking: Where its MLflow runs are; None without any.
         common_grid: The points at which settings are judged whose evaluations differ: ``samples``,

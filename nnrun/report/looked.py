@@ -7,9 +7,9 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.results.results import Results
-from nnrun.statistics.findings import UNDECIDED
+from nnrun.statistics.findings import UNDECIDED, settled
 from nnrun.statistics.sequences import looks_of
-from nnrun.text import listing, seeds, seeds_range, things
+from nnrun.text import listing, percentage, seeds, seeds_range, things
 
 NAMED = 6
 """Most looks that are told one by one."""
@@ -56,7 +56,8 @@ def ending(row: Mapping[Any, Any], sweep: Sweep) -> str:
         which = "Not decided" if row["verdict"] in UNDECIDED else "Decided"
         return f" {which} with {seeds(most)}, the most that there could be."
     if row["verdict"] in UNDECIDED:
-        return ""
+        within = f"the means differ by less than {percentage(row['margin'])}"
+        return f" Stopped after {seeds(row['pairs'])}: {within}." if settled(row) else ""
     return f" Stopped after {seeds(row['pairs'])}, as it was decided."
 
 

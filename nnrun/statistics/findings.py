@@ -121,11 +121,23 @@ def finding(row: Mapping[Any, Any]) -> str:
     return "sooner" if means < 0 else "later"
 
 
-def _same(row: Mapping[Any, Any]) -> bool:
+def settled(row: Mapping[Any, Any]) -> bool:
+    """Tell whether more seeds are not asked for.
+
+    That is so of any finding, and where the means differ by less than the margin, though too few
+    seeds arrive to call the arms the same.
+    """
+    return row["verdict"] not in UNDECIDED or _near(row)
+
+
+def _near(row: Mapping[Any, Any]) -> bool:
     most = 1 + row["margin"]
-    near = row["ratio_low"] > 1 / most and row["ratio_high"] < most
+    return bool(row["ratio_low"] > 1 / most and row["ratio_high"] < most)
+
+
+def _same(row: Mapping[Any, Any]) -> bool:
     arms = ((row["reached_a"], row["n_a"]), (row["reached_b"], row["n_b"]))
-    return bool(near and all(reached >= MOSTLY * n for reached, n in arms))
+    return _near(row) and all(reached >= MOSTLY * n for reached, n in arms)
 
 
 def interaction(question: Question, one: Pairs, looks: Looks | None = None) -> tuple[str, float]:

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 BETS = (0.2, 0.5, 1.2)
 """Differences that are bet on, in root mean squares of those that were seen."""
 
-MOST_LOOKS = 50
+MOST_LOOKS = 60
 """With more looks than this the bets decide as early as the planned test, and need no plan."""
 
 SHAPE = 0.1
@@ -67,8 +67,9 @@ def looks_of(sweep: Sweep) -> Looks | None:
     if auto is None:
         return Looks() if len(sweep.looks) > 1 else None
     every, most = auto["block"], auto["most"]
-    # looks that the plan did not foresee undo it
+    # looks that the plan did not foresee undo it, as another plan before it does
     foreseen = all(n == most or (n % every == 0 and n < most) for n in sweep.looks)
+    foreseen = foreseen and not auto.get("replanned")
     return Looks(every, most) if foreseen else Looks()
 
 

@@ -19,7 +19,7 @@ from tests.integration.conftest import OFF, reads_mlflow
 from tests.integration.test_faults import of_kind, runs, tables
 
 # the second is as good as the first, the third is far better
-ARMS = ["-m", "data=gauss", "lr=0.1,0.1003,0.6", "budget=8000", "evals=12"]
+ARMS = ["-m", "data=gauss", "lr=0.1,0.1003,0.6", "budget=8000", "evals=12", "report.margin=0.01"]
 AUTO = ["seeds=auto", "auto.most=40", "auto.block=10"]
 
 

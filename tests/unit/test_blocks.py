@@ -10,15 +10,17 @@ from nnrun.interrupt import Interrupt
 from nnrun.launch import blocks as module
 from nnrun.launch import terminal
 from nnrun.launch.blocks import Blocks
-from nnrun.launch.history import seen_of
+from nnrun.launch.history import Note, seen_of
 from nnrun.records.labels import describe
 from nnrun.records.sweep import Sweep
+from nnrun.statistics.pairs import NOBODY
 from nnrun.trials.cache import Cache
 from nnrun.trials.progress import Clock
 from nnrun.trials.run import Tally, run_jobs
 from tests.conftest import make_setting
 
 AUTO = Auto(most=45, block=10)
+NEAR = {"ratio_low": 0.95, "ratio_high": 1.05}
 FACTOR = {"key": "lr", "a": "0.2", "b": "0.1"}
 
 
@@ -70,7 +72,11 @@ class Trained:
                 "within": "",
                 "confined": "",
                 "margin": 0.1,
+                **{"pairs": 10, "ratio_low": 0.5, "ratio_high": 2.0, "why": ""},
             }
+            if ", " in verdict:  # with why it cannot be compared, or with the bounds of its ratio
+                verdict, more = verdict.split(", ", 1)
+                about |= {"why": more} if verdict == "incomparable" else NEAR
             about |= {"a": ids[what]} if isinstance(what, int) else {}
             if not isinstance(what, int):
                 about |= {"family": "within" if what else "factor", **FACTOR, "within": what}
@@ -109,6 +115,24 @@ def test_a_setting_is_trained_as_long_as_its_comparison_is_open(monkeypatch, cap
     ]
 
 
+def test_of_arms_that_never_arrive_it_takes_thirty_seeds_to_say_so(monkeypatch, capsys):
+    told = [{1: f"incomparable, {NOBODY}"}] * 3
+    trained = Trained(jobs_of(*RATES[:2]), *told, monkeypatch=monkeypatch)
+    assert trained.records() == {0: [*range(7, 37)], 1: [*range(7, 37)]}
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "after 30 seeds: 1 not compared; every comparison is decided"
+    )
+
+
+def test_means_that_are_near_want_no_more_seeds_whoever_arrives(monkeypatch, capsys):
+    told = [{1: "unsure"}, {1: "unsure, near"}]
+    trained = Trained(jobs_of(*RATES[:2]), *told, monkeypatch=monkeypatch)
+    assert trained.records() == {0: [*range(7, 27)], 1: [*range(7, 27)]}
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "after 20 seeds: 1 no difference shown; every comparison is decided"
+    )
+
+
 def test_what_could_not_be_compared_is_open_again_once_it_can_be(monkeypatch, capsys):
     told = [
         {1: "incomparable", 2: "incomparable", "": "unsure"},  # nobody has arrived so far
@@ -128,13 +152,13 @@ def test_what_could_not_be_compared_is_open_again_once_it_can_be(monkeypatch, ca
 
 def test_what_was_looked_at_before_is_a_look_as_soon_as_there_are_more_seeds(monkeypatch):
     jobs = jobs_of(*RATES)
-    earlier = [seen_of((job.setting.flat, 7, 15) for job in jobs[:2])]
+    earlier = [Note(seen_of((job.setting.flat, 7, 15) for job in jobs[:2]))]
     told = [{1: "unsure", 2: "later"}] * 2 + [{1: "same", 2: "later"}]
     trained = Trained(jobs, *told, monkeypatch=monkeypatch, earlier=earlier)
     trained.records()
     assert trained.told == [[10], [10, 15, 20], [10, 15, 20, 30]]
     assert trained.blocks.looks == [10, 20, 30]
-    other = [seen_of((job.setting.flat, 500, 15) for job in jobs[:2])]
+    other = [Note(seen_of((job.setting.flat, 500, 15) for job in jobs[:2]))]
     trained = Trained(jobs, *told, monkeypatch=monkeypatch, earlier=other)
     trained.records()
     assert trained.told == [[10], [10, 20], [10, 20, 30]]

@@ -1,13 +1,13 @@
 """At how many seeds results were looked at, by hand or by what was merged."""
 
 import json
-from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
 
-from nnrun.launch.history import History, looks_at, note, noted
+from nnrun.launch.history import History, Note, looked_at, looks_at, note, noted
 from nnrun.records.sweep import Sweep
+from nnrun.statistics.sequences import looks_of
 from nnrun.trials.cache import Cache
 from tests.unit.test_rebuild import a_record, config_of
 
@@ -51,7 +51,7 @@ def looked(folder, seeds, use="use", looks=(), **more):
     history = History.of([records(seeds, **more)], Cache(folder, use))
     complaints = []
     sweep = Sweep("complete", looks=list(looks))
-    sweep = replace(sweep, looks=history.looks(sweep, complaints))
+    sweep = history.add_to(sweep, complaints)
     history.note(sweep)
     return sweep.looks, complaints
 
@@ -112,9 +112,28 @@ def test_notes_that_cannot_be_written_lose_no_results(tmp_path):
     assert looked(place, 20) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("then", "replanned"),
+    [
+        (Note(arms(30, *"ab"), (10, 20, 30), {"most": 30, "block": 10}), True),
+        (Note(arms(60, *"ab"), (20, 40, 60), {"most": 60, "block": 20}), True),
+        (Note(arms(30, *"ab"), (10, 20, 30), {"most": 60, "block": 10}), False),  # the same
+        (Note(arms(90, *"ab"), (), {"most": 90, "block": 10}), False),  # these are some of them
+        (Note(arms(30, "a", "z"), (10, 20, 30), {"most": 30, "block": 10}), False),
+        (Note(arms(30, *"ab")), False),  # by hand
+    ],
+)
+def test_who_raises_the_most_seeds_has_not_kept_to_his_plan(then, replanned):
+    sweep = Sweep("complete", looks=[10, 20], auto={"most": 60, "block": 10})
+    found = looked_at(sweep, arms(20, *"ab"), [then])
+    assert bool(found.auto.get("replanned")) is replanned
+    assert looks_of(found).planned is not replanned
+    assert looked_at(found, arms(20, *"ab"), [then]) == found
+
+
 def _note_many(folder):
     for n in range(2, 40):
-        note(folder, arms(n, "a", "b"), [])
+        note(folder, Note(arms(n, "a", "b")))
 
 
 def test_two_processes_note_the_same_looks_at_once(tmp_path):

@@ -77,12 +77,16 @@ def test_seeds_that_the_results_decided_on_are_told_arm_by_arm():
         ("same", 30, " Stopped after 30 seeds, as it was decided."),
         ("same", 40, " Decided with 40 seeds, the most that there could be."),
         ("unsure", 30, ""),
+        ("near", 30, " Stopped after 30 seeds: the means differ by less than 10%."),
         ("few", 40, " Not decided with 40 seeds, the most that there could be."),
         ("incomparable", 40, ""),
     ],
 )
 def test_how_a_comparison_ended(verdict, pairs, told):
-    row, sweep = {"verdict": verdict, "pairs": pairs}, grown(300, 100, auto=AUTO).sweep
+    near = verdict == "near"
+    row = {"verdict": "unsure" if near else verdict, "pairs": pairs, "margin": 0.1}
+    row |= {"ratio_low": 0.95 if near else 0.5, "ratio_high": 1.05}
+    sweep = grown(300, 100, auto=AUTO).sweep
     assert ending(row, sweep) == told
     assert ending(row, replace(sweep, auto=None)) == ""
 

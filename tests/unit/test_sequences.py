@@ -77,8 +77,8 @@ def test_planned_looks_are_false_in_one_of_twenty_together():
 
 def test_bets_need_no_plan_where_it_has_many_looks():
     assert PLANNED.planned
-    assert Looks(10, 500).planned
-    assert not Looks(10, 510).planned
+    assert Looks(10, 600).planned
+    assert not Looks(10, 610).planned
     assert not Looks().planned
     assert list(Looks(10, 25).until(25)) == [10, 20, 25]
     assert list(Looks(10, 25).until(20)) == [10, 20]
