@@ -18,7 +18,7 @@ from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue
 from nnrun.layout import CACHE
 from nnrun.text import shown
-from nnrun.trials.cache import Entry, setups
+from nnrun.trials.cache import LOOKS, Entry, setups
 
 DAY = 24 * 3600.0
 STALE = 3600.0
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     folder, pruning = options.folder, options.command == "prune"
-    if pruning and folder.is_dir() and any(folder.iterdir()) and not any(setups(folder)):
+    if pruning and folder.is_dir() and not _ours(folder):
         rule = "is no cache: no folder in it is named as those of a cache are"
         raise InputError(Issue("--folder", folder, rule, f"for instance {CACHE}"))
     blocks, stale = list(kept(folder)), list(unfinished(folder, time.time()))
@@ -67,6 +67,12 @@ def _run(options: argparse.Namespace) -> int:
     _tell(folder, blocks, doomed, dry)
     _show(folder, blocks, doomed, dry)
     return 0
+
+
+def _ours(folder: Path) -> bool:
+    """Tell a cache from other folders: it is empty, or has what only a cache has."""
+    named = {path.name for path in folder.iterdir()}
+    return named <= {LOOKS} or any(setups(folder))
 
 
 def kept(folder: Path) -> Iterator[Kept]:

@@ -65,7 +65,7 @@ class Decisions:
     its settings are trained on for others.
 
     Attributes:
-        sweep: As its report will have it.
+        sweep: As its report will have it, with the looks so far, this one included.
         trials: Those so far, as `nnrun.Results.trials`.
         decided: The finding of each comparison that wants no more seeds.
     """
@@ -80,17 +80,13 @@ class Decisions:
         trials = pd.concat(parts, ignore_index=True) if len(self.trials) else parts[1]
         self.trials = trials[~trials["setting"].isin(failed)]
 
-    def look(
-        self, looks: Sequence[int], training: AbstractSet[str], failed: AbstractSet[str]
-    ) -> Look:
+    def look(self, training: AbstractSet[str], failed: AbstractSet[str]) -> Look:
         """Compare, as the report does, and see what is decided.
 
         Args:
-            looks: The numbers of seeds at which the results were looked at, this time included.
             training: The ids of the settings that have been trained up to the last of them.
             failed: The ids of those that an error has stopped.
         """
-        self.sweep = replace(self.sweep, looks=list(looks))
         asked = {(one.key, one.a, one.b): one for one in questions(self.sweep)}
         rows = contrasts(self.trials, self.sweep)[list(LOOKED_AT)].to_dict("records")
         needed: set[str] = set()
@@ -151,7 +147,10 @@ class Blocks:
     ) -> None:
         self._jobs, self._auto, self._run, self._describe = jobs, auto, run, describe
         self._interrupt, self._clock, self._due = interrupt, clock, 0.0
-        self._earlier, self._counts = earlier, dict[int, int]()
+        own = seen_of((job.setting.flat, job.seed, job.seeds) for job in jobs).keys()
+        # of other settings there may be many
+        self._earlier = [note for note in earlier if len(own & note.seen.keys()) > 1]
+        self._counts = dict[int, int]()
         self._decisions: Decisions | None = None
         self._failed: set[str] = set()
         self.looks: list[int] = []
@@ -205,8 +204,7 @@ class Blocks:
                 return set()
             self._decisions.add(list(trained.values()), self._failed)
             self._decisions.sweep = self._looked_at(self._decisions.sweep)
-            looks = self._decisions.sweep.looks
-            look = self._decisions.look(looks, trained.keys(), self._failed)
+            look = self._decisions.look(trained.keys(), self._failed)
         self._say(look)
         return look.needed
 

@@ -272,7 +272,8 @@ def finish(
         settings = Joiner(sweep, named, wanted is not None, told)
         with together(folder) as new:
             making.tables(new, settings, told)
-            if making.reports:
+            # what nobody is shown is not looked at
+            if making.reports or making.sweep.auto or documents.wanted():
                 history.note(making.sweep)
             if launched is None:
                 making.report(new, choices, say, lambda: False)

@@ -24,10 +24,7 @@ from nnrun.layout import write_atomically
 from nnrun.records.plain import Damaged, read_plain, require
 from nnrun.records.record import Record
 from nnrun.records.sweep import Sweep
-from nnrun.trials.cache import Cache
-
-FOLDER = "looks"
-"""In the cache."""
+from nnrun.trials.cache import LOOKS, Cache
 
 JUDGED_BY = ("target.", "engine", "continue_from")
 """Keys of a setting's configuration that do not change what its trials are, or hardly."""
@@ -115,22 +112,27 @@ def at_each(seen: Seen, looks: Sequence[int]) -> Iterator[Seen]:
 
 
 def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note]) -> Sweep:
-    """Add to a sweep at how many seeds it was looked at before, and whether by another plan.
+    """Add to a sweep at how many seeds it was looked at before, and whether not by its plan.
 
-    Who raises the most seeds of a plan that ended without a decision has not kept to it.
+    Who raises the most seeds of a plan that ended without a decision has not kept to it, nor has
+    who made a plan when he had seen some of its seeds. That is told of all seeds that the plan may
+    come to, so that it is known from its first look on.
     """
     parts = (seen for note in earlier for seen in at_each(note.seen, note.looks))
     looks, auto = sorted({*sweep.looks, *looks_at(now, parts)}), sweep.auto
-    if auto and any(_other_plan(note, auto) and _compares(now, note.seen) for note in earlier):
-        auto = {**auto, "replanned": True}
+    if auto:
+        all_ = {key: [(spans[0][0], spans[0][0] + auto["most"] - 1)] for key, spans in now.items()}
+        if any(_other_plan(note, auto) and _compares(all_, note.seen) for note in earlier):
+            auto = {**auto, "replanned": True}
     return replace(sweep, looks=looks, auto=auto)
 
 
 def _other_plan(note: Note, auto: Mapping[str, Any]) -> bool:
-    """Tell whether looks had another plan, no longer than that of now."""
-    if note.auto is None or note.auto["most"] > auto["most"]:
-        return False
-    return any(note.auto[key] != auto[key] for key in PLAN)
+    """Tell whether looks had no plan, or another one that is no longer than that of now."""
+    if note.auto is None:
+        return True
+    longer = note.auto["most"] > auto["most"]
+    return not longer and any(note.auto[key] != auto[key] for key in PLAN)
 
 
 def _compares(now: Seen, then: Seen) -> bool:
@@ -173,7 +175,7 @@ class History:
 def noted(cache: Path, complaints: list[str]) -> Iterator[Note]:
     """Read what was looked at before; a note that cannot be read is a complaint."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        for path in sorted((cache / FOLDER).glob("*.json")):
+        for path in sorted((cache / LOOKS).glob("*.json")):
             try:
                 told = read_plain(path, NOTE)
                 seen = {key: _joined(_spans(spans)) for key, spans in told["settings"].items()}
@@ -195,7 +197,7 @@ def note(cache: Path, look: Note) -> None:
         return  # nothing was compared
     told = {"settings": dict(sorted(look.seen.items())), "looks": list(look.looks)}
     content = json.dumps({**told, "auto": look.auto}).encode()
-    folder = cache / FOLDER
+    folder = cache / LOOKS
     path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,10 @@ def looked(results: Results, table: pd.DataFrame) -> str:
     )
     sizes = results.summary["seeds"][results.summary["seeds"] > 0]
     after = f" The settings have {seeds_range(sizes)}." if len(sizes) else ""
-    return f"{added}.{after}{_open(table, most)} {hold}"
+    before = ""
+    if sweep.auto.get("replanned"):
+        before = " Some of them had been looked at before this plan was made."
+    return f"{added}.{after}{before}{_open(table, most)} {hold}"
 
 
 def _open(table: pd.DataFrame, most: int) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.contrasts import contrasts
-from nnrun.statistics.findings import UNDECIDED
+from nnrun.statistics.findings import settled
 
 MOST = 32  # looks that are judged anew, besides those at which a contrast has its last pairs
 SAME = ("family", "key", "a", "b", "within")
@@ -50,7 +50,7 @@ def history(trials: pd.DataFrame, sweep: Sweep, now: pd.DataFrame | None = None)
     arm = table["name_a"] + (" at " + table["within"]).where(table["within"] != "", "")
     before = table.groupby(list(SAME), sort=False)[["pairs", "verdict"]].shift()
     anew = table["verdict"] != before["verdict"]
-    decided = ~table["verdict"].isin([*UNDECIDED, "incomparable"])
+    decided = table.apply(settled, axis=1) & (table["verdict"] != "incomparable")
     table = table.assign(arm=arm, fell=anew & decided)[(table["pairs"] != before["pairs"]) | anew]
     return table[list(COLUMNS)].reset_index(drop=True)
 

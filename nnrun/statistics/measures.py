@@ -39,8 +39,8 @@ def measure(
         ``a`` is sooner (ties count one half), each with its 95% interval (NaN with a single seed);
         ``tied``, the share of ties, in which often neither arrives; ``p`` of `swap_test`;
         ``p_order`` of `order_test`; ``error`` of the log ratio; ``discordant`` pairs. With looks
-        both p are of `sequential_test`, for the log ratios of paired times (1 where they lean to
-        the other side than the ratio of the means) and for who is first.
+        both p are of `sequential_test`, for the log ratios of paired times and for who is first (1
+        where the looks together lean to another side than the means, or the share, do now).
     """
     step = TOGETHER if looks is None else a.shape[1]
     parts = [
@@ -122,12 +122,15 @@ def _measure(a: Floats, b: Floats, points: Floats | None, looks: Looks | None) -
     else:
         p, side = sequential_test(np.log(a / b).mean(axis=2), looks)
         p = np.where(side == np.sign(apart[0][0]), p, 1.0)
-        p_order, _ = sequential_test(first.mean(axis=2), looks)
+        p_order, side = sequential_test(first.mean(axis=2), looks)
+        p_order = np.where(side == np.sign(scores.mean(axis=0) - 0.5), p_order, 1.0)
         sooner_low, sooner_high = share_interval(scores.sum(axis=0), len(a))
+    with np.errstate(over="ignore"):  # of two pairs hardly anything is known
+        ratio_low, ratio_high = np.exp(low[0]), np.exp(high[0])
     return {
         "ratio": np.exp(apart[0][0]),
-        "ratio_low": np.exp(low[0]),
-        "ratio_high": np.exp(high[0]),
+        "ratio_low": ratio_low,
+        "ratio_high": ratio_high,
         "difference": apart[1][0],
         "difference_low": low[1],
         "difference_high": high[1],

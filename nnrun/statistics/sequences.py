@@ -80,8 +80,8 @@ def sequential_test(apart: Floats, looks: Looks) -> tuple[Floats, Floats]:
     size. The smallest p of all looks is returned, which is one for any of them.
 
     Args:
-        apart: How far apart the arms are in each pair, as the log ratio of times, in the order in
-            which seeds were added, shape (pair, contrast).
+        apart: How far apart the arms are in each pair, as the log ratio of times, in an order that
+            the results have no part in, as that of seeds; shape (pair, contrast).
         looks: Planned or not.
 
     Returns:

@@ -22,7 +22,7 @@ from nnrun.statistics.drawn_sweeps import (
     table_row,
     times_of,
 )
-from nnrun.statistics.findings import CLAIMS, DIRECTION, corrected, finding
+from nnrun.statistics.findings import CLAIMS, DIRECTION, corrected, finding, settled
 from nnrun.statistics.measures import measure
 from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.resampling import t_quantile
@@ -101,7 +101,8 @@ def stop(cell: Cell, repeats: int, looks: Sequence[int], rule: Looks | None) -> 
         alive = table[np.repeat(going.any(axis=1), shape[1])]
         rows = corrected(alive).loc[found.index].to_dict("records")
         kinds = np.array([finding(row) for row in rows])
-        open_ = np.isin(kinds, ("unsure", "few"))
+        told = [{**row, "verdict": kind} for row, kind in zip(rows, kinds, strict=True)]
+        open_ = np.array([not settled(row) for row in told])
         pairs[going] = seeds
         held[going] = holds(found, "ratio", np.array(other / base))
         verdict[going] = np.where(open_, _OPEN, kinds)

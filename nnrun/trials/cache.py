@@ -48,6 +48,9 @@ SHAPES = {
 }
 """The arrays of a block."""
 
+LOOKS = "looks"
+"""The folder of a cache in which `nnrun.launch.history` notes at what results were looked at."""
+
 Moments = tuple[int, ...]
 """Samples seen at the evaluations of trials that were watched; of others none, they have all."""
 

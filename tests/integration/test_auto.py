@@ -93,15 +93,18 @@ def test_a_second_time_the_same_is_decided_and_more_seeds_go_on_from_there(nnrun
     again = nnrun(*ARMS, *AUTO, *OFF)
     more = nnrun(*ARMS, "seeds=auto", "auto.most=60", *OFF)
     a, b, c = nnrun.outputs("sweeps")
+    # as far as the plan that was made first: by another one from there on
+    assert looks_in(c)[1] == {"most": 60, "block": 10, "replanned": True}
     assert tables(a) == tables(b)
     assert looks_in(a) == looks_in(b)
-    said = [re.findall("^after.*sooner.*", done.stdout, re.M) for done in (first, again, more)]
-    assert said[0] == said[1] == said[2] != []
+    said = [re.findall("^after.*sooner.*", done.stdout, re.M) for done in (first, again)]
+    assert said[0] == said[1] != []
+    assert "lr=0.6 sooner" in more.stdout
     n = sum(seeds_of(a))
     assert f"Found in the cache: {n} of 120 trials" in again.stdout
     assert f"Found in the cache: {n} of 180 trials" in more.stdout
     assert looks_in(c)[0] == [10, 20, 30, 40, 50, 60]
-    assert seeds_of(c) == [60, 60, seeds_of(a)[2]]
+    assert seeds_of(c)[:2] == [60, 60]
 
 
 ENDS_AT = """
@@ -252,4 +255,5 @@ def test_equal_arms_are_told_apart_in_no_more_than_5_of_100_sweeps(nnrun):
         assert contrast["reached_a"] > 0.8 * contrast["pairs"]
         found.append(contrast["verdict"])
     apart = sum(verdict not in ("same", "unsure") for verdict in found)
+    print(f"{apart} of {n} told apart")
     assert apart <= binom.ppf(0.99, n, 0.05), found

@@ -6,6 +6,7 @@ from scipy.stats import multivariate_normal
 
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.findings import finding
+from nnrun.statistics.measures import measure
 from nnrun.statistics.sequences import (
     SHAPE,
     Looks,
@@ -136,3 +137,23 @@ def test_means_that_gainsay_the_test_make_no_claim():
     assert finding({**row, "error": 0.1}) == "sooner"
     assert finding({**row, "error": 0.2}) == "unsure"
     assert finding({**row, "error": 0.2, "p_order_holm": 0.01}) == "usually sooner"
+
+
+def arms(*firsts):
+    """Two arms of which the first arrives first, or not, pair by pair; as arrays for `measure`."""
+    a = np.where(np.array(firsts), 100.0, 200.0)[:, None, None]
+    return a, np.full(a.shape, 150.0)
+
+
+def test_an_arm_that_was_first_and_no_longer_is_makes_no_claim_for_the_other():
+    found = measure(*arms(*[False] * 15, *[True] * 20), looks=Looks())
+    assert found["sooner"] > 0.5
+    assert found["p_order"] == 1
+    assert measure(*arms(*[False] * 15, *[True] * 5), looks=Looks())["p_order"] < 0.01
+
+
+def test_of_two_pairs_hardly_anything_is_known_and_nothing_is_warned_of():
+    found = measure(*arms(True, False), looks=Looks())
+    assert found["ratio_low"] < 1e-6
+    assert found["ratio_high"] > 1e6
+    assert np.isnan(measure(*arms(True), looks=Looks())["ratio_low"])

@@ -28,7 +28,7 @@ def test_with_what_is_made_for_one_look_he_claims_falsely_far_too_often():
 
 
 @pytest.mark.parametrize("rule", [Looks(), Looks(10, 400)], ids=["bets", "planned"])
-def test_a_ratio_at_the_margin_is_seldom_called_the_same_and_none_is_in_the_end(rule):
+def test_a_ratio_at_the_margin_is_seldom_called_the_same_and_equal_arms_are_in_the_end(rule):
     looks = list(range(10, 401, 10))
     near = Cell(0, correlation=CORRELATION, sigma=0.2, ratio=1.1)
     assert stop(near, 400, looks, rule).same() <= false_claim_limit(400)

@@ -28,6 +28,7 @@ WORDS = {
     "fails": "it does not converge",
     "same": "the same",
     "depends": "it depends",
+    "unsure": "no difference shown",
 }
 """Decisions, as they are said beside their marker, where that is another word."""
 
