@@ -437,8 +437,11 @@ class Making:
 
 @contextmanager
 def _let_through(launched: Launched | None) -> Iterator[None]:
-    """Let a signal end the ``with`` block of a launch; elsewhere it does as everywhere."""
-    if launched is None:
+    """Let a signal end the ``with`` block of a launch; elsewhere it does as everywhere.
+
+    A signal that came before has ended what it was meant for.
+    """
+    if launched is None or launched.interrupt.pressed():
         yield
     else:
         with suppress(Ended), launched.interrupt.let_through():

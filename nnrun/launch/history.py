@@ -23,13 +23,13 @@ from typing import Any, NamedTuple, Self
 from nnrun.layout import write_atomically
 from nnrun.records.plain import Damaged, read_plain, require
 from nnrun.records.record import Record
-from nnrun.records.sweep import Sweep
+from nnrun.records.sweep import AUTO, Sweep
 from nnrun.trials.cache import LOOKS, Cache
 
 JUDGED_BY = ("target.", "engine", "continue_from")
 """Keys of a setting's configuration that do not change what its trials are, or hardly."""
 
-NOTE = {"settings": dict, "looks": [int], "auto?": ({"most": int, "block": int}, None)}
+NOTE = {"settings": dict, "looks": [int], "auto?": (AUTO, None)}
 """What a note says: spans of seeds, first and last, by setting; the numbers of seeds looked at, and
 the plan of these looks, if there was one."""
 
@@ -122,17 +122,21 @@ def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note]) -> Sweep:
     looks, auto = sorted({*sweep.looks, *looks_at(now, parts)}), sweep.auto
     if auto:
         all_ = {key: [(spans[0][0], spans[0][0] + auto["most"] - 1)] for key, spans in now.items()}
-        if any(_other_plan(note, auto) and _compares(all_, note.seen) for note in earlier):
+        if _replanned(auto, [note for note in earlier if _compares(all_, note.seen)]):
             auto = {**auto, "replanned": True}
     return replace(sweep, looks=looks, auto=auto)
 
 
-def _other_plan(note: Note, auto: Mapping[str, Any]) -> bool:
-    """Tell whether looks had no plan, or another one that is no longer than that of now."""
-    if note.auto is None:
-        return True
-    longer = note.auto["most"] > auto["most"]
-    return not longer and any(note.auto[key] != auto[key] for key in PLAN)
+def _replanned(auto: Mapping[str, Any], earlier: Sequence[Note]) -> bool:
+    """Tell whether the first look at a plan's seeds was not by that plan.
+
+    A plan that was carried out before stays what it was then, whatever came after.
+    """
+    plans = [note.auto for note in earlier]
+    same = [plan for plan in plans if plan and all(plan[key] == auto[key] for key in PLAN)]
+    if same:
+        return any(plan.get("replanned", False) for plan in same)
+    return bool(earlier)
 
 
 def _compares(now: Seen, then: Seen) -> bool:
@@ -168,8 +172,7 @@ class History:
         """Note what is looked at now; where the disk does not take it, nothing is lost but that."""
         if self.cache is not None:
             with suppress(OSError):
-                auto = sweep.auto and {key: sweep.auto[key] for key in PLAN}
-                note(self.cache, Note(self.seen, sweep.looks, auto))
+                note(self.cache, Note(self.seen, sweep.looks, sweep.auto))
 
 
 def noted(cache: Path, complaints: list[str]) -> Iterator[Note]:

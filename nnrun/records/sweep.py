@@ -36,6 +36,7 @@ TRACKING = {
     "digest?": TEXT, "model?": TEXT, "warning?": TEXT,
 }  # fmt: skip
 AIM = {key.replace("target.", ""): kind for key, kind in TARGET.items()}
+AUTO = {"most": int, "block": int, "replanned?": bool}
 FIELDS = {
     "status": str, "name?": TEXT, "started?": TEXT, "command?": TEXT, "git?": TEXT, "study?": TEXT,
     "overrides?": [str], "jobs?": ([JOB], None), "settings?": ([SETTING], None), "varying?": [str],
@@ -46,7 +47,7 @@ FIELDS = {
     "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
     "margin?": NUMBER, "looks?": [int],
-    "auto?": ({"most": int, "block": int, "replanned?": bool}, None),
+    "auto?": (AUTO, None),
     "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""

@@ -30,24 +30,24 @@ def looked(results: Results, table: pd.DataFrame) -> str:
         wide = "intervals are wider than of a number of seeds that was fixed beforehand"
         return f"Results were looked at {_when(sweep)}. {hold[:-1]}; {wide}."
     block, most = sweep.auto["block"], sweep.auto["most"]
-    added = (
-        f"Seeds were added {block:,} at a time until every comparison was decided, {most:,} at most"
-    )
+    added = f"Seeds were added {block:,} at a time, {most:,} at most"
+    if not _open(table):
+        added += ", until every comparison was decided"
     sizes = results.summary["seeds"][results.summary["seeds"] > 0]
     after = f" The settings have {seeds_range(sizes)}." if len(sizes) else ""
     before = ""
     if sweep.auto.get("replanned"):
         before = " Some of them had been looked at before this plan was made."
-    return f"{added}.{after}{before}{_open(table, most)} {hold}"
+    return f"{added}.{after}{before}{_open(table)} {hold}"
 
 
-def _open(table: pd.DataFrame, most: int) -> str:
-    """Say how much was not decided with the most seeds that there may be."""
-    n = int((table["verdict"].isin(UNDECIDED) & (table["pairs"] >= most)).sum())
+def _open(table: pd.DataFrame) -> str:
+    """Say how much is not decided."""
+    n = int((~table.apply(settled, axis=1)).sum()) if len(table) else 0
     if not n:
         return ""
     are = "is" if n == 1 else "are"
-    return f" {n:,} of {things(len(table), 'comparison')} {are} not decided with {seeds(most)}."
+    return f" {n:,} of {things(len(table), 'comparison')} {are} not decided."
 
 
 def ending(row: Mapping[Any, Any], sweep: Sweep) -> str:

@@ -212,7 +212,7 @@ def needed(row: Mapping[Any, Any]) -> float:
     """Estimate how many pairs of seeds would settle what is not sure yet, four times in five.
 
     Settled is a ratio as observed that is shown, or times that are shown to be the same to within
-    the margin.
+    the margin, by what holds at every look: more seeds for the same settings are another one.
 
     Returns:
         Pairs, more than there are; NaN where too few pairs differ for their spread to say.
@@ -224,11 +224,16 @@ def needed(row: Mapping[Any, Any]) -> float:
     censored = 1 - (row["reached_a"] + row["reached_b"]) / trials
     normal, spread = NormalDist(), error * math.sqrt(pairs)
     power = normal.inv_cdf(0.8)
-    shown = normal.inv_cdf(1 - row["level"] / 2) + power
+    shown = _bound(row["level"]) + power
     fewest = math.inf
     if apart > 0:
         fewest = (shown * spread * (1 + 0.7 * censored) / apart) ** 2
     room = math.log(1 + row["margin"]) - apart
     if room > 0 and censored < 1 - MOSTLY:
-        fewest = min(fewest, ((normal.inv_cdf(0.975) + power) * spread / room) ** 2)
+        fewest = min(fewest, ((_bound(LEVEL) + power) * spread / room) ** 2)
     return float(max(fewest, pairs + 1))
+
+
+def _bound(level: float) -> float:
+    """Say how many standard errors the next look asks for, at some hundred pairs."""
+    return math.sqrt(2.5 - 2 * math.log(level))

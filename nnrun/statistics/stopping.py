@@ -184,7 +184,7 @@ def report_looks(repeats: int, looks: int) -> Generator[str, None, int]:
 
 def report_stops(repeats: int, few: bool = False) -> Generator[str, None, int]:
     """Write a Markdown table of pairs at the decision, over those of a fixed design."""
-    heads = ["world", "fixed", "bets", "of fixed", "planned most", "pairs", "of fixed", "power"]
+    heads = ["world", "fixed", "bets", "of fixed", "planned", "pairs", "of fixed", "power"]
     yield table_row(heads)
     yield table_row(["---"] + ["---:"] * 7)
     cells = [
@@ -201,15 +201,16 @@ def report_stops(repeats: int, few: bool = False) -> Generator[str, None, int]:
         fixed = fixed_design(cell, 700 if cell.ratio < 1.5 else 200)
         looks = list(range(EVERY, min(1000, 5 * fixed + 50) + 1, EVERY))
         bets = stop(cell, repeats, looks, Looks()).pairs.mean()
-        rule, found = plan(cell, fixed, repeats)
-        planned = found.pairs.mean()
-        texts = [f"{bets:.1f}", f"{bets / fixed:.2f}", f"{rule.most}", f"{planned:.1f}"]
+        rule, found = plan(cell, fixed, repeats, EVERY if fixed > 6 * EVERY else EVERY // 2)
+        planned, blocks = found.pairs.mean(), f"{rule.most} by {rule.every}"
+        texts = [f"{bets:.1f}", f"{bets / fixed:.2f}", blocks, f"{planned:.1f}"]
         more = [f"{planned / fixed:.2f}", f"{100 * found.claimed(-1):.0f}%"]
         yield table_row([name, f"{fixed}", *texts, *more])
     yield ""
     yield (
-        f"{repeats:,} sweeps a world, looked at every {EVERY} pairs. Fixed: pairs with which a "
-        "t-test of the log ratios, planned with the true ratio and spread, has 90% power."
+        f"{repeats:,} sweeps a world, looked at every {EVERY} pairs, or as planned. Fixed: pairs "
+        "with which a t-test of the log ratios, planned with the true ratio and spread, has 90% "
+        "power."
     )
     return 0
 

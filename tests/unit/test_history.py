@@ -118,7 +118,8 @@ def test_notes_that_cannot_be_written_lose_no_results(tmp_path):
         (Note(arms(30, *"ab"), (10, 20, 30), {"most": 30, "block": 10}), True),
         (Note(arms(60, *"ab"), (20, 40, 60), {"most": 60, "block": 20}), True),
         (Note(arms(30, *"ab"), (10, 20, 30), {"most": 60, "block": 10}), False),  # the same
-        (Note(arms(90, *"ab"), (), {"most": 90, "block": 10}), False),  # these are some of them
+        (Note(arms(90, *"ab"), (), {"most": 90, "block": 10}), True),
+        (Note(arms(60, *"ab"), (), {"most": 60, "block": 10, "replanned": True}), True),
         (Note(arms(30, "a", "z"), (10, 20, 30), {"most": 30, "block": 10}), False),
         (Note(arms(30, *"ab")), True),  # by hand
     ],
@@ -129,6 +130,13 @@ def test_who_raises_the_most_seeds_has_not_kept_to_his_plan(then, replanned):
     assert bool(found.auto.get("replanned")) is replanned
     assert looks_of(found).planned is not replanned
     assert looked_at(found, arms(20, *"ab"), [then]) == found
+
+
+def test_a_plan_that_was_carried_out_stays_what_it_was():
+    sweep = Sweep("complete", looks=[10, 20], auto={"most": 60, "block": 10})
+    kept = Note(arms(60, *"ab"), (10, 60), sweep.auto)
+    later = Note(arms(20, *"ab"), (10, 20), {"most": 20, "block": 10})
+    assert "replanned" not in looked_at(sweep, arms(20, *"ab"), [later, kept]).auto
 
 
 def _note_many(folder):

@@ -62,9 +62,8 @@ def test_seeds_that_the_results_decided_on_are_told_arm_by_arm():
     results = stopped(whole, "s1", 20)
     assert answer(results).startswith("Yes: lr=1 converges sooner than lr=0")
     assert cautions(results)[0] == (
-        "Seeds were added 10 at a time until every comparison was decided, 40 at most. The "
-        "settings have 20 to 40 seeds. 1 of 2 comparisons is not decided with 40 seeds. Tests and "
-        "intervals of comparisons hold at every look."
+        "Seeds were added 10 at a time, 40 at most. The settings have 20 to 40 seeds. 1 of 2 "
+        "comparisons is not decided. Tests and intervals of comparisons hold at every look."
     )
     sooner, unsure = statements(results)[1:]
     assert sooner.text.endswith(" Stopped after 20 seeds, as it was decided.")
