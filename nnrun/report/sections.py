@@ -231,8 +231,9 @@ def _rare(results: Results) -> list[str]:
         return []
     return [
         f"Rare events: in {int(rare.sum()):,} of {len(summary):,} settings fewer than {RARE} seeds "
-        "arrived, or fewer than that did not. Bootstrap intervals of restricted mean and running "
-        "time are too narrow there; lean on the success rate and its interval."
+        "arrived, or fewer than that did not. Their intervals of restricted mean and running time "
+        "are wide, as they hold for any times up to the budget; the ratio's is a bootstrap's, and "
+        "can be too narrow: lean on the success rate and its interval."
     ]
 
 
