@@ -1,6 +1,6 @@
 """Seeds until every comparison is decided, as a user meets them.
 
-``NNRUN_EQUAL=200`` runs 200 sweeps of equal arms, to count how many are told apart; else it is ten.
+``NNRUN_EQUAL=200`` runs 200 sweeps of equal arms, to count how many are told apart; else five.
 """
 
 import json
@@ -244,7 +244,7 @@ EQUAL = Path(__file__).parents[1] / "examples" / "equal_arms"
 
 @pytest.mark.slow
 def test_equal_arms_are_told_apart_in_no_more_than_5_of_100_sweeps(nnrun):
-    n, found = int(os.environ.get("NNRUN_EQUAL", "10")), []
+    n, found = int(os.environ.get("NNRUN_EQUAL", "5")), []
     arms = ["-m", f"--config-dir={EQUAL}", "data=equal_arms", "data.arm=0,1", "features=raw"]
     quick = ["lr=1.0", "budget=6000", "evals=40", "seeds=auto", "auto.most=200", "cache=off", *OFF]
     for i in range(n):

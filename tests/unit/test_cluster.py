@@ -19,7 +19,7 @@ from nnrun.trials.scheduler import facts_here
 from nnrun.trials.shard import train_shard
 from tests.conftest import make_setting
 
-SOON = 20.0
+SOON = 60.0  # seconds for what takes one or two where nothing else runs
 OTHERS = ({"numerics": 0, "numpy": "1.0", "llvmlite": "0.1"}, "another")
 
 
