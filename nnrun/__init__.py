@@ -20,6 +20,7 @@ from nnrun.interrupt import heed_from_the_start
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
+    from nnrun.judging.judge import judge
     from nnrun.launch.finish import make_report
     from nnrun.model import Model, NeuralNetwork, load_network
     from nnrun.results.results import Results
@@ -32,6 +33,7 @@ __all__ = [
     "Model",
     "NeuralNetwork",
     "Results",
+    "judge",
     "load",
     "load_network",
     "make_report",
@@ -46,6 +48,7 @@ _HOMES = {
     "Model": "nnrun.model",
     "NeuralNetwork": "nnrun.model",
     "Results": "nnrun.results.results",
+    "judge": "nnrun.judging.judge",
     "load": "nnrun.tracking.read",
     "load_network": "nnrun.model",
     "make_report": "nnrun.launch.finish",

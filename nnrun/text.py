@@ -2,10 +2,49 @@
 
 import math
 import re
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accuracy": "accuracy"}
+
+
+class Words(NamedTuple):
+    """What curves are of, in the words that sentences and figures say it with.
+
+    Attributes:
+        unit: What x counts, in the plural: ``0.5 times the samples``, ``100 samples``.
+        seen: The same, as an axis has it.
+        subject: What arrives, or does not.
+        effort: What is needed to arrive.
+        metrics: Names of metrics, by what tables call them.
+        own: Whether the curves are of networks that nnrun trained.
+    """
+
+    unit: str = "samples"
+    seen: str = "training samples seen"
+    subject: str = "the network"
+    effort: str = "the training"
+    metrics: Mapping[str, str] = METRIC_NAMES
+    own: bool = True
+
+
+OWN = Words()
+"""Of networks that nnrun trained."""
+
+
+def words_for(x: str, y: str) -> Words:
+    """Find the words for curves of a metric ``y`` against ``x``, as their table calls them.
+
+    Example:
+        >>> words_for("epoch", "val_acc").unit, words_for("env_steps", "reward").unit
+        ('epochs', 'env_steps')
+    """
+    plain = x.isascii() and x.isalpha() and x == x.lower() and len(x) > 2
+    unit = f"{x}s" if plain and not x.endswith("s") else x
+    metrics = dict.fromkeys(METRIC_NAMES, y)
+    return Words(unit, x, "the run", f"the {unit}", metrics, own=False)
+
+
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _UNSEEN = re.compile(

@@ -64,7 +64,7 @@ class CommonGrid(NamedTuple):
         """Take it from plain values; None where each setting is judged on its own."""
         if found is None:
             return None
-        samples = np.array(found["samples"], dtype=np.int64)
+        samples = as_grid(found["samples"])
         return cls(samples, float(found["apart"]), float(found.get("one_in", 1.0)))
 
 
@@ -129,7 +129,7 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
     several = sorted({tuple(grid.tolist()) for grid in grids if grid.size})
     if len(several) < 2:
         return None
-    whole = [np.array(grid, dtype=np.int64) for grid in several]
+    whole = [as_grid(grid) for grid in several]
     end = min(grid[-1] for grid in whole)
     base = min((grid[grid <= end] for grid in whole), key=len)
     if not base.size:
@@ -142,6 +142,12 @@ def common_grid(grids: Sequence[Ints]) -> CommonGrid | None:
             break
     points = base[chosen]
     return CommonGrid(points, float(apart[chosen].max(initial=0.0)), _one_in(points, base))
+
+
+def as_grid(values: npt.ArrayLike) -> Ints:
+    """Make an array of whole numbers, as samples are; of others, as seconds are, where any is."""
+    found = np.asarray(values)
+    return found if found.dtype.kind == "f" else found.astype(np.int64)
 
 
 def _one_in(points: Ints, base: Ints) -> float:

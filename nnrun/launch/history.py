@@ -207,6 +207,16 @@ def note(cache: Path, look: Note) -> None:
         write_atomically(path, lambda file: file.write(content), sync=False)
 
 
+def spans_of(seeds: Iterable[int]) -> Spans:
+    """Return seeds as spans.
+
+    Example:
+        >>> spans_of([3, 0, 1, 2, 7])
+        [(0, 3), (7, 7)]
+    """
+    return _joined([(seed, seed) for seed in seeds])
+
+
 def size(spans: Spans) -> int:
     """Count the seeds of spans."""
     return sum(last - first + 1 for first, last in spans)

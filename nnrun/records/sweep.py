@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from nnrun.layout import write_text
 from nnrun.records.plain import NUMBER, TEXT, Damaged, read_plain, reading, require, require_version
+from nnrun.text import OWN, Words, words_for
 
 SWEEP = "sweep.json"
 SCHEMA_VERSION = 1
@@ -44,10 +45,11 @@ FIELDS = {
     "target?": (AIM, None),
     "tables?": [[str]], "tuned?": [str], "tuning?": ({"seeds": [int], "rows": [dict]}, None),
     "stages?": (dict, type(None)), "tracking?": (TRACKING, None), "verdict?": ([str], None),
-    "common_grid?": ({"samples": [int], "apart": NUMBER, "one_in?": NUMBER}, None),
+    "common_grid?": ({"samples": [NUMBER], "apart": NUMBER, "one_in?": NUMBER}, None),
     "animations?": ([str], None),
     "margin?": NUMBER, "looks?": [int],
     "auto?": (AUTO, None),
+    "measured?": ({"x": str, "y": str, "rising": bool}, None), "unpaired?": bool,
     "held_out?": [int], "report_of?": [str], "notes?": [str], "clashes?": [str],
 }  # fmt: skip
 """What it says of any sweep, also of one that is under way."""
@@ -60,7 +62,7 @@ AFTERWARDS = "this target was chosen after training."
 
 IF_ANY = (
     *("tables", "held_out", "tuned", "tuning", "looks", "auto", "verdict"),
-    *("facet", "within", "merged", "report_of", "notes", "clashes"),
+    *("facet", "within", "merged", "report_of", "notes", "clashes", "measured", "unpaired"),
 )
 """What is left out where there is none of it."""
 
@@ -167,6 +169,9 @@ class Sweep:
         report_of: The names of the sweeps that a report is of which stands elsewhere.
         notes: What could not be read, or put together.
         clashes: What records of several sweeps disagree about.
+        measured: Of curves that nnrun did not train: ``x``, what it calls samples, ``y``, the
+            metric, and whether that is to be ``rising``. None for its own.
+        unpaired: Whether the same seed in two settings means nothing.
     """
 
     status: str
@@ -185,7 +190,7 @@ class Sweep:
     varying: Sequence[str] = ()
     telling: Sequence[str] = ()
     constant: Mapping[str, Any] | None = None
-    budget: int | None = None
+    budget: int | float | None = None
     target: Mapping[str, Any] | None = None
     tables: Sequence[Sequence[str]] = ()
     held_out: Sequence[int] = ()
@@ -206,6 +211,13 @@ class Sweep:
     report_of: Sequence[str] = ()
     notes: Sequence[str] = ()
     clashes: Sequence[str] = ()
+    measured: Mapping[str, Any] | None = None
+    unpaired: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What its curves are of, for sentences and figures."""
+        return OWN if self.measured is None else words_for(self.measured["x"], self.measured["y"])
 
     @property
     def judged_afterwards(self) -> bool:

@@ -77,8 +77,10 @@ def write_report(
     say("watching networks learn")
     figures = folder / FIGURES
     with drawing(results, figures, pdf) as drawn:
-        found = watched(results, records, stopped, cache)
-        scores = scored(results, records)
+        found, scores = None, NO_SCORES
+        if results.sweep.words.own:
+            found = watched(results, records, stopped, cache)
+            scores = scored(results, records)
         say("drawing the report")
         if found is not None:
             _write_figures(found, figures, pdf)
@@ -116,6 +118,9 @@ def watched(
     return behaviour(results.trials, records, chosen, names, stopped=stopped, cache=cache)
 
 
+NO_SCORES: tuple[Mapping[str, Scores], Sequence[str]] = ({}, ())
+"""Of final networks, where there are none."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 AT_ONCE = 4
@@ -127,7 +132,7 @@ def build(
     folder: Path,
     behaviour: Any = None,
     drawn: Drawn | None = None,
-    scores: tuple[Mapping[str, Scores], Sequence[str]] = ({}, ()),
+    scores: tuple[Mapping[str, Scores], Sequence[str]] = NO_SCORES,
     study: str = "",
     handout: bool = False,
 ) -> Path:
@@ -153,7 +158,8 @@ def build(
     if drawn is None:
         with drawing(results, folder / FIGURES) as made:
             drawn = made()
-    about = _content(results, drawn, behaviour, ends(results, scores))
+    at_end = ends(results, scores) if results.sweep.words.own else None
+    about = _content(results, drawn, behaviour, at_end)
     language = _language(results)
     glossary = Glossary(_names(results))
     language.filters["linked"] = glossary.linked

@@ -43,14 +43,16 @@ Columns = Mapping[str, Callable[[Any], bool] | None]
 
 TRIALS_COLUMNS: Columns = {
     **dict.fromkeys(("setting", "label", "status", "task"), is_string_dtype),
-    **dict.fromkeys(("seed", "budget", "horizon"), is_integer_dtype),
+    "seed": is_integer_dtype,
+    **dict.fromkeys(("budget", "horizon"), is_numeric_dtype),
     "plateaued": is_bool_dtype,
     **dict.fromkeys(("samples_to_target", "first_hit", "ns_per_sample"), is_float_dtype),
     **dict.fromkeys(("final_train_loss", "final_test_loss", "final_accuracy"), is_float_dtype),
 }
 CURVES_COLUMNS: Columns = {
     "setting": is_string_dtype,
-    **dict.fromkeys(("seed", "samples"), is_integer_dtype),
+    "seed": is_integer_dtype,
+    "samples": is_numeric_dtype,
     **dict.fromkeys(METRICS, is_float_dtype),
 }
 ENDS = ("seeds", "reached", "exhausted", "diverged", "failed", "plateaued", "reached_then_diverged")
@@ -146,6 +148,8 @@ class Results:
         """
         if "ladder" in self.known:
             return self.known["ladder"]
+        if self.sweep.measured is not None:  # its targets are of nnrun's own metrics
+            return align(self.trials, ())
         return align(self.trials, ladder_of_curves(self.curves, self.trials, self.sweep))
 
     @cached_property
@@ -168,7 +172,7 @@ class Results:
         """What the factors of a full grid account for."""
         return effects(self.trials, self.sweep)
 
-    def of(self, sweep: Sweep, folder: Path) -> "Results":
+    def of(self, sweep: Sweep, folder: Path | None) -> "Results":
         """Return the same tables with what else has become known of their sweep."""
         same = replace(self, sweep=sweep, folder=folder)
         if "contrasts" in vars(self):  # takes seconds where there are many

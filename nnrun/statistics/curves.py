@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from nnrun.config.evaluation_grid import CommonGrid
+from nnrun.config.evaluation_grid import CommonGrid, as_grid
 from nnrun.records.trials import METRICS
 from nnrun.statistics.quantiles import quantile_with_failures, sorted_quantiles
 from nnrun.training.convergence import first_time, held
@@ -64,7 +64,11 @@ class SettingCurves(NamedTuple):
         return self._replace(samples=common.samples, metrics=metrics)
 
 
-def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> SettingBands:
+def setting_bands(
+    samples: ArrayLike,
+    metrics: Mapping[str, ArrayLike],
+    failure: Mapping[str, float] = FAILURE,
+) -> SettingBands:
     """Summarise the curves of one setting by median and quartiles over its seeds.
 
     A diverged trial stays in: from its divergence on its loss counts as inf and its accuracy as
@@ -75,6 +79,7 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
         metrics: By name (all of ``METRICS``) values of shape (trial, n_evals), at least one trial;
             NaN from the divergence on, or throughout where the metric has no meaning. The trials
             in the order of their seeds: the first are kept as traces.
+        failure: What each metric counts as from a divergence on.
 
     Example:
         >>> found = setting_bands([10], dict.fromkeys(METRICS, [[1.0], [3.0], [np.nan]]))
@@ -88,14 +93,14 @@ def setting_bands(samples: ArrayLike, metrics: Mapping[str, ArrayLike]) -> Setti
         runs = np.array(values.T, order="C")
         lost = np.isnan(runs)
         measured.append(bool((~lost).any()))
-        runs[lost] = FAILURE[name]
+        runs[lost] = failure[name]
         runs.sort(axis=1)
         n_evals, n = runs.shape
         first, counts = np.arange(0, runs.size, n), np.full(n_evals, n)
         flat = runs.ravel()
         quartiles.append([sorted_quantiles(flat, first, counts, q) for q in QUARTILES.values()])
     return SettingBands(
-        samples=np.asarray(samples, dtype=np.int64),
+        samples=as_grid(samples),
         quartiles=np.array(quartiles),
         n=n,
         measured=tuple(measured),

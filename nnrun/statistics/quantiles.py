@@ -65,7 +65,7 @@ def group_quantiles(
 
 
 def sorted_quantiles(values: Floats, first: Ints, counts: Ints, q: float) -> Floats:
-    """Take the quantile of each run of sorted values; inf where it touches inf.
+    """Take the quantile of each run of sorted values; inf, or -inf, where it touches that.
 
     Args:
         values: Runs of increasing values one after another, shape (n,), without NaN.
@@ -83,8 +83,8 @@ def sorted_quantiles(values: Floats, first: Ints, counts: Ints, q: float) -> Flo
     below = np.floor(position).astype(np.int64)
     weight = position - below
     low, high = values[first + below], values[first + np.minimum(below + 1, counts - 1)]
-    between = (weight > 0) & np.isfinite(high)
-    out: Floats = np.where(weight > 0, np.inf, low)
+    between = (weight > 0) & np.isfinite(high) & np.isfinite(low)
+    out: Floats = np.where((weight > 0) & (low > -np.inf), np.inf, low)
     out[between] = low[between] + weight[between] * (high[between] - low[between])
     return out
 

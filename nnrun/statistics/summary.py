@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 
 STATUSES = ("reached", "exhausted", "diverged", "failed")
 
+RISING = "rising"
+"""The task of trials of which one metric is known, that is to rise; it stands as the accuracy."""
+
 SHOWN = 8  # most lines that a reader can tell apart in one panel
 BEST = 4  # of these, how many go to the fastest settings
 
@@ -134,12 +137,16 @@ def _final_values(ran: pd.DataFrame, group: NDArray[np.intp], n: int) -> dict[st
     train, test = (np.where(diverged, np.inf, _final(ran, name)) for name in LOSSES)
     # A regression has no accuracy: NaN there is an absence, not a failure.
     classifies = (ran["task"] != "regression").to_numpy()
-    accuracy = np.where(diverged & classifies, 0.0, _final(ran, "accuracy"))
+    worst = np.where(ran["task"] == RISING, -np.inf, 0.0)
+    accuracy = np.where(diverged & classifies, worst, _final(ran, "accuracy"))
     absent = _count(group, np.isnan(accuracy), n) > 0
+    if (ran["task"] == RISING).any():  # of curves of that metric there is no loss
+        test = np.full(len(ran), np.nan)
+    lossless, unknown = (_count(group, np.isnan(loss), n) > 0 for loss in (test, train))
     return {
-        "final_train_loss_median": _medians(train, group, n),
-        "final_test_loss_median": _medians(test, group, n),
-        "final_test_loss_iqm": interquartile_means(test, group, n),
+        "final_train_loss_median": np.where(unknown, np.nan, _medians(train, group, n)),
+        "final_test_loss_median": np.where(lossless, np.nan, _medians(test, group, n)),
+        "final_test_loss_iqm": np.where(lossless, np.nan, interquartile_means(test, group, n)),
         "final_accuracy_median": np.where(absent, np.nan, _medians(accuracy, group, n)),
         "final_accuracy_iqm": np.where(absent, np.nan, interquartile_means(accuracy, group, n)),
     }
@@ -147,7 +154,9 @@ def _final_values(ran: pd.DataFrame, group: NDArray[np.intp], n: int) -> dict[st
 
 def _lost(trials: pd.DataFrame) -> NDArray[np.bool_]:
     """Mark trials without a finite loss at their end, whatever they had reached before."""
-    return (trials["status"] == "diverged").to_numpy() | np.isnan(_final(trials, "test_loss"))
+    rises = (trials["task"] == RISING).to_numpy()
+    last = np.where(rises, _final(trials, "accuracy"), _final(trials, "test_loss"))
+    return (trials["status"] == "diverged").to_numpy() | np.isnan(last)
 
 
 def _mean_times(

@@ -22,7 +22,7 @@ def target_text(target: Any) -> str:
     """Say what counts as converged, for instance ``accuracy ≥ 0.95``."""
     if not is_target(target):
         return "its target"
-    name = METRIC_NAMES.get(str(target["metric"]), str(target["metric"]))
+    name = target.get("name") or METRIC_NAMES.get(str(target["metric"]), str(target["metric"]))
     return f"{name} {sign(str(target['metric']))} {target['value']:g}"
 
 
@@ -39,6 +39,8 @@ def targets(sweep: Sweep) -> dict[str, Any]:
     for setting in sweep.settings:
         config = setting.config
         own = {key: config.get(f"target.{key}") for key in ("metric", "value", "hold")}
+        if "target.name" in config:  # of a metric that is not nnrun's
+            own["name"] = config["target.name"]
         found[setting.id] = own if is_target(own) else sweep.target
     return found
 

@@ -112,5 +112,5 @@ def plateaued(samples: npt.NDArray[np.int64], test_loss: Array) -> npt.NDArray[n
         return np.zeros(len(test_loss), dtype=np.bool_)
     before = np.fmin.reduce(test_loss[:, :half], axis=1)
     after = np.fmin.reduce(test_loss[:, half:], axis=1)
-    flat: npt.NDArray[np.bool_] = before - after < 0.01 * before
+    flat: npt.NDArray[np.bool_] = before - after < 0.01 * np.abs(before)
     return flat

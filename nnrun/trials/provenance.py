@@ -29,10 +29,10 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def command(arguments: list[str] | None = None) -> str:
+def command(arguments: list[str] | None = None, module: str = "nnrun") -> str:
     """Return the command line, fit for pasting into a shell but for its secrets."""
     given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", "nnrun", *map(masked, given)])
+    return shlex.join(["python", "-m", module, *map(masked, given)])
 
 
 def versions() -> dict[str, str]:

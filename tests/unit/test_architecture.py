@@ -45,7 +45,8 @@ ORDER = [
     {"report", "tracking"},
     {"launch"},
     {"hydra_ext"},
-    {"cache", "sync", "ui", "__main__"},
+    {"judging"},
+    {"cache", "judge", "sync", "ui", "__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 ALLOWED = {
@@ -62,6 +63,7 @@ ALLOWED = {
         "report",
         "tracking",
         "launch",
+        "judging",
     },
     "rich": {"trials", "pictures", "report", "tracking", "launch", "cache"},
     "pydantic": {"config"},
@@ -201,7 +203,8 @@ def test_numerics_know_nothing_of_the_tools_around_them(module):
 
 
 PUBLIC = [
-    "InputError", "Model", "NeuralNetwork", "Results", "load", "load_network", "make_report", "plot"
+    "InputError", "Model", "NeuralNetwork", "Results", "judge", "load", "load_network",
+    "make_report", "plot",
 ]  # fmt: skip
 
 
