@@ -65,7 +65,8 @@ def read_files(words: Sequence[str]) -> tuple[pd.DataFrame, list[list[str]]]:
 def _matching(word: str) -> list[Path]:
     if Path(word).exists():
         return [Path(word)]
-    found = sorted(Path(path) for path in glob.glob(word, recursive=True))
+    # a pattern may be absolute, which Path.glob refuses
+    found = sorted(Path(path) for path in glob.glob(word, recursive=True))  # noqa: PTH207
     if not found:
         raise InputError(Issue("file", word, "is not there", "a path, or a pattern in quotes"))
     return found
