@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nnrun.errors import InputError
     from nnrun.judging.judge import judge
     from nnrun.launch.finish import make_report
-    from nnrun.model import Model, NeuralNetwork, load_network
+    from nnrun.model import NeuralNetwork, load_network
     from nnrun.results.results import Results
     from nnrun.tracking.read import load
 
@@ -30,7 +30,6 @@ heed_from_the_start()  # first of all: an import takes a second
 
 __all__ = [
     "InputError",
-    "Model",
     "NeuralNetwork",
     "Results",
     "judge",
@@ -45,7 +44,6 @@ IMPORTED_AT = perf_counter()
 
 _HOMES = {
     "InputError": "nnrun.errors",
-    "Model": "nnrun.model",
     "NeuralNetwork": "nnrun.model",
     "Results": "nnrun.results.results",
     "judge": "nnrun.judging.judge",

@@ -14,7 +14,7 @@ from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue, listed
 from nnrun.layout import write_text
 from nnrun.model.load import chosen
-from nnrun.model.model import Model
+from nnrun.model.neural_network import NeuralNetwork
 from nnrun.problem.problem import Task
 from nnrun.problem.table_file import read_file
 from nnrun.records.networks import read_networks
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def summary(model: Model, networks: Record) -> list[tuple[str, str]]:
+def summary(model: NeuralNetwork, networks: Record) -> list[tuple[str, str]]:
     """Describe a network of a file in rows of a heading and a text."""
     config, features = model.config, model.features
     trained = f"{model.samples:,} samples" if model.samples is not None else "unknown"
@@ -74,7 +74,7 @@ def summary(model: Model, networks: Record) -> list[tuple[str, str]]:
     return [(heading, text) for heading, text in rows if text]
 
 
-def facts(model: Model, networks: Record) -> dict[str, Any]:
+def facts(model: NeuralNetwork, networks: Record) -> dict[str, Any]:
     """Return what a document says of a network of a file."""
     boundary = model.boundary if len(model.outputs) == 1 and model.classes else None
     layers = zip(model.sizes[1:], model.activations, strict=True)
@@ -100,7 +100,7 @@ SHOWN = ("data.name", "lr", "batch_size", "optimizer.name", "schedule.name", "lo
 """Keys of the setting that are told."""
 
 
-def _layers(model: Model) -> Iterator[str]:
+def _layers(model: NeuralNetwork) -> Iterator[str]:
     """Write each layer's units and activation, and how often it is repeated."""
     units = zip(model.sizes[1:], model.activations, strict=True)
     layers = (f"{size} {name}" for size, name in units)
@@ -113,7 +113,7 @@ def _layers(model: Model) -> Iterator[str]:
         yield "no biases"
 
 
-def _meaning(model: Model) -> str:
+def _meaning(model: NeuralNetwork) -> str:
     if model.task is Task.REGRESSION:
         label = model.encoder.label if model.encoder else listed(model.outputs)
         return f"{label}, in its own unit"
@@ -122,11 +122,11 @@ def _meaning(model: Model) -> str:
     return f"{model.classes[1]} from {model.boundary:g} on, else {model.classes[0]}"
 
 
-WRITERS = {".json": Model.save, ".npz": Model.save, ".csv": Model.to_csv}
+WRITERS = {".json": NeuralNetwork.save, ".npz": NeuralNetwork.save, ".csv": NeuralNetwork.to_csv}
 """What writes a network, by the ending of the file."""
 
 
-def _predict(model: Model, table: str, out: Path | None) -> None:
+def _predict(model: NeuralNetwork, table: str, out: Path | None) -> None:
     """Write the outputs for each row of a table, which goes by its number in the file.
 
     That is the line of a text file whose cells have no line breaks: its header is row 1, so its
@@ -156,7 +156,7 @@ def _predict(model: Model, table: str, out: Path | None) -> None:
 
 
 def _rows(
-    model: Model, rows: Iterable[Any], outputs: Sequence[Sequence[float]], classes: Any
+    model: NeuralNetwork, rows: Iterable[Any], outputs: Sequence[Sequence[float]], classes: Any
 ) -> Iterator[dict[str, Any]]:
     """Yield what a document says of each row's outputs."""
     for i, (row, values) in enumerate(zip(rows, outputs, strict=True)):

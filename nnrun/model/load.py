@@ -3,24 +3,30 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnrun import custom
-from nnrun.config.components import from_section, to_section
+from nnrun.config.components import from_section, make, to_section
 from nnrun.config.read import read
-from nnrun.config.settings import Setting
+from nnrun.config.schema import build, plain
+from nnrun.config.settings import Network, Setting
 from nnrun.errors import InputError, Issue, listed
-from nnrun.model.model import Dense, Model
-from nnrun.network.mlp import Architecture
+from nnrun.model.arguments import KINDS, Fed, of_steps
+from nnrun.model.learning import State
+from nnrun.model.neural_network import NeuralNetwork
+from nnrun.network.initializers import Uniform
+from nnrun.network.mlp import Architecture, taken
+from nnrun.network.penalties import Clipping, Penalties
 from nnrun.problem.column_encoder import Encoder
 from nnrun.problem.features import InputMap, input_map
 from nnrun.problem.problem import Task
 from nnrun.problem.table import Table
 from nnrun.records.networks import UNKNOWN, network_at, read_networks
-from nnrun.records.record import Record
+from nnrun.records.record import Record, read_record
 
 SCALING = ("shift", "scale")
 
@@ -67,18 +73,20 @@ def facts_of(
     }
 
 
-def load_network(path: str | Path, seed: int | None = None) -> Model:
+def load_network(path: str | Path, seed: int | None = None) -> NeuralNetwork:
     """Load a trained network.
 
     Args:
         path: A run's folder (outputs/runs/DATE_TIME), the folder of one job of a sweep, its
-            record.npz, or a .npz or .json file that ``Model.save`` wrote. It imports nothing: a
-            user's own components are taken from modules that are imported already.
+            record.npz, or a .npz or .json file that ``NeuralNetwork.save`` wrote. It imports
+            nothing: a user's own components are taken from modules that are imported already.
         seed: Which of the networks, if there are several; None for the first, the trial of the
-            smallest seed, which ``Model.seed`` then tells.
+            smallest seed, which ``seed`` then tells.
 
     Returns:
-        The network, ready to predict.
+        The network, ready to predict, and to learn on where the path says how it was trained. The
+        optimizer then remembers if its state was kept, by ``keep_state=true`` or in a file of
+        ``NeuralNetwork.save``; else it begins anew, and the schedule goes on.
 
     Raises:
         InputError: If there is no such network, with what there is; or if the path has several
@@ -89,10 +97,14 @@ def load_network(path: str | Path, seed: int | None = None) -> Model:
         >>> model.predict([[0.2, 0.9]])  # doctest: +SKIP
         array([[0.98341]])
     """
-    return chosen(read_networks(path), seed)
+    record = read_networks(path)
+    if record.meta["config"].get("keep_state"):  # it is left out where only networks are read
+        memory = read_record(record.path, "trials", "path").trials.memory
+        record = replace(record, trials=replace(record.trials, memory=memory))
+    return chosen(record, seed)
 
 
-def chosen(record: Record, seed: int | None) -> Model:
+def chosen(record: Record, seed: int | None) -> NeuralNetwork:
     """Return one of the networks of a record, as of ``read_networks``, ready to predict.
 
     Raises:
@@ -102,16 +114,20 @@ def chosen(record: Record, seed: int | None) -> Model:
     known = int(record.seeds[place])
     try:
         encoder, mapped = facts["encoder"], facts["features"]
-        model = Model(
+        architecture = Architecture(
+            tuple(from_section("activation", section) for section in facts["activations"]),
+            bool(facts["shortcut"]),
+            bool(facts["bias"]),
+        )
+        how, batch_size = _training(record, architecture)
+        model = NeuralNetwork.described(
+            how,
+            batch_size,
+            _state(record, place),
             inputs=tuple(facts["inputs"]),
             outputs=tuple(facts["outputs"]),
             task=Task(facts["task"]),
-            params=tuple(Dense(w[place], b[place, 0]) for w, b in record.trials.params),
-            architecture=Architecture(
-                tuple(from_section("activation", section) for section in facts["activations"]),
-                bool(facts["shortcut"]),
-                bool(facts["bias"]),
-            ),
+            architecture=architecture,
             input_map=InputMap(
                 from_section("features", mapped["entry"]),
                 tuple(mapped["inputs"]),
@@ -121,7 +137,9 @@ def chosen(record: Record, seed: int | None) -> Model:
             encoder=None if encoder is None else Encoder.from_plain(encoder),
             boundary=float(facts["boundary"]),
             seed=None if known == UNKNOWN else known,
-            **{key: record.meta[key] for key in ("setting", "config", "samples")},
+            setting=record.meta["setting"],
+            config=record.meta["config"],
+            seen=record.meta["samples"],
         )
         rule = _contradiction(model)
         if not rule:
@@ -135,9 +153,48 @@ def chosen(record: Record, seed: int | None) -> Model:
     raise InputError(Issue("path", record.path, rule, "it can still serve as init=saved"))
 
 
-def _contradiction(model: Model) -> str:
+def _training(record: Record, net: Architecture) -> tuple[Setting | str, int | None]:
+    """Say how a network was trained, and with which batches; or why nobody can say."""
+    facts, config = record.meta["network"], _configuration(record.meta)
+    try:
+        issues: list[Issue] = []
+        named = {kind: make(kind, plain(config[kind]), issues) for kind in KINDS if kind != "init"}
+        groups = {"penalties": Penalties, "clip": Clipping}
+        parts = {k: build(cls, plain(config[k]), issues, f"{k}.") for k, cls in groups.items()}
+        if issues:
+            return f"was trained by what is not known here: {issues[0]}", None
+        *hidden, output = net.activations
+        data = Fed(tuple(facts["features"]["names"]), tuple(facts["outputs"]), facts["task"])
+        sizes, dropout = tuple(facts["sizes"][1:-1]), float(config["network"]["dropout"])
+        how = of_steps(
+            data,
+            lr=float(config["lr"]),
+            budget=int(config["budget"]),
+            network=Network(sizes, tuple(hidden), output, net.shortcut, net.bias, dropout),
+            init=Uniform(),  # it has its weights
+            backprop=config["backprop"],
+            # engines write the optimizer's state each in its own way
+            engine=record.trials.engine if record.trials.memory else "auto",
+            **named,
+            **parts,
+        )
+        return how, config["batch_size"]
+    except (KeyError, TypeError, ValueError):
+        return "does not say how it was trained, so it cannot learn", None
+
+
+def _state(record: Record, place: int) -> State:
+    """Return where a network's learning stands; unless its file says the steps, they follow."""
+    meta, params = record.meta, taken(record.trials.params, slice(place, place + 1))
+    samples = meta["samples"] or 0
+    steps = meta["network"].get("steps", samples // (meta["config"].get("batch_size") or 1))
+    memory = tuple(part[place : place + 1] for part in record.trials.memory)
+    return State(params, memory, steps, samples)
+
+
+def _contradiction(model: NeuralNetwork) -> str:
     """Say where a network is not what the file says of it; empty if it is."""
-    mapped, encoder, layers = model.input_map, model.encoder, model.params
+    mapped, encoder, layers = model.input_map, model.encoder, model.weights
     names = len(mapped.names)
     encoded = tuple(encoder.inputs if encoder else model.inputs)
     classes = len(encoder.classes) if encoder else 0

@@ -1,315 +1,336 @@
-"""The seed project's library: a network that a program feeds by hand, over nnrun's own core."""
+"""A neural network: made of a few numbers, fed by hand or loaded, asked, saved."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import inf
-from numbers import Integral, Real
-from typing import Any, ClassVar, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from nnrun.config.rules import MOST_PARAMETERS
-from nnrun.config.settings import Backprop, Network, Setting, Target
-from nnrun.errors import InputError, Issue, as_typed, did_you_mean
-from nnrun.model.model import ROWS, Dense
-from nnrun.network.activations import Array
-from nnrun.network.initializers import Uniform
-from nnrun.network.losses import LOSSES
-from nnrun.network.mlp import Layer, Params, count_parameters, forward
-from nnrun.network.optimizers import OPTIMIZERS
-from nnrun.network.schedules import SCHEDULES
-from nnrun.problem import feature_sets  # noqa: F401  (it fills a registry)
-from nnrun.problem.features import FEATURES
-from nnrun.problem.problem import Data, Problem, Samples, Task
-from nnrun.text import things
-from nnrun.training.engine import Run, first_params
-from nnrun.training.sources import Handed
+from nnrun.config.settings import Backprop, Setting
+from nnrun.errors import InputError, Issue, as_typed
+from nnrun.model.arguments import is_whole, setting_of
+from nnrun.model.learning import Learner, State
+from nnrun.model.model import Dense, Model
+from nnrun.model.samples import finite, is_one, require_as_many, targets_of
+from nnrun.model.waiting import Waiting
+from nnrun.network import losses
+from nnrun.network.activations import Activation
+from nnrun.network.initializers import Initializer
+from nnrun.network.mlp import Layer, Params
+from nnrun.network.optimizers import Optimizer
+from nnrun.network.penalties import Clipping, Penalties
+from nnrun.network.schedules import Schedule
+from nnrun.problem.features import input_map
+from nnrun.training.engine import first_params
 from nnrun.training.stack import Stack, Trial
-from nnrun.training.trainer import choose_engine
 
-WAITING = 1024
-"""Most samples, given one at a time, that wait to be trained together."""
-
-PIECE = 2**16
-"""Samples handed to the engine at once, which bounds the memory that takes."""
+Fields = Mapping[str, Any]
 
 
-class NeuralNetwork:
-    """A dense network of sigmoids that learns one sample at a time by back-propagation.
+class NeuralNetwork(Model):
+    """A dense network, which learns by back-propagation.
 
-    Weights and biases start uniform on [-1, 1], and every sample moves them one step, to make
-    ½ Σ (output - target)² smaller. Samples that are given one at a time wait until there are many,
-    or until somebody looks at the network; the result is that of a step for each at once.
+    By default it is the seed project's: sigmoids, weights and biases uniform on [-1, 1] at first,
+    and every sample moves them one step, to make ½ Σ (output - target)² smaller. It is the core of
+    sweeps: with the names, the seed and the samples of a sweep's trial, and its components, it
+    ends at the trial's weights, to the last bit.
+
+    Components go by their names in a configuration (``optimizer="adam"``), by a mapping with
+    fields (``{"name": "momentum", "beta": 0.8}``), or are entries themselves. Samples that are
+    given one at a time wait until there are many, or until somebody looks at the network; the
+    result is that of a step for each at once.
 
     Args:
-        inputs: Number of inputs.
+        inputs: Number of inputs, or their names, which tables are read by. First weights go by
+            names: x0, x1 and so on where there are none.
         hidden_layers: Units of each hidden layer, input side first; [] for a single perceptron.
-        outputs: Number of outputs.
-        learning_rate: Of every step.
+        outputs: Number of outputs, or their names: of several outputs for classes the classes.
+        learning_rate: Of every step, before the schedule's factor.
+        activation: Of the hidden layers: one, or a list of one a layer.
+        output_activation: Of the output layer. None for what the loss asks for, which is sigmoid
+            where it asks for nothing.
+        loss: What is minimised. Outputs say classes if the loss takes classes alone, or by a
+            sigmoid or softmax; else they are quantities.
+        optimizer: Update rule.
+        init: First weights and biases.
+        schedule: Factor on the learning rate by the number of the step.
+        batch_size: Samples of a step; None for one of all rows of a call.
+        budget: Samples of the whole training, where the schedule goes by them.
         backprop: ``raw_error`` for the seed project's rule, whose steps are the larger the deeper
             the layer: errors are handed down without the slopes of the layers above. ``exact`` for
-            the gradient.
-        seed: Of the first weights; the same seed gives the same network.
+            the gradient. None for the seed project's where activations, loss and optimizer are,
+            too, and for the gradient with any other.
+        penalties: Rates of ``l1``, ``l2`` and ``weight_decay``.
+        clip: Bounds on gradients: ``value`` or ``norm``.
+        shortcut: Whether every layer gets the network's inputs, too.
+        bias: Whether there are biases.
+        dropout: Share of hidden outputs that is left out at random in learning.
+        seed: Of the first weights, of shuffled orders and of dropout.
 
     Raises:
-        InputError: With every argument that is not what it must be.
+        InputError: With every argument that is not what it must be, in the words of the command
+            line.
 
     Example:
         >>> network = NeuralNetwork(2, [], 1, 0.5)
-        >>> for _ in range(2000):
-        ...     network.learn([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+        >>> losses = network.learn([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1], epochs=2000)
+        >>> bool(losses[-1] < losses[0])
+        True
         >>> network.forward([1, 1]).round(), network.forward([1, 0]).round()
         (array([1.]), array([0.]))
+        >>> NeuralNetwork(2, [4], 1, 0.1, optimizer="adm")
+        Traceback (most recent call last):
+        nnrun.errors.InputError: optimizer.name=adm: is not a known optimizer (did you mean 'adam'?)
     """
-
-    _run: Run
 
     def __init__(
         self,
-        inputs: int,
+        inputs: int | Sequence[str],
         hidden_layers: Sequence[int],
-        outputs: int,
+        outputs: int | Sequence[str],
         learning_rate: float,
         *,
-        backprop: Backprop = "raw_error",
+        activation: str | Fields | Activation | Sequence[Any] = "sigmoid",
+        output_activation: str | Fields | Activation | None = None,
+        loss: str | Fields | losses.Loss = "squared_error",
+        optimizer: str | Fields | Optimizer = "sgd",
+        init: str | Fields | Initializer = "uniform",
+        schedule: str | Fields | Schedule = "constant",
+        batch_size: int | None = 1,
+        budget: int | None = None,
+        backprop: Backprop | None = None,
+        penalties: Fields | Penalties | None = None,
+        clip: Fields | Clipping | None = None,
+        shortcut: bool = False,
+        bias: bool = True,
+        dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
-        hidden: Any = hidden_layers
-        if isinstance(hidden, Iterable) and not isinstance(hidden, str):
-            hidden = tuple(hidden)
-        _require(inputs, hidden, outputs, learning_rate, backprop, seed)
-        self._inputs, self._hidden, self._outputs = (
-            int(inputs),
-            tuple(map(int, hidden)),
-            int(outputs),
+        self._given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        setting = setting_of(self._given)
+        data, problem = setting.data, setting.problem
+        super().__init__(
+            inputs=problem.inputs,
+            outputs=problem.outputs,
+            task=problem.task,
+            first=first_params(Stack((Trial(setting, int(seed)),))),
+            architecture=setting.architecture,
+            input_map=input_map(data, setting.features),
+            encoder=None,
+            boundary=setting.loss.boundary,
+            seed=int(seed),
+            setting=None,
+            config={**setting.flat, "batch_size": batch_size},
+            seen=0,
         )
-        n_params = count_parameters(self._inputs, (*self._hidden, self._outputs))
-        if n_params > MOST_PARAMETERS:
-            rule = f"makes {n_params:,} parameters, and nnrun trains at most {MOST_PARAMETERS:,}"
-            raise InputError(Issue("hidden_layers", hidden, rule))
-        self._learning_rate, self._backprop, self._seed = float(learning_rate), backprop, int(seed)
-        setting = self._setting()
-        self._net, self._stack = setting.architecture, Stack((Trial(setting, self._seed),))
-        self._engine, self._source = choose_engine(self._stack), Handed([self._seed])
-        self._start(first_params(self._stack))
-        n_waiting = max(1, min(WAITING, PIECE // (self._inputs + self._outputs)))
-        self._x = np.empty((n_waiting, self._inputs))
-        self._y = np.empty((n_waiting, self._outputs))
-        self._n_waiting = 0
+        self._begin(setting, batch_size, State(self.first))
 
-    def __repr__(self) -> str:
-        sizes = f"{self._inputs}, {list(self._hidden)}, {self._outputs}"
-        return f"NeuralNetwork({sizes}, {self._learning_rate:g})"
+    @classmethod
+    def described(
+        cls, how: Setting | str, batch_size: int | None, state: State, **facts: Any
+    ) -> Self:
+        """Return a network that was trained elsewhere.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        sizes = self._inputs, self._hidden, self._outputs
-        made = *sizes, self._learning_rate, self._backprop, self._seed
-        return _remade, (made, self._params())
+        Args:
+            how: How it learns; or, where nobody knows, why it cannot.
+            batch_size: As the argument of that name.
+            state: Where its learning stands.
+            facts: Attributes of ``Model``, without its parameters.
+        """
+        network = cls.__new__(cls)
+        Model.__init__(network, first=state.params, **facts)
+        network._given = {}
+        network._begin(how, batch_size, state)
+        return network
+
+    _learner: Learner | None
+    _waiting: Waiting | None
+
+    def _begin(self, how: Setting | str, batch_size: int | None, state: State) -> None:
+        """Stand at a state; what it takes to learn is made when it is needed."""
+        self._how, self._batch_size, self._state = how, batch_size, state
+        self._learner = self._waiting = None
+        mapped = self.input_map
+        plain = self.encoder is None and mapped.shift is None and mapped.names == mapped.inputs
+        whole = isinstance(how, str) or how.optimizer.full_batch
+        self._plain = plain and not whole
+
+    def _ready(self) -> Waiting:
+        """Return where samples wait."""
+        if self._waiting is None:
+            if isinstance(self._how, str):
+                hint = "make a NeuralNetwork, and assign these weights to its own"
+                raise InputError(Issue("network", None, self._how, hint))
+            self._learner = Learner(self._how, self.seed or 0, self._state)
+            sizes = self.sizes
+            self._waiting = Waiting(self._learner, sizes[0], sizes[-1])
+        return self._waiting
 
     @property
-    def params(self) -> tuple[Dense, ...]:
+    def engine(self) -> str:
+        """Name of the engine whose the optimizer's state is; empty while it has none."""
+        if self._learner is not None:
+            return self._learner.engine
+        return self._how.engine if self._state.memory and isinstance(self._how, Setting) else ""
+
+    @property
+    def state(self) -> State:
+        """Where learning stands."""
+        if self._waiting is None or self._learner is None:
+            return self._state
+        self._waiting.flush()
+        return self._learner.state
+
+    def _params(self) -> Params:
+        if self._waiting is None or self._learner is None:
+            return self._state.params
+        self._waiting.flush()
+        return self._learner.params
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = {"_state": self.state, "_learner": None, "_waiting": None}
+        return {**self.__dict__, **made}
+
+    @property
+    def weights(self) -> tuple[Dense, ...]:
         """Weights, shape (fan_in, fan_out), and biases, shape (fan_out,), of each layer.
 
-        They are copies; others of the same shapes may be assigned.
+        Input side first. With shortcuts the network's inputs are the last rows of every layer's
+        weights but the first's. They are copies; others of the same shapes may be assigned, from
+        which learning begins anew: the optimizer has no memory then, and the schedule no past.
         """
         return tuple(Dense(w[0].copy(), b[0, 0].copy()) for w, b in self._params())
 
-    @params.setter
-    def params(self, layers: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> None:
-        wanted = [(w.shape, b.shape) for w, b in self.params]
+    @weights.setter
+    def weights(self, layers: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> None:
+        wanted = [(w.shape[1:], b.shape[2:]) for w, b in self.first]
         try:
             pairs = [(weights, bias) for weights, bias in layers]
         except (TypeError, ValueError):
             pairs = []
-        parts = [(_numbers("params", w), _numbers("params", b)) for w, b in pairs]
+        parts = [(finite("weights", w), finite("weights", b)) for w, b in pairs]
         if [(w.shape, b.shape) for w, b in parts] != wanted:
             rule = f"must be pairs of weights and biases of the shapes {wanted}"
-            raise InputError(Issue("params", None, rule))
-        self._n_waiting = 0
-        self._start(tuple(Layer(w[None], b[None, None]) for w, b in parts))
+            raise InputError(Issue("weights", None, rule))
+        self.first, self.seen = tuple(Layer(w[None], b[None, None]) for w, b in parts), 0
+        self._begin(self._how, self._batch_size, State(self.first))
 
-    def forward(self, x: npt.ArrayLike) -> Array:
-        """Compute the outputs.
+    @property
+    def samples(self) -> int | None:
+        """Training samples seen; None if unknown."""
+        if self.seen is None or self._learner is None or self._waiting is None:
+            return self.seen
+        return self._learner.samples + self._waiting.n
+
+    def learn(
+        self,
+        x: Any,
+        y: Any,
+        epochs: int = 1,
+        batch_size: int | None = None,
+        shuffle: bool = False,
+    ) -> Any:
+        """Learn one sample, or rows in their order, from where the last call ended.
 
         Args:
-            x: One sample, shape (input,), or rows, shape (n, input).
+            x: One sample, shape (input,), or rows, shape (n, input), or a table: as the data have
+                them, see ``Model``.
+            y: What they are to become: shape (output,), or (n, output) for rows. With a single
+                output a number, or shape (n,), is fine; with several for classes, or classes of a
+                table, entries of ``classes``, shape (n,). A table's quantity is in its own unit.
+            epochs: How often the rows are visited.
+            batch_size: Samples of a step; None for the network's own. A batch may hold the end of
+                an epoch and the beginning of the next; what is left at last is a smaller one.
+            shuffle: Whether each epoch has an order of its own: a sweep's of the network's seed.
 
         Returns:
-            Shape (output,), or (n, output) for rows.
-
-        Raises:
-            InputError: If ``x`` holds anything but finite numbers, or has another shape.
-        """
-        values, params = _numbers("x", x), self._params()
-        rows = _rows("x", values, self._inputs, "input")
-        with np.errstate(all="ignore"):
-            # a row a trial: its outputs do not depend on the rows beside it
-            parts = [
-                forward(params, rows[i : i + ROWS, None], self._net).outputs[:, 0]
-                for i in range(0, max(len(rows), 1), ROWS)
-            ]
-        outputs: Array = np.concatenate(parts)
-        return outputs[0] if values.ndim == 1 else outputs
-
-    def learn(self, x: npt.ArrayLike, y: npt.ArrayLike) -> None:
-        """Learn one sample, or rows in their order: one step for each.
-
-        Args:
-            x: One sample, shape (input,), or rows, shape (n, input).
-            y: Its targets, shape (output,), or theirs, shape (n, output). With a single output a
-                number, or shape (n,), is fine.
+            The mean loss of each epoch's batches, each before its step, shape (epoch,); in the
+            units of the loss, penalties left out. Of one sample in one epoch its loss: a number
+            that is computed when it is looked at.
 
         Raises:
             InputError: If they hold anything but finite numbers or do not fit; nothing was learned.
+
+        Example:
+            >>> network = NeuralNetwork(1, [], 1, 0.1, output_activation="linear")
+            >>> network.weights = [([[0.0]], [0.0])]
+            >>> network.learn([1.0], [2.0]), network.forward([1.0])
+            (2.0, array([0.4]))
         """
-        if self._kept_waiting(x, y):
-            return
-        values, targets = _numbers("x", x), _numbers("y", y)
-        if self._outputs == 1 and targets.ndim == values.ndim - 1:
-            targets = targets[..., None]
-        rows = _rows("x", values, self._inputs, "input")
-        wanted = _rows("y", targets, self._outputs, "output")
-        if len(rows) != len(wanted) or values.ndim != targets.ndim:
-            rule = f"has the shape {np.shape(y)}, and x {values.shape}: each sample needs its own"
-            raise InputError(Issue("y", None, rule))
-        self._catch_up()
-        self._train(rows, wanted)
+        if self._plain and epochs == 1 and batch_size is None:
+            loss = (self._waiting or self._ready()).take(x, y)
+            if loss is not None:
+                return loss
+        one, rows = is_one(x, self.inputs), self.network_inputs(x)
+        targets = targets_of(y, self.outputs, self.classes, self.encoder, one)
+        require_as_many(rows, targets)
+        size = self._size(batch_size, len(rows))
+        if not is_whole(epochs, 1):
+            raise InputError(
+                Issue("epochs", as_typed(epochs), "must be a whole number of 1 or more")
+            )
+        self._ready().flush()
+        assert self._learner is not None
+        losses = self._learner.epochs(rows, targets, int(epochs), size, shuffle)
+        return losses[0] if one and epochs == 1 else losses
 
-    def _kept_waiting(self, x: Any, y: Any) -> bool:
-        """Take one sample of plain numbers, quickly; False if it may be anything else."""
-        place = self._n_waiting
-        if isinstance(x, np.ndarray) and x.ndim != 1:
-            return False
-        if isinstance(y, int | float):
-            y = (y,)
+    def _size(self, asked: Any, n: int) -> int:
+        """Return how many of n samples make a step."""
+        if asked is not None and not is_whole(asked, 1):
+            rule = "must be a whole number of 1 or more, or None"
+            raise InputError(Issue("batch_size", as_typed(asked), rule))
+        if not n:
+            raise InputError(Issue("x", None, "holds no samples"))
+        own = self._batch_size if asked is None else int(asked)
+        by = None if isinstance(self._how, str) else self._how.optimizer
+        if by and by.full_batch and own is not None and own < n:
+            rule = f"optimizer={by.name} compares gradients of whole training sets"
+            raise InputError(Issue("batch_size", own, rule, f"use batch_size={n}"))
+        return n if own is None else min(own, n)
+
+    def fit(self, x: Any, y: Any, epochs: int = 1, **how: Any) -> Self:
+        """Learn rows from the first weights on, as if nothing had been learned before.
+
+        Args:
+            x: As for ``learn``.
+            y: As for ``learn``.
+            epochs: As for ``learn``.
+            how: Other arguments of ``learn``.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            InputError: As from ``learn``; then nothing is forgotten.
+        """
+        before = self.state
+        self._begin(self._how, self._batch_size, State(self.first, samples=self.seen or 0))
         try:
-            # of Python's numbers, which are summed quicker, and without warnings
-            x, y = (v.tolist() if isinstance(v, np.ndarray) else v for v in (x, y))
-            if len(x) != self._x.shape[1] or len(y) != self._y.shape[1]:
-                return False
-            # of anything but finite numbers the sum is none, either
-            if not (-inf < sum(x) < inf and -inf < sum(y) < inf):
-                return False
-            self._x[place], self._y[place] = x, y
-        except (TypeError, ValueError, OverflowError):
-            return False
-        self._n_waiting = place + 1
-        if self._n_waiting == len(self._x):
-            self._catch_up()
-        return True
+            self.learn(x, y, epochs, **how)
+        except InputError:
+            self._begin(self._how, self._batch_size, before)
+            raise
+        return self
 
-    def _catch_up(self) -> None:
-        """Train what waits."""
-        n, self._n_waiting = self._n_waiting, 0
-        if n:
-            self._train(self._x[:n], self._y[:n])
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments that the network was made of, by name; none of a loaded one."""
+        return dict(self._given)
 
-    def _train(self, rows: Array, targets: Array) -> None:
-        for i in range(0, len(rows), PIECE):
-            piece = slice(i, i + PIECE)
-            self._source.hand(rows[None, piece], targets[None, piece])
-            self._run.train(len(rows[piece]))
+    def save(self, path: str | Path) -> Path:
+        """Write the network to a .npz or .json file, as ``nnrun.model.save`` describes."""
+        from nnrun.model.save import save
 
-    def _params(self) -> Params:
-        self._catch_up()
-        return self._run.params()
+        return save(self, Path(path))
 
-    def _start(self, params: Params) -> None:
-        self._run = self._engine.begin(self._stack, self._source, params)
+    def to_csv(self, path: str | Path) -> Path:
+        """Write a row a weight, as ``nnrun.model.save`` describes."""
+        from nnrun.model.save import save_csv
 
-    def _setting(self) -> Setting:
-        """Return the setting, which stands for one step, however many follow."""
-        return Setting(
-            lr=self._learning_rate,
-            budget=1,
-            batch_size=1,
-            evals=1,
-            target=Target("test_loss", 0.0, 1),
-            engine="auto",
-            data=Fed(self._inputs, self._outputs),
-            features=FEATURES["terms"](),
-            network=Network(self._hidden, "sigmoid", "sigmoid"),
-            init=Uniform(),
-            optimizer=OPTIMIZERS["sgd"](),
-            schedule=SCHEDULES["constant"](),
-            loss=LOSSES["squared_error"](),
-            # without hidden layers both are the same, and the exact one is quicker
-            backprop=self._backprop if self._hidden else "exact",
-        )
+        return save_csv(self, Path(path))
 
+    @classmethod
+    def load(cls, path: str | Path, seed: int | None = None) -> "NeuralNetwork":
+        """Load a network: ``nnrun.load_network``, which says from where."""
+        from nnrun.model.load import load_network
 
-@dataclass(frozen=True)
-class Fed(Data):
-    """The problem where only a program knows the samples: so many numbers make so many."""
-
-    name: ClassVar[str] = "fed"
-
-    n_inputs: int
-    n_outputs: int
-
-    def problem(self) -> Problem:
-        """Stand one sample of zeros in for those to come."""
-        zeros = Samples(np.zeros((1, self.n_inputs)), np.zeros((1, self.n_outputs)))
-        inputs = tuple(f"x{i}" for i in range(self.n_inputs))
-        outputs = tuple(f"y{i}" for i in range(self.n_outputs))
-        return Problem(Task.REGRESSION, inputs, outputs, zeros, pool=zeros, n_train=1)
-
-
-def _require(
-    inputs: Any, hidden: Any, outputs: Any, learning_rate: Any, backprop: Any, seed: Any
-) -> None:
-    """Check what anybody may have given; ``hidden`` is a tuple if it was a list of any kind."""
-    issues = [
-        Issue(key, as_typed(value), f"must be a whole number of {least} or more")
-        for key, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("seed", seed, 0))
-        if not _whole(value, least)
-    ]
-    if not isinstance(hidden, tuple) or not all(_whole(size, 1) for size in hidden):
-        rule = "must be a list of whole numbers of 1 or more"
-        hint = f"did you mean [{hidden}]?" if _whole(hidden, 1) else "such as [2, 1]"
-        issues.append(Issue("hidden_layers", as_typed(hidden), rule, hint))
-    number = not isinstance(learning_rate, bool) and isinstance(learning_rate, Real)
-    if not number or not 0 < learning_rate < inf:
-        rule = "must be a finite number above 0"
-        issues.append(Issue("learning_rate", as_typed(learning_rate), rule, "such as 0.03"))
-    if backprop not in get_args(Backprop):
-        hint = did_you_mean(str(backprop), get_args(Backprop))
-        issues.append(Issue("backprop", as_typed(backprop), "must be raw_error or exact", hint))
-    if issues:
-        raise InputError(*issues)
-
-
-def _whole(value: Any, least: int) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
-
-
-def _remade(made: tuple[Any, ...], params: Params) -> NeuralNetwork:
-    """Make a network anew, for copies and pickles."""
-    *arguments, backprop, seed = made
-    network = NeuralNetwork(*arguments, backprop=backprop, seed=seed)
-    network._start(params)
-    return network
-
-
-def _numbers(key: str, given: Any) -> Array:
-    """Return finite numbers as an array."""
-    try:
-        # compiled code takes no array that cannot be written to, as pandas hands out
-        found: Array = np.require(given, np.float64, ["C", "W"])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(Issue(key, None, f"must hold numbers: {error}")) from None
-    bad = ~np.isfinite(found)
-    if bad.any():
-        where = f" in row {int(np.argwhere(bad)[0, 0])}" if found.ndim > 1 else ""
-        raise InputError(Issue(key, None, f"must hold finite numbers, and does not{where}"))
-    return found
-
-
-def _rows(key: str, values: Array, width: int, unit: str) -> Array:
-    """Return samples, shape (n, width), from one or from rows."""
-    if values.ndim not in (1, 2) or values.shape[-1] != width:
-        rule = f"has the shape {values.shape}, and the network {things(width, unit)}"
-        hint = f"({width},) for one sample, (n, {width}) for rows"
-        raise InputError(Issue(key, None, rule, hint))
-    return values.reshape(-1, width)
+        return load_network(path, seed)

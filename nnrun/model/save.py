@@ -1,8 +1,8 @@
 """Networks as files: npz for NumPy, JSON for any language, CSV for a spreadsheet.
 
 The JSON file is an object of the keys below; its numbers have the digits that bring back the very
-float64. An npz file has this object, without ``seed`` and ``layers``, as UTF-8 text in the array
-``meta``, beside ``seeds`` of shape (1,), -1 if unknown, and for each layer i, from 0,
+float64. An npz file has this object, without ``seed``, ``memory`` and ``layers``, as UTF-8 text in
+the array ``meta``, beside ``seeds`` of shape (1,), -1 if unknown, and for each layer i, from 0,
 ``params/i/weights`` of shape (1, fan_in, fan_out) and ``params/i/bias`` of shape (1, 1, fan_out).
 Nothing is pickled.
 
@@ -29,6 +29,9 @@ Nothing is pickled.
 - ``layers``: for each its ``weights``, a list of fan_in rows of fan_out numbers, and its ``bias``,
   fan_out numbers. A layer computes activation(x · weights + bias).
 - ``seed``, ``setting``, ``config``, ``samples``: where it comes from; null where unknown.
+- ``steps``, ``memory``, ``engine``: where its learning stands, if the file was written after some:
+  steps taken, and the optimizer's state as that engine of nnrun's writes it, a list of arrays. An
+  npz file has the latter as ``memory/i``, with an axis of length 1 before the others.
 """
 
 import csv
@@ -43,12 +46,12 @@ import numpy as np
 from nnrun.errors import InputError, Issue
 from nnrun.layout import write_atomically
 from nnrun.model.load import facts_of
-from nnrun.model.model import Model
+from nnrun.model.neural_network import NeuralNetwork
 from nnrun.records.networks import FORMAT, VERSION
 from nnrun.text import cell
 
 
-def save(model: Model, path: Path) -> Path:
+def save(model: NeuralNetwork, path: Path) -> Path:
     """Write a network.
 
     Args:
@@ -71,7 +74,7 @@ def save(model: Model, path: Path) -> Path:
     return _written(path, writers[ending](model, path))
 
 
-def save_csv(model: Model, path: Path) -> Path:
+def save_csv(model: NeuralNetwork, path: Path) -> Path:
     """Write a table of the weights: layer (from 1), from, to, weight.
 
     Network inputs and outputs go by their names, other units are ``unit1``, ``unit2`` and so on of
@@ -91,9 +94,9 @@ def save_csv(model: Model, path: Path) -> Path:
     return _written(path, text.getvalue().encode())
 
 
-def _weights(model: Model) -> Iterator[tuple[int, str, str, str]]:
-    below, last = list(model.features), len(model.params)
-    for number, (weights, bias) in enumerate(model.params, 1):
+def _weights(model: NeuralNetwork) -> Iterator[tuple[int, str, str, str]]:
+    below, last = list(model.features), len(model.weights)
+    for number, (weights, bias) in enumerate(model.weights, 1):
         units = [f"unit{i}" for i in range(1, len(bias) + 1)]
         units = list(model.outputs) if number == last else units
         for unit, column, offset in zip(units, weights.T, bias, strict=True):
@@ -104,7 +107,7 @@ def _weights(model: Model) -> Iterator[tuple[int, str, str, str]]:
         below = [*units, *(model.features if model.architecture.shortcut else ())]
 
 
-def _facts(model: Model) -> dict[str, Any]:
+def _facts(model: NeuralNetwork) -> dict[str, Any]:
     about = facts_of(
         model.task,
         model.encoder,
@@ -115,23 +118,29 @@ def _facts(model: Model) -> dict[str, Any]:
         model.boundary,
     )
     origin = {"setting": model.setting, "config": dict(model.config), "samples": model.samples}
-    return {"format": FORMAT, "version": VERSION, **about, **origin}
+    learning = {"engine": model.engine, "steps": model.state.steps} if model.engine else {}
+    return {"format": FORMAT, "version": VERSION, **about, **origin, **learning}
 
 
-def _json(model: Model, path: Path) -> bytes:
-    layers = [{"weights": w.tolist(), "bias": b.tolist()} for w, b in model.params]
+def _json(model: NeuralNetwork, path: Path) -> bytes:
+    whole = {**_facts(model), "seed": model.seed}
+    whole["layers"] = [{"weights": w.tolist(), "bias": b.tolist()} for w, b in model.weights]
+    if model.engine:
+        whole["memory"] = [part[0].tolist() for part in model.state.memory]
     try:
-        text = json.dumps({**_facts(model), "seed": model.seed, "layers": layers}, allow_nan=False)
+        text = json.dumps(whole, allow_nan=False)
     except ValueError:
         rule = "cannot hold a network that is not finite: its training diverged"
         raise InputError(Issue("path", path, rule, "save it as .npz")) from None
     return text.encode() + b"\n"
 
 
-def _npz(model: Model, path: Path) -> bytes:
+def _npz(model: NeuralNetwork, path: Path) -> bytes:
     arrays: dict[str, Any] = {"seeds": np.array([-1 if model.seed is None else model.seed])}
-    for i, (weights, bias) in enumerate(model.params):
+    for i, (weights, bias) in enumerate(model.weights):
         arrays |= {f"params/{i}/weights": weights[None], f"params/{i}/bias": bias[None, None]}
+    if model.engine:
+        arrays |= {f"memory/{i}": part for i, part in enumerate(model.state.memory)}
     arrays["meta"] = np.frombuffer(json.dumps(_facts(model)).encode(), dtype=np.uint8)
     content = io.BytesIO()
     np.savez(content, **arrays)

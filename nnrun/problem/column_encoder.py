@@ -268,7 +268,7 @@ def shaped(values: Any, names: Sequence[str]) -> Any:
     if values.ndim == 2 and values.shape[1] == len(names):
         return values
     rule = f"has shape {values.shape}; it must be (n, {len(names)}): {listed(names)}"
-    raise InputError(Issue("X", None, rule))
+    raise InputError(Issue("x", None, rule))
 
 
 def require_columns(there: Sequence[Any], wanted: Sequence[str]) -> None:

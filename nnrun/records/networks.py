@@ -1,4 +1,4 @@
-"""Networks in files, whatever wrote them: the record of a run, or ``Model.save``.
+"""Networks in files, whatever wrote them: the record of a run, or ``NeuralNetwork.save``.
 
 A file holds layers and, unless a stranger wrote it, facts: what ``nnrun.model.load`` says of a
 network besides its parameters. This part reads both and makes nothing of the facts.
@@ -32,13 +32,14 @@ from nnrun.records.trials import Outcomes, Trials
 
 FORMAT, VERSION = "nnrun.network", 1
 MOST_LISTED = 12
-ANEW = f"it takes a folder or {RECORD} of a run, or a .npz or .json file of Model.save"
+ANEW = f"it takes a folder or {RECORD} of a run, or a .npz or .json file of NeuralNetwork.save"
 
 NETWORKS = {
     "meta": Array("u1", ("byte",), needed=False),
     "seeds": Array("i8", ("trial",), kinds="u"),
     "params/*/weights": Array("f8", ("trial", "fan_in*", "fan_out*"), kinds="iu"),
     "params/*/bias": Array("f8", ("trial", "..."), kinds="iu"),
+    "memory/*": Array("f8", ("trial", "...")),
 }
 """The arrays of an archive that matter here."""
 
@@ -63,10 +64,11 @@ FACTS = {
         None,
     ),
     "setting?": TEXT, "config?": dict, "samples?": (int, type(None)), "seed?": (int, type(None)),
+    "steps?": int, "engine?": str,
 }  # fmt: skip
 """What a file may say of its networks, all of which may be missing."""
 
-OF_JSON = {**FACTS, "layers": [{"weights": [list], "bias": list}]}
+OF_JSON = {**FACTS, "layers": [{"weights": [list], "bias": list}], "memory?": [list]}
 
 
 UNKNOWN = -1
@@ -77,8 +79,8 @@ def read_networks(path: str | Path) -> Record:
     """Read the networks of a run, of a job of a sweep, or of a file.
 
     Args:
-        path: A folder with one record in it, the record itself, or a file of ``Model.save``. A
-            JSON file of ``layers`` alone is fine, too.
+        path: A folder with one record in it, the record itself, or a file of
+            ``NeuralNetwork.save``. A JSON file of ``layers`` alone is fine, too.
 
     Returns:
         Seeds, ``UNKNOWN`` where the file names none, and parameters; ``meta`` says as much as the
@@ -141,6 +143,11 @@ def _of_json(file: Path) -> Record:
                 arrays[f"params/{number}/{part}"] = np.array(layer[part])[None]
             except ValueError:
                 raise Damaged(f"the {part} of layer {number + 1} are ragged") from None
+    for number, part in enumerate(facts.pop("memory", ())):
+        try:
+            arrays[f"memory/{number}"] = np.array(part, np.float64)[None]
+        except (TypeError, ValueError):
+            raise Damaged("the optimizer's state is ragged, or no numbers") from None
     return _made(file, facts, checked(arrays, NETWORKS))
 
 
@@ -150,7 +157,8 @@ def _made(file: Path, facts: Mapping[str, Any], arrays: Arrays) -> Record:
     meta = {**{key: facts.get(key, usual) for key, usual in origin.items()}, "error": None}
     arrays["seeds"] = np.maximum(arrays["seeds"], UNKNOWN)
     nothing = Outcomes(*[np.empty(0)] * 4)  # type: ignore[arg-type]
-    return Record({**meta, "network": facts}, Trials.from_arrays(arrays, "none"), nothing, file)
+    trials = Trials.from_arrays(arrays, facts.get("engine", "none"))
+    return Record({**meta, "network": facts}, trials, nothing, file)
 
 
 def _checked(record: Record) -> Record:

@@ -19,7 +19,7 @@ class Saved(Initializer, name="saved"):
     """The parameters of a saved network of the same shape, whose inputs go by their names.
 
     Attributes:
-        path: A run's folder, a job's folder, its record.npz, or a file written by ``Model.save``,
+        path: A run's folder, a job's folder, its record.npz, or a file of ``NeuralNetwork.save``,
             relative to where the command is started.
         seed: Which of the file's networks; null for that of the trial's own seed, or the first
             where there is none.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import RunInfo
 
-    from nnrun.model import Model
+    from nnrun.model import NeuralNetwork
 
 
 class Files:
@@ -253,7 +253,7 @@ class Tracker:
         except Exception as error:
             raise refusal(f"to look up the model '{name}'", error) from error
 
-    def register(self, name: str, run: str, network: "Model", version: Version) -> str:
+    def register(self, name: str, run: str, network: "NeuralNetwork", version: Version) -> str:
         """Keep a network among the files of its setting's run, and register it.
 
         Returns:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import DatasetInput, Metric, Param
 
-    from nnrun.model import Model
+    from nnrun.model import NeuralNetwork
 
 CURVE_POINTS, FEWEST_POINTS = 100, 12
 """Most points a curve keeps, and in the largest sweeps."""
@@ -114,7 +114,7 @@ class SettingRun:
     texts: Mapping[str, str] = field(default_factory=dict)
     artifacts: Sequence[Artifact] = ()
     trials: Sequence[TrialRun] = ()
-    network: "Model | None" = None
+    network: "NeuralNetwork | None" = None
     failed: bool = False
     points: int = CURVE_POINTS
     quartiles_of: str | None = None

@@ -5,7 +5,7 @@ as long, and half a second the first time. It holds
 
 - ``MLmodel``: what to load with what (this module's ``_load_pyfunc``), the signature, and the
   network's setting and seed;
-- ``network.json``: the network, as ``Model.save`` writes it;
+- ``network.json``: the network, as ``NeuralNetwork.save`` writes it;
 - ``input_example.json`` and ``serving_input_example.json``: some samples, the latter as the body
   of a request;
 - ``requirements.txt`` and ``python_env.yaml``: what it takes to load it.
@@ -23,7 +23,7 @@ import yaml
 
 from nnrun import custom
 from nnrun.errors import InputError
-from nnrun.model import Model, load_network
+from nnrun.model import NeuralNetwork, load_network
 from nnrun.records.networks import read_networks
 from nnrun.tracking.entities import Version
 from nnrun.tracking.errors import patiently, refusal
@@ -58,21 +58,21 @@ class Network:
         model: The network itself.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: NeuralNetwork) -> None:
         self.model = model
 
     def predict(self, frame: Any) -> "pd.DataFrame":
         """Compute the outputs and, where there are classes, the class of each row.
 
         Args:
-            frame: Samples, as ``Model.predict`` takes them.
+            frame: Samples, as ``NeuralNetwork.predict`` takes them.
 
         Returns:
             A row a sample, with the frame's index if it has one: the columns of ``answers``, the
-            outputs as ``Model.predict`` returns them, to the last bit.
+            outputs as ``NeuralNetwork.predict`` returns them, to the last bit.
 
         Raises:
-            MlflowException: Where ``Model.predict`` or ``Model.classify`` refuse the samples, in
+            MlflowException: Where ``predict`` or ``classify`` of the network refuse the samples, in
                 their words: MLflow's server passes on no others.
         """
         import pandas as pd
@@ -89,7 +89,7 @@ class Network:
         return found
 
 
-def answers(model: Model) -> list[str]:
+def answers(model: NeuralNetwork) -> list[str]:
     """Name the columns of a prediction: the outputs, and ``class`` unless it is a regression.
 
     An output that is called ``class`` itself keeps its name; the class is then ``class_``.
@@ -114,7 +114,7 @@ def _load_pyfunc(path: str) -> Network:
     return Network(load_network(Path(path)))
 
 
-def write_model(model: Model, folder: Path, example: "pd.DataFrame | None" = None) -> Path:
+def write_model(model: NeuralNetwork, folder: Path, example: "pd.DataFrame | None" = None) -> Path:
     """Write a network as an MLflow model.
 
     Args:
@@ -154,7 +154,7 @@ def write_model(model: Model, folder: Path, example: "pd.DataFrame | None" = Non
     return folder
 
 
-def example_rows(model: Model) -> dict[str, Any]:
+def example_rows(model: NeuralNetwork) -> dict[str, Any]:
     """Make up two samples that a network takes: ``columns`` and ``data``, row by row.
 
     Of a table's numbers they hold the mean in training, and a standard deviation more; of its
@@ -217,7 +217,7 @@ def _require_name(client: "MlflowClient", name: str) -> None:
             raise
 
 
-def _signature(model: Model) -> "ModelSignature":
+def _signature(model: NeuralNetwork) -> "ModelSignature":
     """Say what the network takes and answers.
 
     MLflow refuses whole numbers where a signature says ``double``. In a table a column of numbers

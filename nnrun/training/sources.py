@@ -102,12 +102,15 @@ class Source:
         else:
             assert self._drawn is not None
             inputs, targets = self._drawn.take(self.distinct, first, n)
-        masks = None
-        if self.masked:
-            seeds = np.array(self.distinct, np.uint64)[:, None]
-            rng = Draws(seeds, np.arange(first, first + n, dtype=np.uint64), Role.NOISE)
-            masks = rng.kept(self.n_hidden, self.kept)
-        return Batches(inputs, targets, self.which, masks)
+        return Batches(inputs, targets, self.which, self._masks(first, n))
+
+    def _masks(self, first: int, n: int) -> Array | None:
+        """Draw what drops hidden outputs, shape (stream, n, unit); None without dropout."""
+        if not self.masked:
+            return None
+        seeds = np.array(self.distinct, np.uint64)[:, None]
+        rng = Draws(seeds, np.arange(first, first + n, dtype=np.uint64), Role.NOISE)
+        return rng.kept(self.n_hidden, self.kept)
 
 
 class Handed(Source):
@@ -116,11 +119,22 @@ class Handed(Source):
     Args:
         seeds: One a trial.
         which: The stream of each trial, shape (trial,); None if they share one.
+        n_hidden: Hidden units that are dropped at random, each stream's by the seed at its place.
+        dropout: Share of them that is dropped.
     """
 
-    def __init__(self, seeds: Sequence[int], which: npt.NDArray[np.intp] | None = None) -> None:
-        self.kind, self.masked, self.seeds = "handed", False, list(seeds)
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        which: npt.NDArray[np.intp] | None = None,
+        n_hidden: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        self.kind, self.seeds = "handed", list(seeds)
         self.which = np.zeros(len(seeds), dtype=np.intp) if which is None else which
+        self.distinct = self.seeds[: int(self.which.max()) + 1]
+        self.n_hidden, self.kept = n_hidden, 1.0 - dropout
+        self.masked = n_hidden > 0 and dropout > 0
 
     def hand(self, inputs: Array, targets: Array) -> None:
         """Hand over the next samples, shapes (stream, sample, input) and (..., output)."""
@@ -128,7 +142,7 @@ class Handed(Source):
 
     def take(self, first: int, n: int) -> Batches:
         """Return what was handed over last."""
-        return self._piece
+        return self._piece._replace(masks=self._masks(first, n))
 
 
 def kind_of(problem: Problem) -> Kind:

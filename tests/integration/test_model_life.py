@@ -112,7 +112,7 @@ def test_training_starts_from_a_saved_network(nnrun):
     assert again != run
     for seed in (0, 1):
         old, new = (package.load_network(path, seed) for path in (run, again))
-        for before, after in zip(old.params, new.params, strict=True):
+        for before, after in zip(old.weights, new.weights, strict=True):
             np.testing.assert_array_equal(before.weights, after.weights)
             np.testing.assert_array_equal(before.bias, after.bias)
     # what does not fit is said before anything trains

@@ -203,8 +203,7 @@ def test_numerics_know_nothing_of_the_tools_around_them(module):
 
 
 PUBLIC = [
-    "InputError", "Model", "NeuralNetwork", "Results", "judge", "load", "load_network",
-    "make_report", "plot",
+    "InputError", "NeuralNetwork", "Results", "judge", "load", "load_network", "make_report", "plot"
 ]  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 import nnrun.problem.split_tables  # noqa: F401  (registers its sets)
 from nnrun.config.settings import Network
 from nnrun.errors import InputError
-from nnrun.model import Model, load_network
+from nnrun.model import NeuralNetwork, load_network
 from nnrun.model.__main__ import main
+from nnrun.model.learning import State
 from nnrun.model.load import network_facts
-from nnrun.model.model import Dense
 from nnrun.network.activations import ACTIVATIONS, Activation, LeakyRelu, Linear, Sigmoid
 from nnrun.network.losses import SquaredError
 from nnrun.network.mlp import Architecture, Layer
@@ -124,7 +124,7 @@ def test_xor_by_hand(written):
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0.5, 0.25]])
     assert model.predict(X).tolist() == [[0], [1], [1], [0], [0.75]]
     assert model.classify(X).tolist() == [0, 1, 1, 0, 1]
-    hidden, outputs = model.units(X)
+    hidden, outputs = model.forward(X, layers=True)
     assert hidden.tolist() == [[0, 0], [1, 0], [1, 0], [2, 1], [0.75, 0]]
     assert outputs.tolist() == model.predict(X).tolist()
     assert (model.sizes, model.n_params, model.seed) == ((2, 2, 1), 9, 4)
@@ -200,26 +200,30 @@ def test_json_is_all_that_another_language_needs(tmp_path):
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-12)
 
 
-def random_model(names, features, hidden, activation, shortcut, rng):
+def random_model(names, features, hidden, activation, shortcut, rng, **changes):
     made = features.names(names)
     shapes, fan_in = [], len(made)
     for size in (*hidden, 2):
         shapes.append((fan_in, size))
         fan_in = size + (len(made) if shortcut else 0)
-    return Model(
-        inputs=names,
-        outputs=("a", "b"),
-        task=Task.MULTICLASS,
-        params=tuple(Dense(rng.normal(size=s) * 2, rng.normal(size=s[1])) for s in shapes),
-        architecture=Architecture((ACTIVATIONS[activation](),) * len(shapes), shortcut),
-        input_map=InputMap(features, names, made),
-        encoder=None,
-        boundary=0.5,
-        seed=None,
-        setting=None,
-        config={},
-        samples=None,
+    params = tuple(
+        Layer(rng.normal(size=(1, *s)) * 2, rng.normal(size=(1, 1, s[1]))) for s in shapes
     )
+    facts = {
+        "inputs": names,
+        "outputs": ("a", "b"),
+        "task": Task.MULTICLASS,
+        "architecture": Architecture((ACTIVATIONS[activation](),) * len(shapes), shortcut),
+        "input_map": InputMap(features, names, made),
+        "encoder": None,
+        "boundary": 0.5,
+        "seed": None,
+        "setting": None,
+        "config": {},
+        "seen": None,
+    }
+    params = changes.pop("params", params)
+    return NeuralNetwork.described("was made up", 1, State(params), **(facts | changes))
 
 
 @settings(max_examples=60, deadline=None)
@@ -268,7 +272,9 @@ def test_columns_go_by_name(written):
     assert "must hold numbers" in refusal(model.predict, [["one", "two"]])
 
 
-@pytest.mark.parametrize("ask", [Model.predict, Model.classify, Model.units])
+@pytest.mark.parametrize(
+    "ask", [NeuralNetwork.predict, NeuralNetwork.classify, NeuralNetwork.forward]
+)
 def test_what_is_not_finite_is_refused_by_row_and_column(written, ask):
     model = load_network(written(described(XOR_BY_HAND, ["relu", "linear"])))
     rows = [[0, 1], [1, 0], [1, 1]]
@@ -307,7 +313,7 @@ def test_a_table_s_values_are_finite_too(tmp_path):
     trained(tmp_path, **table_setting(tmp_path, label="price", drop=("kind",)))
     model = load_network(tmp_path)
     assert np.isfinite(model.predict(TABLE)).all()
-    for ask in (model.predict, model.units):
+    for ask in (model.predict, model.forward):
         said = refusal(ask, TABLE.assign(size=[1, 2, 3, -math.inf, 5, 6, 7, 8]))
         assert said == "column=size: is infinite in row 3"
 
@@ -315,13 +321,13 @@ def test_a_table_s_values_are_finite_too(tmp_path):
 def test_a_model_in_short(written, tmp_path):
     facts = described(XOR_BY_HAND, ["relu", "linear"], setting="34a01aa9c9")
     model = load_network(written(facts))
-    assert repr(model) == "Model(2-[2]-1 relu, linear, seed 4, setting 34a01aa9c9)"
+    assert repr(model) == "NeuralNetwork(2-[2]-1 relu, linear, seed 4, setting 34a01aa9c9)"
     steep = [{"name": "leaky_relu", "slope": 0.25}] * 2
     unknown = described(XOR_BY_HAND, steep, seed=None)
-    assert repr(load_network(written(unknown))) == "Model(2-[2]-1 leaky_relu(slope=0.25))"
+    assert repr(load_network(written(unknown))) == "NeuralNetwork(2-[2]-1 leaky_relu(slope=0.25))"
     setting, _ = trained(tmp_path / "run")
     said = repr(load_network(tmp_path / "run"))
-    assert said == f"Model(3-[2,1]-1 sigmoid, seed 3, setting {setting.id})"
+    assert said == f"NeuralNetwork(3-[2,1]-1 sigmoid, seed 3, setting {setting.id})"
 
 
 def test_classes_of_a_tanh_network_part_at_zero(tmp_path):
@@ -499,11 +505,11 @@ def test_numbers_come_back_bit_by_bit(tmp_path_factory, numbers):
     rng = np.random.default_rng(0)
     values = np.array(numbers)
     layers = (
-        Dense(values[:4].reshape(2, 2), values[4:6]),
-        Dense(values[6:8].reshape(2, 1), values[8:]),
+        Layer(values[:4].reshape(1, 2, 2), values[4:6].reshape(1, 1, 2)),
+        Layer(values[6:8].reshape(1, 2, 1), values[8:].reshape(1, 1, 1)),
     )
-    model = replace(
-        random_model(PLANE, Terms(), [2], "tanh", False, rng),
+    model = random_model(
+        *(PLANE, Terms(), [2], "tanh", False, rng),
         params=layers,
         outputs=("out",),
         task=Task.BINARY,
@@ -512,7 +518,7 @@ def test_numbers_come_back_bit_by_bit(tmp_path_factory, numbers):
     )
     for ending in ("json", "npz"):
         again = load_network(model.save(folder / f"net.{ending}"))
-        assert b"".join(p.tobytes() for layer in again.params for p in layer) == b"".join(
+        assert b"".join(p.tobytes() for layer in again.weights for p in layer) == b"".join(
             p.tobytes() for layer in layers for p in layer
         )
         assert again.architecture == model.architecture
@@ -544,7 +550,7 @@ def test_seeds_of_a_record(tmp_path):
     for row, seed in enumerate((3, 5)):
         model = load_network(tmp_path / "run" / "record.npz", seed=seed)
         assert model.seed == seed
-        for mine, theirs in zip(model.params, result.params, strict=True):
+        for mine, theirs in zip(model.weights, result.params, strict=True):
             np.testing.assert_array_equal(mine.weights, theirs.weights[row])
             np.testing.assert_array_equal(mine.bias, theirs.bias[row, 0])
     assert load_network(tmp_path / "run").seed == 3
@@ -741,7 +747,7 @@ def test_the_command_says_what_is_wrong(tmp_path, capsys):
             [run_folder, "--save", str(tmp_path / "net.txt")],
             "unknown ending '.txt' (known: .json, .npz, .csv)\n",
         ),
-        ([str(tmp_path / "t.csv")], "or a .npz or .json file of Model.save"),
+        ([str(tmp_path / "t.csv")], "or a .npz or .json file of NeuralNetwork.save"),
         ([run_folder, "--predict", str(tmp_path / "gap.csv")], "column=y: has no value in row 4"),
         ([run_folder, "--predict", str(tmp_path / "t.csv")], "column=y: is needed"),
         ([run_folder, "--predict", str(tmp_path / "no.csv")], "is not there"),

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnrun import InputError, NeuralNetwork
+from nnrun.model.learning import Learner
 from nnrun.training.engine import Reference, first_params
 from nnrun.training.sources import Handed
 from nnrun.training.stack import Stack, Trial
@@ -32,7 +33,7 @@ def quadrants(rng, n):
 
 
 def same(a, b):
-    for one, other in zip(a.params, b.params, strict=True):
+    for one, other in zip(a.weights, b.weights, strict=True):
         np.testing.assert_array_equal(one.weights, other.weights)
         np.testing.assert_array_equal(one.bias, other.bias)
 
@@ -52,7 +53,7 @@ def test_the_example_of_the_readme_runs_as_it_stands_and_learns_xor(rng, capsys)
 def test_the_published_trace_of_2_2_1():
     network = NeuralNetwork(2, [2], 1, 0.1, backprop="exact")
     # a bias input of -1 with the weight 0.6 is a bias of -0.6
-    network.params = [(np.full(w.shape, 0.6), np.full(b.shape, -0.6)) for w, b in network.params]
+    network.weights = [(np.full(w.shape, 0.6), np.full(b.shape, -0.6)) for w, b in network.weights]
     for expected in MAX_ERROR:
         for corner, target in zip(CORNERS, XOR, strict=True):
             network.learn(corner, [target])
@@ -87,12 +88,12 @@ def seed_rule(layers, x, targets, rate):
 )
 def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng):
     network = NeuralNetwork(3, hidden, 2, 0.7, seed=3)
-    assert network._engine.name == engine
-    layers = [(weights.tolist(), bias.tolist()) for weights, bias in network.params]
+    layers = [(weights.tolist(), bias.tolist()) for weights, bias in network.weights]
     for x, y in zip(rng.random((n, 3)).tolist(), rng.random((n, 2)).tolist(), strict=True):
         seed_rule(layers, x, y, 0.7)
         network.learn(x, y)
-    for (weights, bias), ours in zip(layers, network.params, strict=True):
+    assert network.engine == engine
+    for (weights, bias), ours in zip(layers, network.weights, strict=True):
         np.testing.assert_allclose(ours.weights, weights, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(ours.bias, bias, rtol=1e-12)
 
@@ -101,7 +102,7 @@ def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng)
 @pytest.mark.parametrize("hidden", [(), (2, 1), (5,)])
 def test_it_trains_as_the_reference_engine_does(backprop, hidden, rng):
     network = NeuralNetwork(3, hidden, 2, 0.5, backprop=backprop, seed=4)
-    setting = replace(network._stack.setting, backprop=backprop, engine="reference")
+    setting = replace(network._how, backprop=backprop, engine="reference")
     stack, engine = Stack((Trial(setting, 4),)), Reference()
     inputs, targets = rng.random((300, 3)), rng.random((300, 2))
     source = Handed([4])
@@ -110,7 +111,7 @@ def test_it_trains_as_the_reference_engine_does(backprop, hidden, rng):
     started.train(300)
     expected = started.params()
     network.learn(inputs, targets)
-    for ours, theirs in zip(network.params, expected, strict=True):
+    for ours, theirs in zip(network.weights, expected, strict=True):
         np.testing.assert_allclose(ours.weights, theirs.weights[0], rtol=1e-12)
         np.testing.assert_allclose(ours.bias, theirs.bias[0, 0], rtol=1e-12)
 
@@ -161,7 +162,7 @@ def test_a_sample_may_be_written_in_many_ways():
     for other in networks[1:]:
         same(networks[0], other)
     first = NeuralNetwork(3, [2, 1], 1, 0.5)
-    assert (networks[0].params[-1].bias != first.params[-1].bias).all()
+    assert (networks[0].weights[-1].bias != first.weights[-1].bias).all()
 
 
 def test_sizes_of_any_magnitude_are_no_error():
@@ -184,12 +185,12 @@ def test_a_sample_s_outputs_do_not_depend_on_the_rows_beside_it(rng):
 def test_first_weights_are_uniform_and_go_by_the_seed():
     first, again, other = (NeuralNetwork(50, [40, 30], 3, 0.1, seed=s) for s in (5, 5, 6))
     same(first, again)
-    drawn = np.concatenate([part.ravel() for layer in first.params for part in layer])
+    drawn = np.concatenate([part.ravel() for layer in first.weights for part in layer])
     assert drawn.size == 51 * 40 + 41 * 30 + 31 * 3
     assert -1 <= drawn.min() < -0.99
     assert 0.99 < drawn.max() < 1
     assert drawn.var() == pytest.approx(1 / 3, rel=0.05)
-    assert not np.isin(drawn, np.concatenate([w.ravel() for w, _ in other.params])).any()
+    assert not np.isin(drawn, np.concatenate([w.ravel() for w, _ in other.weights])).any()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_every_wrong_argument_is_named_at_once():
     with pytest.raises(InputError) as refused:
         NeuralNetwork(1.5, [2], 1, "quick", backprop="exakt", seed=-1)
     assert [issue.key for issue in refused.value.issues] == [
-        "inputs", "seed", "learning_rate", "backprop"
+        "inputs", "learning_rate", "seed", "backprop"
     ]  # fmt: skip
     assert "did you mean 'exact'?" in str(refused.value)
 
@@ -225,12 +226,12 @@ def test_every_wrong_argument_is_named_at_once():
     [
         ([1, 2], [1], "x: has the shape (2,), and the network 3 inputs ((3,) for one sample"),
         ([1, 2, 3], [1, 2], "y: has the shape (2,), and the network 1 output"),
-        ([1, 2, 3], [[1]], "y: has the shape (1, 1), and x (3,): each sample needs its own"),
-        ([[1, 2, 3]] * 2, [1], "y: has the shape (1,), and x (2, 3): each sample needs its own"),
-        ([1, 2, math.nan], [1], "x: must hold finite numbers, and does not"),
-        ([math.inf, -math.inf, 0], [1], "x: must hold finite numbers, and does not"),
-        (np.array([np.inf, -np.inf, 0]), 1, "x: must hold finite numbers, and does not"),
-        ([[1, 2, 3], [1, 2, math.inf]], [1, 1], "finite numbers, and does not in row 1"),
+        ([1, 2, 3], [[1]], "y: has the shape (1, 1), and the network 1 output ((1,) for one"),
+        ([[1, 2, 3]] * 2, [1], "y: has 1 sample, and x 2: each needs its own"),
+        ([1, 2, math.nan], [1], "column=x2: has no value in row 0"),
+        ([math.inf, -math.inf, 0], [1], "column=x0: is infinite in row 0\ncolumn=x1: is inf"),
+        (np.array([np.inf, -np.inf, 0]), 1, "column=x1: is infinite in row 0"),
+        ([[1, 2, 3], [1, 2, math.inf]], [1, 1], "column=x2: is infinite in row 1"),
         (["a", "b", "c"], [1], "x: must hold numbers: could not convert string to float: 'a'"),
         ({1, 2, 3}, [1], "x: must hold numbers"),
         ([10**400, 2, 3], [1], "x: must hold numbers: int too large to convert to float"),
@@ -248,20 +249,20 @@ def test_samples_that_do_not_fit_are_refused_and_nothing_is_learned(x, y, messag
 
 def test_params_of_other_shapes_are_refused():
     network = NeuralNetwork(3, [2], 1, 0.5)
-    for wrong in ([1], network.params[:1], [(w.T, b) for w, b in network.params]):
+    for wrong in ([1], network.weights[:1], [(w.T, b) for w, b in network.weights]):
         with pytest.raises(InputError, match="must be pairs of weights and biases of the shapes"):
-            network.params = wrong
+            network.weights = wrong
 
 
 def test_samples_given_one_at_a_time_are_trained_a_thousand_at_once(rng, monkeypatch):
     network, pieces = NeuralNetwork(3, [2, 1], 1, 0.03), []
-    train = network._run.train
+    train = Learner.train
 
-    def counted(n_steps):
-        pieces.append(n_steps)
-        return train(n_steps)
+    def counted(learner, inputs, targets, size):
+        pieces.append(len(inputs) // size)
+        return train(learner, inputs, targets, size)
 
-    monkeypatch.setattr(network._run, "train", counted)
+    monkeypatch.setattr(Learner, "train", counted)
     for x, y in zip(*(part.tolist() for part in quadrants(rng, 2500)), strict=True):
         network.learn(x, y)
     network.forward([0, 0, 0])
