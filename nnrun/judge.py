@@ -15,9 +15,11 @@ from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue
 from nnrun.judging.files import read_files
 from nnrun.judging.judge import HOLD, Asked, Origin, judge, results_of, written
+from nnrun.judging.judged_programs import add_flags, judge_commands
+from nnrun.judging.programs import split
 from nnrun.launch import terminal
 from nnrun.launch.facts import sweep_facts
-from nnrun.layout import OUTPUTS
+from nnrun.layout import OUTPUTS, PROGRAMS
 from nnrun.records.sweep import MARGIN
 from nnrun.results.results import Results
 from nnrun.text import shown
@@ -40,6 +42,19 @@ accuracy or test_loss for a metric that is to rise or to fall.
 examples:
   python -m nnrun.judge curves.csv --setting optimizer,lr --target 'val_acc>=0.9'
   python -m nnrun.judge 'runs/*.jsonl' --setting file --seed run --x epoch --target 'loss<=0.1'
+
+programs, each behind --, are run with seeds, in parallel, and judged by what they print:
+  python -m nnrun.judge --target 'val_acc>=0.9' -- python train.py --opt sgd --seed {{seed}} \\
+      -- python train.py --opt adam --seed {{seed}}
+  python -m nnrun.judge --target 'loss<=0.1' --budget 5000 --seeds auto -- \\
+      ./train --lr '{{lr=0.1,0.3}}' --opt '{{opt=sgd,adam}}' --seed '{{seed}}'
+
+Lines such as step=100 val_acc=0.91, epoch: 3, loss: 0.2 or JSON objects are read, all else is
+ignored. {{seed}} is where the seed goes (the program finds it in NNRUN_SEED, too), {{key=a,b}}
+stands for each of these values, {{key}} repeats it; {{{{ and }}}} are braces, {{--}} is --. A run
+is ended once it prints an x beyond the budget. What has run is kept in {PROGRAMS}, each with its
+log, and is not run again, failed or not, as long as the command and the files that it names are the
+same; the same command goes on with what is missing.
 """
 
 
@@ -60,8 +75,23 @@ sys.modules[__name__].__class__ = _Judge
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: see `nnrun.commands.exit_code`."""
-    options = parser().parse_args(arguments)
-    return exit_code(lambda: _run(options), "interrupted: nothing was written")
+    own, commands = split(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(own)
+    if not commands:
+        return exit_code(lambda: _run(options), "interrupted: nothing was written")
+    words = "interrupted: what has run is kept; the same command goes on"
+    return exit_code(lambda: _run_programs(options, commands), words)
+
+
+def _run_programs(options: argparse.Namespace, commands: Sequence[Sequence[str]]) -> int:
+    if options.files:
+        rule = "stands before the commands that are to be run"
+        hint = "judge files or programs; a command begins behind --"
+        raise InputError(Issue("file", options.files[0], rule, hint))
+    results, name = judge_commands(options, commands, command(module="nnrun.judge"))
+    with waiting() as say:
+        say("drawing the report")
+        return tell(written(results, options.out or JUDGED / name, options.pdf))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -152,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
     about = "equal seeds of two settings have nothing to do with each other"
     pairing.add_argument("--unpaired", action="store_false", dest="paired", help=about)
     add("--out", type=Path, metavar="FOLDER", help=f"default: {JUDGED}/NAME")
+    add_flags(made)
     add("--pdf", action="store_true", help="write each figure as PDF, too")
     return made
 

@@ -24,6 +24,7 @@ A_SWEEP, A_RUN = "outputs/sweeps/DATE_TIME", "outputs/runs/DATE_TIME"
 """How such a folder is called in a hint."""
 
 CACHE = Path("outputs/cache")
+PROGRAMS = Path("outputs/programs")
 DATABASE = "sqlite:///outputs/mlflow.db"
 
 TRIALS = "trials.parquet"

@@ -4,5 +4,12 @@
 - ``target``: what counts as converged, from words such as val_acc>=0.9
 - ``trials``: from curves to trials: the points all share, times to target, what is censored
 - ``judge``: from a frame to Results, and to tables and a page in a folder
+- ``metric_lines``: numbers in what a program prints
+- ``programs``: commands with holes for seeds and values, as settings to be run
+- ``processes``: programs as processes, ended with all they started
+- ``runs``: runs that have ended, each a file, and up to where they are to go
+- ``running``: what is missing is run, in parallel, seed by seed
+- ``run_table``: from runs to a frame, and what is to be said of them
+- ``judged_programs``: programs are run and judged; ``python -m nnrun.judge -- COMMAND``
 - ``files``: CSV, Parquet, JSON lines and TensorBoard's event files as a frame
 """

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,11 +77,13 @@ class Origin:
         command: The command line; None from Python.
         tables: What was understood of each file, in lines.
         notes: What a reader should know of it.
+        looked: Adds to a sweep at how many seeds its results were looked at before.
     """
 
     command: str | None = None
     tables: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    looked: Callable[[Sweep], Sweep] = lambda sweep: sweep
 
 
 def judge(
@@ -211,6 +213,7 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
         sweep = replace(with_baseline(sweep, asked.baseline), target=aim)
     if asked.within is not None:
         sweep = replace(sweep, within=find_key("within", asked.within, sweep.telling))
+    sweep = origin.looked(sweep)
     known = {
         "curves": curves_table(curves, settings, rising),
         "bands": bands_of(curves, found, settings, rising),

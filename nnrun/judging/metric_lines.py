@@ -1,0 +1,242 @@
+"""Numbers in the lines that a program prints: ``step=100 val_acc=0.91``, or JSON objects."""
+
+import json
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nnrun.errors import did_you_mean
+
+Line = Mapping[str, float]
+"""The numbers of a line by their names."""
+
+COUNTERS = (
+    *("samples", "examples", "samples_seen", "examples_seen", "tokens"),
+    *("global_step", "total_steps", "total_timesteps", "timesteps", "step", "steps"),
+    *("iteration", "iterations", "iter", "iters", "it", "update", "updates", "episode", "round"),
+    *("epoch", "epochs"),
+)
+"""What may count how far a program is, in small letters; the first that is there does."""
+
+LONGEST = 65_536
+"""Characters of a line that are read: nobody prints metrics behind that many."""
+
+_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_VALUE = rf"(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity)\b)"
+# a number with a unit, a date, an hour or a list of numbers is no number
+_END = r"(?![\w%])(?![.,:+-]\d)"
+_KEY = r"(?<![\w./@-])[\"']?(?P<key>[a-z_][\w./@-]*)[\"']?"
+_PAIR = re.compile(rf"{_KEY}\s*[=:]\s*{_VALUE}{_END}", re.I)
+_COUNTED = re.compile(rf"(?<![\w./@-])(?P<key>{'|'.join(COUNTERS)})\s+[\[(]?{_VALUE}{_END}", re.I)
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Unread(Exception):
+    """Lines hold no curve.
+
+    Attributes:
+        rule: What is wrong, as the rest of a sentence that begins with the program.
+        hint: The likely fix.
+        missing: Whether there is nothing to be read, as of a program that has failed, rather than
+            something that cannot be.
+    """
+
+    def __init__(self, rule: str, hint: str, missing: bool = False) -> None:
+        super().__init__(rule, hint)
+        self.rule, self.hint, self.missing = rule, hint, missing
+
+
+class Curve(NamedTuple):
+    """What a program printed of one metric.
+
+    Attributes:
+        x: How far it was, ascending.
+        y: The metric there; NaN where it was none.
+    """
+
+    x: list[float]
+    y: list[float]
+
+
+def read_line(text: str) -> dict[str, float]:
+    """Read the numbers of a line that a program printed.
+
+    They are words such as ``step=100``, ``loss: 0.3`` or ``'epoch': 1.0`` anywhere in it, or the
+    members of a JSON object, those of an object within it with a dot between the names. A word that
+    counts may stand before its number alone: ``epoch 3/10``. Numbers with units are none.
+
+    Args:
+        text: The line, without its end.
+
+    Returns:
+        In the order of the line, of a name that stands there twice the last number.
+
+    Example:
+        >>> read_line("INFO step=1,000, val/acc: 0.91 lr=1e-3 time=3.2s")
+        {'step': 1000.0, 'val/acc': 0.91, 'lr': 0.001}
+        >>> read_line('{"step": 20, "train": {"loss": NaN}, "note": "x=1"}')
+        {'step': 20.0, 'train.loss': nan}
+        >>> read_line("Epoch [3/10], loss: -inf"), read_line("2026-11-27 12:30:05 started")
+        ({'Epoch': 3.0, 'loss': -inf}, {})
+    """
+    text = text[:LONGEST]
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end and (start == 0 or text[:start].isspace()):
+        try:
+            return dict(_members(json.loads(text[start : end + 1]), ""))
+        except (ValueError, RecursionError):
+            pass  # what Python prints of a dict is read by its words
+    found = {}
+    counted = list(_COUNTED.finditer(text))
+    pairs = _PAIR.finditer(text) if "=" in text or ":" in text else iter(())
+    for one in sorted([*counted, *pairs], key=lambda one: one.start("key")):
+        found[one["key"]] = _number(one["value"])
+    return found
+
+
+def counter_in(names: Iterable[str]) -> str | None:
+    """Find the name that counts how far a program is.
+
+    Example:
+        >>> counter_in(["loss", "Epoch", "step"]), counter_in(["loss", "lr"])
+        ('step', None)
+    """
+    by_word = {name.casefold().rpartition("/")[2]: name for name in names}
+    return next((by_word[word] for word in COUNTERS if word in by_word), None)
+
+
+class Reader:
+    """Reads what a program prints, line by line, and says how far it is.
+
+    Args:
+        x: The name that counts how far it is; empty to find it.
+        y: The metric; empty where only numbers are collected.
+
+    Attributes:
+        lines: The numbers of each line that has some.
+        at: How far it is by now; minus infinity before it says so.
+    """
+
+    def __init__(self, x: str = "", y: str = "") -> None:
+        self._x, self._y = x, y
+        self._names: set[str] = set()
+        self._beside: set[str] = set()
+        self.lines: list[Line] = []
+        self.at = -math.inf
+
+    def take(self, text: str) -> Line:
+        """Read a line that was printed; return its numbers."""
+        return self.add(read_line(text))
+
+    def add(self, found: Line) -> Line:
+        """Take the numbers of a line."""
+        if found:
+            self.lines.append(found)
+            at = found.get(self._counter(found), math.nan)
+            if math.isfinite(at):
+                self.at = at
+        return found
+
+    def _counter(self, found: Line) -> str:
+        """Say what counts as far as is known now: what stands beside the metric comes first."""
+        if self._x:
+            return self._x
+        self._names |= found.keys()
+        if self._y in found:
+            self._beside |= found.keys()
+        return counter_in(self._beside) or counter_in(self._names) or ""
+
+
+def curve_of(lines: Sequence[Line], x: str, y: str) -> Curve:
+    """Read a metric's curve from lines.
+
+    Where some lines hold both, a line without x is a summary and counts for nothing; where none
+    does, a metric belongs to the x of the lines before it. Of several values at one x the last
+    counts.
+
+    Args:
+        lines: As of `Reader.lines`.
+        x: The name that counts; empty to find it.
+        y: The metric.
+
+    Raises:
+        Unread: If there is no such curve, or x falls.
+
+    Example:
+        >>> lines = [{"step": 1, "acc": 0.5}, {"step": 2, "acc": 0.75}, {"acc": 0.75, "took": 9}]
+        >>> curve_of(lines, "", "acc")
+        Curve(x=[1, 2], y=[0.5, 0.75])
+    """
+    x = x or require_counter(lines, y)
+    told: dict[float, float] = {}
+    both = [line for line in lines if x in line and y in line]
+    at, last = None, -math.inf
+    for line in both or lines:
+        at = line.get(x, at)
+        if at is None or y not in line:
+            continue
+        if not math.isfinite(at) or at < 0:
+            raise Unread(f"prints {x}={at:g}, which is no count", "it must not be negative")
+        if at < last:
+            hint = f"name what counts through the whole run by --x: {_others(lines, {x, y})}"
+            raise Unread(f"counts {x} anew: {at:g} after {last:g}", hint)
+        told[at], last = line[y], at
+    if not told:
+        raise _missing(lines, x, y)
+    return Curve(list(told), list(told.values()))
+
+
+def require_counter(lines: Sequence[Line], y: str) -> str:
+    """Find the name that counts how far a program is, best in the lines of a metric.
+
+    Raises:
+        Unread: If there is none.
+    """
+    beside = counter_in(name for line in lines if y in line for name in line if name != y)
+    found = beside or counter_in(name for line in lines for name in line if name != y)
+    if found is not None:
+        return found
+    if not any(y in line for line in lines):
+        raise _missing(lines, "", y)
+    hint = f"print for instance step=100 {y}=..., or name what counts by --x: "
+    raise Unread("does not say how far it is", hint + _others(lines, {y}), missing=True)
+
+
+def _missing(lines: Sequence[Line], x: str, y: str) -> Unread:
+    names = _names(lines)
+    if not names:
+        return Unread("prints no metric", f"print lines such as {x or 'step'}=100 {y}=0.91", True)
+    name = x if x and x not in names else y
+    known = names - {x, y} if name == y else names - {y}
+    return Unread(f"never prints {name}", did_you_mean(name, known), missing=True)
+
+
+def _others(lines: Sequence[Line], but: Collection[str]) -> str:
+    return ", ".join(sorted(_names(lines) - set(but))) or "it prints no other number"
+
+
+def _names(lines: Iterable[Line]) -> set[str]:
+    return {name for line in lines for name in line}
+
+
+def _members(found: Any, within: str) -> Iterable[tuple[str, float]]:
+    """Yield the numbers of a JSON object by their dotted names."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from _members(value, f"{within}.{key}" if within else key)
+    elif within and isinstance(found, int | float) and not isinstance(found, bool):
+        yield within, _float(found)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf if value > 0 else -math.inf

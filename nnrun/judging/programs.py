@@ -1,0 +1,299 @@
+"""Commands with holes: ``train.py --opt {opt=sgd,adam} --seed {seed}``, as settings to be run."""
+
+import hashlib
+import json
+import math
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import product, takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from nnrun.errors import InputError, Issue, did_you_mean
+
+BETWEEN = "--"
+"""The word before each command."""
+
+SEED = "seed"
+COMMAND = "command"
+"""What tells settings apart where no name does."""
+
+NOTHING = "none"
+"""How a value is called that is empty, and what one command has more than another."""
+
+BRACES = "for braces that are meant, write {{ and }}"
+SMALL = 2**26
+"""Bytes of a file that is known by its content; a larger one is by its size and date."""
+
+_HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_OPTION = re.compile(r"[-+]*([A-Za-z_][\w.-]*)=(.*)", re.S)
+_FLAG = re.compile(r"--?([A-Za-z_][\w.-]*)")
+
+Level = str | int | float
+
+
+class Hole(NamedTuple):
+    """A place in a word that is filled for each run: with its seed, or with a value of a key."""
+
+    key: str
+
+
+Word = tuple[str | Hole, ...]
+"""A word of a command: text and holes."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A setting: a command that waits for a seed.
+
+    Attributes:
+        words: Of its command; the only hole that is left is that of the seed.
+        levels: What tells it from the others, by keys that all of them have.
+        copy: How many before it have the same command, as in a comparison of equals.
+    """
+
+    words: tuple[Word, ...]
+    levels: Mapping[str, Level]
+    copy: int = 0
+
+    def command(self, seed: object) -> list[str]:
+        """Return the arguments of a run."""
+        return _filled(self.words, {SEED: str(seed)})
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others, in words."""
+        if [*self.levels] == [COMMAND]:
+            return str(self.levels[COMMAND])
+        return " ".join(f"{key}={level}" for key, level in self.levels.items())
+
+    @property
+    def id(self) -> str:
+        """Name what its runs are: by its words, the files among them, and the working directory."""
+        told = [self.command("{seed}"), str(Path.cwd()), self.copy]
+        told += [[name, _content(path)] for name, path in sorted(_files(self.command("{seed}")))]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def read_programs(commands: Sequence[Sequence[str]], names: Sequence[str] = ()) -> list[Program]:
+    """Read what is to be compared: a setting a command, or for each combination of its values.
+
+    Args:
+        commands: The words of each. ``{seed}`` is where the seed goes, ``{key=a,b}`` stands for
+            each of these values and ``{key}`` for the same again; ``{{`` and ``}}`` are braces, a
+            word ``{--}`` is ``--``. A word that is empty but for a value is left out.
+        names: One a command; without them their differing words tell them apart.
+
+    Raises:
+        InputError: If one has no ``{seed}``, cannot be understood or found, or there is nothing to
+            be compared.
+
+    Example:
+        >>> words = "sort --key {key=1,2} {fast=,-S1M} {seed}".split()
+        >>> [(one.label, one.command(7)) for one in read_programs([words])][1]
+        ('key=1 fast=-S1M', ['sort', '--key', '1', '-S1M', '7'])
+    """
+    if names and (len(names) != len(commands) or len(set(names)) < len(names)):
+        rule = f"must be given once for each of the {len(commands)} commands, or not at all"
+        raise InputError(Issue("--name", " ".join(names), rule, "each another name"))
+    read = [_read(words, number) for number, words in enumerate(commands, 1)]
+    told: Sequence[Mapping[str, Level]] = [{COMMAND: name} for name in names]
+    keys = {key for _, grid in read for key in grid}
+    told = told or _differing([words for words, _ in read], {*keys, SEED})
+    programs: list[Program] = []
+    copies = Counter[tuple[Word, ...]]()
+    for (words, grid), levels in zip(read, told, strict=True):
+        for values in product(*grid.values()):
+            given = dict(zip(grid, values, strict=True))
+            filled = tuple(filter(None, (_fill(word, given) for word in words)))
+            own = {key: _level(given[key], grid[key]) for key in grid}
+            programs.append(Program(filled, {**own, **levels}, copies[filled]))
+            copies[filled] += 1
+    if len(programs) < 2:
+        hint = "name a second one behind another --, or values such as {lr=0.1,0.3}"
+        raise InputError(Issue(COMMAND, commands[0], "has nothing to be compared with", hint))
+    _require_found(programs)
+    return _told_apart(programs)
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Split a command line into its own words and the commands behind each ``--``.
+
+    Example:
+        >>> split(["--seeds", "9", "--", "a", "{seed}", "--", "b"])
+        (['--seeds', '9'], [['a', '{seed}'], ['b']])
+    """
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == BETWEEN:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return parts[0], [part for part in parts[1:] if part]
+
+
+def _read(words: Sequence[str], number: int) -> tuple[list[Word], dict[str, list[str]]]:
+    """Find the holes of a command, and the values of each key."""
+    grid: dict[str, list[str]] = {}
+    read = [tuple(_parts(word, grid)) for word in words]
+    used = {part.key for word in read for part in word if isinstance(part, Hole)}
+    if SEED not in used:
+        hint = "for instance --seed {seed}; the program finds it in NNRUN_SEED, too"
+        rule = "must say where its seed goes: {seed}"
+        raise InputError(Issue(f"{COMMAND} {number}", " ".join(words), rule, hint))
+    for key in used - {SEED} - grid.keys():
+        known = did_you_mean(key, [SEED, *grid])
+        hint = f"{known}; values are given as {{{key}=a,b}}; {BRACES}"
+        raise InputError(Issue(f"{COMMAND} {number}", f"{{{key}}}", "has no values", hint))
+    return read, grid
+
+
+def _parts(word: str, grid: dict[str, list[str]]) -> Iterator[str | Hole]:
+    """Yield text and holes of a word; note the values of keys."""
+    if word == f"{{{BETWEEN}}}":
+        yield BETWEEN
+        return
+    at = 0
+    for found in _HOLE.finditer(word):
+        yield word[at : found.start()]
+        at = found.end()
+        if found[1] is None:
+            if len(found[0]) == 1:
+                raise InputError(Issue(COMMAND, word, "has a brace without its other", BRACES))
+            yield found[0][0]
+            continue
+        key, equals, values = found[1].partition("=")
+        if not _NAME.fullmatch(key):
+            rule = "has braces that hold neither a key nor a key and its values"
+            raise InputError(Issue(COMMAND, word, rule, BRACES))
+        if equals:
+            _note(grid, key, values.split(","))
+        yield Hole(key)
+    yield word[at:]
+
+
+def _note(grid: dict[str, list[str]], key: str, values: list[str]) -> None:
+    asked = f"{{{key}={','.join(values)}}}"
+    if key == SEED:
+        raise InputError(Issue(COMMAND, asked, "cannot list seeds", "write {seed} and --seeds"))
+    if key == COMMAND:
+        raise InputError(Issue(COMMAND, asked, "is what commands are called by", "rename the key"))
+    if key in grid:
+        rule = "is given values twice"
+        raise InputError(Issue(COMMAND, asked, rule, f"write {{{key}}} where they come again"))
+    if len(set(values)) < len(values):
+        raise InputError(Issue(COMMAND, asked, "has a value twice", "leave one of them out"))
+    grid[key] = values
+
+
+def _fill(word: Word, given: Mapping[str, str]) -> Word:
+    """Fill holes of a word; an empty word if nothing but empty values is in it."""
+    joined: list[str | Hole] = []
+    for one in word:
+        part = given.get(one.key, one) if isinstance(one, Hole) else one
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part != "" or len(word) == 1:
+            joined.append(part)
+    plain = not any(isinstance(one, Hole) for one in word)
+    return tuple(joined) if joined != [""] or plain else ()
+
+
+def _filled(words: Sequence[Word], given: Mapping[str, str]) -> list[str]:
+    return ["".join(given[one.key] if isinstance(one, Hole) else one for one in w) for w in words]
+
+
+def _level(value: str, of: Sequence[str]) -> Level:
+    """Return a value as a number if all values of its key are numbers."""
+    for kind in (int, float):
+        try:
+            numbers = [kind(one) for one in of]
+        except ValueError:
+            continue
+        if len(set(numbers)) == len(numbers) and all(map(math.isfinite, numbers)):
+            return kind(value)
+    return value or NOTHING
+
+
+def _differing(commands: Sequence[list[Word]], taken: Set[str]) -> list[dict[str, Level]]:
+    """Tell commands apart by the options in which they differ, else by the words."""
+    if len(commands) == 1:
+        return [{}]
+    texts = [["".join(_text(part) for part in word) for word in words] for words in commands]
+    return _options(texts, taken) or [{COMMAND: label} for label in _labels(texts)]
+
+
+def _options(texts: Sequence[Sequence[str]], taken: Set[str]) -> list[dict[str, Level]] | None:
+    """Return the options in which commands differ; None if they differ in anything else."""
+    if len({len(words) for words in texts}) > 1:
+        return None
+    found: dict[str, list[str]] = {}
+    for place, words in enumerate(zip(*texts, strict=True)):
+        if len(set(words)) == 1:
+            continue
+        assigned = [one for word in words if (one := _OPTION.fullmatch(word))]
+        flags = [one for w in texts if place and (one := _FLAG.fullmatch(w[place - 1]))]
+        if len(assigned) == len(words) and len({one[1] for one in assigned}) == 1:
+            key, values = assigned[0][1], [one[2] for one in assigned]
+        elif len(flags) == len(words) and len({one[0] for one in flags}) == 1:
+            key, values = flags[0][1], list(words)
+        else:
+            return None
+        if key in found or key in taken or any("{" in value for value in values):
+            return None
+        found[key] = values
+    if not found:
+        return None
+    return [
+        {key: _level(values[number], list(dict.fromkeys(values))) for key, values in found.items()}
+        for number in range(len(texts))
+    ]
+
+
+def _labels(texts: Sequence[Sequence[str]]) -> list[str]:
+    """Return the words between those that all commands begin and end with; numbers for equals."""
+    first = len(list(takewhile(lambda some: len(set(some)) == 1, zip(*texts, strict=False))))
+    rests = [words[first:] for words in texts]
+    backwards = zip(*(reversed(rest) for rest in rests), strict=False)
+    last = len(list(takewhile(lambda some: len(set(some)) == 1, backwards)))
+    labels = [" ".join(rest[: len(rest) - last]) or NOTHING for rest in rests]
+    if len(set(labels)) < len(labels):
+        return [f"{number}" for number in range(1, len(texts) + 1)]
+    return labels
+
+
+def _told_apart(programs: Sequence[Program]) -> list[Program]:
+    """See that all have the same keys: by their labels they are known where they have not."""
+    if len({frozenset(one.levels) for one in programs}) == 1:
+        return list(programs)
+    return [Program(one.words, {COMMAND: one.label}, one.copy) for one in programs]
+
+
+def _text(part: str | Hole) -> str:
+    return f"{{{part.key}}}" if isinstance(part, Hole) else part
+
+
+def _require_found(programs: Sequence[Program]) -> None:
+    for name in dict.fromkeys(one.command(0)[0] for one in programs):
+        if shutil.which(name) is None:
+            hint = "its path, or the program that runs it, such as python or sh"
+            raise InputError(Issue(COMMAND, name, "is not found, or cannot be run", hint))
+
+
+def _files(words: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files that words name, alone or behind an equals sign."""
+    for word in words:
+        for name in dict.fromkeys((word, word.partition("=")[2])):
+            if name and "\0" not in name and len(name) < 4096 and Path(name).is_file():
+                yield name, Path(name)
+
+
+def _content(path: Path) -> str:
+    about = path.stat()
+    if about.st_size > SMALL:
+        return f"{about.st_size} {about.st_mtime_ns}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,187 @@
+"""From runs of programs to a table with a row an evaluation, and what is to be said of the runs."""
+
+import math
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nnrun.errors import InputError, Issue
+from nnrun.judging.metric_lines import Curve, Unread, curve_of, require_counter
+from nnrun.judging.processes import TIME
+from nnrun.judging.programs import SEED, Program
+from nnrun.judging.running import exit_words, require_curve, unread
+from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
+from nnrun.masking import masked
+from nnrun.text import duration, listing, things
+
+NO_CURVE = Curve([], [])
+LISTED = 8
+"""Failed runs, and commands, that are named one by one."""
+
+
+class Table(NamedTuple):
+    """What runs have come to.
+
+    Attributes:
+        frame: A row an evaluation: the keys that tell settings apart, ``seed``, x and y.
+        keys: The first of these columns.
+        x: The name of what counts.
+        seeds: Those that every program has run with, from the first on.
+        notes: What a reader should know, in sentences.
+    """
+
+    frame: pd.DataFrame
+    keys: Sequence[str]
+    x: str
+    seeds: Sequence[int]
+    notes: Sequence[str]
+
+
+def table_of(
+    programs: Sequence[Program], seeds: Sequence[int], runs: Runs, limits: Limits
+) -> Table:
+    """Put the curves of runs together.
+
+    Only the first seeds that every program has run with are taken: which of the later ones are
+    there already may hang on what they did. A run that failed has no value from then on: if it has
+    not met the target before, it counts as one that diverged. One that was ended as the target
+    held keeps its last value.
+
+    Raises:
+        InputError: If no seed has run with every program, or a program has no curve.
+    """
+    whole = [s for s in seeds if all((place, s) in runs for place in range(len(programs)))]
+    first = list(seeds[: next((n for n, s in enumerate(seeds) if s not in set(whole)), len(seeds))])
+    if not first:
+        rule = f"is short: not every program has run with seed {seeds[0]}"
+        raise InputError(Issue("--total-time", None, rule, "the same command goes on"))
+    mine = {(place, seed): runs[place, seed] for seed in first for place in range(len(programs))}
+    lines = [line for run in mine.values() for line in run.lines]
+    try:
+        x = limits.x or require_counter(lines, limits.y)
+    except Unread as why:
+        raise InputError(unread(programs[0], first[0], mine[0, first[0]], why)) from None
+    curves = _curves(programs, mine, x, limits)
+    rows = defaultdict[str, list[object]](list)
+    for (place, seed), curve in curves.items():
+        for key, level in programs[place].levels.items():
+            rows[key] += [level] * len(curve.x)
+        rows[SEED] += [seed] * len(curve.x)
+        rows[x] += curve.x
+        rows[limits.y] += curve.y
+    notes = [*_commands(programs), *_told(programs, seeds, first, runs, mine)]
+    return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, notes)
+
+
+def _curves(
+    programs: Sequence[Program], runs: Runs, x: str, limits: Limits
+) -> dict[tuple[int, int], Curve]:
+    """Read the curves of runs, and go on with those that were ended."""
+    found = {}
+    for (place, seed), run in runs.items():
+        try:
+            found[place, seed] = curve_of(run.lines, x, limits.y)
+        except Unread as why:
+            if not why.missing:
+                raise InputError(unread(programs[place], seed, run, why)) from None
+            found[place, seed] = NO_CURVE
+    for place, program in enumerate(programs):
+        own = {seed: run for (of, seed), run in runs.items() if of == place}
+        if not any(found[place, seed].x for seed in own):
+            require_curve(program, own, limits)
+    points = _Points(found, limits.budget)
+    for (place, seed), run in runs.items():
+        curve = found[place, seed]
+        if run.failed or not curve.x:
+            found[place, seed] = _lost(curve, points.after(place, curve))
+        elif run.ended == TARGET:
+            later = points.after(place, curve)
+            found[place, seed] = Curve(curve.x + later, curve.y + [curve.y[-1]] * len(later))
+    return found
+
+
+class _Points:
+    """Where runs were evaluated.
+
+    Args:
+        curves: By the place of the program and the seed.
+        budget: Points beyond it are left out.
+    """
+
+    def __init__(self, curves: Mapping[tuple[int, int], Curve], budget: float) -> None:
+        self._of: dict[int, list[float]] = defaultdict(list)
+        for (place, _), curve in curves.items():
+            # the points of the longest run of each program
+            self._of[place] = max(self._of[place], curve.x, key=lambda at: at[-1:])
+        self._longest = max(self._of.values(), key=lambda at: at[-1:])
+        self._budget = budget
+
+    def after(self, place: int, curve: Curve) -> list[float]:
+        """List where a curve would have been evaluated later."""
+        own = self._of[place]
+        end = curve.x[-1] if curve.x else -math.inf
+        beyond = [at for at in self._longest if not own or at > own[-1]]
+        return [at for at in (*own, *beyond) if end < at <= self._budget]
+
+
+def _lost(curve: Curve, later: Sequence[float]) -> Curve:
+    """Let a curve diverge where its run failed."""
+    known = [n for n, value in enumerate(curve.y) if math.isfinite(value)]
+    last = known[-1] if known else -1
+    # an empty value before a finite one was no evaluation
+    kept = [n for n, value in enumerate(curve.y) if n > last or not math.isnan(value)]
+    y = [curve.y[n] for n in kept] + [math.nan] * len(later)
+    return Curve([curve.x[n] for n in kept] + list(later), y)
+
+
+def _commands(programs: Sequence[Program]) -> Iterator[str]:
+    """Say what was run."""
+    told = [f"{one.label}: {masked(shlex.join(one.command('{seed}')))}" for one in programs]
+    yield "Commands: " + listing(told, LISTED) + "."
+
+
+def _told(
+    programs: Sequence[Program],
+    seeds: Sequence[int],
+    judged: Sequence[int],
+    all_: Runs,
+    runs: Mapping[tuple[int, int], Run],
+) -> Iterator[str]:
+    """Say how runs have ended, and which have not."""
+    took = np.array([run.seconds for run in runs.values()])
+    yield (
+        f"{things(len(runs), 'run')} of {things(len(programs), 'command')} took "
+        f"{duration(float(took.sum()))} in all, the longest {duration(float(took.max()))}."
+    )
+    failed = [
+        f"{programs[place].label} with seed {seed} ({_why(run)}: {log_of(programs[place], seed)})"
+        for (place, seed), run in runs.items()
+        if run.failed
+    ]
+    if failed:
+        yield (
+            f"{things(len(failed), 'run')} of {len(runs):,} failed: {listing(failed, LISTED)}. "
+            "What would have come is not known: where the target was not met before, they count "
+            "as not arriving, as diverged ones do. --retry runs them again."
+        )
+    held = sum(run.ended == TARGET for run in runs.values())
+    if held:
+        yield (
+            f"{things(held, 'run')} of {len(runs):,} were ended once the target had held; from "
+            "there on their curves keep the last value."
+        )
+    if len(judged) < len(seeds):
+        left = len(programs) * len(seeds) - len(all_)
+        yield (
+            f"Judged are the first {len(judged):,} of {len(seeds):,} seeds, with which every "
+            f"command has run; {things(left, 'run')} were not done in time. The same command goes "
+            "on."
+        )
+
+
+def _why(run: Run) -> str:
+    return f"ended after {duration(run.seconds)}" if run.ended == TIME else exit_words(run.code)
