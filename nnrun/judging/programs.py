@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -67,11 +68,10 @@ class Program:
     @property
     def label(self) -> str:
         """What tells it from the others, in words."""
-        if [*self.levels] == [COMMAND]:
-            return str(self.levels[COMMAND])
-        return " ".join(f"{key}={level}" for key, level in self.levels.items())
+        told = (level if key == COMMAND else f"{key}={level}" for key, level in self.levels.items())
+        return " ".join(map(str, told))
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name what its runs are: by its words, the files among them, and the working directory."""
         told = [self.command("{seed}"), str(Path.cwd()), self.copy]
@@ -111,13 +111,13 @@ def read_programs(commands: Sequence[Sequence[str]], names: Sequence[str] = ()) 
             given = dict(zip(grid, values, strict=True))
             filled = tuple(filter(None, (_fill(word, given) for word in words)))
             own = {key: _level(given[key], grid[key]) for key in grid}
-            programs.append(Program(filled, {**own, **levels}, copies[filled]))
+            programs.append(Program(filled, {**levels, **own}, copies[filled]))
             copies[filled] += 1
     if len(programs) < 2:
         hint = "name a second one behind another --, or values such as {lr=0.1,0.3}"
         raise InputError(Issue(COMMAND, commands[0], "has nothing to be compared with", hint))
     _require_found(programs)
-    return _told_apart(programs)
+    return _told_apart(programs, bool(names))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -266,11 +266,15 @@ def _labels(texts: Sequence[Sequence[str]]) -> list[str]:
     return labels
 
 
-def _told_apart(programs: Sequence[Program]) -> list[Program]:
-    """See that all have the same keys: by their labels they are known where they have not."""
+def _told_apart(programs: Sequence[Program], named: bool) -> list[Program]:
+    """See that all have the same keys: where they have not, words tell them apart."""
     if len({frozenset(one.levels) for one in programs}) == 1:
         return list(programs)
-    return [Program(one.words, {COMMAND: one.label}, one.copy) for one in programs]
+    labels = [one.label for one in programs]
+    if not named:
+        labels = _labels([one.command(f"{{{SEED}}}") for one in programs])
+    several = zip(programs, labels, strict=True)
+    return [Program(one.words, {COMMAND: label}, one.copy) for one, label in several]
 
 
 def _text(part: str | Hole) -> str:

@@ -151,10 +151,10 @@ def unread(program: Program, seed: int, run: Run, why: Unread) -> Issue:
         ended = f"was ended after {duration(run.seconds)} and "
     elif run.code:
         ended = f"ended with {exit_words(run.code)} and "
-    log = log_of(program, seed)
+    log, tail = log_of(program, seed), list[str]()
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL * 200))
-        tail = file.read().decode(errors="replace").splitlines()[-TAIL:]
+        tail = file.read().decode(errors="replace").strip().splitlines()[-TAIL:]
     shown = "".join(f"\n  | {line[:200]}" for line in tail) or " nothing"
     hint = f"{why.hint}; the end of {log}:{shown}\n"
     return Issue(COMMAND, shlex.join(program.command(seed)), f"{ended}{why.rule}", hint)
