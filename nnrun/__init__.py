@@ -3,6 +3,8 @@
 On the command line: ``python -m nnrun --help``. In Python:
 
     >>> import nnrun
+    >>> results = nnrun.sweep({"lr": [0.01, 0.03, 0.1]}, seeds=30)  # doctest: +SKIP
+    >>> results = nnrun.run(lr=0.1, features="product")  # doctest: +SKIP
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> results.summary  # doctest: +SKIP
     >>> nnrun.load("mlflow:nnrun").summary  # the newest sweep of an experiment  # doctest: +SKIP
@@ -20,6 +22,7 @@ from nnrun.interrupt import heed_from_the_start
 
 if TYPE_CHECKING:
     from nnrun.errors import InputError
+    from nnrun.hydra_ext.python import plan, run, sweep
     from nnrun.judging.judge import judge
     from nnrun.launch.finish import make_report
     from nnrun.model import NeuralNetwork, load_network
@@ -36,7 +39,10 @@ __all__ = [
     "load",
     "load_network",
     "make_report",
+    "plan",
     "plot",
+    "run",
+    "sweep",
 ]
 
 IMPORTED_AT = perf_counter()
@@ -50,6 +56,9 @@ _HOMES = {
     "load": "nnrun.tracking.read",
     "load_network": "nnrun.model",
     "make_report": "nnrun.launch.finish",
+    "plan": "nnrun.hydra_ext.python",
+    "run": "nnrun.hydra_ext.python",
+    "sweep": "nnrun.hydra_ext.python",
 }
 
 

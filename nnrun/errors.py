@@ -71,6 +71,18 @@ class TrainingFailed(Exception):
     """A job's training raised an error; its record holds the traceback."""
 
 
+class Shortfall(Exception):
+    """Results are there, and what was required of them, or of their store, is not.
+
+    Attributes:
+        results: What was found.
+    """
+
+    def __init__(self, words: str, results: Any) -> None:
+        super().__init__(words)
+        self.results = results
+
+
 FULL = "free some space; the same command goes on"
 NOT_ALLOWED = "ask its owner, or choose another folder"
 REMEDIES = {

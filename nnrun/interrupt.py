@@ -18,6 +18,8 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from nnrun.calls import current
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
@@ -242,10 +244,10 @@ def starting_process() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def is_command() -> bool:
-    """Tell whether this process is a command of ours, and not one that runs a part of it."""
+def launches() -> bool:
+    """Tell whether a sweep was launched here, by a command or a call, not in another process."""
     interrupt = _of_process()
-    return interrupt is not None and interrupt.whole
+    return current() is not None or (interrupt is not None and interrupt.whole)
 
 
 def _of_process() -> Interrupt | None:

@@ -2,11 +2,12 @@
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
+
+from nnrun.calls import words
 
 HIDDEN = "***"
 """What stands for a secret."""
@@ -62,7 +63,7 @@ def masked(text: str) -> str:
     shaped = _shaped(text)
     if _ONE.match(text):
         return shaped
-    for secret in _given(tuple(sys.argv[1:]), tuple(map(os.environ.get, _VARIABLES + _ADDRESSES))):
+    for secret in _given(tuple(words()), tuple(map(os.environ.get, _VARIABLES + _ADDRESSES))):
         shaped = shaped.replace(secret, HIDDEN)
     return shaped
 

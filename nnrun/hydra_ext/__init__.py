@@ -1,5 +1,8 @@
 """What connects nnrun to Hydra, in the order in which a sweep meets it.
 
+- ``python``: runs and sweeps from Python; ``session``: the process that they borrow, put back.
+- ``keywords``: what they ask for, in the words of the command line.
+- ``invoke``: from these words to a finished sweep, for the command as for Python.
 - ``arguments``: the command line before Hydra reads it.
 - ``loader``: composes as Hydra does, and refuses what Hydra stumbles over; ``complaints``: its
   errors in nnrun's words.

@@ -1,6 +1,5 @@
 """Hydra's callback: the configuration is checked before a folder is made for it."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,7 +12,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nnrun.commands import complain
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.folders import settle, take_back
 from nnrun.layout import STUDIES
@@ -31,10 +29,7 @@ class Check(Callback):
     """Checks configurations before folders are made; finishes what ours neither makes nor runs."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """End the process with code 2 where the configuration breaks a rule.
-
-        Hydra turns exceptions of callbacks into warnings, so this cannot raise one.
-        """
+        """Raise Refused where the configuration breaks a rule."""
         from nnrun.config.read import read, require_no_grid
         from nnrun.hydra_ext.check import plain, require_of_use, require_usable
         from nnrun.hydra_ext.complaints import in_our_words
@@ -143,14 +138,28 @@ def _require_no_params(config: DictConfig) -> None:
         raise InputError(Issue("experiments" if study else "configuration", study, rule, hint))
 
 
+class Refused(SystemExit):
+    """Bad input, on its way through Hydra.
+
+    Hydra turns exceptions of callbacks into warnings, and has words of its own for those of jobs;
+    what ends a process it lets through.
+
+    Attributes:
+        error: Why.
+    """
+
+    def __init__(self, error: InputError) -> None:
+        super().__init__(2)
+        self.error = error
+
+
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """End the process with code 2 on bad input."""
+    """Let bad input through Hydra."""
     try:
         yield
     except InputError as error:
-        complain(str(error), error)
-        sys.exit(2)
+        raise Refused(error) from error
 
 
 _left: list[Callable[[], int]] = []

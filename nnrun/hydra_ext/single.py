@@ -16,7 +16,7 @@ from nnrun.errors import InputError, TrainingFailed
 from nnrun.hydra_ext.check import read_config
 from nnrun.hydra_ext.folders import HYDRAS, clear, take_back
 from nnrun.hydra_ext.jobs import hide, mask_file
-from nnrun.interrupt import interrupts_held, is_command
+from nnrun.interrupt import interrupts_held, launches
 from nnrun.launch import terminal
 from nnrun.launch.claim import KEY
 from nnrun.launch.launch import Launch, show_plan, train_and_publish
@@ -119,7 +119,7 @@ def _run_one_of_many(
         SystemExit: If its process is the sweep's, and is to end.
     """
     cache, check = cache_of(job), launch.interrupt.check
-    if not is_command():
+    if not launches():
         job, check = replace(job, executor=_shared(job.executor)), _Watch(launch, sweep)
     with suppress(KeyboardInterrupt), _waited_for(launch.folder, check):
         for done in run_jobs([job], launch.tally, cache, check):
@@ -127,7 +127,7 @@ def _run_one_of_many(
     for complaint in cache.complaints:
         terminal.warn(complaint)
     if launch.interrupt.pressed():
-        if is_command():
+        if launches():
             raise SystemExit(launch.interrupt.exit_code)
         number = launch.interrupt.number
         raise InterruptedError(f"ended by signal {number}; what is trained is kept")

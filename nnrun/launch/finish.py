@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 
 from nnrun import documents
+from nnrun.calls import current
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue, refused
 from nnrun.interrupt import Ended, Interrupt
@@ -109,7 +110,9 @@ class Finished:
         return self.undrawn or any(job.status == "failed" for job in self.sweep.jobs)
 
     def show(self) -> None:
-        """Say on the terminal what was found, and where it is."""
+        """Say on the terminal what was found, and where it is, or hand it to who called."""
+        if (call := current()) is not None:
+            call.finished = self
         if self.results is not None:
             terminal.show_results(self.results, self.sweep, self.folder)
         for note in self.notes:

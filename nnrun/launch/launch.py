@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 
 from nnrun import documents
+from nnrun.calls import current
 from nnrun.commands import UNMET
 from nnrun.config.evaluation_grid import common_grid
 from nnrun.config.settings import Executor, Job, Tracking
@@ -317,10 +318,14 @@ class Launch:
         if required := asked.get("require"):
             why = unmet(finished.results, required)
             if why:
-                terminal.warn(why)
+                terminal.fall_short(why)
                 code = UNMET
         lost = (finished.sweep.tracking or {}).get("error")
-        return STORE_REFUSED if lost and asked["tracking"].get("required") else code
+        if lost and asked["tracking"].get("required"):
+            if (call := current()) is not None:
+                call.short.append(f"MLflow: {lost}")
+            code = STORE_REFUSED
+        return code
 
     def _source(self, status: str) -> Source:
         """Return what was trained, as it would be read back."""
@@ -394,9 +399,12 @@ def show_plan(jobs: Sequence[Job]) -> None:
     """Print what jobs would train, what of it was trained before, and how long the rest takes."""
     todo, cache, executor = wanted(jobs), cache_of(jobs[0]), jobs[0].executor
     expected = announce(todo, cache, executor, None, measure_from=0.0, sure=_sure(jobs))
-    if documents.wanted():
-        slots = connected(executor).slots
-        documents.give("plan", **plan_facts(jobs, todo, cache, expected, slots))
+    call = current()
+    if call is not None or documents.wanted():
+        facts = plan_facts(jobs, todo, cache, expected, connected(executor).slots)
+        documents.give("plan", **facts)
+        if call is not None:
+            call.plan = facts
 
 
 def _sure(jobs: Sequence[Job]) -> dict[str, Wanted] | None:

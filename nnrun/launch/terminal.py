@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from nnrun import documents
+from nnrun.calls import current
 from nnrun.layout import HANDOUT, REPORT
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.report.looked import looked
@@ -122,8 +123,11 @@ def say_look(
 
 def say_notes(notes: Sequence[str]) -> None:
     """Print what a reader of the plan should know, a line each."""
+    call = current()
     for note in notes:
         documents.add("notes", note)
+        if call is not None:
+            call.notes.append(f"note: {shown(note)}")
         _console().print(f"note: {shown(note)}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -141,6 +145,14 @@ def warn(text: str) -> None:
     """Print a warning on standard error."""
     documents.add("warnings", text)
     print(f"warning: {shown(text, lines=True)}", file=sys.stderr, flush=True)
+
+
+def fall_short(text: str) -> None:
+    """Say that something which was required is not there; who called is told by an exception."""
+    if (call := current()) is not None:
+        call.short.append(text)
+    else:
+        warn(text)
 
 
 def show_results(results: Results, sweep: Sweep, folder: Path) -> None:
@@ -189,17 +201,22 @@ def say_how_to_go_on(
         more: Whether there would have been other jobs.
         page: The folder whose page was not drawn; None if there is none to draw.
     """
-    text = "interrupted: everything was trained and saved."
+    text, call = "interrupted: everything was trained and saved.", current()
+    same = "command" if call is None else "call"
     if left or more:
         text = f"interrupted: {left:,} of {things(jobs, 'job')} not finished"
         text += ", and what the sweeper had planned next was not begun. " if more else ". "
         text += (
-            f"What was trained is kept; the same command goes on:\n  {command()}"
+            f"What was trained is kept; the same {same} goes on"
             if kept
-            else "Nothing is kept in the cache: the same command trains all of it again."
+            else f"Nothing is kept in the cache: the same {same} trains all of it again"
         )
+        text += f":\n  {command()}" if kept and call is None else "."
     if page is not None:
         text += f"\nThe page was not drawn: python -m nnrun.report {page}"
+    if call is not None:
+        call.notes.append(text)
+        return
     documents.add("notes", text)
     print(shown(text, lines=True), file=sys.stderr, flush=True)
 
@@ -248,5 +265,7 @@ def _figure(value: float) -> str:
 
 
 def _console() -> Console:
+    if current() is not None:
+        return Console(quiet=True)  # a call in Python says in one line what came of it
     # a pipe or a log file has no width of its own: keep rows whole there
     return Console(width=None if sys.stdout.isatty() else 140)

@@ -1,4 +1,4 @@
-"""What is done and how far it is: a live bar on a terminal, plain lines elsewhere; stage times."""
+"""What is done and how far it is: a live bar, in notebooks too, or plain lines; stage times."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,10 +12,11 @@ from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingCo
 from rich.text import Text
 
 from nnrun import IMPORTED_AT, documents
+from nnrun.calls import Call, current
 from nnrun.text import shown
 
-FIRST_SIGN, BETWEEN_LINES = 2.0, 5.0
-"""Seconds until anything is shown, and between two plain lines."""
+FIRST_SIGN, BETWEEN_LINES, BETWEEN_WRITTEN = 2.0, 5.0, 0.2
+"""Seconds until anything is shown, between two plain lines, and until one is written over."""
 
 FORESEEN = 0.01
 """Share of the work from which on speed and rest are told: what is less is mostly start-up."""
@@ -48,8 +49,11 @@ def meter(
     if processes is not None and processes.current_process().name != "MainProcess":
         yield lambda n: None  # whoever started this process shows how far all is
         return
-    if sys.stderr.isatty():
-        display: Lines = Bar(doing, total, unit, 0.0 if at_once else due, more, lasting)
+    call = current()
+    if call is not None and (call.line.live or not call.line.wanted):
+        display: Lines = Written(call, doing, total, unit, more)
+    elif sys.stderr.isatty():
+        display = Bar(doing, total, unit, 0.0 if at_once else due, more, lasting)
     else:
         display = Lines(doing, total, unit, due, more)
     try:
@@ -128,6 +132,27 @@ class Bar(Lines):
             self._bar.stop()
 
 
+class Written(Lines):
+    """How far it is in the one line that a call in Python shows; a notebook writes it over."""
+
+    def __init__(
+        self, call: Call, doing: str, total: int, unit: str, more: Callable[[], str] = str
+    ) -> None:
+        super().__init__(doing, total, unit, call.due(FIRST_SIGN), more)
+        self._line = call.line
+
+    def _show(self, now: float, n: float, rate: float | None) -> None:
+        if now < self._due or self._done >= self._total:
+            return
+        self._due = now + BETWEEN_WRITTEN
+        share = self._done / self._total
+        text = f"{share:.0%} of {self._doing.removeprefix('training ')}{self._more()}"
+        if rate is not None:
+            rest = (self._total - self._done) / rate
+            text += f" · {human(rate)} {self._unit}/s · {max(1, round(rest))} s left"
+        self._line.write(text, share)
+
+
 class Remaining(TimeRemainingColumn):
     """The time that the rest will take, once there is an estimate that is worth the name."""
 
@@ -148,6 +173,11 @@ def waiting() -> Iterator[Callable[[str], None]]:
         A function to be told what is being done now. Where standard error is no terminal it does
         nothing.
     """
+    call = current()
+    if call is not None and (call.line.live or not call.line.wanted):
+        due, line = call.due(FIRST_SIGN), call.line
+        yield lambda text: line.write(text) if monotonic() >= due else None
+        return
     if not sys.stderr.isatty():
         yield lambda text: None
         return
@@ -202,12 +232,15 @@ STAGES = (
 class Clock:
     """Adds up wall time by stage; a stage inside another counts for itself alone.
 
-    The stage ``start`` is what passed between the first import of nnrun and the clock's making.
+    The stage ``start`` is what passed before the clock was made, since nnrun was first imported, or
+    since Python called.
     """
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(STAGES[:-1], 0.0)
-        self.seconds["start"] = perf_counter() - IMPORTED_AT
+        call = current()
+        self._began = IMPORTED_AT if call is None else call.started
+        self.seconds["start"] = perf_counter() - self._began
         self._open: list[str] = []
         self._since = perf_counter()
 
@@ -229,8 +262,8 @@ class Clock:
         self.seconds[into] += moved
 
     def report(self) -> dict[str, float]:
-        """Return the seconds of every stage so far, and in total since nnrun was imported."""
-        total = perf_counter() - IMPORTED_AT
+        """Return the seconds of every stage so far, and in total."""
+        total = perf_counter() - self._began
         return {k: round(v, 4) for k, v in {**self.seconds, "total": total}.items()}
 
     def _switch(self) -> None:

@@ -5,11 +5,11 @@ import json
 import platform
 import shlex
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from nnrun.calls import words
 from nnrun.config.settings import Setting
 from nnrun.masking import masked
 from nnrun.records.record import NUMERICS_VERSION
@@ -30,8 +30,11 @@ def provenance() -> dict[str, Any]:
 
 
 def command(arguments: list[str] | None = None, module: str = "nnrun") -> str:
-    """Return the command line, fit for pasting into a shell but for its secrets."""
-    given = sys.argv[1:] if arguments is None else arguments
+    """Return the command line, fit for pasting into a shell but for its secrets.
+
+    Of a call in Python it is the one that does the same.
+    """
+    given = words() if arguments is None else arguments
     return shlex.join(["python", "-m", module, *map(masked, given)])
 
 

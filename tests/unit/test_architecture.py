@@ -19,6 +19,7 @@ FIGURES = PACKAGE / "plot/figures"  # the room above it lists them
 # each part may import itself and what stands before it
 ORDER = [
     {
+        "calls",
         "commands",
         "documents",
         "errors",
@@ -203,7 +204,8 @@ def test_numerics_know_nothing_of_the_tools_around_them(module):
 
 
 PUBLIC = [
-    "InputError", "NeuralNetwork", "Results", "judge", "load", "load_network", "make_report", "plot"
+    "InputError", "NeuralNetwork", "Results", "judge", "load", "load_network", "make_report",
+    "plan", "plot", "run", "sweep",
 ]  # fmt: skip
 
 
