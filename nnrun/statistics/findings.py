@@ -78,7 +78,7 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
         "p": (able, means),
         "p_order": (stuck, each),
         "p_depends": (nested, each),
-        "p_logrank": (able, means**0),
+        "p_logrank": (able, pd.Series(1.0, table.index)),
     }
     families = pd.factorize(table["family"])[0]
     found = {

@@ -2,7 +2,7 @@
 
 A look is judged as the report would have judged it: from the first seeds alone, with the looks up
 to then. A decision falls where a contrast comes to a finding that it did not have before, other
-than that more seeds are needed.
+than that more seeds are needed, or where its means come so near that none are asked for.
 """
 
 from collections.abc import Iterator
@@ -48,10 +48,12 @@ def history(trials: pd.DataFrame, sweep: Sweep, now: pd.DataFrame | None = None)
     table = pd.concat(parts, ignore_index=True)
     table = table[table["ratio"].notna()]
     arm = table["name_a"] + (" at " + table["within"]).where(table["within"] != "", "")
-    before = table.groupby(list(SAME), sort=False)[["pairs", "verdict"]].shift()
-    anew = table["verdict"] != before["verdict"]
     decided = table.apply(settled, axis=1) & (table["verdict"] != "incomparable")
-    table = table.assign(arm=arm, fell=anew & decided)[(table["pairs"] != before["pairs"]) | anew]
+    told = table["verdict"].where(decided, "")  # means may come near without another finding
+    table = table.assign(arm=arm, told=told)
+    before = table.groupby(list(SAME), sort=False)[["pairs", "verdict", "told"]].shift()
+    anew = (table["verdict"] != before["verdict"]) | (told != before["told"])
+    table = table.assign(fell=anew & decided)[(table["pairs"] != before["pairs"]) | anew]
     return table[list(COLUMNS)].reset_index(drop=True)
 
 

@@ -65,6 +65,15 @@ def test_a_decision_falls_once_and_an_arm_ends_where_it_got_no_more_seeds():
     assert not other["fell"].any()
 
 
+def test_means_that_come_near_without_a_finding_are_a_decision_too():
+    both = np.where(np.arange(200) % 2, spread(200, 300, 0.05), np.inf)  # half never arrive
+    trials = trials_of(both, both * np.exp(0.02 * np.random.default_rng(1).standard_normal(200)))
+    table = history(trials, sweep_of({"lr": 0.1}, {"lr": 0.2}, looks=[20, 100, 200]))
+    assert list(table["verdict"]) == ["unsure"] * 3
+    assert list(table["fell"]).count(True) == 1  # the first look at which they are near
+    assert "no difference shown" in " ".join(texts(looks(an_axis(), table, "lr=0.2").figure))
+
+
 def test_of_many_looks_some_are_judged_and_each_at_which_an_arm_ended():
     n = 4 * MOST
     trials, sweep = looked_at(range(2, n + 1, 2), stop=22, n=n)
