@@ -92,6 +92,8 @@ def plan_sweep(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str
     if any(plan.tuning != plans[0].tuning for plan in plans):
         rule = "tune other values each"
         raise InputError(Issue(STUDIES, list(masters), rule, "start one sweep for each"))
+    if plans[0].tuning is None:
+        _require_no_rest(given)
     jobs = [job for plan in plans for job in plan.jobs]
     notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes))
     return Plan(jobs, plans[0].tuning, notes)
@@ -110,6 +112,14 @@ def _require_not_too_many(jobs: int, tuning: Tuning | None) -> None:
         issue = Issue(f"{SWEEP}.tune", None, rule)
     if issue is not None:
         raise InputError(issue)
+
+
+def _require_no_rest(given: Sequence[Override]) -> None:
+    """Check that nobody says how to tune where nothing is tuned."""
+    rule, hint = "says how values are chosen, and nothing is tuned", EXAMPLE
+    rest = [one for one in given if one.key_or_group in HOW_TO_TUNE]
+    if rest:
+        raise InputError(*(Issue(str(one.input_line), None, rule, hint) for one in rest))
 
 
 def grid_arguments(master: DictConfig) -> list[str]:
@@ -190,6 +200,7 @@ def _plain(node: Any) -> dict[str, Any]:
 
 
 EXAMPLE = "for instance 'sweep.tune={lr:[0.03,0.1,0.3]}'"
+HOW_TO_TUNE = tuple(f"{SWEEP}.{key}" for key in ("tune_race", "tune_seeds", "tune_seed"))
 NOT_TUNED = ("seed", "seeds", SWEEP, "hydra")
 """Keys of which each trial or launch has its own."""
 

@@ -82,6 +82,13 @@ def planned(loader, *overrides):
     return master, plan_sweep(loader, master, list(master.hydra.overrides.task))
 
 
+@pytest.mark.parametrize("rest", ["sweep.tune_race=false", "sweep.tune_seeds=5"])
+def test_how_to_tune_is_not_said_in_vain(loader, rest):
+    said = refusal(planned, loader, "lr=0.1,0.2", rest)
+    assert said.startswith(f"{rest}: says how values are chosen, and nothing is tuned")
+    assert planned(loader, "batch_size=1,2", rest, "sweep.tune={lr:[0.1,1]}")[1].tuning
+
+
 def settings(loader, *overrides):
     """Return the settings of a sweep's jobs, as ``-m`` makes them."""
     master, plan = planned(loader, *overrides)
