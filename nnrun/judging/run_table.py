@@ -4,6 +4,7 @@ import math
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ def _curves(
     for place, program in enumerate(programs):
         own = {seed: run for (of, seed), run in runs.items() if of == place}
         if not any(found[place, seed].x for seed in own):
-            require_curve(program, own, limits)
+            require_curve(program, own, replace(limits, x=x))
     points = _Points(found, limits.budget)
     for (place, seed), run in runs.items():
         curve = found[place, seed]
