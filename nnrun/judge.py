@@ -75,20 +75,23 @@ sys.modules[__name__].__class__ = _Judge
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: see `nnrun.commands.exit_code`."""
-    own, commands = split(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    own, commands = split(given)
     options = parser().parse_args(own)
     if not commands:
         return exit_code(lambda: _run(options), "interrupted: nothing was written")
     words = "interrupted: what has run is kept; the same command goes on"
-    return exit_code(lambda: _run_programs(options, commands), words)
+    return exit_code(lambda: _run_programs(options, commands, command(given, "nnrun.judge")), words)
 
 
-def _run_programs(options: argparse.Namespace, commands: Sequence[Sequence[str]]) -> int:
+def _run_programs(
+    options: argparse.Namespace, commands: Sequence[Sequence[str]], whole: str
+) -> int:
     if options.files:
         rule = "stands before the commands that are to be run"
         hint = "judge files or programs; a command begins behind --"
         raise InputError(Issue("file", options.files[0], rule, hint))
-    results, name = judge_commands(options, commands, command(module="nnrun.judge"))
+    results, name = judge_commands(options, commands, whole)
     with waiting() as say:
         say("drawing the report")
         return tell(written(results, options.out or JUDGED / name, options.pdf))

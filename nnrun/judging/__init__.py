@@ -5,6 +5,7 @@
 - ``trials``: from curves to trials: the points all share, times to target, what is censored
 - ``judge``: from a frame to Results, and to tables and a page in a folder
 - ``metric_lines``: numbers in what a program prints
+- ``differing``: what tells commands apart
 - ``programs``: commands with holes for seeds and values, as settings to be run
 - ``processes``: programs as processes, ended with all they started
 - ``runs``: runs that have ended, each a file, and up to where they are to go

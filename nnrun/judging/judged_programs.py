@@ -74,7 +74,10 @@ def judge_programs(
         runs = run_missing(programs, seeds[:n], limits, until, runs)
         table = table_of(programs, seeds[:n], runs, limits)
         if results is not None and len(table.seeds) < n:
-            break  # what was decided at the look before stands
+            # what was decided at the look before stands
+            note_ = f"Time was up before {n:,} seeds had run. The same command goes on."
+            notes = [*results.sweep.notes, note_]
+            return results.of(replace(results.sweep, notes=notes), None)
         looks.append(len(table.seeds))
         own = replace(asked, setting=table.keys, seed=SEED, x=table.x, y=limits.y)
         seen = {one.id: spans_of(table.seeds) for one in programs}

@@ -22,13 +22,14 @@ COUNTERS = (
 LONGEST = 65_536
 """Characters of a line that are read: nobody prints metrics behind that many."""
 
-_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?\d*|\.\d+)(?:e[+-]?\d+)?"
-_VALUE = rf"(?P<value>{_NUMBER}|[+-]?(?:nan|inf|infinity)\b)"
+_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_VALUE = rf"(?P<value>{_NUMBER}|[+-]?(?i:nan|inf|infinity)\b)"
 # a number with a unit, a date, an hour or a list of numbers is no number
 _END = r"(?![\w%])(?![.,:+-]\d)"
-_KEY = r"(?<![\w./@-])[\"']?(?P<key>[a-z_][\w./@-]*)[\"']?"
-_PAIR = re.compile(rf"{_KEY}\s*[=:]\s*{_VALUE}{_END}", re.I)
-_COUNTED = re.compile(rf"(?<![\w./@-])(?P<key>{'|'.join(COUNTERS)})\s+[\[(]?{_VALUE}{_END}", re.I)
+_KEY = r"(?<![\w./@-])[\"']?(?P<key>[A-Za-z_][\w./@-]*)[\"']?"
+_PAIR = re.compile(rf"{_KEY}\s*[=:]\s*{_VALUE}{_END}")
+_COUNTED = re.compile(rf"(?<![\w./@-])(?P<key>(?i:{'|'.join(COUNTERS)})) +[\[(]?{_VALUE}{_END}")
+_BEFORE_BLANK = tuple(f"{word} " for word in COUNTERS)
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -90,10 +91,12 @@ def read_line(text: str) -> dict[str, float]:
         except (ValueError, RecursionError):
             pass  # what Python prints of a dict is read by its words
     found = {}
-    counted = list(_COUNTED.finditer(text))
-    pairs = _PAIR.finditer(text) if "=" in text or ":" in text else iter(())
-    for one in sorted([*counted, *pairs], key=lambda one: one.start("key")):
-        found[one["key"]] = _number(one["value"])
+    pairs = list(_PAIR.finditer(text)) if "=" in text or ":" in text else []
+    small = text.casefold()
+    if any(word in small for word in _BEFORE_BLANK):
+        pairs = sorted([*pairs, *_COUNTED.finditer(text)], key=lambda one: one.start("key"))
+    for one in pairs:
+        found[one["key"]] = float(one["value"].replace(",", ""))
     return found
 
 
@@ -229,10 +232,6 @@ def _members(found: Any, within: str) -> Iterable[tuple[str, float]]:
             yield from _members(value, f"{within}.{key}" if within else key)
     elif within and isinstance(found, int | float) and not isinstance(found, bool):
         yield within, _float(found)
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
 
 
 def _float(value: float) -> float:

@@ -27,6 +27,9 @@ GRACE = 5.0
 HURRY = 0.7
 """Likewise after Ctrl-C: less than a second signal waits, which would leave processes behind."""
 
+MOST_LEFT = 64
+"""Pieces that are read once it has ended: what still writes then has nothing to do with it."""
+
 GLANCE = 0.05
 """Seconds between two looks at what tells nothing of itself."""
 
@@ -262,8 +265,8 @@ class Process:
         self._signal(signal.SIGKILL)
         for pipe in self.pipes:
             with suppress(BlockingIOError):  # one that has left the group may have it, too
-                while fresh := os.read(pipe, LONGEST):
-                    self._take(pipe, fresh, last=False)
+                for _ in range(MOST_LEFT):
+                    self._take(pipe, os.read(pipe, LONGEST), last=False)
             self._take(pipe, b"", last=True)
         self._log.close()
         with self._process:  # closes its pipes

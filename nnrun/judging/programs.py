@@ -2,39 +2,29 @@
 
 import hashlib
 import json
-import math
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product, takewhile
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from nnrun.errors import InputError, Issue, did_you_mean
+from nnrun.errors import InputError, Issue, as_typed, did_you_mean
+from nnrun.judging.differing import COMMAND, Level, differing, labels, level
 
 BETWEEN = "--"
 """The word before each command."""
 
 SEED = "seed"
-COMMAND = "command"
-"""What tells settings apart where no name does."""
-
-NOTHING = "none"
-"""How a value is called that is empty, and what one command has more than another."""
-
 BRACES = "for braces that are meant, write {{ and }}"
 SMALL = 2**26
 """Bytes of a file that is known by its content; a larger one is by its size and date."""
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
-_OPTION = re.compile(r"[-+]*([A-Za-z_][\w.-]*)=(.*)", re.S)
-_FLAG = re.compile(r"--?([A-Za-z_][\w.-]*)")
-
-Level = str | int | float
 
 
 class Hole(NamedTuple):
@@ -68,8 +58,8 @@ class Program:
     @property
     def label(self) -> str:
         """What tells it from the others, in words."""
-        told = (level if key == COMMAND else f"{key}={level}" for key, level in self.levels.items())
-        return " ".join(map(str, told))
+        told = {key: as_typed(level) for key, level in self.levels.items()}
+        return " ".join(one if key == COMMAND else f"{key}={one}" for key, one in told.items())
 
     @cached_property
     def id(self) -> str:
@@ -103,14 +93,14 @@ def read_programs(commands: Sequence[Sequence[str]], names: Sequence[str] = ()) 
     read = [_read(words, number) for number, words in enumerate(commands, 1)]
     told: Sequence[Mapping[str, Level]] = [{COMMAND: name} for name in names]
     keys = {key for _, grid in read for key in grid}
-    told = told or _differing([words for words, _ in read], {*keys, SEED})
+    told = told or differing([list(map(_text, words)) for words, _ in read], {*keys, SEED})
     programs: list[Program] = []
     copies = Counter[tuple[Word, ...]]()
     for (words, grid), levels in zip(read, told, strict=True):
         for values in product(*grid.values()):
             given = dict(zip(grid, values, strict=True))
             filled = tuple(filter(None, (_fill(word, given) for word in words)))
-            own = {key: _level(given[key], grid[key]) for key in grid}
+            own = {key: level(given[key], grid[key]) for key in grid}
             programs.append(Program(filled, {**levels, **own}, copies[filled]))
             copies[filled] += 1
     if len(programs) < 2:
@@ -207,78 +197,19 @@ def _filled(words: Sequence[Word], given: Mapping[str, str]) -> list[str]:
     return ["".join(given[one.key] if isinstance(one, Hole) else one for one in w) for w in words]
 
 
-def _level(value: str, of: Sequence[str]) -> Level:
-    """Return a value as a number if all values of its key are numbers."""
-    for kind in (int, float):
-        try:
-            numbers = [kind(one) for one in of]
-        except ValueError:
-            continue
-        if len(set(numbers)) == len(numbers) and all(map(math.isfinite, numbers)):
-            return kind(value)
-    return value or NOTHING
-
-
-def _differing(commands: Sequence[list[Word]], taken: Set[str]) -> list[dict[str, Level]]:
-    """Tell commands apart by the options in which they differ, else by the words."""
-    if len(commands) == 1:
-        return [{}]
-    texts = [["".join(_text(part) for part in word) for word in words] for words in commands]
-    return _options(texts, taken) or [{COMMAND: label} for label in _labels(texts)]
-
-
-def _options(texts: Sequence[Sequence[str]], taken: Set[str]) -> list[dict[str, Level]] | None:
-    """Return the options in which commands differ; None if they differ in anything else."""
-    if len({len(words) for words in texts}) > 1:
-        return None
-    found: dict[str, list[str]] = {}
-    for place, words in enumerate(zip(*texts, strict=True)):
-        if len(set(words)) == 1:
-            continue
-        assigned = [one for word in words if (one := _OPTION.fullmatch(word))]
-        flags = [one for w in texts if place and (one := _FLAG.fullmatch(w[place - 1]))]
-        if len(assigned) == len(words) and len({one[1] for one in assigned}) == 1:
-            key, values = assigned[0][1], [one[2] for one in assigned]
-        elif len(flags) == len(words) and len({one[0] for one in flags}) == 1:
-            key, values = flags[0][1], list(words)
-        else:
-            return None
-        if key in found or key in taken or any("{" in value for value in values):
-            return None
-        found[key] = values
-    if not found:
-        return None
-    return [
-        {key: _level(values[number], list(dict.fromkeys(values))) for key, values in found.items()}
-        for number in range(len(texts))
-    ]
-
-
-def _labels(texts: Sequence[Sequence[str]]) -> list[str]:
-    """Return the words between those that all commands begin and end with; numbers for equals."""
-    first = len(list(takewhile(lambda some: len(set(some)) == 1, zip(*texts, strict=False))))
-    rests = [words[first:] for words in texts]
-    backwards = zip(*(reversed(rest) for rest in rests), strict=False)
-    last = len(list(takewhile(lambda some: len(set(some)) == 1, backwards)))
-    labels = [" ".join(rest[: len(rest) - last]) or NOTHING for rest in rests]
-    if len(set(labels)) < len(labels):
-        return [f"{number}" for number in range(1, len(texts) + 1)]
-    return labels
-
-
 def _told_apart(programs: Sequence[Program], named: bool) -> list[Program]:
     """See that all have the same keys: where they have not, words tell them apart."""
     if len({frozenset(one.levels) for one in programs}) == 1:
         return list(programs)
-    labels = [one.label for one in programs]
+    told = [one.label for one in programs]
     if not named:
-        labels = _labels([one.command(f"{{{SEED}}}") for one in programs])
-    several = zip(programs, labels, strict=True)
+        told = labels([one.command(f"{{{SEED}}}") for one in programs])
+    several = zip(programs, told, strict=True)
     return [Program(one.words, {COMMAND: label}, one.copy) for one, label in several]
 
 
-def _text(part: str | Hole) -> str:
-    return f"{{{part.key}}}" if isinstance(part, Hole) else part
+def _text(word: Word) -> str:
+    return "".join(f"{{{part.key}}}" if isinstance(part, Hole) else part for part in word)
 
 
 def _require_found(programs: Sequence[Program]) -> None:

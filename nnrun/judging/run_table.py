@@ -1,7 +1,6 @@
 """From runs of programs to a table with a row an evaluation, and what is to be said of the runs."""
 
 import math
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +15,11 @@ from nnrun.judging.processes import TIME
 from nnrun.judging.programs import SEED, Program
 from nnrun.judging.running import exit_words, require_curve, unread
 from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
-from nnrun.masking import masked
 from nnrun.text import duration, listing, things
 
 NO_CURVE = Curve([], [])
 LISTED = 8
-"""Failed runs, and commands, that are named one by one."""
+"""Failed runs that are named one by one."""
 
 
 class Table(NamedTuple):
@@ -74,7 +72,7 @@ def table_of(
         rows[SEED] += [seed] * len(curve.x)
         rows[x] += curve.x
         rows[limits.y] += curve.y
-    notes = [*_commands(programs), *_told(programs, seeds, first, runs, mine)]
+    notes = list(_told(programs, seeds, first, runs, mine))
     return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, notes)
 
 
@@ -137,12 +135,6 @@ def _lost(curve: Curve, later: Sequence[float]) -> Curve:
     kept = [n for n, value in enumerate(curve.y) if n > last or not math.isnan(value)]
     y = [curve.y[n] for n in kept] + [math.nan] * len(later)
     return Curve([curve.x[n] for n in kept] + list(later), y)
-
-
-def _commands(programs: Sequence[Program]) -> Iterator[str]:
-    """Say what was run."""
-    told = [f"{one.label}: {masked(shlex.join(one.command('{seed}')))}" for one in programs]
-    yield "Commands: " + listing(told, LISTED) + "."
 
 
 def _told(

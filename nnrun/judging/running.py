@@ -11,6 +11,7 @@ from types import MappingProxyType
 from nnrun.config.settings import Executor
 from nnrun.errors import InputError, Issue
 from nnrun.interrupt import interrupts_held
+from nnrun.judging.differing import COMMAND
 from nnrun.judging.metric_lines import Unread, curve_of
 from nnrun.judging.processes import (
     TIME,
@@ -20,7 +21,7 @@ from nnrun.judging.processes import (
     require_process_groups,
     run_all,
 )
-from nnrun.judging.programs import COMMAND, Program
+from nnrun.judging.programs import Program
 from nnrun.judging.runs import Limits, Run, Runs, Watch, log_of, read_run, write_run
 from nnrun.layout import PROGRAMS, write_text
 from nnrun.masking import masked

@@ -161,7 +161,7 @@ def test_the_command_writes_a_page_that_tells_what_was_run(capsys):
     assert said.out.startswith("6 runs of 2 commands, ")
     assert "report: page/report.html" in said.out
     page = Path("page/report.html").read_text()
-    assert "o=x: sh run.sh &#39;{seed}&#39; x --token=*** and o=y: " in page
+    assert "-- sh run.sh &#39;{seed}&#39; &#39;{o=x,y}&#39; &#39;--token=***&#39;" in page
     assert not [path for path in Path().rglob("*.*") if b"abc" in path.read_bytes()]
     assert "6 runs of 2 commands took" in page
     assert main(given) == 0
