@@ -7,7 +7,7 @@ it was given, or that of a new figure. Fonts, sizes and ground are those of matp
     >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
     >>> ax = nnrun.plot.time_to_target(results)  # doctest: +SKIP
 
-- ``api``: these functions.
+- ``api``: these functions; ``bound``: the same as ``results.plot``, and what notebooks show.
 - ``figures``: what they draw, a file each: time_to_target, learning_curves, contrasts, heatmap,
   looks, coordinates, sensitivity, effects, target_times.
 - ``style``: the palette, the style sheet, a colour and a dash pattern for each setting.

@@ -1,6 +1,6 @@
 """What a figure for a notebook was asked for: its results, its axis, its settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -86,14 +86,21 @@ def time_to_target(
         >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
         >>> ax = nnrun.plot.time_to_target(results, settings=["lr=0.1", "lr=0.3"])  # doctest: +SKIP
     """
+    return on_axis(arrivals(results, settings, whole=ax is None), ax)
+
+
+def arrivals(
+    results: Results, settings: Sequence[str] | None = None, whole: bool = True
+) -> Callable[[Axes], Axes]:
+    """Return what draws `time_to_target` on an axis; ``whole`` if that is all of a figure."""
     shown, ran = chosen(results, settings), trained(results.trials)
 
     def draw(on: Axes) -> Axes:
-        counts = ax is None or points(ROW) / 72 * (len(shown.labels) + 1) < COUNTS * inches(on)[1]
+        counts = whole or points(ROW) / 72 * (len(shown.labels) + 1) < COUNTS * inches(on)[1]
         look, horizon = (toned(shown.line_styles), shown.labels), common_budget(ran)
         return arrival.time_to_target(on, ran, *look, horizon, counts=counts)
 
-    return on_axis(draw, ax)
+    return draw
 
 
 def learning_curves(

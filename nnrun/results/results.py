@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup, escape
 from pandas.api.types import (
     is_bool_dtype,
     is_float_dtype,
@@ -67,10 +67,6 @@ SUMMARY_COLUMNS: Columns = {
     **dict.fromkeys(ENDS, is_integer_dtype),
     **dict.fromkeys(MEASURED, is_numeric_dtype),
 }
-
-
-ROWS = 40
-"""Most settings that a notebook lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,11 +200,25 @@ class Results:
         """The report as Markdown, for instance for a pull request."""
         return self.path.with_name(MARKDOWN).read_text(encoding="utf-8")
 
+    @property
+    def plot(self) -> Any:
+        """Its figures: ``results.plot.time_to_target()`` is ``nnrun.plot.time_to_target(results)``.
+
+        Example:
+            >>> import nnrun
+            >>> results = nnrun.load("outputs/sweeps/DATE_TIME")  # doctest: +SKIP
+            >>> ax = results.plot.learning_curves("accuracy")  # doctest: +SKIP
+        """
+        return _figures().Plots(self)
+
     def _repr_html_(self) -> str:
-        """Show verdict and summary in a notebook."""
-        told = Markup("").join(Markup("<li>{}</li>").format(line) for line in self.verdict)
-        table = self.summary.head(ROWS).to_html(index=False, float_format="{:.4g}".format)
-        return f"<ul>{told}</ul>{table}<p>{escape(str(self.folder or ''))}</p>"
+        """Show verdict, time to target and summary in a notebook."""
+        return str(_figures().card(self))
+
+
+def _figures() -> Any:
+    """Import what draws when it is asked for: it is made of results, and stands after them."""
+    return import_module("nnrun.plot.bound")
 
 
 def csv_text(table: pd.DataFrame) -> str:

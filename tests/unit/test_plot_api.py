@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import signature
 
 import matplotlib as mpl
 import numpy as np
@@ -63,6 +64,20 @@ def test_each_figure_draws_on_the_axis_given_and_leaks_no_style(name, grid):
     assert box.y0 >= 0
     assert box.x1 <= right.x0
     assert box.y1 <= above.y0
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_results_have_each_figure_as_their_own(name, grid):
+    function, method = getattr(nnrun.plot, name), getattr(grid.plot, name)
+    _, ax = plt.subplots()
+    assert method(ax=ax, **FIGURES[name]) is ax
+    assert ax.has_data() or ax.patches
+    first, *others = signature(function).parameters.values()
+    assert first.name == "results"
+    assert list(signature(method).parameters.values()) == others
+    assert f"results.plot.{name}(" in method.__doc__
+    assert not {"results: What", "nnrun.plot."} & {*method.__doc__.split("\n")}
+    assert name in dir(grid.plot)
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 import nnrun
 from nnrun.errors import InputError
@@ -607,7 +608,9 @@ def test_the_package_is_a_function_for_notebooks(grid, tmp_path):
     assert isinstance(done.summary, pd.DataFrame)
     shown = done._repr_html_()
     assert "hidden=[2,1]" in shown
-    assert shown.count("<li>") == len(done.verdict) > 1
+    assert shown.count("<li>") == len(done.verdict) - 1 > 0
+    assert f'<p class="answer">{escape(done.verdict[0])}</p>' in shown
+    assert shown.count("<svg") == 1
 
 
 def test_names_stay_text_in_a_notebook(tmp_path):
