@@ -25,6 +25,7 @@ from yaml import YAMLError
 
 from nnrun.errors import InputError, Issue
 from nnrun.hydra_ext.folders import prepare
+from nnrun.hydra_ext.shared_composition import parsed
 
 FOR_THE_SWEEP = ("sweep", "hydra")
 """Sections that are read once for all jobs."""
@@ -203,8 +204,12 @@ def _arrived(modules: Sequence[str]) -> Loader:
 
 
 def install() -> None:
-    """Let ``hydra.main`` compose by our loader: it has no other place to say so."""
+    """Let ``hydra.main`` compose by our loader, and parse each text once in a process.
+
+    It has no other place to say so.
+    """
     setattr(hydra_main, "ConfigLoaderImpl", Loader)  # noqa: B010  (it is not exported)
+    setattr(OmegaConf, "load", parsed)  # noqa: B010  (a static method)
 
 
 def _is_value(override: Override, repo: IConfigRepository) -> bool:

@@ -16,6 +16,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from omegaconf import OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
 from nnrun.hydra_ext.folders import add_plugins
@@ -64,7 +65,7 @@ def _put_back(now: MutableMapping[Any, Any], before: MutableMapping[Any, Any]) -
 def _hydra() -> Iterator[None]:
     """Let Hydra begin afresh, with plugins that were looked for once."""
     resolvers, make_loader = dict(BaseContainer._resolvers), vars(hydra_main)["ConfigLoaderImpl"]
-    make_launcher = Plugins.instantiate_launcher
+    make_launcher, load = Plugins.instantiate_launcher, vars(OmegaConf)["load"]
     _register_plugins()
     instances = Singleton._instances
     try:
@@ -75,6 +76,7 @@ def _hydra() -> Iterator[None]:
         BaseContainer._resolvers = resolvers
         setattr(Plugins, "instantiate_launcher", make_launcher)  # noqa: B010
         setattr(hydra_main, "ConfigLoaderImpl", make_loader)  # noqa: B010
+        setattr(OmegaConf, "load", load)  # noqa: B010
 
 
 def _register_plugins() -> None:

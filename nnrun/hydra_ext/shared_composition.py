@@ -1,9 +1,11 @@
 """One composition of Hydra's, and copies of it that differ in their values."""
 
 import copy
+import io
 import pickle
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -14,6 +16,27 @@ from omegaconf.errors import OmegaConfBaseException
 
 ENVIRONMENT = re.compile(r"\$\{oc\.env:[^${}]*\}")
 """A reference to a variable of the environment, and to nothing else."""
+
+
+_LOAD = OmegaConf.load
+
+
+def parsed(file: Any) -> DictConfig | ListConfig:
+    """Read YAML as ``OmegaConf.load`` does; the same text of the same file is parsed once.
+
+    A sweep is composed from fifty files, and several times.
+    """
+    if not hasattr(file, "read"):
+        return _LOAD(file)
+    found: DictConfig | ListConfig = pickle.loads(_pickled(file.read(), getattr(file, "name", "")))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _pickled(text: str, name: object) -> bytes:
+    stream = io.StringIO(text)
+    stream.name = name  # an error says where it is
+    return pickle.dumps(_LOAD(stream))
 
 
 class SharedComposition:

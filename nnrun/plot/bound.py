@@ -32,8 +32,8 @@ STYLE = f"""
 .nnrun svg {{ max-width: 100%; height: auto; margin-top: 0.4em }}
 .nnrun table {{ border-collapse: collapse; margin: 0.5em 0; font-variant-numeric: tabular-nums;
   color: {INK}; border: 0; font-size: 13px }}
-.nnrun th, .nnrun td {{ padding: 0.15em 0.7em; text-align: right; white-space: nowrap; background: {PAPER};
-  border: 0; border-bottom: 1px solid {GRID} }}
+.nnrun th, .nnrun td {{ padding: 0.15em 0.7em; text-align: right; white-space: nowrap;
+  background: {PAPER};  border: 0; border-bottom: 1px solid {GRID} }}
 .nnrun th {{ color: {MUTED}; font-weight: 400 }}
 .nnrun th:first-child, .nnrun td:first-child {{ text-align: left; padding-left: 0 }}
 .nnrun .where {{ color: {MUTED}; font-size: 0.9em }}

@@ -5,12 +5,15 @@ drawing, and whoever forked meanwhile would take over the locks of a half-done i
 """
 
 import atexit
+import gc
+import logging
 import multiprocessing as mp
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +22,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Self
 
+from nnrun.calls import current
 from nnrun.config.settings import Tracking
 from nnrun.interrupt import ENDING, starting_process
 from nnrun.records.sweep import Sweep
@@ -29,6 +33,16 @@ ANSWERED = ("add_sweep", "close")
 """What is waited for."""
 
 GONE = "the process that logs to MLflow has ended"
+
+TELEMETRY = ("MLFLOW_DISABLE_TELEMETRY", "true")
+
+NEEDED = (
+    "nnrun.tracking.client",
+    "nnrun.tracking.pyfunc",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+)
+"""Modules that log a sweep."""
 
 SLACK = 0.3
 """Seconds more than it was given in which the process may still answer."""
@@ -70,6 +84,8 @@ class MirrorProcess:
         if tracking.name == "off":
             return None
         forks = sys.platform == "linux"
+        if forks and current() is not None:
+            _import_once()
         context = mp.get_context("fork") if forks else mp.get_context("spawn")
         link, far = context.Pipe()
         asked = (tracking, experiment, sweep, provenance, sweep_id, go_on)
@@ -153,6 +169,19 @@ class MirrorProcess:
             self._process.join(LEAVING)
 
 
+def _import_once() -> None:
+    """Import in a process that calls again what each fork of it needs: a second or two."""
+    environment = dict(os.environ)
+    # read when MLflow is imported: it is to send nothing home from here either
+    os.environ.setdefault(*TELEMETRY)
+    try:
+        for name in NEEDED:
+            import_module(name)
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
 def _told(results: Results) -> Results:
     """Take of what a sweep found the tables that MLflow is told of."""
     known = {"summary": results.summary, "ladder": results.ladder}
@@ -164,7 +193,10 @@ def _keep(link: Connection, asked: tuple[Any, ...]) -> None:
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all: the other decides
     signal.set_wakeup_fd(-1)
+    _let_go_of_databases()
     _let_go(link)
+    if "mlflow" in sys.modules:  # what it says besides its result has its level from its import
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
     try:
         mirror = Mirror.open(*asked)
         assert mirror is not None
@@ -204,6 +236,14 @@ def _listen(link: Connection, mirror: Mirror, calls: SimpleQueue[tuple[Any, ...]
                 calls.put((name, *arguments))
     mirror.leave(LEAVING)
     os._exit(0)
+
+
+def _let_go_of_databases() -> None:
+    """Use no connection that the process which forked has opened: a database bears no sharing."""
+    if engine := sys.modules.get("sqlalchemy.engine"):
+        for one in gc.get_objects():
+            if type(one) is engine.Engine:
+                one.dispose(close=False)
 
 
 def _let_go(link: Connection) -> None:

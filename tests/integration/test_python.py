@@ -20,6 +20,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
 import nnrun as package
@@ -158,7 +159,7 @@ def test_a_process_is_left_as_it_was(monkeypatch, tmp_path):
         return (
             logging.root.level, logging.root.handlers[:], logging.getLogger("hydra").level,
             dict(os.environ), Path.cwd(), list(sys.path), list(sys.argv), warnings.filters[:],
-            GlobalHydra.instance().hydra, set(BaseContainer._resolvers),
+            GlobalHydra.instance().hydra, set(BaseContainer._resolvers), vars(OmegaConf)["load"],
             [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)],
         )  # fmt: skip
 
