@@ -9,23 +9,50 @@ METRIC_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "accura
 
 
 class Words(NamedTuple):
-    """What curves are of, in the words that sentences and figures say it with.
+    """What curves are of, in the words of sentences and figures.
 
     Attributes:
         unit: What x counts, in the plural: ``0.5 times the samples``, ``100 samples``.
         seen: The same, as an axis has it.
         subject: What arrives, or does not.
         effort: What is needed to arrive.
+        less: Of which there can be less.
+        arrived: What whoever meets the target did; likewise ``arrives``.
+        arrives: In the present.
         metrics: Names of metrics, by what tables call them.
         own: Whether the curves are of networks that nnrun trained.
+        paired: Whether the same seed in two settings is the same luck.
     """
 
     unit: str = "samples"
     seen: str = "training samples seen"
-    subject: str = "the network"
-    effort: str = "the training"
+    subject: str = "network"
+    effort: str = "training"
+    less: str = "less"
+    arrived: str = "learned"
+    arrives: str = "learns"
     metrics: Mapping[str, str] = METRIC_NAMES
     own: bool = True
+    paired: bool = True
+
+    @property
+    def shared(self) -> str:
+        """How many seeds two settings must have: in common, or each."""
+        return "in common" if self.paired else "each"
+
+    @property
+    def order_test(self) -> str:
+        """Which test asks who is first more often."""
+        return "sign test" if self.paired else "Brunner–Munzel test"
+
+    def amount(self, value: float) -> str:
+        """Write a budget, or a time, with its unit.
+
+        Example:
+            >>> OWN.amount(1000), words_for("seconds", "loss").amount(0.12345)
+            ('1,000 samples', '0.123 seconds')
+        """
+        return f"{exactly(value)} {self.unit}"
 
 
 OWN = Words()
@@ -42,7 +69,7 @@ def words_for(x: str, y: str) -> Words:
     plain = x.isascii() and x.isalpha() and x == x.lower() and len(x) > 2
     unit = f"{x}s" if plain and not x.endswith("s") else x
     metrics = dict.fromkeys(METRIC_NAMES, y)
-    return Words(unit, x, "the run", f"the {unit}", metrics, own=False)
+    return Words(unit, x, "run", unit, "fewer", "arrived", "arrives", metrics, own=False)
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -154,6 +181,16 @@ def ratio(value: float) -> str:
 def count(value: float) -> str:
     """Write an exact number of things, such as a budget: ``200000`` as ``200,000``."""
     return f"{value:,.0f}" if math.isfinite(value) else number(value)
+
+
+def exactly(value: float) -> str:
+    """Write a number in full where it is whole, as a budget of samples is; else with digits.
+
+    Example:
+        >>> exactly(12345.0), exactly(12.3456)
+        ('12,345', '12.3')
+    """
+    return count(value) if not math.isfinite(value) or value == round(value) else number(value)
 
 
 def many(value: float) -> str:

@@ -123,7 +123,8 @@ def _guessed(key: str, names: Sequence[str], frame: pd.DataFrame, notes: list[st
         hint = f"say which column: --{key} NAME"
         known = listing([str(name) for name in frame.columns], 12) if len(frame.columns) else "none"
         raise InputError(Issue(key, None, rule, hint if there else f"{hint}; columns: {known}"))
-    notes.append(f"'{there[0]}' is taken for {key}.")
+    if there[0] not in ("seed", "step"):
+        notes.append(f"The column '{there[0]}' is taken for {key}.")
     return there[0]
 
 

@@ -27,6 +27,7 @@ from nnrun.report.page import write_report
 from nnrun.report.verdict import verdict
 from nnrun.results.results import SUMMARY_COLUMNS, TRIALS_COLUMNS, Results, csv_text, in_order
 from nnrun.results.tabulate import write_parquet
+from nnrun.statistics.summary import summarise
 from nnrun.trials.provenance import versions
 
 HOLD = 3
@@ -214,11 +215,13 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
     if asked.within is not None:
         sweep = replace(sweep, within=find_key("within", asked.within, sweep.telling))
     sweep = origin.looked(sweep)
-    known = {
+    known: dict[str, Any] = {
         "curves": curves_table(curves, settings, rising),
         "bands": bands_of(curves, found, settings, rising),
     }
-    return _told(Results(in_order(table, sweep), sweep, None, known))
+    table = in_order(table, sweep)
+    known["summary"] = summarise(table, sweep.varying)
+    return _told(Results(table, sweep, None, known))
 
 
 def _told(results: Results) -> Results:

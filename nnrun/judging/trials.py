@@ -199,16 +199,16 @@ def trials_table(
     """Make the trials table, with the columns that `nnrun.Results.trials` has."""
     of = curves.setting
     ids, labels = (
-        np.array([getattr(s, name) for s in settings], dtype=object) for name in ("id", "label")
+        pd.array([getattr(s, name) for s in settings], dtype="str") for name in ("id", "label")
     )
     n, horizon = len(of), found.points[-1]
     empty = np.full(n, np.nan)
     ends = curves.y[curves.first + curves.lengths - 1]
-    levels = {name: curves.levels[name].to_numpy()[of] for name in curves.levels}
+    levels = {name: curves.levels[name].array.take(of) for name in curves.levels}
     return pd.DataFrame(
         {
-            "setting": ids[of],
-            "label": labels[of],
+            "setting": ids.take(of),
+            "label": labels.take(of),
             **levels,
             "seed": curves.seed,
             "status": found.status,
@@ -229,11 +229,11 @@ def trials_table(
 def curves_table(curves: Curves, settings: Sequence[LabelledSetting], rising: bool) -> pd.DataFrame:
     """Make the curves table, with the columns that `nnrun.Results.curves` has."""
     of = np.repeat(curves.setting, curves.lengths)
-    ids = np.array([s.id for s in settings], dtype=object)
+    ids = pd.array([s.id for s in settings], dtype="str")
     empty = np.full(len(of), np.nan)
     return pd.DataFrame(
         {
-            "setting": ids[of],
+            "setting": ids.take(of),
             "seed": np.repeat(curves.seed, curves.lengths),
             "samples": curves.x,
             "train_loss": empty,

@@ -85,7 +85,9 @@ def _contrasts(results: Results) -> list[dict[str, Any]]:
     found = []
     for place, row in zip(table.index, rows, strict=True):
         levels = levels_of(row, table)
-        said = {"plain": plainly(row, levels), "text": compared(row, horizon, levels)}
+        words = results.sweep.words
+        text = compared(row, horizon, levels, words)
+        said = {"plain": plainly(row, levels, words), "text": text}
         found.append({**row, "headline": place in leading, **said})
     return found
 

@@ -98,7 +98,8 @@ def arrivals(
     def draw(on: Axes) -> Axes:
         counts = whole or points(ROW) / 72 * (len(shown.labels) + 1) < COUNTS * inches(on)[1]
         look, horizon = (toned(shown.line_styles), shown.labels), common_budget(ran)
-        return arrival.time_to_target(on, ran, *look, horizon, counts=counts)
+        said = results.sweep.words
+        return arrival.time_to_target(on, ran, *look, horizon, counts=counts, said=said)
 
     return draw
 
@@ -139,7 +140,7 @@ def learning_curves(
 
     def draw(on: Axes) -> Axes:
         look = (toned(shown.line_styles), shown.labels, level, bands)
-        return curves.learning_curves(on, table, metric, *look)
+        return curves.learning_curves(on, table, metric, *look, said=results.sweep.words)
 
     return on_axis(draw, ax)
 
@@ -309,7 +310,8 @@ def sensitivity(
         raise InputError(Issue("sensitivity", None, rule, "it needs two that share a target"))
 
     def draw(on: Axes) -> Axes:
-        return trends.sensitivity(on, table, against, toned(shown.line_styles), shown.labels)
+        look = (toned(shown.line_styles), shown.labels)
+        return trends.sensitivity(on, table, against, *look, said=results.sweep.words)
 
     return on_axis(draw, ax)
 

@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from numpy.typing import ArrayLike
 
 from nnrun.plot.style import BAND_ALPHA
-from nnrun.text import compact, number
+from nnrun.plot.text import one_line
+from nnrun.text import OWN, Words, compact, number
 
 WIDE = 4.4  # inches of an axis from which on there is room for words beside it
 
@@ -30,11 +31,11 @@ def letters_wide(ax: Axes) -> float:
     return width(ax) / points(1)
 
 
-def samples_axis(ax: Axes, low: float, high: float) -> None:
+def samples_axis(ax: Axes, low: float, high: float, said: Words = OWN) -> None:
     """Make the x axis a logarithmic count of training samples seen, ``low`` to ``high``."""
     ax.set_xscale("log")
     ax.set_xlim(low, high if high > low else 2 * low)
-    ax.set_xlabel("training samples seen (log scale)")
+    ax.set_xlabel(f"{one_line(said.seen)} (log scale)", parse_math=False)
     wide = letters_wide(ax)
     most = 7 if wide > WIDE else 5 if wide > 2.4 else 4 if wide > 1.9 else 3 if wide > 1.2 else 2
     ticks(ax.xaxis, log_ticks(low, high, most), compact)
@@ -52,14 +53,16 @@ def value_range(
     values = np.append(values[np.isfinite(values)], [] if target is None else [target])
     if not values.size:
         return 0.0, 1.0, False
-    if metric == "accuracy":
+    if metric == "accuracy" and values.min() >= 0 and values.max() <= 1:
         top = min(1.01, np.ceil(10 * values.max() + 0.5) / 10)
         return max(0.0, np.floor(10 * values.min() - 0.5) / 10), float(top), False
     # A loss on its way to divergence must not flatten the settings that learn.
     first = table.groupby("setting")["median"].first()
     first = first[np.isfinite(first)]
     low = float(values.min())
-    high = min(float(values.max()), 10 * float(first.max()) if len(first) else np.inf)
+    high = float(values.max())
+    if metric != "accuracy" and len(first):
+        high = min(high, 10 * float(first.max()))
     if low > 0 and high / low > 5:
         return low / 1.2, high * 1.2, True
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0

@@ -217,7 +217,10 @@ class Sweep:
     @property
     def words(self) -> Words:
         """What its curves are of, for sentences and figures."""
-        return OWN if self.measured is None else words_for(self.measured["x"], self.measured["y"])
+        if self.measured is None:
+            return OWN
+        said = words_for(self.measured["x"], self.measured["y"])
+        return said._replace(paired=not self.unpaired)
 
     @property
     def judged_afterwards(self) -> bool:

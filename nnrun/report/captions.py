@@ -21,9 +21,22 @@ from nnrun.statistics.survival import (
     target_text,
     trained,
 )
-from nnrun.text import METRIC_NAMES, count, listing, percentage, seeds, seeds_range, things
+from nnrun.text import (
+    METRIC_NAMES,
+    OWN,
+    Words,
+    count,
+    exactly,
+    listing,
+    percentage,
+    seeds,
+    seeds_range,
+    things,
+)
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
+
+ENDED = ", and one that ended early likewise"
 
 ROOMY = 16  # letters up to which a level is written whole in every figure
 
@@ -34,27 +47,37 @@ def time_caption(trials: pd.DataFrame, names: Sequence[str], sweep: Sweep) -> st
     curve = (
         "with one budget for all, 1 − Kaplan–Meier, which here equals the empirical distribution"
         if trials["budget"].min() == trials["budget"].max() == horizon
-        else f"1 − Kaplan–Meier, each trial followed to the common budget of {count(horizon)}"
+        else f"1 − Kaplan–Meier, each trial followed to the common budget of {exactly(horizon)}"
     )
-    target = target_text(shared_target(sweep))
+    target, said = target_text(shared_target(sweep)), sweep.words
+    lost = "" if said.own else ", and so does one that ended early"
     return (
-        f"Share of seeds that have reached {target}{_held(sweep)}, against training samples "
-        f"seen: {curve}. Bands: pointwise 95% log(−log) Greenwood intervals, not defined "
+        f"Share of seeds that have reached {target}{_held(sweep)}, against {said.seen}"
+        f": {curve}. Bands: pointwise 95% log(−log) Greenwood intervals, not defined "
         f"where the share is 0 or 1. Below: seeds still short of the target. A diverged seed "
-        f"counts as never arriving. n = {_sizes(trials, names)}; budget {count(horizon)} samples."
+        f"counts as never arriving{lost}. n = {_sizes(trials, names)}; budget "
+        f"{said.amount(horizon)}."
         f"{_left_out(trials['setting'].nunique(), names)}"
     )
 
 
 def curve_caption(
-    bands: pd.DataFrame, metric: str, settings: int, budget: float = np.nan, traces: int = 0
+    bands: pd.DataFrame,
+    metric: str,
+    settings: int,
+    budget: float = np.nan,
+    traces: int = 0,
+    said: Words = OWN,
 ) -> str:
     """Caption a figure of learning curves."""
     table = bands[bands["metric"] == metric]
     worst = "an infinite loss" if metric in LOSSES else "accuracy 0"
     unit = "share of test points" if metric == "accuracy" else "mean over the test set"
+    what = f"{METRIC_NAMES[metric].capitalize()} ({unit})" if said.own else said.metrics[metric]
+    if not said.own:
+        worst = "the worst value there is" + ENDED
     text = (
-        f"{METRIC_NAMES[metric].capitalize()} ({unit}) against training samples seen. Lines: "
+        f"{what} against {said.seen}. Lines: "
         f"median over seeds; bands: interquartile range (the spread of seeds, not an interval for "
         f"the median). A diverged seed counts as {worst} from then on. "
     )
@@ -63,36 +86,43 @@ def curve_caption(
     if not np.isfinite(table["median"]).all():
         text += "A line ends where half of its seeds or more have diverged. "
     sizes = table.groupby("setting", sort=False)["n"].first()
-    within = f"; budget {count(budget)} samples" if np.isfinite(budget) else ""
+    within = f"; budget {said.amount(budget)}" if np.isfinite(budget) else ""
     return f"{text}n = {seeds_range(sizes)} a setting{within}.{_left_out(settings, sizes.index)}"
 
 
-def summary_caption(summary: pd.DataFrame, horizon: float) -> str:
+def summary_caption(summary: pd.DataFrame, horizon: float, said: Words = OWN) -> str:
     """Caption the table of settings."""
+    unit, upto = said.unit, said.amount(horizon)
+    ends = (
+        "Loss and accuracy at the end: median and interquartile mean over seeds, a diverged seed "
+        "counting as ∞ and 0. Lost: how many seeds diverged, before or after they had reached the "
+        "target, and how many ended on a plateau. Cost: median nanoseconds of training a sample."
+        if said.own
+        else "At the end, of each curve's own: median and interquartile mean over seeds, a "
+        "diverged seed counting as the worst value there is. Lost: how many seeds diverged, before "
+        "or after they had reached the target, and how many ended on a plateau."
+    )
     return (
         f"One row a setting, n = {seeds_range(summary['seeds'])} (seeds stopped by an error are "
         f"not counted in any rate). Reached: share of seeds with its Wilson 95% interval. Median "
-        f"and 10–90% range of samples to target; ∞ where that share of seeds did not arrive. "
-        f"Restricted mean: mean samples to target, a seed not there by {count(horizon)} samples "
-        f"(the common budget) counting with exactly that. Running time (ERT): samples spent by all "
+        f"and 10–90% range of {unit} to target; ∞ where that share of seeds did not arrive. "
+        f"Restricted mean: mean {unit} to target, a seed not there by {upto} "
+        f"(the common budget) counting with exactly that. Running time (ERT): {unit} spent by all "
         f"seeds (the common budget by one that did not arrive) for each one that did. Both with "
         f"95% BCa intervals from {BOOTSTRAP}, none where no seed arrived; where {FEW} or fewer "
         f"arrived, or failed, with bounds that hold for any times up to the budget; where all "
-        f"arrived, of seeds that do: how many may not, the success rate says. Loss and accuracy "
-        f"at the end: median and interquartile mean over seeds, a diverged seed counting "
-        f"as ∞ and 0. Lost: how many seeds diverged, before or after they had reached the target, "
-        f"and how many ended on a plateau. Cost: median "
-        f"nanoseconds of training a sample."
+        f"arrived, of seeds that do: how many may not, the success rate says. {ends}"
     )
 
 
 def contrasts_caption(results: Results) -> str:
     """Caption the contrasts, figure and table."""
-    table = results.contrasts
+    table, said = results.contrasts, results.sweep.words
     horizon = common_budget(results.trials)
+    together = ", and all blocks of a seed are resampled and swapped together"
     pooled = (
         " Levels of a factor are compared within blocks of the other factors; the ratio is the "
-        "geometric mean over blocks, and all blocks of a seed are resampled and swapped together."
+        f"geometric mean over blocks{together if said.paired else ''}."
         if (table["family"] == "factor").any()
         else ""
     )
@@ -106,7 +136,8 @@ def contrasts_caption(results: Results) -> str:
         else ""
     )
     sequential = bool(table["sequential"].any())
-    intervals, p, needs = _AT_EVERY_LOOK if sequential else _AT_ONE_LOOK
+    at_once = _AT_ONE_LOOK if said.paired else _OF_GROUPS
+    intervals, p, needs = _AT_EVERY_LOOK if sequential else at_once
     alone = ", of the last look alone" if sequential else ""
     power = (
         ""
@@ -115,23 +146,34 @@ def contrasts_caption(results: Results) -> str:
         "seeds show four times in five beside the other comparisons."
     )
     return (
-        f"Ratio and difference of the mean samples to target, restricted to {count(horizon)} "
-        f"samples (a seed not there by then counts with exactly that); below 1 the first arm is "
-        f"sooner. Paired by seed, n = {seeds_range(table['pairs'])} in common; {intervals}, each "
-        f"for its own contrast. First in "
-        f"pairs: share of pairs in which the first arm arrives sooner, ties counting one half "
+        f"Ratio and difference of the mean {said.unit} to target, restricted to "
+        f"{said.amount(horizon)} (a seed not there by then counts with exactly that); below 1 the "
+        f"first arm is sooner. {_paired(results)}; {intervals}, each for its own contrast. "
+        f"First in pairs: share of pairs{'' if said.paired else ' of a trial of either arm'} in "
+        f"which the first arm arrives sooner, ties counting one half "
         f"(also where neither arrives), with its 95% interval. p: {p}; beside "
-        f"it the log-rank test{alone}, its variance that of swaps of the arms within seeds; below "
+        f"it the log-rank test{alone}{SWAPS if said.paired else ''}; below "
         f"each, adjusted for the number of comparisons of its kind "
         f"that can make a claim (Holm), and for what else is asked of the same arms: where some "
-        f"seeds do not arrive, which arm is first more often (sign test); where there are blocks, "
-        f"whether the levels of another factor disagree. That the "
+        f"seeds do not arrive, which arm is first more often ({said.order_test}); where there are "
+        f"blocks, whether the levels of another factor disagree. That the "
         f"means differ needs {needs}. "
         f"Where no more than a tenth of an arm's seeds arrive it is said that it does not "
         f"converge; the same are two arms whose interval lies between 1/{most:g} and {most:g}, "
         f"with four fifths of the seeds of both arriving.{pooled}{near} Ratio of medians: only "
-        f"where every seed of the pairs arrived.{power}"
+        f"where every seed{' of the pairs' if said.paired else ''} arrived.{power}"
     )
+
+
+SWAPS = ", its variance that of swaps of the arms within seeds"
+
+
+def _paired(results: Results) -> str:
+    """Say whether seeds are paired, and how many there are."""
+    n = seeds_range(results.contrasts["pairs"])
+    if results.sweep.words.paired:
+        return f"Paired by seed, n = {n} in common"
+    return f"Not paired: the arms are groups of independent curves, n = {n} at least in each"
 
 
 _AT_ONE_LOOK = (
@@ -139,6 +181,12 @@ _AT_ONE_LOOK = (
     f"{RESAMPLES:,} random swaps of the arms within seeds (all of them, where there are fewer), on "
     "the log ratio",
     f"{ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05",
+)
+_OF_GROUPS = (
+    f"95% percentile intervals, widened for few seeds, from {BOOTSTRAP}, of each arm for itself",
+    f"{RESAMPLES:,} random ways to give the trials to the arms, on the log ratio over its standard "
+    "error (of more than 1,000 trials Student's t)",
+    f"{ENOUGH} seeds each, an interval without 1, and an adjusted p below 0.05",
 )
 _AT_EVERY_LOOK = (
     "95% intervals that hold at every look",
@@ -153,17 +201,17 @@ def forest_caption(results: Results, rows: int) -> str:
     """Caption the figure of the contrasts."""
     total, sequential = len(results.contrasts), bool(results.contrasts["sequential"].any())
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
-    most = 1 + results.sweep.margin
+    most, said = 1 + results.sweep.margin, results.sweep.words
     kind = "intervals that hold at every look" if sequential else "percentile bootstrap intervals"
     return (
-        "Ratio of the mean samples to target, restricted to "
-        f"{count(common_budget(results.trials))} samples, with 95% {kind}; left of 1 is sooner. "
+        f"Ratio of the mean {said.unit} to target, restricted to "
+        f"{said.amount(common_budget(results.trials))}, with 95% {kind}; left of 1 is sooner. "
         "Filled: a claim (triangle: only one of both arrives, and the ratio goes by the budget; "
         "diamond: the same, as the interval lies in the shaded band, "
         f"1/{most:g} to {most:g}); hollow: no difference of the means; "
         "grey: too few seeds to say, or pooled over levels that disagree; what is not compared is "
         "left to the table. "
-        f"Paired by seed, n = {seeds_range(results.contrasts['pairs'])} in common.{more}"
+        f"{_paired(results)}.{more}"
     )
 
 
@@ -176,12 +224,12 @@ def looks_caption(table: pd.DataFrame, results: Results, others: Sequence[str]) 
         others: The arms that are not drawn.
     """
     sweep, drawn = results.sweep, sorted(set(table["seeds"]))
-    horizon = count(common_budget(results.trials))
+    horizon = sweep.words.amount(common_budget(results.trials))
     few = f", of which {len(drawn):,} are drawn" if len(drawn) < len(sweep.looks) else ""
     rest = f" Not drawn: {listing(others, 2 * ROOMY)}." if others else ""
     whom = "" if table["name_b"].nunique() == 1 else " Each is held against its own baseline."
     return (
-        f"Ratio of the mean samples to target, restricted to {horizon} samples, with its 95% "
+        f"Ratio of the mean {sweep.words.unit} to target, restricted to {horizon}, with its 95% "
         f"interval, at each of {things(len(sweep.looks), 'look')}{few}: from {drawn[0]:,} to "
         f"{seeds(drawn[-1])}, judged as a report of then was. A marker stands where a decision "
         f"fell, with the shapes of the figure above; a line ends where an arm got no more seeds. "
@@ -206,12 +254,13 @@ def profile_caption(results: Results, rungs: Sequence[str], names: Sequence[str]
 
 def heatmap_caption(results: Results, value: str) -> str:
     """Caption a heatmap of a grid of two factors."""
-    horizon = count(common_budget(results.trials))
+    said = results.sweep.words
+    horizon = exactly(common_budget(results.trials))
     shown = {
         "success_rate": "Share of seeds that reached the target within the budget",
-        "rmst": f"Mean samples to target, restricted to {horizon}",
-        "speedup": f"How many times sooner than the first setting: ratio of the mean samples to "
-        f"target, restricted to {horizon}; above 1 is sooner",
+        "rmst": f"Mean {said.unit} to target, restricted to {horizon}",
+        "speedup": "How many times sooner than the first setting: ratio of the mean "
+        f"{said.unit} to target, restricted to {horizon}; above 1 is sooner",
     }[value]
     sizes = seeds_range(results.summary["seeds"])
     hatched = "a hatched cell has no trained setting"
@@ -220,25 +269,27 @@ def heatmap_caption(results: Results, value: str) -> str:
 
 def sensitivity_caption(results: Results, against: str) -> str:
     """Caption a figure of how the ratio depends on what was chosen."""
-    horizon = count(common_budget(results.trials))
+    said = results.sweep.words
+    horizon = said.amount(common_budget(results.trials))
     varied = {
-        "target": f"the target, each judged as the headline target is; restricted to {horizon} "
-        "samples. Targets that no seed of either reached are left out",
+        "target": f"the target, each judged as the headline target is; restricted to {horizon}"
+        ". Targets that no seed of either reached are left out",
         "budget": "the budget to which the means are restricted; the headline target",
-        "seeds": f"the number of seeds, the first so many; restricted to {horizon} samples",
+        "seeds": f"the number of seeds, the first so many; restricted to {horizon}",
     }[against]
     return (
-        f"Ratio of restricted mean samples to target, to the first setting's, against {varied}. "
-        f"Below 1 is sooner. Paired by seed; bands: pointwise 95%, percentile, from {BOOTSTRAP}. "
-        f"n = {seeds_range(results.contrasts['pairs'])} in common."
+        f"Ratio of restricted mean {said.unit} to target, to the first setting's, against "
+        f"{varied}. Below 1 is sooner. Paired by seed; bands: pointwise 95%, percentile, from "
+        f"{BOOTSTRAP}. n = {seeds_range(results.contrasts['pairs'])} in common."
     )
 
 
 def effects_caption(results: Results) -> str:
     """Caption the decomposition of variance."""
+    said = results.sweep.words
     return (
-        "Share of the variance of log samples to target, restricted to "
-        f"{count(common_budget(results.trials))}, by what it goes with: a factor alone, two "
+        f"Share of the variance of log {said.unit} to target, restricted to "
+        f"{exactly(common_budget(results.trials))}, by what it goes with: a factor alone, two "
         "together (×), the seed, and the rest. From a full grid crossed with seeds, "
         f"n = {seeds_range(results.summary['seeds'])} a setting. Seeds that never arrive count "
         "with the budget, which makes the shares of what slows beyond it too small."
@@ -247,9 +298,11 @@ def effects_caption(results: Results) -> str:
 
 def coordinates_caption(results: Results) -> str:
     """Caption the parallel coordinates."""
+    said = results.sweep.words
+    upto = exactly(common_budget(results.trials))
     return (
         f"One line a setting through the values of its varying keys, to its restricted mean "
-        f"samples to target ({count(common_budget(results.trials))} at most), which also colours "
+        f"{said.unit} to target ({upto} at most), which also colours "
         f"it. Grey: no seed arrived. n = {seeds_range(results.summary['seeds'])} a setting."
         f"{_shortened(results)}"
     )

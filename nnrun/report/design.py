@@ -30,6 +30,8 @@ USUAL = ("data.shuffle", "network.bias")
 def design(sweep: Sweep) -> Iterator[str]:
     """Say in sentences what was varied, what all settings had, and how values were chosen."""
     yield from _varied(sweep)
+    if not sweep.words.own:
+        return
     yield from _kept(sweep)
     yield from _followed(sweep)
     yield from _tuned(sweep)
@@ -38,7 +40,7 @@ def design(sweep: Sweep) -> Iterator[str]:
 def _varied(sweep: Sweep) -> Iterator[str]:
     n = len(sweep.settings)
     if n < 2:
-        yield "We trained one setting."
+        yield f"We {'trained' if sweep.words.own else 'compared'} one setting."
         return
     said = names(sweep)
     varied = [f"{said[key]} ({_levels(several)})" for key, several in factors(sweep).items()]
@@ -46,7 +48,7 @@ def _varied(sweep: Sweep) -> Iterator[str]:
     if len(varied) > 1:
         how = ", in all combinations" if is_full_grid(sweep) else ", not in all combinations"
     about = f", which differ in {listing(varied, len(varied))}{how}" if varied else ""
-    yield f"We trained {n:,} settings{about}."
+    yield f"We {'trained' if sweep.words.own else 'compared'} {n:,} settings{about}."
 
 
 def _levels(several: Sequence[str]) -> str:

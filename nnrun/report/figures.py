@@ -34,7 +34,7 @@ from nnrun.statistics.factors import factors
 from nnrun.statistics.ladder import rungs_used
 from nnrun.statistics.looks import SAME
 from nnrun.statistics.survival import common_budget, judged_on, shared_target, trained
-from nnrun.text import shown
+from nnrun.text import Words, shown
 
 WIDE, NARROW = 7.2, 4.4  # inches: across the page, and half of it or a phone
 MOST_ROWS = 16  # contrasts that a figure has room for
@@ -104,7 +104,7 @@ def drawing(results: Results, folder: Path, pdf: bool = False) -> Iterator[Calla
         return
     folder.mkdir(parents=True, exist_ok=True)
     asked = [
-        partial(_written, name, caption, paint, folder, pdf)
+        partial(_written, name, caption, paint, folder, pdf, results.sweep.words)
         for figures in (_lines, _contrasts, _looks, _grids, _sensitivity, _effects)
         for name, caption, paint in figures(results, lay)
     ]
@@ -117,9 +117,18 @@ def drawing(results: Results, folder: Path, pdf: bool = False) -> Iterator[Calla
         yield drawn
 
 
-def _written(name: str, caption: str, paint: Paint, folder: Path, pdf: bool) -> Picture:
+def _titled(name: str, said: Words) -> str:
+    """Title a figure."""
+    if not said.own and name in said.metrics:
+        return f"{said.metrics[name]} against {said.seen}"
+    return f"Restricted mean {said.unit} to target" if name == "rmst" else TITLES[name]
+
+
+def _written(
+    name: str, caption: str, paint: Paint, folder: Path, pdf: bool, said: Words
+) -> Picture:
     """Write one figure's files; return it as part of a page."""
-    alone, title = name in ALONE, TITLES[name]
+    alone, title = name in ALONE, _titled(name, said)
     text = canvas.write_files(paint(WIDE if alone else NARROW), folder / name, pdf)
     wide = inline(text, f"{name}-w-", title) if alone else Markup("")
     text = canvas.svg(paint(NARROW)) if alone else text
@@ -129,7 +138,8 @@ def _written(name: str, caption: str, paint: Paint, folder: Path, pdf: bool) -> 
 def _lines(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
     """Figures of a line a setting."""
     ran, names = trained(results.trials), list(lay.line_styles)
-    styled: dict[str, Any] = {"line_styles": lay.line_styles}
+    said = results.sweep.words
+    styled: dict[str, Any] = {"line_styles": lay.line_styles, "said": said}
     drawn = ran[ran["setting"].isin(names)]
     draw = partial(time_to_target, trials=drawn, horizon=common_budget(ran), **styled)
     yield "time_to_target", captions.time_caption(ran, names, results.sweep), panels(draw, lay)
@@ -139,12 +149,12 @@ def _lines(results: Results, lay: Layout) -> Iterator[tuple[str, str, Paint]]:
         if metric in set(table["metric"]):
             draw = partial(learning_curves, bands=table, metric=metric, traces=results.bands)
             draw = partial(draw, target=_level(results.sweep, metric), **styled)
-            about = (len(results.bands), common_budget(ran), traces)
+            about = (len(results.bands), common_budget(ran), traces, said)
             yield metric, captions.curve_caption(table, metric, *about), panels(draw, lay)
     rungs = rungs_used(results.ladder, results.trials, results.sweep, names)
     solved = results.profile(names)
     if len(solved):
-        draw = partial(profile, table=solved, **styled)
+        draw = partial(profile, table=solved, line_styles=lay.line_styles)
         caption = captions.profile_caption(results, [str(r) for r in rungs], names)
         yield "profile", caption, panels(draw, lay)
 
@@ -209,7 +219,8 @@ def _sensitivity(results: Results, lay: Layout) -> Iterator[tuple[str, str, Pain
     table = results.sensitivity([s for s in lay.line_styles if s != first])
     for kind in ("target", "budget", "seeds"):
         if (table["kind"] == kind).any():
-            draw = partial(sensitivity, table=table, kind=kind, line_styles=lay.line_styles)
+            look = {"line_styles": lay.line_styles, "said": results.sweep.words}
+            draw = partial(sensitivity, table=table, kind=kind, **look)
             caption = captions.sensitivity_caption(results, kind)
             yield f"sensitivity_{kind}", caption, panels(draw, lay)
 

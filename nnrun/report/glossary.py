@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from nnrun.text import OWN, Words
+
 
 class Term(NamedTuple):
     """A technical word.
@@ -340,6 +342,44 @@ TERMS = (
 
 BY_ID = {term.id: term for term in TERMS}
 
+OF_CURVES = {
+    "budget": "How far each curve is judged. The common budget is the one up to which all settings "
+    "can be.",
+    "converge": "To reach the target and stay there. Sooner is with fewer {unit}.",
+    "diverged": "The metric became no finite number, and stayed so. Such a seed counts as one that "
+    "never arrives.",
+    "ert": "Expected running time: the {unit} that all seeds have spent, for each one that "
+    "arrived. What it costs on average if one starts anew, with another seed, until one arrives.",
+    "evaluation": "A row of the table: the metric at a moment. All curves are judged at the "
+    "moments that they share; times are known no finer.",
+    "factor": "A column of the table that tells settings apart; its values are its levels.",
+    "margin": "Two settings count as the same when the interval of their ratio lies within this "
+    "much of 1 (for 10%: between 1/1.1 and 1.1), so that a difference that matters is ruled out. "
+    "Not the same as 'no difference shown'.",
+    "paired": "Two settings are compared seed by seed: what the same seed fixes in both, such as "
+    "first weights or the order of data, cannot make the difference.",
+    "plateau": "A seed that did not arrive, and whose best value improved by less than 1% in the "
+    "second half. It may be stuck for good, or only for long: a larger budget tells.",
+    "ratio": "How many times the {unit} one setting takes that the other does, by their restricted "
+    "means: 0.5 is half as many, 1 the same.",
+    "restricted-mean": "The mean of the {unit} to the target, a seed that has not arrived by the "
+    "common budget counting with just that. It leaves no seed out and makes no time up.",
+    "seed": "One repetition of a setting, with luck of its own.",
+    "setting": "One choice of all that the table's columns tell apart. In a comparison it is "
+    "called an arm.",
+    "swap": "If two settings were alike, it would not matter which curve belongs to which. So they "
+    "change places at random, many times; p is how often that gives a difference as large as the "
+    "one seen.",
+    "target": "What counts as having arrived: a value of the metric.",
+}
+"""What terms mean where curves are not of networks that nnrun trained."""
+
+NOT_OF_CURVES = {
+    *("accuracy", "auc", "f1", "hidden", "held-out", "learning-rate", "loss", "parameters"),
+    *("profile", "samples", "tuning"),
+}
+"""Terms that say nothing there."""
+
 # a word next to = _ . or - is part of a name or a number, no word
 WORD = re.compile(
     r"(?<![\w=.\-/\[])(?:"
@@ -362,15 +402,19 @@ class Glossary:
 
     Args:
         names: Of settings, levels and keys, as the user wrote them.
+        words: What the curves of the page are of.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), words: Words = OWN) -> None:
         written = {str(escape(name)) for name in names}
         # the others hold no technical word that could be taken for ours
         odd = sorted((name for name in written if WORD.search(name)), key=len, reverse=True)
         self._names = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in odd))
         self._any = bool(odd)
         self._used: set[str] = set()
+        self._unit = words.unit
+        self._otherwise = {} if words.own else OF_CURVES
+        self._without = set[str]() if words.own else NOT_OF_CURVES
 
     def linked(self, html: str) -> Markup:
         """Make links in a page's HTML, which must be well formed."""
@@ -392,7 +436,8 @@ class Glossary:
         while waiting:
             id_ = waiting.pop()
             if id_ not in texts:
-                texts[id_] = Markup(self._text(str(escape(BY_ID[id_].text)), {id_}))
+                said = self._otherwise.get(id_, BY_ID[id_].text).replace("{unit}", self._unit)
+                texts[id_] = Markup(self._text(str(escape(said)), {id_}))
                 waiting += sorted(self._used - texts.keys())
         return sorted(
             ((BY_ID[id_], text) for id_, text in texts.items()), key=lambda e: e[0].title.lower()
@@ -411,7 +456,7 @@ class Glossary:
     def _words(self, text: str, seen: set[str]) -> str:
         def link(found: re.Match[str]) -> str:
             term = TERMS[int(str(found.lastgroup)[1:])]
-            if term.id in seen:
+            if term.id in seen or term.id in self._without:
                 return found[0]
             seen.add(term.id)
             self._used.add(term.id)

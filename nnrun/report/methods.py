@@ -1,6 +1,7 @@
 """The methods of a sweep, in the words of a paper: what was done, and nothing that was not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from nnrun.statistics.survival import (
     trained,
 )
 from nnrun.text import (
-    count,
+    exactly,
     listing,
     number,
     percentage,
@@ -59,28 +60,35 @@ def _seeds(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     which = f"{numbers[0]:,} to {numbers[-1]:,}" if whole else f"{len(numbers):,} numbers"
     which = f"{numbers[0]:,}" if len(numbers) == 1 else which
     sizes = results.summary["seeds"][results.summary["seeds"] > 0]
+    said = results.sweep.words
     yield (
-        f"Each was trained from {seeds_range(sizes)} ({which}; {things(len(ran), 'network')} in "
-        "all)."
+        f"Each was {'trained from' if said.own else 'run with'} {seeds_range(sizes)} ({which}; "
+        f"{things(len(ran), said.subject)} in all)."
     )
     yield from how_seeds_were_added(results.sweep)
     failed = len(results.trials) - len(ran)
     if failed:
         are = "is" if failed == 1 else "are"
         yield f"{things(failed, 'trial')} ended with an error and {are} left out."
-    if len(results.summary) > 1:
+    if len(results.summary) > 1 and said.own:
         yield (
             "In two settings the same seed sees the same samples in the same order and starts from "
             "the same weights, wherever they share data and weights."
         )
 
 
+def first_of(grids: Sequence[Any]) -> float:
+    """Return the first evaluation of all grids."""
+    return float(min(grid[0] for grid in grids))
+
+
 def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     """Say how long networks trained, when they were evaluated, and what counts as arriving."""
-    sweep, budgets = results.sweep, sorted({int(b) for b in ran["budget"]})
-    budget = count(budgets[0])
+    sweep, budgets = results.sweep, sorted({float(b) for b in ran["budget"]})
+    said = sweep.words
+    budget = exactly(budgets[0])
     if len(budgets) > 1:
-        budget = f"{count(budgets[0])} to {count(budgets[-1])}"
+        budget = f"{exactly(budgets[0])} to {exactly(budgets[-1])}"
     grids = [bands.samples for bands in results.bands.values()]
     points = sorted({len(grid) for grid in grids})
     at = ""
@@ -90,12 +98,19 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
             if len(points) == 1
             else f"{points[0]:,} to {points[-1]:,} points"
         )
-        first = count(float(min(grid[0] for grid in grids)))
+        first = exactly(first_of(grids))
         at = f" and was evaluated at {span}, spaced on a log scale from sample {first} on"
-    yield (
-        f"Each saw at most {budget} training samples{at}, on {_held_out(sweep)} that all trials of "
-        "its setting share."
-    )
+    if said.own:
+        yield (
+            f"Each saw at most {budget} training samples{at}, on {_held_out(sweep)} that all "
+            "trials of its setting share."
+        )
+    else:
+        yield (
+            f"The metric is {said.metrics['accuracy']}, against {said.seen}: curves of {budget} "
+            f"{said.unit}, judged at {points[0]:,} points from {exactly(first_of(grids))}"
+            " on."
+        )
     target = shared_target(sweep)
     if target is None:
         yield "Settings had different targets, so their times are not compared."
@@ -103,12 +118,15 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     declared, hold = int(target.get("hold") or 1), hold_used(sweep)
     held = f" and stayed there for {hold} evaluations in a row" if hold > 1 else ""
     when = "chosen after training" if sweep.judged_afterwards else "declared before training"
+    if not said.own:
+        when = "given to the command that judged"
     common = judged_on(sweep)
     yield (
         f"A trial arrived at the first evaluation at which its {target_text(target)}{held} "
-        f"(target {when}); its time is the number of training samples seen by then. "
-        f"Trials that had not arrived by {count(common_budget(ran))} samples, diverged ones "
-        "included, were censored there."
+        f"(target {when}); its time is "
+        f"{'the number of training samples seen by' if said.own else f'the {said.seen}'} then. "
+        f"Trials that had not arrived by {said.amount(common_budget(ran))}, diverged ones "
+        f"{'included' if said.own else 'and those that ended early included'}, were censored there."
     )
     if common is not None:
         thinner = (
@@ -122,8 +140,9 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
             else ""
         )
         yield (
-            f"Settings were evaluated at different moments, and judged at the "
-            f"{len(common.samples)} that they share (up to {number(100 * common.apart, 2)}% apart)"
+            f"{'Settings' if said.own else 'Curves'} were evaluated at different moments, and "
+            f"judged at the {len(common.samples)} that they share (up to "
+            f"{number(100 * common.apart, 2)}% apart)"
             f"{thinner}{near}."
         )
 
@@ -138,7 +157,8 @@ def _described(results: Results) -> Iterator[str]:
     )
     if n > 1:
         yield (
-            "Mean times restricted to the common budget and expected running times (samples spent "
+            "Mean times restricted to the common budget and expected running times "
+            f"({results.sweep.words.unit} spent "
             f"by all per trial that arrived) have BCa bootstrap intervals from {boot}, widened for "
             "small samples (Efron 1987; Hesterberg 2015)" + _few(results) + "."
         )
@@ -169,16 +189,19 @@ def _compared(results: Results) -> Iterator[str]:
     first = setting_name(results.sweep.settings[0].label)
     whom = [f"each setting with the first ({first})"] * ("setting" in kinds)
     whom += ["the levels of each factor with its first"] * ("factor" in kinds)
+    how = _once(int(tested["pairs"].max())) if results.sweep.words.paired else UNPAIRED
     yield (
-        f"We compared {' and '.join(whom)} by the ratio of restricted means, paired by seed "
+        f"We compared {' and '.join(whom)} by the ratio of restricted means, "
+        f"{'paired by seed' if results.sweep.words.paired else 'unpaired'} "
         f"({seeds_range(tested['pairs'])}), with "
-        f"{how_compared(results.sweep) if sequential else _once(int(tested['pairs'].max()))}."
+        f"{how_compared(results.sweep) if sequential else how}."
     )
+    how = "taken" if sequential else "resampled and swapped"
+    together = f", and all blocks of a seed were {how} together"
     if (tested["family"] == "factor").any():
         yield (
             "Levels of a factor were compared within blocks of the other factors; the ratio is the "
-            f"geometric mean over blocks, and all blocks of a seed were "
-            f"{'taken' if sequential else 'resampled and swapped'} together."
+            f"geometric mean over blocks{together if results.sweep.words.paired else ''}."
         )
     yield from _at_levels(results.sweep, tested[tested["family"] == "within"])
     pooled = tested[tested["family"] != "within"]
@@ -190,14 +213,16 @@ def _compared(results: Results) -> Iterator[str]:
             f"({corrected})."
         )
     if sizes.any():
-        yield from _also(pooled)
-        needs = f"with at least {ENOUGH} pairs, an interval that excludes 1, and"
+        yield from _also(pooled, results.sweep)
+        of = "pairs" if results.sweep.words.paired else "seeds each"
+        needs = f"with at least {ENOUGH} {of}, an interval that excludes 1, and"
         if sequential:
             needs = "where the means differ by more than an ordinary 95% interval, and at"
+        swaps = ", with the variance of swaps within seeds (Jung 1999),"
         yield (
             f"A difference is claimed {needs} "
             f"a corrected p below {LEVEL:g}; intervals are not corrected. The log-rank test "
-            "(Mantel 1966), with the variance of swaps within seeds (Jung 1999), is reported "
+            f"(Mantel 1966){swaps if results.sweep.words.paired or sequential else ''} is reported "
             f"beside it{', of the last look alone' * sequential}."
         )
     if (tested["verdict"] == "same").any():
@@ -245,18 +270,19 @@ def _held_out(sweep: Sweep) -> str:
     return f"{several[0]:,} to {several[-1]:,} held-out points"
 
 
-def _also(tested: pd.DataFrame) -> Iterator[str]:
+def _also(tested: pd.DataFrame, sweep: Sweep) -> Iterator[str]:
     """Say what was asked of the arms besides whether their means differ."""
-    asked = []
+    asked, pairs = [], sweep.words.paired or bool(tested["sequential"].any())
     if tested["p_order_holm"].notna().any():
         asked.append(
-            "where some trials did not arrive, which arm arrived first more often (a sign "
-            "test of the pairs)"
+            "where some trials did not arrive, which arm arrived first more often "
+            + ("(a sign test of the pairs)" if pairs else "(Brunner and Munzel 2000)")
         )
     if tested["p_depends_holm"].notna().any():
+        permuted = "" if tested["sequential"].any() else ", permuted within seeds"
         asked.append(
-            "whether a difference depended on another factor (log ratios of paired times"
-            f"{'' if tested['sequential'].any() else ', permuted within seeds'})"
+            "whether a difference depended on another factor "
+            + (f"(log ratios of paired times{permuted})" if pairs else "(Welch 1951)")
         )
     if asked:
         yield (
@@ -272,6 +298,9 @@ def _tools(sweep: Sweep) -> Iterator[str]:
     by = f", by its {listing(engines)} engine{'s' * (len(engines) > 1)}" if engines else ""
     inside = f" ({', '.join(with_)})" if with_ else ""
     here = installed().get("nnrun", "")
+    if not sweep.words.own:
+        yield f"The curves were analysed with nnrun {here}{inside}."
+        return
     trained_by = versions.get("nnrun", here)
     if trained_by == here:
         yield (
@@ -288,6 +317,12 @@ def _tools(sweep: Sweep) -> Iterator[str]:
     if sweep.git:
         yield f"Code: git commit {sweep.git}."
 
+
+UNPAIRED = (
+    "95% percentile bootstrap intervals from independent resamples of both arms, widened for small "
+    "samples (Hesterberg 2015), and by a two-sided permutation test of the studentised log ratio, "
+    "which holds for arms of unequal spread (Chung and Romano 2013)"
+)
 
 PACKAGES = {"numpy": "NumPy", "python": "Python"}
 """What numbers may hang on, as versions name it, and as people do."""

@@ -161,7 +161,7 @@ def build(
     at_end = ends(results, scores) if results.sweep.words.own else None
     about = _content(results, drawn, behaviour, at_end)
     language = _language(results)
-    glossary = Glossary(_names(results))
+    glossary = Glossary(_names(results), results.sweep.words)
     language.filters["linked"] = glossary.linked
     about["glossary"] = glossary.entries
     about |= {"study": study, "animations": Markup(ANIMATIONS)}
@@ -223,6 +223,7 @@ def _content(results: Results, drawn: Drawn, behaviour: Any, found: Ends | None)
         "sweep": sweep,
         "incomplete": incomplete(sweep),
         "notes": [*sweep.notes, *sweep.clashes],
+        "words": sweep.words,
         "varying": results.telling,
         "tuned": results.tuned,
         "target": shared_target(sweep),
@@ -257,6 +258,8 @@ def _names(results: Results) -> set[str]:
     labels = {setting.label for setting in sweep.settings} | set(results.summary["label"])
     levels = {level for several in factors(sweep).values() for level in several}
     shown_names = {*table["name_a"], *table["name_b"], sweep.name or "", *sweep.varying}
+    if sweep.measured is not None:
+        shown_names |= {sweep.measured["x"], sweep.measured["y"], sweep.words.unit}
     return {str(name) for name in labels | levels | shown_names if str(name).strip()}
 
 
@@ -306,6 +309,7 @@ def _language(results: Results) -> Environment:
     language = environment(TEMPLATES)
     for name in (
         "number",
+        "exactly",
         "ratio",
         "count",
         "share",
@@ -335,4 +339,4 @@ def _drawing(svg: str, name: str, number: int) -> Markup:
 def _summary_caption(results: Results) -> str:
     if results.summary.empty:
         return ""
-    return summary_caption(results.summary, common_budget(results.trials))
+    return summary_caption(results.summary, common_budget(results.trials), results.sweep.words)

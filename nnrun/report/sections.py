@@ -165,7 +165,9 @@ def reading_limits(results: Results) -> list[str]:
         return []
     late, lost = int(status.get("exhausted", 0)), int(status.get("diverged", 0))
     then = int(results.summary["reached_then_diverged"].sum())
-    after = f" {then:,} reached it and diverged afterwards: reached, with accuracy 0 at the end."
+    said = results.sweep.words
+    worst = "accuracy 0" if said.own else "the worst value there is"
+    after = f" {then:,} reached it and diverged afterwards: reached, with {worst} at the end."
     limits = [
         f"Censoring: {late + lost:,} of {n:,} trained seeds ({share((late + lost) / n)}) "
         f"did not reach the target; in {late:,} the budget ended first "
@@ -182,7 +184,7 @@ def reading_limits(results: Results) -> list[str]:
     if steps.size:
         limits.append(
             "Resolution: a time to target is known to the evaluation grid, without interpolation; "
-            f"an evaluation has {number(float(np.median(steps)))} times the samples of "
+            f"an evaluation has {number(float(np.median(steps)))} times the {said.unit} of "
             "the one before it (median)."
         )
     several = (_rare(results), _power(results), _scope(results))
@@ -192,13 +194,14 @@ def reading_limits(results: Results) -> list[str]:
 def _common(results: Results) -> list[str]:
     """Say how settings are judged that were not evaluated alike."""
     ran, common = trained(results.trials), judged_on(results.sweep)
-    own = "Losses and accuracies at the end are those at each setting's own end."
+    own, said = "Losses and accuracies at the end are", results.sweep.words
+    own = f"{own if said.own else 'Values at the end are'} those at each setting's own end."
     if common is None:
         if ran["budget"].min() == ran["budget"].max():
             return []
-        horizon = count(common_budget(ran))
-        return [f"Budgets differ: all settings are judged up to {horizon} samples. {own}"]
-    n, last = len(common.samples), count(float(common.samples[-1]))
+        horizon = said.amount(common_budget(ran))
+        return [f"Budgets differ: all settings are judged up to {horizon}. {own}"]
+    n, last = len(common.samples), said.amount(float(common.samples[-1]))
     near, held = "", "a target must hold at these"
     declared = int((shared_target(results.sweep) or {}).get("hold") or 1)
     if (hold := hold_used(results.sweep)) < declared:
@@ -216,9 +219,9 @@ def _common(results: Results) -> list[str]:
         )
     return [
         "Evaluations differ: whoever is looked at more often seems to arrive sooner. So all "
-        f"settings are judged as if they had been evaluated at the {n} points up to {last} samples "
+        f"settings are judged as if they had been evaluated at the {n} points up to {last} "
         f"that they share, and at no others; {held}.{near} {own} The same "
-        "budget, batch_size and evals for all give finer times."
+        f"{'budget, batch_size and evals' if said.own else 'evaluations'} for all give finer times."
     ]
 
 
@@ -254,6 +257,8 @@ def _power(results: Results) -> list[str]:
 def _scope(results: Results) -> list[str]:
     """Say what was not varied, which the verdict therefore does not speak of."""
     varying = results.sweep.varying
+    if not results.sweep.words.own:
+        return []
     groups = ("data", "features", "network", "init", "optimizer", "schedule", "loss")
     still = [g for g in groups if not any(k == g or k.startswith(f"{g}.") for k in varying)]
     still += [key for key in ("lr", "batch_size") if key not in varying]

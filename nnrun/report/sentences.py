@@ -9,7 +9,18 @@ import pandas as pd
 from nnrun.statistics.findings import LEVEL, least_pairs
 from nnrun.statistics.pairs import RARELY
 from nnrun.statistics.survival import wilson_interval
-from nnrun.text import count, listing, p_value, percentage, ratio, seeds, share, things
+from nnrun.text import (
+    OWN,
+    Words,
+    count,
+    listing,
+    p_value,
+    percentage,
+    ratio,
+    seeds,
+    share,
+    things,
+)
 
 Row = Mapping[Any, Any]
 
@@ -79,27 +90,28 @@ def arm(row: Row, which: str = "a") -> str:
     return f"{name} at {at}" if at and which == "a" else name
 
 
-def plainly(row: Row, levels: Sequence[Row] = ()) -> str:
+def plainly(row: Row, levels: Sequence[Row] = (), said: Words = OWN) -> str:
     """Say in plain words what a contrast came to; empty where nothing was compared."""
     perhaps = _perhaps(row)
-    return _plainly(row, levels) + (f" {perhaps}." if perhaps else "")
+    return _plainly(row, levels, said) + (f" {perhaps}." if perhaps else "")
 
 
-def _plainly(row: Row, levels: Sequence[Row]) -> str:
+def _plainly(row: Row, levels: Sequence[Row], said: Words) -> str:
     kind, a, b = row["verdict"], arm(row), row["name_b"]
     if kind in ("sooner", "later"):
-        return _by_time(row, a, b)
+        return _by_time(row, a, b, said)
     if kind in ("usually sooner", "usually later"):
-        return _by_order(row, a, b)
+        return _by_order(row, a, b, said)
     if kind in ("arrives", "fails"):
-        return f"{_tries(row, a, b)}."
+        return f"{_tries(row, a, b, said)}."
     if kind == "depends":
         return f"It depends on {row['depends_on']}: {a}, against {b}, {at_levels(levels)}."
     if kind == "unsure":
-        return _unsure(row, a, b)
+        return _unsure(row, a, b, said)
     if kind == "same":
         within = percentage(row["margin"])
-        return f"With {a} and with {b} the network took the same training, to within {within}."
+        took = f"the {said.subject} took the same {said.effort}"
+        return f"With {a} and with {b} {took}, to within {within}."
     return f"Too few tries to tell {a} from {b}." if kind == "few" else ""
 
 
@@ -123,20 +135,22 @@ def by_arrivals(row: Row) -> bool:
     return bool(ahead and more * ahead > 0 and times)
 
 
-def _by_time(row: Row, a: str, b: str) -> str:
+def _by_time(row: Row, a: str, b: str, said: Words) -> str:
     slow = "a" if row["verdict"] == "later" else "b"
     if rarely := row[f"rarely_{slow}"]:
         blocks = f"{rarely:,} of {row['blocks']:,} combinations of the other keys"
         who = a if slow == "a" else b
-        verb = f"learned {row['verdict']} than with {b}"
-        return f"With {a} the network {verb}; in {blocks} it hardly ever learned with {who}."
+        verb = f"{said.arrived} {row['verdict']} than with {b}"
+        hardly = f"in {blocks} it hardly ever {said.arrived} with {who}"
+        return f"With {a} the {said.subject} {verb}; {hardly}."
     if not missed(row, "a") + missed(row, "b"):
-        verb = "needed" if row["ratio"] > 1 else "learned in"
-        return f"With {a} the network {verb} {_amount_of(row['ratio'], b)}{_in_pairs(row)}."
-    return f"{_tries(row, a, b)}{_where_both(row)}."
+        verb = "needed" if row["ratio"] > 1 else f"{said.arrived} in"
+        took = f"{verb} {_amount_of(row['ratio'], b, said)}{_in_pairs(row)}"
+        return f"With {a} the {said.subject} {took}."
+    return f"{_tries(row, a, b, said)}{_where_both(row, said)}."
 
 
-def _tries(row: Row, a: str, b: str) -> str:
+def _tries(row: Row, a: str, b: str, said: Words) -> str:
     """Say in how many tries either arm arrives."""
     some, others = _some(row, "a"), _some(row, "b")
     left = row["blocks_left_out"]
@@ -144,8 +158,8 @@ def _tries(row: Row, a: str, b: str) -> str:
         f" (of {things(left, 'more combination')} of the other keys neither did)" if left else ""
     )
     if some == others:
-        return f"With {a} as with {b} the network learned in {some}{where}"
-    return f"With {a} the network learned in {some}, with {b} in {others}{where}"
+        return f"With {a} as with {b} the {said.subject} {said.arrived} in {some}{where}"
+    return f"With {a} the {said.subject} {said.arrived} in {some}, with {b} in {others}{where}"
 
 
 def missed(row: Row, which: str) -> int:
@@ -164,33 +178,35 @@ def _in_pairs(row: Row) -> str:
     return f": {side} in {round(part * row['pairs']):,} of {row['pairs']:,} tries{also}"
 
 
-def _by_order(row: Row, a: str, b: str) -> str:
+def _by_order(row: Row, a: str, b: str, said: Words) -> str:
     """Say that an arm usually is ahead, and whose tries, that did not arrive, hide it."""
     ahead = row["verdict"].partition(" ")[2]
     first, then = ("a", "b") if ahead == "sooner" else ("b", "a")
     names = {"a": a, "b": b}
     return (
-        f"With {a} the network mostly learned {ahead} than with {b}{_where_both(row)}; but "
+        f"With {a} the {said.subject} mostly {said.arrived} {ahead} than with {b}"
+        f"{_where_both(row, said)}; but "
         f"with {names[first]} {missed(row, first):,} of {row[f'n_{first}']:,} tries did not get "
         f"there within the budget (with {names[then]} {missed(row, then):,} of "
         f"{row[f'n_{then}']:,})."
     )
 
 
-def _unsure(row: Row, a: str, b: str) -> str:
+def _unsure(row: Row, a: str, b: str, said: Words) -> str:
     """Say that nothing is known, and what it may hang on."""
     reached, n = row["reached_a"] + row["reached_b"], row["n_a"] + row["n_b"]
     if reached <= RARELY * n:
+        rate = ", another rate" if said.own else ""
         return (
-            f"Hardly any network learned, with {a} or with {b} ({reached:,} of {n:,} tries): a "
-            "larger budget, another rate or an easier target would tell more."
+            f"Hardly any {said.subject} {said.arrived}, with {a} or with {b} ({reached:,} of {n:,} "
+            f"tries): a larger budget{rate} or an easier target would tell more."
         )
-    plain = f"These tries do not tell whether {a} or {b} learns sooner{_more(row)}."
+    plain = f"These tries do not tell whether {a} or {b} {said.arrives} sooner{_more(row)}."
     if 1 + row["margin"] > row["ratio"] > 1 / (1 + row["margin"]):
         plain = f"{a} and {b} are too close to call{_more(row)}."
     if reached == n:
         return plain
-    return f"{plain} {_tries(row, a, b)}{_where_both(row)}."
+    return f"{plain} {_tries(row, a, b, said)}{_where_both(row, said)}."
 
 
 _PARTS = {
@@ -218,7 +234,7 @@ _PARTS = {
 }
 
 
-def amount(times: float) -> str:
+def amount(times: float, said: Words = OWN) -> str:
     """Say a ratio of training in words.
 
     Example:
@@ -226,21 +242,21 @@ def amount(times: float) -> str:
         ('about half the training', 'about twice the training', 'about 7 times the training')
     """
     if times < 1 / 20:
-        return "less than a twentieth of the training"
+        return f"less than a twentieth of the {said.effort}"
     if NEAR < times < 1 / NEAR:
-        return f"slightly {'less' if times < 1 else 'more'} training"
+        return f"slightly {said.less if times < 1 else 'more'} {said.effort}"
     if times > 2.75:
         whole = float(f"{times:.1g}") if times >= 10 else round(times)
-        return f"about {whole:,.0f} times the training"
+        return f"about {whole:,.0f} times the {said.effort}"
     nearest = min(_PARTS, key=lambda part: abs(math.log(part / times)))
     more = _PARTS[nearest].endswith(" more")
-    return f"about {_PARTS[nearest]} {'training' if more else 'the training'}"
+    return f"about {_PARTS[nearest]} {said.effort if more else f'the {said.effort}'}"
 
 
-def _amount_of(times: float, b: str) -> str:
+def _amount_of(times: float, b: str, of: Words) -> str:
     """Say it against another arm: half the training of that, or slightly less than that."""
-    said = amount(times)
-    return f"{said} {'of' if said.endswith('the training') else 'than'} {b}"
+    said = amount(times, of)
+    return f"{said} {'of' if said.endswith(f'the {of.effort}') else 'than'} {b}"
 
 
 def _some(row: Row, which: str) -> str:
@@ -248,15 +264,15 @@ def _some(row: Row, which: str) -> str:
     return f"{'none' if not reached else f'{reached:,}'} of {n:,} tries"
 
 
-def _where_both(row: Row) -> str:
+def _where_both(row: Row, said: Words) -> str:
     """Say how the times compare of the tries in which both arms arrive."""
     low, high = row["ratio_both_low"], row["ratio_both_high"]
     if low != low:  # of no pair, or too few for an interval
         return ""
     if low <= 1 <= high:
-        return "; where both learned, no difference is shown"
+        return f"; where both {said.arrived}, no difference is shown"
     verb = "needed" if row["ratio_both"] > 1 else "took"
-    return f"; where both learned, it {verb} {amount(row['ratio_both'])}"
+    return f"; where both {said.arrived}, it {verb} {amount(row['ratio_both'], said)}"
 
 
 def _more(row: Row) -> str:
@@ -270,7 +286,7 @@ def _rounded(n: float) -> str:
     return f"more than {MANY:,}" if n > MANY else f"about {float(f'{n:.2g}'):,.0f}"
 
 
-def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
+def compared(row: Row, horizon: float, levels: Sequence[Row] = (), said: Words = OWN) -> str:
     """Say exactly how one arm compares with another, from its row of the contrasts."""
     kind = row["verdict"]
     if kind == "incomparable":
@@ -278,8 +294,8 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
     if kind == "few":
         takes = least_pairs(row["sequential"])
         return (
-            f"No verdict against {row['name_b']}: {seeds(row['pairs'])} in common, and it takes "
-            f"{takes}. Observed: {ratio(row['ratio'])} times its samples{_blocks(row)}."
+            f"No verdict against {row['name_b']}: {seeds(row['pairs'])} {said.shared}, and it "
+            f"takes {takes}. Observed: {ratio(row['ratio'])} times its {said.unit}{_blocks(row)}."
         )
     if kind in ("arrives", "fails"):
         a, b = (_rate(row, which) for which in "ab")
@@ -287,21 +303,23 @@ def compared(row: Row, horizon: float, levels: Sequence[Row] = ()) -> str:
         return f"{who}: {a} arrive, of {row['name_b']} {b}; {p_value(row['p_holm'])}."
     if kind == "depends":
         found = "; ".join(
-            f"at {level['within']} {AT_A_LEVEL[level['verdict']]} ({_interval(level)})"
+            f"at {level['within']} {AT_A_LEVEL[level['verdict']]} ({_interval(level, said)})"
             for level in levels
         )
         return (
             f"Depends on {row['depends_on']} ({p_value(row['p_depends_holm'])}), so it is not "
-            f"pooled: {found}; means restricted to {count(horizon)} samples."
+            f"pooled: {found}; means restricted to {said.amount(horizon)}."
         )
-    measured, more = _measured(row, horizon), _not_alike(row)
-    both = _both(row) if missed(row, "a") + missed(row, "b") else ""
+    measured, more = _measured(row, horizon, said), _not_alike(row, said)
+    both = _both(row, said) if missed(row, "a") + missed(row, "b") else ""
     if kind in ("sooner", "later"):
         return f"Converges {kind}: {measured}{_never(row) or both}{_wider(row)}{more}"
     if kind == "same":
         return f"The same within {percentage(row['margin'])}: {measured}{more}"
     if kind.startswith("usually"):
-        return f"{kind.capitalize()}: {_ordered(row)} The means by themselves: {measured}{more}"
+        return (
+            f"{kind.capitalize()}: {_ordered(row, said)} The means by themselves: {measured}{more}"
+        )
     return f"Not sure yet: {measured}{both}{_why_not(row)}{more}"
 
 
@@ -316,11 +334,12 @@ def _perhaps(row: Row) -> str:
     return f"{how} depends on {row['depends_on']}"
 
 
-def _not_alike(row: Row) -> str:
+def _not_alike(row: Row, words: Words) -> str:
     """Say it with its test, and where the levels are told apart."""
     said, on = _perhaps(row), row["depends_on"]
     p = p_value(row["p_depends_holm"])
-    return f" {said} ({p}): report.within={on} compares at each of its levels." if said else ""
+    how = f"report.within={on}" if words.own else f"within={on}"
+    return f" {said} ({p}): {how} compares at each of its levels." if said else ""
 
 
 def _wider(row: Row) -> str:
@@ -330,25 +349,30 @@ def _wider(row: Row) -> str:
     return " The claim is the test's, which needs fewer seeds than the interval to leave 1 out."
 
 
-def _measured(row: Row, horizon: float) -> str:
+def _measured(row: Row, horizon: float, said: Words) -> str:
     tied = f" ({share(row['tied'])} tie, which counts one half)" if row["tied"] else ""
     looks = " at every look" if row["sequential"] else ""
     return (
-        f"{ratio(row['ratio'])} times the samples of {row['name_b']} (95% interval{looks} "
+        f"{ratio(row['ratio'])} times the {said.unit} of {row['name_b']} (95% interval{looks} "
         f"{ratio(row['ratio_low'])} to {ratio(row['ratio_high'])}; means restricted to "
-        f"{count(horizon)} samples{_blocks(row)}), first in {share(row['sooner'])} of "
-        f"{count(row['pairs'])} pairs of seeds{tied}; {p_value(row['p_holm'])}."
+        f"{said.amount(horizon)}{_blocks(row)}), first in {share(row['sooner'])} of "
+        f"{_of_pairs(row, said)}{tied}; {p_value(row['p_holm'])}."
     )
 
 
-def _interval(row: Row) -> str:
+def _of_pairs(row: Row, said: Words) -> str:
+    """Say what pairs there are: of seeds, or of any trial of one arm with any of the other."""
+    return f"{count(row['pairs'])} pairs of seeds" if said.paired else "all pairs of trials"
+
+
+def _interval(row: Row, said: Words) -> str:
     """Write what a level's finding rests on, with its p; there may be no ratio."""
     if row["verdict"] in ("arrives", "fails"):
         arms = (f"{row[f'reached_{which}']:,} of {row[f'n_{which}']:,}" for which in "ab")
         return f"{' against '.join(arms)} seeds, {p_value(row['p_holm'])}"
     if row["verdict"].startswith("usually"):
         p = p_value(row["p_order_holm"])
-        return f"first in {share(row['sooner'])} of {seeds(row['pairs'])}, sign test {p}"
+        return f"first in {share(row['sooner'])} of {seeds(row['pairs'])}, {said.order_test} {p}"
     if row["ratio"] != row["ratio"]:
         return str(row["why"])
     low, high = ratio(row["ratio_low"]), ratio(row["ratio_high"])
@@ -356,25 +380,25 @@ def _interval(row: Row) -> str:
     return f"{ratio(row['ratio'])} times, 95% interval {low} to {high}, {p}"
 
 
-def _ordered(row: Row) -> str:
+def _ordered(row: Row, said: Words) -> str:
     """Say what the order of arrivals shows where the means do not, and why they differ."""
     low, high = share(row["sooner_low"]), share(row["sooner_high"])
     stuck = [f"{missed(row, i):,} of {row[f'n_{i}']:,}" for i in "ab"]
     return (
-        f"first in {share(row['sooner'])} of {count(row['pairs'])} pairs of seeds (95% interval "
-        f"{low} to {high}; sign test {p_value(row['p_order_holm'])}).{_both(row)} But {stuck[0]} "
+        f"first in {share(row['sooner'])} of {_of_pairs(row, said)} (95% interval {low} to {high}; "
+        f"{said.order_test} {p_value(row['p_order_holm'])}).{_both(row, said)} But {stuck[0]} "
         f"do not arrive within the budget (of {row['name_b']} {stuck[1]}), and each weighs on the "
         "means with all of it: so the tests of order and of means disagree."
     )
 
 
-def _both(row: Row) -> str:
+def _both(row: Row, said: Words) -> str:
     """Describe the times of the pairs in which both arms arrive."""
     if row["ratio_both_low"] != row["ratio_both_low"]:
         return ""
     return (
         f" Where both arrive ({seeds(int(row['pairs_both']))}) it takes "
-        f"{ratio(row['ratio_both'])} times the samples (95% interval "
+        f"{ratio(row['ratio_both'])} times the {said.unit} (95% interval "
         f"{ratio(row['ratio_both_low'])} to {ratio(row['ratio_both_high'])})."
     )
 

@@ -168,15 +168,24 @@ def provenance(sweep: Sweep) -> list[tuple[str, str]]:
         *table_pairs(sweep.tables),
         ("Command", sweep.command),
         ("Started", sweep.started),
-        ("Git commit", sweep.git or "not in a repository"),
+        ("Git commit", sweep.git or ("not in a repository" if sweep.words.own else "")),
         ("Processor", sweep.processor),
         ("Versions", _joined(sweep.versions)),
         ("Budget", _joined(sweep.budget)),
+        ("In tables", _columns(sweep)),
         ("Target", _joined(shared_target(sweep)) or "differs between the settings"),
         ("Stages", ", ".join(f"{name} {number(s)} s" for name, s in seconds)),
         ("MLflow", _joined(tracking)),
     ]
     return [(term, str(value)) for term, value in pairs if value not in (None, "")]
+
+
+def _columns(sweep: Sweep) -> str:
+    """Say what the columns of tables hold whose names are those of nnrun's own."""
+    if sweep.measured is None:
+        return ""
+    metric = "accuracy" if sweep.measured["rising"] else "test_loss"
+    return f"samples stands for {sweep.measured['x']}, {metric} for {sweep.measured['y']}"
 
 
 def table_pairs(tables: Sequence[Sequence[str]]) -> list[tuple[str, str]]:

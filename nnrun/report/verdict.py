@@ -37,7 +37,9 @@ from nnrun.statistics.survival import (
     trained,
 )
 from nnrun.text import (
-    count,
+    OWN,
+    Words,
+    exactly,
     listing,
     number,
     percentage,
@@ -69,6 +71,7 @@ class Told(NamedTuple):
 
 
 ADVICE = "Try a larger budget, another lr or an easier target.value."
+EASIER = "Try a larger budget or an easier target."
 MOST_PARTS = 3  # of the answer, beyond which what shows nothing is only counted, and so are others
 
 
@@ -101,12 +104,14 @@ def answer(results: Results) -> str:
         few = table[table["verdict"] == "few"]
         if few.empty:
             why = table["why"].iloc[0]
-            advice = f" {ADVICE}" if why == NOBODY else ""
+            own = results.sweep.words.own
+            advice = f" {ADVICE if own else EASIER}" if why == NOBODY else ""
             return f"Not compared: {why}.{advice}"
         pairs = seeds_range(few["pairs"])
         verb = "is" if few["pairs"].max() == 1 else "are"
         takes = least_pairs(few["sequential"].iloc[0])
-        return f"No verdict: it takes {takes} seeds in common, and there {verb} {pairs}."
+        shared = results.sweep.words.shared
+        return f"No verdict: it takes {takes} seeds {shared}, and there {verb} {pairs}."
     return _answer(tested, results.contrasts)
 
 
@@ -245,8 +250,9 @@ def statements(results: Results) -> list[Told]:
         found = []
         for row in _rows(first):
             levels = levels_of(row, results.contrasts)
-            exactly = compared(row, horizon, levels) + ending(row, results.sweep)
-            said = plainly(row, levels), exactly
+            words = results.sweep.words
+            exactly = compared(row, horizon, levels, words) + ending(row, results.sweep)
+            said = plainly(row, levels, words), exactly
             found.append(Told("", arm(row), row["verdict"], *said))
         return found
     return _of_settings(results, table)
@@ -263,29 +269,31 @@ def _of_settings(results: Results, table: pd.DataFrame) -> list[Told]:
     rows: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     for row in rows:
         setting = row["setting"]
-        text = outcome(row, horizon, target.get(setting))
+        text = outcome(row, horizon, target.get(setting), sweep.words)
         if setting in results.tuned:
             text += f" Tuned: {results.tuned[setting]}."
         found = against.get(setting)
         is_baseline = len(sweep.settings) > 1 and setting == sweep.settings[0].id
         name = setting_name(row["label"]) + (" (baseline)" if is_baseline else "")
         claim = str(found["verdict"]) if found and row["seeds"] else ""
-        plain = plainly(found) if found and claim else ""
-        more = f" {compared(found, horizon)}{ending(found, sweep)}" if found and claim else ""
+        plain = more = ""
+        if found and claim:
+            plain = plainly(found, (), sweep.words)
+            more = f" {compared(found, horizon, (), sweep.words)}{ending(found, sweep)}"
         told.append(Told(setting, name, claim, plain, text + more))
     return told
 
 
-def outcome(row: Mapping[str, Any], horizon: float, target: Any) -> str:
+def outcome(row: Mapping[str, Any], horizon: float, target: Any, said: Words = OWN) -> str:
     """Say how one setting did up to the common budget, from its row of the summary."""
     if not row["seeds"]:
         return f"not trained: {seeds(row['failed'])} failed with an error."
-    median = f"median {number(row['samples_median'])} samples"
+    median = f"median {number(row['samples_median'])} {said.unit}"
     if math.isinf(row["samples_median"]):
         median = "the median lies beyond the budget" if row["reached"] else "no time to report"
     text = (
         f"{row['reached']} of {seeds(row['seeds'])} reached {target_text(target)} "
-        f"within {count(horizon)} samples; {median}."
+        f"within {said.amount(horizon)}; {median}."
     )
     if row["reached_then_diverged"]:
         then = row["reached_then_diverged"]
@@ -331,15 +339,16 @@ def cautions(results: Results) -> list[str]:
 def _where_judged(results: Results, common: CommonGrid) -> str:
     """Say at which points settings are judged that were evaluated at different moments."""
     last, most = float(common.samples[-1]), float(trained(results.trials)["budget"].max())
-    upto = f"{count(last)} of {count(most)}" if last < most else count(last)
+    said = results.sweep.words
+    upto = f"{exactly(last)} of {said.amount(most)}" if last < most else said.amount(last)
     declared = int((shared_target(results.sweep) or {}).get("hold") or 1)
     hold = hold_used(results.sweep)
     held = f", where a target that was to hold for {declared} evaluations must hold for {hold}"
     if hold == 1:
         held += f", as they lie about as far apart as {declared} in a row last"
     return (
-        "The settings were evaluated at different moments: all are judged at the "
-        f"{len(common.samples)} that they share, up to {upto} samples"
+        f"The {'settings' if said.own else 'curves'} were evaluated at different moments: all are "
+        f"judged at the {len(common.samples)} that they share, up to {upto}"
         f"{held if hold < declared else ''}."
     )
 
@@ -347,7 +356,8 @@ def _where_judged(results: Results, common: CommonGrid) -> str:
 def _alone(results: Results) -> str:
     """Answer for a sweep that compares nothing."""
     row: dict[Any, Any] = results.summary.iloc[0].to_dict()
-    text = outcome(row, common_budget(results.trials), targets(results.sweep).get(row["setting"]))
+    target, said = targets(results.sweep).get(row["setting"]), results.sweep.words
+    text = outcome(row, common_budget(results.trials), target, said)
     low, high = share(row["success_low"]), share(row["success_high"])
     return f"{text} Success rate {share(row['success_rate'])} (95% interval {low} to {high})."
 

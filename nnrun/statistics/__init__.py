@@ -14,6 +14,7 @@ What differs, and how surely:
 - ``hypothesis_tests``: log-rank, swaps within seeds, order, interaction, Holm's correction.
 - ``sequences``: tests and intervals that hold however often results are looked at.
 - ``pairs``: what is compared; ``measures``: how far apart it is.
+- ``unpaired``: the same of groups of trials, where the same seed in two settings means nothing.
 - ``findings``: what kind of finding that is.
 - ``contrasts``: both, for all that a sweep varied.
 - ``looks``: what they came to each time that results were looked at.

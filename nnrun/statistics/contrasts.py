@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nnrun.records.sweep import MARGIN, Sweep
+from nnrun.statistics import unpaired
 from nnrun.statistics.factors import names
 from nnrun.statistics.findings import (
     LEVEL,
@@ -24,6 +25,7 @@ from nnrun.statistics.measures import MEASURES, detectable, measure
 from nnrun.statistics.pairs import Clock, Pairs, Question, clock, pairs, questions
 from nnrun.statistics.sequences import Looks, looks_of
 from nnrun.statistics.survival import judged_on, not_comparable
+from nnrun.statistics.unpaired import as_pairs, drawn_means, groups, lined_up, measured
 from nnrun.text import seeds
 
 COLUMNS = (
@@ -47,12 +49,14 @@ class Rules(NamedTuple):
         apart: How far apart evaluations may lie that count as one, as a share.
         margin: Share by which times may differ that count as the same.
         looks: At which tests and intervals must hold; None where there is one.
+        unpaired: Whether the same seed in two settings means nothing.
     """
 
     why: str = ""
     apart: float = 0.0
     margin: float = MARGIN
     looks: Looks | None = None
+    unpaired: bool = False
 
 
 ALIKE = Rules()
@@ -100,8 +104,11 @@ def contrasts(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     common = judged_on(sweep)
     apart = 0.0 if common is None else common.apart
     wanted = names(sweep).get(sweep.within or sweep.facet or "", "")
-    rules = Rules(not_comparable(sweep), apart, sweep.margin, looks_of(sweep))
-    return answered(questions(sweep), clock(trials, sweep), rules, wanted)
+    rules = Rules(not_comparable(sweep), apart, sweep.margin, looks_of(sweep), sweep.unpaired)
+    found = answered(questions(sweep), clock(trials, sweep), rules, wanted)
+    if sweep.unpaired:
+        found["why"] = found["why"].str.replace(" in common,", " each,")
+    return found
 
 
 def answered(
@@ -164,11 +171,18 @@ def _with_levels(
 
 def compared(asked: Sequence[Question], on: Clock, rules: Rules = ALIKE) -> pd.DataFrame:
     """Measure contrasts, before they are judged."""
+    if rules.unpaired and rules.looks is None:
+        return _of_groups(asked, on, rules)
+    if rules.unpaired:
+        on = lined_up(on)
     found = [pairs(question, on) for question in asked]
     if rules.why:
         found = [one._replace(why=rules.why) for one in found]
     table = pd.DataFrame(
-        [_facts(question, one, on) for question, one in zip(asked, found, strict=True)],
+        [
+            _facts(question, one, _logrank(question, one, on))
+            for question, one in zip(asked, found, strict=True)
+        ],
         columns=[name for name in COLUMNS if name not in _LATER],
     )
     table = table.assign(
@@ -178,7 +192,40 @@ def compared(asked: Sequence[Question], on: Clock, rules: Rules = ALIKE) -> pd.D
         sequential=rules.looks is not None,
         **_nested(asked, found, rules.looks),
     )
-    return table if not rules.apart else _widened(table, found)
+    times = [0.0 if one.why else max(one.a.mean(), one.b.mean()) for one in found]
+    return table if not rules.apart else _widened(table, times)
+
+
+def _of_groups(asked: Sequence[Question], on: Clock, rules: Rules) -> pd.DataFrame:
+    """Measure contrasts of groups of trials, before they are judged."""
+    found = [groups(question, on) for question in asked]
+    if rules.why:
+        found = [one._replace(why=rules.why) for one in found]
+    drawn = {} if rules.why else drawn_means(on)
+    rows = []
+    for question, one in zip(asked, found, strict=True):
+        known = dict.fromkeys(MEASURES, np.nan) if one.why else measured(one, on.points, drawn)
+        rank = LogRank(np.nan, np.nan)
+        if question.family == "setting" and not one.why:
+            rank = unpaired.logrank(one.blocks[0])
+        depends_on, p_depends = unpaired.interaction(question, one)
+        rows.append(
+            {
+                **_facts(question, as_pairs(one), rank),
+                **(unpaired.where_both(one) if not one.why else {}),
+                "median_ratio": np.nan if one.why else unpaired.median_ratio(one),
+                **known,
+                "depends_on": depends_on,
+                "p_depends": p_depends,
+            }
+        )
+    known_now = {*MEASURES, "depends_on", "p_depends"}
+    columns = [name for name in COLUMNS if name not in _LATER or name in known_now]
+    table = pd.DataFrame(rows, columns=columns).assign(
+        apart=rules.apart, margin=rules.margin, sequential=False
+    )
+    times = [max((max(x.a.mean(), x.b.mean()) for x in one.blocks), default=0.0) for one in found]
+    return table if not rules.apart else _widened(table, times)
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -221,11 +268,9 @@ def _nested(
     }
 
 
-def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
+def _facts(question: Question, one: Pairs, rank: LogRank) -> dict[str, Any]:
     """What is known of a contrast without resampling."""
     single = question.family == "setting"
-    nothing = LogRank(np.nan, np.nan)
-    rank = _logrank(question, on) if single and not one.why else nothing
     ratio = np.exp(np.median(np.log(one.a / one.b))) if one.complete and not one.why else np.nan
     about = question._asdict()
     del about["others"]
@@ -249,8 +294,10 @@ def _facts(question: Question, one: Pairs, on: Clock) -> dict[str, Any]:
     }
 
 
-def _logrank(question: Question, on: Clock) -> LogRank:
+def _logrank(question: Question, one: Pairs, on: Clock) -> LogRank:
     """Test two settings, over the seeds that both have."""
+    if question.family != "setting" or one.why:
+        return LogRank(np.nan, np.nan)
     arms = [on.column[setting] for setting in (question.a, question.b)]
     shared = ~np.isnan(on.times[:, arms]).any(axis=1)
     return logrank(on.times[shared][:, arms], on.arrived[shared][:, arms])
@@ -272,10 +319,9 @@ def _measures(
     return out
 
 
-def _widened(table: pd.DataFrame, found: Sequence[Pairs]) -> pd.DataFrame:
+def _widened(table: pd.DataFrame, times: Sequence[float]) -> pd.DataFrame:
     """Widen intervals by how far apart evaluations may lie that count as one."""
     apart = table["apart"]
-    times = [0.0 if one.why else max(one.a.mean(), one.b.mean()) for one in found]
     away = apart * np.array(times)
     return table.assign(
         ratio_low=table["ratio_low"] / (1 + apart),

@@ -53,7 +53,7 @@ def effects(trials: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
         R. A. Fisher: The Design of Experiments, 1935 (randomised blocks: a block is a seed here).
     """
     nothing = pd.DataFrame(columns=list(COLUMNS))
-    if not is_full_grid(sweep) or not_comparable(sweep):
+    if not is_full_grid(sweep) or not_comparable(sweep) or sweep.unpaired:
         return nothing
     grid = _grid(trials, sweep)
     if grid.size == 0 or np.ptp(grid) == 0:

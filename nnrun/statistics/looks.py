@@ -63,6 +63,8 @@ def _looked(trials: pd.DataFrame, sweep: Sweep, last: pd.DataFrame) -> Iterator[
     some = np.unique(np.linspace(0, len(earlier) - 1, min(MOST, len(earlier))).round())
     ends = set(last["pairs"])
     order = trials["seed"].rank(method="dense")
+    if sweep.unpaired:  # the first so many of each setting, whatever they are called
+        order = trials.groupby("setting")["seed"].rank(method="dense")
     for place, seeds in enumerate(earlier):
         if place in some or seeds in ends:
             then = replace(sweep, looks=earlier[: place + 1])

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.statistics.hypothesis_tests import order_test, swap_test
-from nnrun.statistics.resampling import fitting, percentile, resampled_means, t_quantile
+from nnrun.statistics.resampling import (
+    MOST_WEIGHTS,
+    fitting,
+    percentile,
+    resampled_means,
+    t_quantile,
+)
 from nnrun.statistics.sequences import Looks, sequential_test, share_interval, standard_errors
 
 Floats = NDArray[np.float64]
@@ -179,8 +185,13 @@ def _drawn(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Log ratios and differences of all resamples, shape (resamples, contrast) each."""
     n, contrasts, blocks = a.shape
     ratio, difference = np.zeros((2, fitting(n), contrasts))
+    together = n * fitting(n) > MOST_WEIGHTS  # then draws are made anew each time
     for block in range(blocks):
-        x, y = resampled_means(a[:, :, block]), resampled_means(b[:, :, block])
+        if together:
+            both = resampled_means(np.concatenate([a[:, :, block], b[:, :, block]], axis=1))
+            x, y = both[:, :contrasts], both[:, contrasts:]
+        else:
+            x, y = resampled_means(a[:, :, block]), resampled_means(b[:, :, block])
         difference += x - y
         ratio += np.log(np.divide(x, y, out=x))
     return ratio / blocks, difference / blocks

@@ -179,7 +179,7 @@ def pairs(question: Question, on: Clock) -> Pairs:
     places = [i for i, block in enumerate(question.blocks) if all(map(on.has, block))]
     held = [question.blocks[i] for i in places]
     if not held:
-        return _nothing(question, on, [], _untrained(question, on))
+        return _nothing(question, on, [], untrained(question, on))
     a, b = (np.array([on.column[block[arm]] for block in held]) for arm in (0, 1))
     shared = ~np.isnan(on.times[:, [*a, *b]]).any(axis=1)
     if not shared.any():
@@ -193,7 +193,7 @@ def pairs(question: Question, on: Clock) -> Pairs:
         a=on.times[rows_a],
         b=on.times[rows_b],
         both=on.arrived[rows_a] & on.arrived[rows_b],
-        **_counts(on, [question.blocks[i] for i in used]),
+        **counts(on, [question.blocks[i] for i in used]),
         used=used,
         left_out=len(question.blocks) - len(used),
         why="",
@@ -209,13 +209,13 @@ def _nothing(question: Question, on: Clock, held: Sequence[tuple[str, str]], why
         shared = int((~np.isnan(on.times[:, columns]).any(axis=1)).sum())
     empty, none = np.empty((shared, 0)), np.empty((shared, 0), dtype=np.bool_)
     left_out = len(question.blocks)
-    return Pairs(empty, empty, none, **_counts(on, counted), used=[], left_out=left_out, why=why)
+    return Pairs(empty, empty, none, **counts(on, counted), used=[], left_out=left_out, why=why)
 
 
 RARELY = 0.1  # share of the seeds up to which an arm is said (almost) never to arrive
 
 
-def _counts(on: Clock, held: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+def counts(on: Clock, held: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
     """Count trained trials and arrivals of both arms, and blocks in which one hardly arrives."""
     found: dict[str, list[int]] = {"trials": [], "reached": [], "rarely": []}
     for arm in (0, 1):
@@ -230,7 +230,8 @@ def _counts(on: Clock, held: Sequence[tuple[str, str]]) -> dict[str, tuple[int, 
     return {name: (pair[0], pair[1]) for name, pair in found.items()}
 
 
-def _untrained(question: Question, on: Clock) -> str:
+def untrained(question: Question, on: Clock) -> str:
+    """Say which arm has no trial."""
     if question.family == "factor":
         return "no block has both levels trained"
     return f"the {'setting' if on.has(question.b) else 'baseline'} was not trained"

@@ -74,8 +74,11 @@ def sensitivity(
         (of a target; else empty), ``x`` (the target's value, samples, or seeds), ``ratio`` (below
         1: sooner than the baseline), ``low`` and ``high`` (95%, bootstrap over pairs of seeds; NaN
         with one seed). A choice by which no trial of either has arrived is left out; budgets and
-        seeds also where the two settings have different targets.
+        seeds also where the two settings have different targets. No rows where the same seed in
+        two settings means nothing.
     """
+    if sweep.unpaired:
+        settings = ()
     baseline = str(sweep.settings[0].id)
     goals = targets(sweep)
     horizon = common_budget(trials)

@@ -73,11 +73,12 @@ def coordinates(ax: Axes, summary: pd.DataFrame, sweep: Sweep) -> Axes:
     has, all_levels = levels(sweep).reindex(table.index), factors(sweep)
     upright = [coordinate(said[key], list(has[key]), all_levels[key]) for key in said]
     rmst = table["rmst"].to_numpy(np.float64)
-    upright.append(_samples_coordinate(rmst))
+    unit = one_line(sweep.words.unit)
+    upright.append(_samples_coordinate(rmst, unit))
     arrived = table["reached"].to_numpy() > 0
     _lines(ax, upright, rmst, arrived)
     _uprights(ax, upright)
-    title(ax, "Coloured by restricted mean samples to target")
+    title(ax, f"Coloured by restricted mean {unit} to target")
     return ax
 
 
@@ -109,14 +110,14 @@ def coordinate(name: str, has: Sequence[str], several: Sequence[str]) -> Coordin
     return Coordinate(name, np.array([place(float(t)) for t in has]), marks, True)
 
 
-def _samples_coordinate(rmst: Floats) -> Coordinate:
+def _samples_coordinate(rmst: Floats, unit: str) -> Coordinate:
     """The last axis: fewer samples, the sooner ones, at the top."""
     norm = samples_scale(rmst)
     low, high = float(norm.vmin or 1), float(norm.vmax or 1)
     place = _scale(low, high, True)
     marks = [(rounded(value), 1 - place(value)) for value in samples_ticks(low, high, 6)]
     places = np.array([1 - place(value) for value in rmst])
-    return Coordinate("restricted mean, samples", places, marks, True)
+    return Coordinate(f"restricted mean, {unit}", places, marks, True)
 
 
 def _scale(low: float, high: float, log: bool) -> Callable[[float], float]:

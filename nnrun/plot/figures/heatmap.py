@@ -21,11 +21,11 @@ from nnrun.plot.text import in_lines, one_line, told_apart
 from nnrun.records.sweep import Sweep
 from nnrun.statistics.factors import factors, levels, names
 from nnrun.statistics.survival import one_target
-from nnrun.text import compact, number, share
+from nnrun.text import OWN, compact, number, share
 
 TITLES: Mapping[str, str] = {
     "success_rate": "Share of seeds that reached the target",
-    "rmst": "Restricted mean samples to target",
+    "rmst": "Restricted mean {} to target",
     "speedup": "Speed-up: × as soon as the baseline, by restricted mean",
 }
 VALUES = tuple(TITLES)
@@ -55,12 +55,19 @@ class Grid(NamedTuple):
         panels: By title (empty without a third factor) a table, a row and a column a level: NaN
             where there is no trained setting, inf where neither this setting nor the baseline
             ever reached the target, so that they can't be compared.
+        unit: What times are counted in.
     """
 
     value: str
     x: str
     y: str
     panels: Mapping[str, pd.DataFrame]
+    unit: str = OWN.unit
+
+    @property
+    def title(self) -> str:
+        """What the cells show."""
+        return TITLES[self.value].format(one_line(self.unit))
 
     @property
     def scale(self) -> tuple[Normalize, Colormap]:
@@ -109,7 +116,7 @@ def grid(summary: pd.DataFrame, sweep: Sweep, value: str) -> Grid:
         )
         for name, part in parts.items()
     }
-    return Grid(value, said[x], said[y], panels)
+    return Grid(value, said[x], said[y], panels, sweep.words.unit)
 
 
 def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
@@ -128,7 +135,7 @@ def heatmap(ax: Axes, cells: Grid, panel: str = "", key: bool = True) -> Axes:
     _level_names(ax, table)
     ax.set_xlabel(one_line(cells.x) + _notes(cells), parse_math=False)
     ax.set_ylabel(one_line(cells.y), parse_math=False)
-    title(ax, TITLES[cells.value])
+    title(ax, cells.title)
     if key:
         colour_key(ax, norm, colours, cells.value)
     _numbers(ax, table, cells)

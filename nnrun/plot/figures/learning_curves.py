@@ -12,9 +12,10 @@ from nnrun.plot.axes import fill_band, samples_axis, title, value_range, value_t
 from nnrun.plot.colours import muted
 from nnrun.plot.layout import name_lines
 from nnrun.plot.style import TRACE_ALPHA, LineStyle
+from nnrun.plot.text import one_line
 from nnrun.records.trials import METRICS
 from nnrun.statistics.curves import SettingBands
-from nnrun.text import METRIC_NAMES
+from nnrun.text import OWN, Words
 
 TRACED = 4
 """Most settings in a panel whose single seeds are drawn too: beyond, they'd hide each other."""
@@ -31,13 +32,14 @@ def learning_curves(
     target: float | None = None,
     traces: Mapping[str, SettingBands] | None = None,
     only: Collection[str] | None = None,
+    said: Words = OWN,
 ) -> Axes:
     """Draw the median and interquartile band of a metric against training samples seen."""
     table = bands[(bands["metric"] == metric) & bands["setting"].isin(list(line_styles))]
     low, high, log = value_range(table, metric, target)
     ax.set_yscale("log" if log else "linear")
     ax.set_ylim(low, high)
-    samples_axis(ax, float(table["samples"].min()), float(table["samples"].max()))
+    samples_axis(ax, float(table["samples"].min()), float(table["samples"].max()), said)
     value_ticks(ax, low, high, log)
     if target is not None:
         _level(ax, target)
@@ -48,7 +50,8 @@ def learning_curves(
                 _single_seeds(ax, traces[setting], metric, style, high)
     parts = dict(iter(table.groupby("setting", sort=False)))
     ends = {s: _curve(ax, parts.get(s), style, high) for s, style in drawn.items()}
-    title(ax, METRIC_NAMES[metric].capitalize())
+    name = said.metrics[metric]
+    title(ax, name.capitalize() if said.own else one_line(name))
     name_lines(ax, ends, line_styles, labels)
     return ax
 

@@ -21,6 +21,8 @@ from nnrun.plot.axes import (
 from nnrun.plot.colours import muted
 from nnrun.plot.layout import name_lines
 from nnrun.plot.style import LineStyle
+from nnrun.plot.text import one_line
+from nnrun.text import OWN, Words
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +39,7 @@ def sensitivity(
     line_styles: Mapping[str, LineStyle],
     labels: Mapping[str, str],
     only: Collection[str] | None = None,
+    said: Words = OWN,
 ) -> Axes:
     """Draw the ratio of restricted mean times to the baseline under other choices, with bands."""
     table = table[(table["kind"] == kind) & table["setting"].isin(list(line_styles))]
@@ -51,6 +54,8 @@ def sensitivity(
         mine = (table["setting"] == setting).to_numpy()
         if mine.any() and (only is None or setting in only):
             ends[setting] = _lines(ax, table[mine], places[mine], style)
+    if kind == "budget" and not said.own:
+        ax.set_xlabel(f"budget, {one_line(said.unit)} (log scale)", parse_math=False)
     title(ax, _TITLE)
     name_lines(ax, ends, line_styles, labels)
     return ax

@@ -16,6 +16,7 @@ from nnrun.plot.colours import muted
 from nnrun.plot.layout import ROW, name_lines
 from nnrun.plot.style import LineStyle
 from nnrun.statistics.survival import censored, kaplan_meier
+from nnrun.text import OWN, Words
 
 
 def time_to_target(
@@ -26,6 +27,7 @@ def time_to_target(
     horizon: float,
     only: Collection[str] | None = None,
     counts: bool = True,
+    said: Words = OWN,
 ) -> Axes:
     """Draw the share of trials at the target against samples, with bands and counts at risk."""
     clocks = {
@@ -33,7 +35,7 @@ def time_to_target(
     }
     first = min(float(times.min()) for times, _ in clocks.values())
     start = first / 2 if first < horizon else horizon / 100
-    _shares_axis(ax, start, horizon)
+    _shares_axis(ax, start, horizon, said=said)
     drawn = {s: style for s, style in line_styles.items() if only is None or s in only}
     ends = {}
     for setting, style in drawn.items():
@@ -76,9 +78,11 @@ def profile(
     return ax
 
 
-def _shares_axis(ax: Axes, start: float, end: float, low: float = 0.0, high: float = 1.0) -> None:
+def _shares_axis(
+    ax: Axes, start: float, end: float, low: float = 0.0, high: float = 1.0, said: Words = OWN
+) -> None:
     """Make the axes of shares against samples, as high as what is drawn."""
-    samples_axis(ax, start, end)
+    samples_axis(ax, start, end, said)
     margin = 0.02 * max(high - low, 0.05)
     low, high = max(low, 0.0) - margin, min(high, 1.0) + margin
     ax.set_ylim(low, high)
