@@ -219,7 +219,7 @@ def _sensitivity(results: Results, lay: Layout) -> Iterator[tuple[str, str, Pain
     table = results.sensitivity([s for s in lay.line_styles if s != first])
     for kind in ("target", "budget", "seeds"):
         if (table["kind"] == kind).any():
-            look = {"line_styles": lay.line_styles, "said": results.sweep.words}
+            look: dict[str, Any] = {"line_styles": lay.line_styles, "said": results.sweep.words}
             draw = partial(sensitivity, table=table, kind=kind, **look)
             caption = captions.sensitivity_caption(results, kind)
             yield f"sensitivity_{kind}", caption, panels(draw, lay)

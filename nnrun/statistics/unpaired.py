@@ -98,8 +98,8 @@ def lined_up(on: Clock) -> Clock:
     """
     trained = ~np.isnan(on.times)
     order = np.argsort(~trained, axis=0, kind="stable")
-    times, arrived = (np.take_along_axis(x, order, axis=0) for x in (on.times, on.arrived))
-    return on._replace(times=times, arrived=arrived)
+    times = np.take_along_axis(on.times, order, axis=0)
+    return on._replace(times=times, arrived=np.take_along_axis(on.arrived, order, axis=0))
 
 
 def drawn_means(on: Clock) -> Mapping[int, Floats]:
@@ -359,7 +359,8 @@ def _first(blocks: Sequence[Block], points: Floats) -> dict[str, float]:
     for block in blocks:
         a, b, near = block.a, block.b, 1
         if points.size:
-            a, b, near = np.searchsorted(points, a), np.searchsorted(points, b), 2
+            a, b = (np.searchsorted(points, x).astype(np.float64) for x in (a, b))
+            near = 2
         placed, tied_a = _placed(a, b, near)
         placed_b, _ = _placed(b, a, near)
         shares.append(float(placed.mean()))

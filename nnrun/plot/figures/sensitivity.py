@@ -112,7 +112,8 @@ def _target_axis(ax: Axes, table: pd.DataFrame) -> Floats:
 
 def _budget_axis(ax: Axes, table: pd.DataFrame) -> Floats:
     x = table["x"].to_numpy(np.float64)
-    samples_axis(ax, *(float(f(x)) if x.size else 1.0 for f in (np.min, np.max)))
+    low, high = (float(x.min()), float(x.max())) if x.size else (1.0, 1.0)
+    samples_axis(ax, low, high)
     ax.set_xlabel("budget, training samples (log scale)")
     return x
 
