@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nnrun.errors import did_you_mean
@@ -17,7 +18,7 @@ COUNTERS = (
     *("iteration", "iterations", "iter", "iters", "it", "update", "updates", "episode", "round"),
     *("epoch", "epochs"),
 )
-"""What may count how far a program is, in small letters; the first that is there does."""
+"""What may count how far a program is, in small letters, the likelier first."""
 
 LONGEST = 65_536
 """Characters of a line that are read: nobody prints metrics behind that many."""
@@ -100,15 +101,45 @@ def read_line(text: str) -> dict[str, float]:
     return found
 
 
-def counter_in(names: Iterable[str]) -> str | None:
-    """Find the name that counts how far a program is.
+@lru_cache(maxsize=1024)
+def rank(name: str) -> int | None:
+    """Say how likely a name counts how far a program is: 0 most; None for one that does not.
 
     Example:
-        >>> counter_in(["loss", "Epoch", "step"]), counter_in(["loss", "lr"])
-        ('step', None)
+        >>> rank("train/global_step") < rank("Epoch"), rank("loss")
+        (True, None)
     """
-    by_word = {name.casefold().rpartition("/")[2]: name for name in names}
-    return next((by_word[word] for word in COUNTERS if word in by_word), None)
+    word = name.casefold().rpartition("/")[2]
+    return COUNTERS.index(word) if word in COUNTERS else None
+
+
+class Counters:
+    """Finds what counts how far a program is: what takes most values.
+
+    What stands beside the metric comes first, if anything does.
+
+    Args:
+        y: The metric.
+    """
+
+    def __init__(self, y: str) -> None:
+        self._y = y
+        self._beside: dict[str, set[float]] = {}
+        self._all: dict[str, set[float]] = {}
+
+    def add(self, found: Line) -> None:
+        """Take the numbers of a line."""
+        for name, value in found.items():
+            if name != self._y and rank(name) is not None:
+                self._all.setdefault(name, set()).add(value)
+                if self._y in found:
+                    self._beside.setdefault(name, set()).add(value)
+
+    def best(self, least: int = 1) -> str | None:
+        """Return the name that counts; None if none takes so many values."""
+        known = self._beside or self._all
+        able = [name for name, values in known.items() if len(values) >= least]
+        return min(able, key=lambda name: (-len(known[name]), rank(name)), default=None)
 
 
 class Reader:
@@ -116,17 +147,16 @@ class Reader:
 
     Args:
         x: The name that counts how far it is; empty to find it.
-        y: The metric; empty where only numbers are collected.
+        y: The metric.
 
     Attributes:
         lines: The numbers of each line that has some.
-        at: How far it is by now; minus infinity before it says so.
+        at: How far it is by now; minus infinity before that is known: what has had one value only
+            may be the size of something.
     """
 
-    def __init__(self, x: str = "", y: str = "") -> None:
-        self._x, self._y = x, y
-        self._names: set[str] = set()
-        self._beside: set[str] = set()
+    def __init__(self, x: str, y: str) -> None:
+        self._x, self._counters = x, Counters(y)
         self.lines: list[Line] = []
         self.at = -math.inf
 
@@ -138,19 +168,11 @@ class Reader:
         """Take the numbers of a line."""
         if found:
             self.lines.append(found)
-            at = found.get(self._counter(found), math.nan)
+            self._counters.add(found)
+            at = found.get(self._x or self._counters.best(least=2) or "", math.nan)
             if math.isfinite(at):
                 self.at = at
         return found
-
-    def _counter(self, found: Line) -> str:
-        """Say what counts as far as is known now: what stands beside the metric comes first."""
-        if self._x:
-            return self._x
-        self._names |= found.keys()
-        if self._y in found:
-            self._beside |= found.keys()
-        return counter_in(self._beside) or counter_in(self._names) or ""
 
 
 def curve_of(lines: Sequence[Line], x: str, y: str) -> Curve:
@@ -193,13 +215,15 @@ def curve_of(lines: Sequence[Line], x: str, y: str) -> Curve:
 
 
 def require_counter(lines: Sequence[Line], y: str) -> str:
-    """Find the name that counts how far a program is, best in the lines of a metric.
+    """Find the name that counts how far a program is.
 
     Raises:
         Unread: If there is none.
     """
-    beside = counter_in(name for line in lines if y in line for name in line if name != y)
-    found = beside or counter_in(name for line in lines for name in line if name != y)
+    counters = Counters(y)
+    for line in lines:
+        counters.add(line)
+    found = counters.best()
     if found is not None:
         return found
     if not any(y in line for line in lines):

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -64,7 +64,10 @@ def table_of(
         x = limits.x or require_counter(lines, limits.y)
     except Unread as why:
         raise InputError(unread(programs[0], first[0], mine[0, first[0]], why)) from None
-    curves = _curves(programs, mine, x, limits)
+    curves = _read(programs, mine, x, limits)
+    lost = {key: _why(run) if run.failed else f"no {limits.y}"
+            for key, run in mine.items() if run.failed or not curves[key].x}  # fmt: skip
+    curves = _gone_on(mine, curves, lost, limits)
     rows = defaultdict[str, list[object]](list)
     for (place, seed), curve in curves.items():
         for key, level in programs[place].levels.items():
@@ -72,14 +75,14 @@ def table_of(
         rows[SEED] += [seed] * len(curve.x)
         rows[x] += curve.x
         rows[limits.y] += curve.y
-    notes = list(_told(programs, seeds, first, runs, mine))
+    notes = list(_told(programs, seeds, first, runs, mine, lost))
     return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, notes)
 
 
-def _curves(
+def _read(
     programs: Sequence[Program], runs: Runs, x: str, limits: Limits
 ) -> dict[tuple[int, int], Curve]:
-    """Read the curves of runs, and go on with those that were ended."""
+    """Read the curves of runs; empty ones of those that have none."""
     found = {}
     for (place, seed), run in runs.items():
         try:
@@ -92,14 +95,23 @@ def _curves(
         own = {seed: run for (of, seed), run in runs.items() if of == place}
         if not any(found[place, seed].x for seed in own):
             require_curve(program, own, replace(limits, x=x))
-    points = _Points(found, limits.budget)
-    for (place, seed), run in runs.items():
-        curve = found[place, seed]
-        if run.failed or not curve.x:
-            found[place, seed] = _lost(curve, points.after(place, curve))
-        elif run.ended == TARGET:
-            later = points.after(place, curve)
-            found[place, seed] = Curve(curve.x + later, curve.y + [curve.y[-1]] * len(later))
+    return found
+
+
+def _gone_on(
+    runs: Runs,
+    curves: Mapping[tuple[int, int], Curve],
+    lost: Container[tuple[int, int]],
+    limits: Limits,
+) -> dict[tuple[int, int], Curve]:
+    """Go on with the curves of runs that were ended, where others were evaluated later."""
+    points, found = _Points(curves, limits.budget), dict(curves)
+    for key, curve in curves.items():
+        if key in lost:
+            found[key] = _lost(curve, points.after(key[0], curve))
+        elif runs[key].ended == TARGET:
+            later = points.after(key[0], curve)
+            found[key] = Curve(curve.x + later, curve.y + [curve.y[-1]] * len(later))
     return found
 
 
@@ -142,7 +154,8 @@ def _told(
     seeds: Sequence[int],
     judged: Sequence[int],
     all_: Runs,
-    runs: Mapping[tuple[int, int], Run],
+    runs: Runs,
+    lost: Mapping[tuple[int, int], str],
 ) -> Iterator[str]:
     """Say how runs have ended, and which have not."""
     took = np.array([run.seconds for run in runs.values()])
@@ -151,9 +164,8 @@ def _told(
         f"{duration(float(took.sum()))} in all, the longest {duration(float(took.max()))}."
     )
     failed = [
-        f"{programs[place].label} with seed {seed} ({_why(run)}: {log_of(programs[place], seed)})"
-        for (place, seed), run in runs.items()
-        if run.failed
+        f"{programs[place].label} with seed {seed} ({why}: {log_of(programs[place], seed)})"
+        for (place, seed), why in lost.items()
     ]
     if failed:
         yield (

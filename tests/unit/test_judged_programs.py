@@ -126,6 +126,15 @@ def test_a_failed_run_counts_as_one_that_never_arrives_unless_it_had():
     assert "they count as not arriving, as diverged ones do" in note
 
 
+def test_a_run_that_prints_no_metric_is_not_dropped():
+    Path("run.sh").write_text("[ $1 = 3 ] || for i in 1 2 3 4; do echo step=$i acc=0.9; done")
+    some = read_programs([["sh", "run.sh", "{seed}", "{o=x,y}"]])
+    results = judged(some, seeds=5)
+    assert results.trials["status"].to_list() == [*["reached"] * 3, "diverged", "reached"] * 2
+    (note,) = [note for note in results.sweep.notes if " failed: " in note]
+    assert note.startswith("2 runs of 10 failed: o=x with seed 3 (no acc: outputs/programs/")
+
+
 def test_a_program_that_always_fails_early_leaves_the_budget_to_the_others():
     results = judged(arms(1, 2, more="if (a == 2 && i == 3) exit 1"))
     (contrast,) = results.contrasts.to_dict("records")

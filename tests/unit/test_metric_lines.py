@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnrun.judging.metric_lines import Curve, Reader, Unread, counter_in, curve_of, read_line
+from nnrun.judging.metric_lines import Curve, Reader, Unread, curve_of, read_line
 
 LINES = [
     ("step=100 val_acc=0.91 loss=0.3", {"step": 100, "val_acc": 0.91, "loss": 0.3}),
@@ -64,18 +64,6 @@ def test_every_number_that_python_prints_is_read_to_the_bit(told, between):
     assert read_line(str(told)) == told
 
 
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        (["epoch", "step", "loss"], "step"),
-        (["Epoch", "train/global_step"], "train/global_step"),
-        (["loss", "time"], None),
-    ],
-)
-def test_what_counts_is_known_by_its_name(names, found):
-    assert counter_in(names) == found
-
-
 def reader_of(text, x="", y=""):
     reader = Reader(x, y)
     for line in text.splitlines():
@@ -100,6 +88,14 @@ def test_of_two_counters_the_finer_one_counts_if_it_stands_beside_the_metric():
     assert curve_of(both.lines, "", "loss") == Curve([10, 20], [1, 0.5])
     assert curve_of(both.lines, "", "acc") == Curve([1, 2], [0.5, 1])
     assert both.at == 2
+
+
+def test_what_has_one_value_only_does_not_count_if_anything_else_may():
+    size = "samples=60000\nepoch: 1\nacc: 0.5\n"
+    assert reader_of(size, y="acc").at == -math.inf
+    whole = reader_of(size + "epoch: 2\nacc: 0.75\nsteps: 5\n", y="acc")
+    assert (whole.at, curve_of(whole.lines, "", "acc")) == (2, Curve([1, 2], [0.5, 0.75]))
+    assert reader_of("t=5 acc=1", x="t", y="acc").at == 5
 
 
 @pytest.mark.parametrize(
