@@ -82,7 +82,7 @@ def judge_programs(
         own = replace(asked, setting=table.keys, seed=SEED, x=table.x, y=limits.y)
         seen = {one.id: spans_of(table.seeds) for one in programs}
         looked = partial(_looked, looks if plan else [], plan, seen, earlier)
-        origin = Origin(command, notes=[*table.notes, *complaints], looked=looked)
+        origin = Origin(command, [table.about], [*table.notes, *complaints], looked)
         results = results_of(table.frame, own, origin)
         note(PROGRAMS, Note(seen, results.sweep.looks, results.sweep.auto))
         if _decided(results, n):

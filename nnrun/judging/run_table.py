@@ -1,12 +1,12 @@
 """From runs of programs to a table with a row an evaluation, and what is to be said of the runs."""
 
 import math
+import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from nnrun.errors import InputError, Issue
@@ -15,11 +15,12 @@ from nnrun.judging.processes import TIME
 from nnrun.judging.programs import SEED, Program
 from nnrun.judging.running import exit_words, require_curve, unread
 from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
+from nnrun.masking import masked
 from nnrun.text import duration, listing, things
 
 NO_CURVE = Curve([], [])
 LISTED = 8
-"""Failed runs that are named one by one."""
+"""Failed runs, and commands, that are named one by one."""
 
 
 class Table(NamedTuple):
@@ -30,6 +31,7 @@ class Table(NamedTuple):
         keys: The first of these columns.
         x: The name of what counts.
         seeds: Those that every program has run with, from the first on.
+        about: What was run, in lines.
         notes: What a reader should know, in sentences.
     """
 
@@ -37,6 +39,7 @@ class Table(NamedTuple):
     keys: Sequence[str]
     x: str
     seeds: Sequence[int]
+    about: Sequence[str]
     notes: Sequence[str]
 
 
@@ -76,7 +79,8 @@ def table_of(
         rows[x] += curve.x
         rows[limits.y] += curve.y
     notes = list(_told(programs, seeds, first, runs, mine, lost))
-    return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, notes)
+    about = list(_about(programs, mine))
+    return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, about, notes)
 
 
 def _read(
@@ -149,6 +153,17 @@ def _lost(curve: Curve, later: Sequence[float]) -> Curve:
     return Curve([curve.x[n] for n in kept] + list(later), y)
 
 
+def _about(programs: Sequence[Program], runs: Runs) -> Iterator[str]:
+    """Say what was run, and how long that took."""
+    took = [run.seconds for run in runs.values()]
+    yield f"{things(len(runs), 'run')} of {things(len(programs), 'command')}"
+    yield f"{duration(sum(took))} in all, the longest {duration(max(took))}"
+    for one in programs[:LISTED]:
+        yield f"{one.label}: {masked(shlex.join(one.command('{seed}')))}"
+    if len(programs) > LISTED:
+        yield f"and {len(programs) - LISTED:,} more commands"
+
+
 def _told(
     programs: Sequence[Program],
     seeds: Sequence[int],
@@ -158,11 +173,6 @@ def _told(
     lost: Mapping[tuple[int, int], str],
 ) -> Iterator[str]:
     """Say how runs have ended, and which have not."""
-    took = np.array([run.seconds for run in runs.values()])
-    yield (
-        f"{things(len(runs), 'run')} of {things(len(programs), 'command')} took "
-        f"{duration(float(took.sum()))} in all, the longest {duration(float(took.max()))}."
-    )
     failed = [
         f"{programs[place].label} with seed {seed} ({why}: {log_of(programs[place], seed)})"
         for (place, seed), why in lost.items()

@@ -172,7 +172,7 @@ def test_the_command_writes_a_page_that_tells_what_was_run(capsys):
     page = Path("page/report.html").read_text()
     assert "-- sh run.sh &#39;{seed}&#39; &#39;{o=x,y}&#39; &#39;--token=***&#39;" in page
     assert not [path for path in Path().rglob("*.*") if b"abc" in path.read_bytes()]
-    assert "6 runs of 2 commands took" in page
+    assert "6 runs of 2 commands; 1 s in all, the longest 1 s; o=x: sh run.sh" in page
     assert main(given) == 0
     assert "6 runs of 2 commands, 6 of them done before" in capsys.readouterr().out
 
