@@ -42,6 +42,7 @@ __all__ = [
     "plan",
     "plot",
     "run",
+    "sklearn",
     "sweep",
 ]
 
@@ -64,8 +65,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``--help`` pays for none."""
-    if name == "plot":
-        return import_module("nnrun.plot")
+    if name in ("plot", "sklearn"):
+        return import_module(f"nnrun.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'nnrun' has no attribute '{name}'")

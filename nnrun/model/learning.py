@@ -9,7 +9,7 @@ import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.network.activations import Array
-from nnrun.network.mlp import Params
+from nnrun.network.mlp import Params, map_params
 from nnrun.problem.problem import Problem, Samples, Task
 from nnrun.training.blas import one_thread
 from nnrun.training.engine import Past, Run
@@ -66,15 +66,17 @@ class Learner:
 
     @property
     def params(self) -> Params:
-        """Parameters, as a stack of one network."""
-        return self._state.params if self._run is None else self._run.params()
+        """Parameters, as a stack of one network; contiguous, as products' last bits go by that."""
+        if self._run is None:
+            return self._state.params
+        return map_params(np.ascontiguousarray, self._run.params())
 
     @property
     def state(self) -> State:
         """Where learning stands now; what it holds stays as it is."""
         if self._run is None:
             return self._state
-        return State(self._run.params(), self._run.memory(), self._steps, self._samples)
+        return State(self.params, self._run.memory(), self._steps, self._samples)
 
     def twin(self) -> "Learner":
         """Return another that stands where this one stands now."""

@@ -36,7 +36,7 @@ class NeuralNetwork(Model):
     ends at the trial's weights, to the last bit.
 
     Components go by their names in a configuration (``optimizer="adam"``), by a mapping with
-    fields (``{"name": "momentum", "beta": 0.8}``), or are entries themselves. Samples that are
+    fields (``{"name": "momentum", "momentum": 0.8}``), or are entries themselves. Samples that are
     given one at a time wait until there are many, or until somebody looks at the network; the
     result is that of a step for each at once.
 

@@ -38,6 +38,7 @@ ORDER = [
     {"config"},
     {"training"},
     {"model"},
+    {"sklearn"},
     {"trials"},
     {"statistics"},
     {"results"},
@@ -68,7 +69,7 @@ ALLOWED = {
     },
     "rich": {"trials", "pictures", "report", "tracking", "launch", "cache"},
     "pydantic": {"config"},
-    "sklearn": {"problem"},
+    "sklearn": {"problem", "sklearn"},
     "llvmlite": {"training"},
     "threadpoolctl": {"training"},
     "dask": {"trials"},
@@ -205,7 +206,7 @@ def test_numerics_know_nothing_of_the_tools_around_them(module):
 
 PUBLIC = [
     "InputError", "NeuralNetwork", "Results", "judge", "load", "load_network", "make_report",
-    "plan", "plot", "run", "sweep",
+    "plan", "plot", "run", "sklearn", "sweep",
 ]  # fmt: skip
 
 
