@@ -15,7 +15,7 @@ from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue
 from nnrun.judging.files import read_files
 from nnrun.judging.judge import HOLD, Asked, Origin, judge, results_of, written
-from nnrun.judging.judged_programs import add_flags, judge_commands
+from nnrun.judging.judged_programs import OF_PROGRAMS, add_flags, judge_commands
 from nnrun.judging.programs import split
 from nnrun.launch import terminal
 from nnrun.launch.facts import sweep_facts
@@ -54,7 +54,7 @@ ignored. {{seed}} is where the seed goes (the program finds it in NNRUN_SEED, to
 stands for each of these values, {{key}} repeats it; {{{{ and }}}} are braces, {{--}} is --. A run
 is ended once it prints an x beyond the budget. What has run is kept in {PROGRAMS}, each with its
 log, and is not run again, failed or not, as long as the command and the files that it names are the
-same; the same command goes on with what is missing.
+same (delete that folder to run all anew); the same command goes on with what is missing.
 """
 
 
@@ -98,6 +98,11 @@ def _run_programs(
 
 
 def _run(options: argparse.Namespace) -> int:
+    given = [name for name in OF_PROGRAMS if getattr(options, name)]
+    if given:
+        rule = "is asked of programs, and there is none"
+        hint = "each stands behind --: python -m nnrun.judge ... -- python train.py --seed {seed}"
+        raise InputError(Issue(f"--{given[0].replace('_', '-')}", None, rule, hint))
     if not options.files:
         hint = "for instance curves.csv; python -m nnrun.judge --help"
         raise InputError(Issue("file", None, "say which curves to judge", hint))

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import pandas as pd
+
 from nnrun.config.settings import Auto, Executor
 from nnrun.errors import InputError, Issue
 from nnrun.judging.judge import Asked, Origin, results_of
@@ -63,6 +65,7 @@ def judge_programs(
         InputError: If a program prints no curve, or the curves cannot be judged.
         KeyboardInterrupt: After a signal. What has ended is kept.
     """
+    _require_sound(programs, asked)
     until = monotonic() + total_time
     complaints: list[str] = []
     earlier = list(noted(PROGRAMS, complaints))
@@ -89,6 +92,22 @@ def judge_programs(
             break
     assert results is not None
     return results
+
+
+def _require_sound(programs: Sequence[Program], asked: Asked) -> None:
+    """Check what is asked for before anything runs: by judging curves that could be the programs'.
+
+    Raises:
+        InputError: As `results_of`.
+    """
+    rows = [
+        {**one.levels, SEED: 0, "(x)": at, "(y)": float(at)}
+        for one in programs
+        for at in range(1, asked.hold + 1)
+    ]
+    keys = [*programs[0].levels]
+    like = replace(asked, setting=keys, target="(y)>=1", seed=SEED, x="(x)", y="(y)")
+    results_of(pd.DataFrame(rows), replace(like, budget=None, paired=True))
 
 
 def _looked(
@@ -127,6 +146,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     about = "end a run when its target has held; its curve keeps the last value"
     add("--until-target", action="store_true", help=about)
     add("--retry", action="store_true", help="run again what failed before")
+
+
+OF_PROGRAMS = ("seeds", "name", "jobs", "until_target", "retry")
+"""What is asked of programs only; limits of time have values where nothing is asked."""
 
 
 def judge_commands(

@@ -190,6 +190,9 @@ def test_the_command_writes_a_page_that_tells_what_was_run(capsys):
         (["--target=acc>=1", "--time-limit=nan"], "--time-limit=nan: must be above 0"),
         (["--target=acc>=1", "--seeds=9-2"], "--seeds=9-2: are no seeds (a number of seeds, 20-39"),
         (["--target=acc>=1", "--seeds=auto:3"], "--seeds=auto:3: are no seeds"),
+        (["--target=acc>=1", "--baseline=lr=3"], "baseline=lr=3: selects none (candidates: 'lr=1'"),
+        (["--target=acc>=1", "--within=opt"], "within=opt: "),
+        (["--target=acc>=1", "--margin=2"], "margin=2: "),
         (["a.csv", "--target=acc>=1"],
          "file=a.csv: stands before the commands that are to be run (judge files or programs; a "
          "command begins behind --)"),
@@ -199,3 +202,9 @@ def test_options_that_do_not_fit_are_refused(options, said, capsys):
     assert main([*options, "--", "sh", "run.sh", "{seed}", "{lr=1,2}"]) == 2
     assert f"error: {said}" in capsys.readouterr().err
     assert not Path("outputs").exists()
+
+
+def test_programs_without_dashes_before_them_are_pointed_at(capsys):
+    assert main(["--target=acc>=1", "--until-target", "sh", "run.sh"]) == 2
+    said = "error: --until-target: is asked of programs, and there is none (each stands behind --: "
+    assert capsys.readouterr().err.startswith(said)
