@@ -213,7 +213,8 @@ def say_how_to_go_on(
         )
         text += f":\n  {command()}" if kept and call is None else "."
     if page is not None:
-        text += f"\nThe page was not drawn: python -m nnrun.report {page}"
+        again = f"nnrun.make_report({str(page)!r})" if call else f"python -m nnrun.report {page}"
+        text += f"\nThe page was not drawn: {again}"
     if call is not None:
         call.notes.append(text)
         return

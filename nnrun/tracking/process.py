@@ -11,6 +11,7 @@ import multiprocessing as mp
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -175,8 +176,10 @@ def _import_once() -> None:
     # read when MLflow is imported: it is to send nothing home from here either
     os.environ.setdefault(*TELEMETRY)
     try:
-        for name in NEEDED:
-            import_module(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in NEEDED:
+                import_module(name)
     finally:
         os.environ.clear()
         os.environ.update(environment)
