@@ -48,7 +48,8 @@ class Waiting:
         if isinstance(y, int | float):
             y = (y,)
         # Python's own numbers are summed, and kept, several times as quickly as NumPy's
-        x, y = (v.tolist() if isinstance(v, np.ndarray) else v for v in (x, y))
+        several = isinstance(x, np.ndarray) and x.ndim > 1  # a million rows are no list yet
+        x, y = (v.tolist() if isinstance(v, np.ndarray) and not several else v for v in (x, y))
         if type(x) not in PLAIN or type(y) not in PLAIN or (len(x), len(y)) != self._widths:
             return None
         try:
