@@ -13,10 +13,10 @@ from typing import Any
 from nnrun import documents
 from nnrun.commands import Parser, exit_code, run
 from nnrun.errors import InputError, Issue
-from nnrun.judging.files import read_files
 from nnrun.judging.judge import HOLD, Asked, Origin, judge, results_of, written
 from nnrun.judging.judged_programs import OF_PROGRAMS, add_flags, judge_commands
 from nnrun.judging.programs import split
+from nnrun.judging.sources import read_source
 from nnrun.launch import terminal
 from nnrun.launch.facts import sweep_facts
 from nnrun.layout import OUTPUTS, PROGRAMS
@@ -41,6 +41,8 @@ accuracy or test_loss for a metric that is to rise or to fall.
 
 examples:
   python -m nnrun.judge curves.csv --setting optimizer,lr --target 'val_acc>=0.9'
+  python -m nnrun.judge mlflow:mnist --target 'val_acc>=0.9'
+  python -m nnrun.judge lightning_logs --pattern '{{optimizer}}_{{seed}}' --target 'val_loss<=0.1'
   python -m nnrun.judge 'runs/*.jsonl' --setting file --seed run --x epoch --target 'loss<=0.1'
 
 programs, each behind --, are run with seeds, in parallel, and judged by what they print:
@@ -106,29 +108,24 @@ def _run(options: argparse.Namespace) -> int:
     if not options.files:
         hint = "for instance curves.csv; python -m nnrun.judge --help"
         raise InputError(Issue("file", None, "say which curves to judge", hint))
-    if options.setting is None:
-        hint = "for instance --setting optimizer,lr"
-        raise InputError(Issue("setting", None, "say which columns tell settings apart", hint))
     if options.target is None:
         hint = "for instance --target 'val_acc>=0.9'"
         raise InputError(Issue("target", None, "say what counts as converged", hint))
     with waiting() as say:
         say("reading")
-        frame, tables = read_files(options.files)
-        name = options.out.name if options.out else Path(options.files[0]).stem
+        found = read_source(options.files, asked_in(options, ""), options.pattern, options.uri, say)
         say("judging")
-        results = results_of(
-            frame, asked_in(options, name), Origin(command(module="nnrun.judge"), tables)
-        )
+        whole = command(module="nnrun.judge")
+        results = results_of(found.frame, found.asked, Origin(whole, found.told, found.notes))
         say("drawing the report")
-        results = written(results, options.out or JUDGED / name, options.pdf)
+        results = written(results, options.out or JUDGED / found.asked.name, options.pdf)
     return tell(results)
 
 
 def asked_in(options: argparse.Namespace, name: str) -> Asked:
     """Take from a command line what is asked of the curves."""
     return Asked(
-        options.setting.split(","),
+        options.setting.split(",") if options.setting else (),
         options.target,
         options.seed,
         options.x,
@@ -164,9 +161,12 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    about = "CSV (.csv), Parquet (.parquet) or JSON lines (.jsonl); several, or a pattern in quotes"
+    about = "CSV (.csv), Parquet (.parquet) or JSON lines (.jsonl), several, or a pattern in "
+    about += "quotes; a folder of TensorBoard's event files; or mlflow:EXPERIMENT, a run a seed"
     add("files", nargs="*", metavar="FILE", help=about)
-    add("--setting", metavar="A,B", help="columns whose values tell settings apart")
+    about = "columns whose values tell settings apart; default: of MLflow all params that vary, of "
+    about += "event files what --pattern names, less the seed"
+    add("--setting", metavar="A,B", help=about)
     add("--seed", metavar="COLUMN", help="of seeds; default: one that is called like that")
     about = "of steps, epochs or seconds: what the budget is counted in; default: likewise"
     add("--x", metavar="COLUMN", help=about)
@@ -189,6 +189,13 @@ def parser() -> argparse.ArgumentParser:
     pairing.add_argument("--paired", action="store_true", default=None, help=about)
     about = "equal seeds of two settings have nothing to do with each other"
     pairing.add_argument("--unpaired", action="store_false", dest="paired", help=about)
+    about = "how folders of event files are called: '{optimizer}_seed{seed}'"
+    add("--pattern", metavar="NAMES", help=about)
+    add(
+        "--uri",
+        default="",
+        help="of MLflow's store; default: MLFLOW_TRACKING_URI, else nnrun's own",
+    )
     add("--out", type=Path, metavar="FOLDER", help=f"default: {JUDGED}/NAME")
     add_flags(made)
     add("--pdf", action="store_true", help="write each figure as PDF, too")

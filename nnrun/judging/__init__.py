@@ -12,5 +12,6 @@
 - ``running``: what is missing is run, in parallel, seed by seed
 - ``run_table``: from runs to a frame, and what is to be said of them
 - ``judged_programs``: programs are run and judged; ``python -m nnrun.judge -- COMMAND``
-- ``files``: CSV, Parquet, JSON lines and TensorBoard's event files as a frame
+- ``files``: CSV, Parquet and JSON lines as a frame; ``events``: TensorBoard's event files
+- ``sources``: which of them is meant, or an MLflow experiment, and what tells its settings apart
 """

@@ -14,7 +14,7 @@ from nnrun.text import listing, things
 def _csv(path: Path) -> pd.DataFrame:
     # an empty cell is no evaluation, and the word nan is a divergence: both are NaN to pandas, and
     # told apart by where they stand
-    return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)
 
 
 def _json_lines(path: Path) -> pd.DataFrame:

@@ -169,7 +169,7 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
     notes = list(origin.notes)
     _require_sound(asked)
     target = read_target(asked.target)
-    columns = columns_of(frame, asked.setting, asked.seed, asked.x, _metric(asked, target), notes)
+    columns = columns_of(frame, asked.setting, asked.seed, asked.x, metric_of(asked, target), notes)
     curves = curves_of(frame, columns, asked.budget)
     target = directed(target, curves, columns.y)
     measured = {"x": columns.x, "y": columns.y, "rising": bool(target.rising)}
@@ -188,6 +188,7 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
             replace(only, label=label(only.config, [str(key) for key in curves.levels]))
         ]
     settings: list[LabelledSetting] = about["settings"]
+    about["constant"] = {k: v for k, v in about["constant"].items() if k[:7] != "target."}
     sweep = Sweep(
         "complete",
         name=asked.name,
@@ -264,12 +265,19 @@ def _looked_at_before(results: Results, folder: Path) -> Sweep:
         then = pd.read_parquet(folder / TRIALS, columns=["setting", "seed"])
     if then is None:
         return results.sweep
-    return looked_at(results.sweep, _seen(results.trials), [Note(_seen(then), before.looks)])
+    sweep = results.sweep
+    return looked_at(
+        sweep, _seen(results.trials, sweep), [Note(_seen(then, sweep), before.looks)], 1
+    )
 
 
-def _seen(trials: pd.DataFrame) -> dict[str, Any]:
-    several = trials.groupby("setting", sort=False)["seed"]
-    return {str(setting): spans_of(seeds.to_list()) for setting, seeds in several}
+def _seen(trials: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
+    """List the seeds with which each setting is compared: those that the baseline has, too."""
+    seeds = {str(key): set(own) for key, own in trials.groupby("setting", sort=False)["seed"]}
+    if not sweep.unpaired:
+        of_first = seeds.pop(sweep.settings[0].id, set())
+        seeds = {key: own & of_first for key, own in seeds.items()}
+    return {key: spans_of(own) for key, own in seeds.items()}
 
 
 def _require_sound(asked: Asked) -> None:
@@ -281,7 +289,12 @@ def _require_sound(asked: Asked) -> None:
     Report(margin=asked.margin)
 
 
-def _metric(asked: Asked, target: Target) -> str:
+def metric_of(asked: Asked, target: Target) -> str:
+    """Name the metric that is asked for.
+
+    Raises:
+        InputError: If nobody names it, or two do not agree.
+    """
     if asked.y is not None and target.y and asked.y != target.y:
         rule = f"is of '{target.y}', and y is '{asked.y}'"
         raise InputError(Issue("target", asked.target, rule, "leave one of them out"))

@@ -74,7 +74,7 @@ def seen_of(jobs: Iterable[tuple[Mapping[str, Any], int, int]]) -> dict[str, Spa
     return {key: _joined(spans) for key, spans in found.items()}
 
 
-def looks_at(now: Seen, earlier: Iterable[Seen]) -> list[int]:
+def looks_at(now: Seen, earlier: Iterable[Seen], least: int = 2) -> list[int]:
     """List the numbers of seeds at which results have been looked at, the last now.
 
     An earlier look is one at two settings or more that have more seeds now, with some of them.
@@ -82,6 +82,7 @@ def looks_at(now: Seen, earlier: Iterable[Seen]) -> list[int]:
     Args:
         now: What is there now.
         earlier: What was there at each look before.
+        least: Settings that make a look: of seeds that the baseline has, too, one does.
 
     Returns:
         Ascending; none where this is the first look.
@@ -98,7 +99,7 @@ def looks_at(now: Seen, earlier: Iterable[Seen]) -> list[int]:
         shared = [_overlap(now[key], then[key]) for key in now.keys() & then.keys()]
         sizes = [size(now[key]) for key in now.keys() & then.keys()]
         fewer = [n for n, of in zip(shared, sizes, strict=True) if 0 < n < of]
-        if len(fewer) > 1:
+        if len(fewer) >= least:
             found.add(max(fewer))
     last = max(map(size, now.values()), default=0)
     return sorted({n for n in found if n < last} | {last}) if found else []
@@ -111,7 +112,7 @@ def at_each(seen: Seen, looks: Sequence[int]) -> Iterator[Seen]:
         yield {key: _first(spans, n) for key, spans in seen.items()}
 
 
-def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note]) -> Sweep:
+def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note], least: int = 2) -> Sweep:
     """Add to a sweep at how many seeds it was looked at before, and whether not by its plan.
 
     Who raises the most seeds of a plan that ended without a decision has not kept to it, nor has
@@ -119,7 +120,7 @@ def looked_at(sweep: Sweep, now: Seen, earlier: Sequence[Note]) -> Sweep:
     come to, so that it is known from its first look on.
     """
     parts = (seen for note in earlier for seen in at_each(note.seen, note.looks))
-    looks, auto = sorted({*sweep.looks, *looks_at(now, parts)}), sweep.auto
+    looks, auto = sorted({*sweep.looks, *looks_at(now, parts, least)}), sweep.auto
     if auto:
         all_ = {key: [(spans[0][0], spans[0][0] + auto["most"] - 1)] for key, spans in now.items()}
         if _replanned(auto, [note for note in earlier if _compares(all_, note.seen)]):

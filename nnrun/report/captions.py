@@ -36,7 +36,7 @@ from nnrun.text import (
 
 BOOTSTRAP = f"{RESAMPLES:,} seeded resamples of the seeds"
 
-ENDED = ", and one that ended early likewise"
+ENDED = ", and so does one that ended early,"
 
 ROOMY = 16  # letters up to which a level is written whole in every figure
 

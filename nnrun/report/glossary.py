@@ -374,6 +374,16 @@ OF_CURVES = {
 }
 """What terms mean where curves are not of networks that nnrun trained."""
 
+OF_GROUPS = {
+    "claim": "A difference that this page states. It takes enough seeds of both arms, an interval "
+    "that leaves 'no difference' out, and a small p after Holm's correction: all three.",
+    "log-rank": "A second test of whether two settings arrive alike, which compares them at every "
+    "moment among the seeds still short of the target. It is weak where curves cross.",
+    "ties": "Two curves, one of either setting, that arrive at the same evaluation, or neither of "
+    "which does.",
+}
+"""The same, where curves of two settings are not paired."""
+
 NOT_OF_CURVES = {
     *("accuracy", "auc", "f1", "hidden", "held-out", "learning-rate", "loss", "parameters"),
     *("profile", "samples", "tuning"),
@@ -414,6 +424,7 @@ class Glossary:
         self._used: set[str] = set()
         self._unit = words.unit
         self._otherwise = {} if words.own else OF_CURVES
+        self._otherwise = self._otherwise | ({} if words.paired else OF_GROUPS)
         self._without = set[str]() if words.own else NOT_OF_CURVES
 
     def linked(self, html: str) -> Markup:

@@ -108,7 +108,7 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     else:
         yield (
             f"The metric is {said.metrics['accuracy']}, against {said.seen}: curves of {budget} "
-            f"{said.unit}, judged at {points[0]:,} points from {exactly(first_of(grids))}"
+            f"{said.unit}, judged at {points[0]:,} points from {said.amount(first_of(grids))}"
             " on."
         )
     target = shared_target(sweep)
@@ -119,7 +119,7 @@ def _measured(results: Results, ran: pd.DataFrame) -> Iterator[str]:
     held = f" and stayed there for {hold} evaluations in a row" if hold > 1 else ""
     when = "chosen after training" if sweep.judged_afterwards else "declared before training"
     if not said.own:
-        when = "given to the command that judged"
+        when = "chosen by who judged the curves"
     common = judged_on(sweep)
     yield (
         f"A trial arrived at the first evaluation at which its {target_text(target)}{held} "

@@ -169,9 +169,9 @@ def reading_limits(results: Results) -> list[str]:
     worst = "accuracy 0" if said.own else "the worst value there is"
     after = f" {then:,} reached it and diverged afterwards: reached, with {worst} at the end."
     limits = [
-        f"Censoring: {late + lost:,} of {n:,} trained seeds ({share((late + lost) / n)}) "
-        f"did not reach the target; in {late:,} the budget ended first "
-        f"({int(ran['plateaued'].eq(True).sum()):,} of them on a plateau), {lost:,} diverged."
+        f"Censoring: {late + lost:,} of {n:,} {'trained ' if said.own else ''}seeds "
+        f"({share((late + lost) / n)}) did not reach the target; in {late:,} the budget ended "
+        f"first ({int(ran['plateaued'].eq(True).sum()):,} of them on a plateau), {lost:,} diverged."
         f"{after if then else ''}"
     ]
     limits += _common(results)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.results.results import Results
-from nnrun.statistics.survival import shared_target
+from nnrun.statistics.survival import shared_target, target_text
 from nnrun.text import count, number, setting_name
 
 MOST = 200  # settings up to which the table holds them all
@@ -173,11 +173,18 @@ def provenance(sweep: Sweep) -> list[tuple[str, str]]:
         ("Versions", _joined(sweep.versions)),
         ("Budget", _joined(sweep.budget)),
         ("In tables", _columns(sweep)),
-        ("Target", _joined(shared_target(sweep)) or "differs between the settings"),
+        ("Target", _target(sweep)),
         ("Stages", ", ".join(f"{name} {number(s)} s" for name, s in seconds)),
         ("MLflow", _joined(tracking)),
     ]
     return [(term, str(value)) for term, value in pairs if value not in (None, "")]
+
+
+def _target(sweep: Sweep) -> str:
+    target = shared_target(sweep)
+    if sweep.measured is not None and target is not None:
+        return f"{target_text(target)}, hold {target['hold']}"
+    return _joined(target) or "differs between the settings"
 
 
 def _columns(sweep: Sweep) -> str:

@@ -10,4 +10,5 @@
 - ``process``: a mirror in a process of its own, beside training and drawing.
 - ``view``: what a sweep's page opens with; ``server``: MLflow's own pages, for ``nnrun.ui``.
 - ``read``: results read back, from a folder or from a store.
+- ``histories``: metric histories of other programs' runs, for ``nnrun.judge``.
 """
