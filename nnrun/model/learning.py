@@ -69,14 +69,16 @@ class Learner:
         """Parameters, as a stack of one network; contiguous, as products' last bits go by that."""
         if self._run is None:
             return self._state.params
-        return map_params(np.ascontiguousarray, self._run.params())
+        return map_params(_copied, self._run.params())
 
     @property
     def state(self) -> State:
         """Where learning stands now; what it holds stays as it is."""
         if self._run is None:
             return self._state
-        return State(self.params, self._run.memory(), self._steps, self._samples)
+        return State(
+            self.params, tuple(map(_copied, self._run.memory())), self._steps, self._samples
+        )
 
     def twin(self) -> "Learner":
         """Return another that stands where this one stands now."""
@@ -151,6 +153,11 @@ class Learner:
         past = Past(memory, state.steps * size)
         self._run, self._size = engine.begin(stack, self._source, state.params, past), size
         return self._run
+
+
+def _copied(part: Array) -> Array:
+    """Copy what an engine may hand out as a view of what it goes on changing."""
+    return np.array(part, order="C")
 
 
 class _Order:

@@ -30,6 +30,9 @@ from nnrun.records.record import Record, read_record
 
 SCALING = ("shift", "scale")
 
+ENGINES = ("compiled", "reference")
+"""Those that can go on."""
+
 OWN = re.compile(r"<class '([^']+)'>")
 """How a record names the class of a user's own component."""
 
@@ -173,8 +176,8 @@ def _training(record: Record, net: Architecture) -> tuple[Setting | str, int | N
             network=Network(sizes, tuple(hidden), output, net.shortcut, net.bias, dropout),
             init=Uniform(),  # it has its weights
             backprop=config["backprop"],
-            # engines write the optimizer's state each in its own way
-            engine=record.trials.engine if record.trials.memory else "auto",
+            # the one that trained it, whose last bits are its own, as is its optimizer's state
+            engine=engine if (engine := record.trials.engine) in ENGINES else "auto",
             **named,
             **parts,
         )

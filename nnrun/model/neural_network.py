@@ -168,10 +168,11 @@ class NeuralNetwork(Model):
 
     @property
     def engine(self) -> str:
-        """Name of the engine whose the optimizer's state is; empty while it has none."""
+        """Name of the engine that it learned by; empty if it has learned nothing, or who knows."""
         if self._learner is not None:
             return self._learner.engine
-        return self._how.engine if self._state.memory and isinstance(self._how, Setting) else ""
+        known = "auto" if isinstance(self._how, str) else self._how.engine
+        return known if known != "auto" and self._state.steps else ""
 
     @property
     def state(self) -> State:
@@ -218,8 +219,10 @@ class NeuralNetwork(Model):
     @property
     def samples(self) -> int | None:
         """Training samples seen; None if unknown."""
-        if self.seen is None or self._learner is None or self._waiting is None:
-            return self.seen
+        if self.seen is None:
+            return None
+        if self._learner is None or self._waiting is None:
+            return self._state.samples
         return self._learner.samples + self._waiting.n
 
     def learn(

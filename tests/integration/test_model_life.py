@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 import nnrun as package
+from nnrun.problem.features import bare_problem
+from nnrun.problem.planar_generators import Xor
+from tests.conftest import samples_of
 from tests.forked import SERVER
 from tests.integration.conftest import OFF, QUICK, ended
 
@@ -121,6 +124,28 @@ def test_training_starts_from_a_saved_network(nnrun):
     done = nnrun("init=saved", "init.path=nowhere", *XOR, code=2)
     assert "init.path=nowhere: is not there" in done.stderr
     assert len(nnrun.outputs("runs")) == 2
+
+
+def test_a_trained_network_goes_on_learning_as_the_run_does(nnrun):
+    plain = ["features=product", "optimizer=adam", "batch_size=4", "keep_state=true", *OFF]
+    nnrun("budget=400", "seeds=2", *plain)
+    (run,) = nnrun.outputs("runs")
+    nnrun("budget=800", "seeds=2", f"continue_from={run}", *plain)
+    longer = package.load_network(nnrun.outputs("runs")[-1], seed=1)
+    inputs, targets = samples_of(bare_problem(Xor()), 1, 800)
+    # by hand from the first sample on, and from where the run ended, for which x*y is computed
+    names = ["x", "y", "x*y"]
+    by_hand = package.NeuralNetwork(
+        names, [2, 1], 1, longer.config["lr"], optimizer="adam", batch_size=4, seed=1
+    )
+    by_hand.learn(np.column_stack([inputs, inputs.prod(axis=1)]), targets)
+    network = package.load_network(run, seed=1)
+    network.learn(inputs[400:], targets[400:])
+    for other in (by_hand, network):
+        assert other.samples == longer.samples == 800
+        for ours, theirs in zip(other.weights, longer.weights, strict=True):
+            np.testing.assert_array_equal(ours.weights, theirs.weights)
+            np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
 def test_a_sweep_lists_its_jobs(nnrun):
