@@ -220,8 +220,9 @@ def _limits(options: argparse.Namespace) -> Limits:
         y,
         math.inf if options.budget is None else options.budget,
         options.time_limit,
-        target if options.until_target else None,
+        target,
         options.hold,
+        options.until_target,
         options.jobs or threads(Executor()),
         options.retry,
     )

@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from nnrun.errors import InputError, Issue
 from nnrun.judging.metric_lines import Curve, Unread, curve_of, require_counter
-from nnrun.judging.processes import TIME
+from nnrun.judging.processes import EXIT, TIME
 from nnrun.judging.programs import SEED, Program
 from nnrun.judging.running import exit_words, require_curve, unread
 from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
@@ -70,7 +70,8 @@ def table_of(
     curves = _read(programs, mine, x, limits)
     lost = {key: _why(run) if run.failed else f"no {limits.y}"
             for key, run in mine.items() if run.failed or not curves[key].x}  # fmt: skip
-    curves = _gone_on(mine, curves, lost, limits)
+    held = [key for key, run in mine.items() if key not in lost and _held(run, curves[key], limits)]
+    ended, curves = curves, _gone_on(curves, lost, held, limits)
     rows = defaultdict[str, list[object]](list)
     for (place, seed), curve in curves.items():
         for key, level in programs[place].levels.items():
@@ -78,7 +79,8 @@ def table_of(
         rows[SEED] += [seed] * len(curve.x)
         rows[x] += curve.x
         rows[limits.y] += curve.y
-    notes = list(_told(programs, seeds, first, runs, mine, lost))
+    early = sum(curves[key].x[-1:] > ended[key].x[-1:] for key in held)
+    notes = list(_told(programs, seeds, first, runs, mine, lost, early))
     about = list(_about(programs, mine))
     return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, about, notes)
 
@@ -102,44 +104,61 @@ def _read(
     return found
 
 
+def _held(run: Run, curve: Curve, limits: Limits) -> bool:
+    """Say whether a run ended, by itself or not, as its target had held: many stop when it does."""
+    last = curve.y[-limits.hold :]
+    itself = run.ended == EXIT and len(last) == limits.hold and all(map(limits.met, last))
+    return itself or run.ended == TARGET
+
+
 def _gone_on(
-    runs: Runs,
     curves: Mapping[tuple[int, int], Curve],
-    lost: Container[tuple[int, int]],
+    lost: Collection[tuple[int, int]],
+    held: Collection[tuple[int, int]],
     limits: Limits,
 ) -> dict[tuple[int, int], Curve]:
-    """Go on with the curves of runs that were ended, where others were evaluated later."""
-    points, found = _Points(curves, limits.budget), dict(curves)
+    """Go on with curves where others were evaluated later."""
+    points, found = _Points(curves, {*lost, *held}, limits.budget), dict(curves)
     for key, curve in curves.items():
         if key in lost:
             found[key] = _lost(curve, points.after(key[0], curve))
-        elif runs[key].ended == TARGET:
+        elif key in held:
             later = points.after(key[0], curve)
             found[key] = Curve(curve.x + later, curve.y + [curve.y[-1]] * len(later))
     return found
 
 
 class _Points:
-    """Where runs were evaluated.
+    """Where runs would have been evaluated, had they not ended.
+
+    That is where the longest run of the same program was. Beyond it, where those of others were, if
+    of all its runs it is known what became of them; one that ended by itself, or at the budget, and
+    may have arrived later would then count as one that does not.
 
     Args:
         curves: By the place of the program and the seed.
+        known: Of which it is known.
         budget: Points beyond it are left out.
     """
 
-    def __init__(self, curves: Mapping[tuple[int, int], Curve], budget: float) -> None:
+    def __init__(
+        self,
+        curves: Mapping[tuple[int, int], Curve],
+        known: Collection[tuple[int, int]],
+        budget: float,
+    ) -> None:
         self._of: dict[int, list[float]] = defaultdict(list)
+        self._budget, self._open = budget, {place for place, _ in curves.keys() - known}
         for (place, _), curve in curves.items():
-            # the points of the longest run of each program
             self._of[place] = max(self._of[place], curve.x, key=lambda at: at[-1:])
         self._longest = max(self._of.values(), key=lambda at: at[-1:])
-        self._budget = budget
 
     def after(self, place: int, curve: Curve) -> list[float]:
         """List where a curve would have been evaluated later."""
         own = self._of[place]
         end = curve.x[-1] if curve.x else -math.inf
-        beyond = [at for at in self._longest if not own or at > own[-1]]
+        further = [] if place in self._open else self._longest
+        beyond = [at for at in further if not own or at > own[-1]]
         return [at for at in (*own, *beyond) if end < at <= self._budget]
 
 
@@ -171,6 +190,7 @@ def _told(
     all_: Runs,
     runs: Runs,
     lost: Mapping[tuple[int, int], str],
+    held: int,
 ) -> Iterator[str]:
     """Say how runs have ended, and which have not."""
     failed = [
@@ -183,11 +203,10 @@ def _told(
             "What would have come is not known: where the target was not met before, they count "
             "as not arriving, as diverged ones do. --retry runs them again."
         )
-    held = sum(run.ended == TARGET for run in runs.values())
     if held:
         yield (
-            f"{things(held, 'run')} of {len(runs):,} were ended once the target had held; from "
-            "there on their curves keep the last value."
+            f"{things(held, 'run')} of {len(runs):,} ended when the target had held; from there on "
+            "their curves keep the last value."
         )
     if len(judged) < len(seeds):
         left = len(programs) * len(seeds) - len(all_)

@@ -30,6 +30,10 @@ WORTH_WAITING = 1.0
 """Seconds of a run for which it is waited until the disk has it."""
 
 
+UNKNOWN = Target(math.inf)
+"""A target that nothing meets, as it does not say which way."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Up to where programs run, and how.
@@ -39,8 +43,9 @@ class Limits:
         y: The metric.
         budget: Most x that is asked for: a run is ended once it is there.
         seconds: Most that a run may take.
-        target: Ends a run once it has held; None to let runs go on.
-        hold: Evaluations in a row at which it must.
+        target: What counts as converged.
+        hold: Evaluations in a row at which it must be met.
+        until_target: Whether a run is ended once its target has held.
         jobs: Runs at once.
         retry: Whether what failed is run again.
     """
@@ -49,10 +54,17 @@ class Limits:
     y: str = ""
     budget: float = math.inf
     seconds: float = math.inf
-    target: Target | None = None
+    target: Target = UNKNOWN
     hold: int = 1
+    until_target: bool = False
     jobs: int = 1
     retry: bool = False
+
+    def met(self, y: float) -> bool:
+        """Say whether a value meets the target; none does where nothing says which way."""
+        if self.target.rising is None:
+            return False
+        return y >= self.target.value if self.target.rising else y <= self.target.value
 
 
 class Run(NamedTuple):
@@ -116,15 +128,14 @@ class Watch:
         measured = limits.y in found
         if at > limits.budget or (at == limits.budget and measured):
             return BUDGET
-        if limits.target is None or not measured or at <= 0:
+        if not limits.until_target or not measured or at <= 0:
             return ""
         if at > self._at:  # the last value at one x counts
             self._row = self._row + 1 if self._met else 0
             self._at = at
             if self._row >= limits.hold:
                 return TARGET
-        value, goal = found[limits.y], limits.target
-        self._met = value >= goal.value if goal.rising else value <= goal.value
+        self._met = limits.met(found[limits.y])
         return ""
 
 

@@ -142,14 +142,38 @@ def test_a_program_that_always_fails_early_leaves_the_budget_to_the_others():
     assert results.trials["horizon"].unique().tolist() == [30]
 
 
-def test_runs_that_end_when_the_target_has_held_give_the_same_times():
-    until = Limits(y="acc", jobs=2, target=Target(0.9, True), hold=3)
-    short = judged(arms(1, 2, more="fflush()"), limits=until)
+@pytest.mark.parametrize("itself", [False, True])
+def test_runs_that_end_when_the_target_has_held_give_the_same_times(itself):
+    of = {"y": "acc", "jobs": 2, "target": Target(0.9, True), "hold": 3}
     whole = judged(arms(1, 2))
+    if itself:
+        end = "if (1 - exp(-f * i / 6) >= 0.9 && ++n == 3) exit"
+        short = judged(arms(1, 2, more=end), limits=Limits(**of))
+        ends = whole.trials["samples_to_target"] + 2  # the third evaluation that meets it
+        assert short.trials["horizon"].unique().tolist() == [ends.max()]
+        said = (
+            f"{(ends < ends.max()).sum()} runs of 40 ended when the target had held; from there on"
+        )
+        assert short.sweep.notes[0].startswith(said)
+    else:
+        short = judged(arms(1, 2, more="fflush()"), limits=Limits(**of, until_target=True))
     for name in ("status", "samples_to_target", "first_hit"):
         assert short.trials[name].to_list() == whole.trials[name].to_list()
     kept = "ratio", "ratio_low", "ratio_high", "p"
     assert short.contrasts[list(kept)].equals(whole.contrasts[list(kept)])
+
+
+def test_a_program_that_ends_sooner_by_itself_is_judged_up_to_there():
+    # 12 steps are enough for some of its seeds, and one crashes
+    end = "if (a == 1 && i == 12) exit; if (a == 1 && s == 2 && i == 3) exit 1"
+    limits = Limits(y="acc", jobs=2, target=Target(0.9, True), hold=3)
+    results = judged(arms(1, 2, more=end), limits=limits)
+    assert results.trials["horizon"].unique().tolist() == [12]
+    (contrast,) = results.contrasts.to_dict("records")
+    assert 0 < contrast["reached_b"] < 20
+    whole = judged(arms(1, 2)).trials
+    held = (whole["samples_to_target"] <= 10) & ~((whole["a"] == 1) & (whole["seed"] == 2))
+    assert (results.trials["status"] == "reached").to_list() == held.to_list()
 
 
 def test_programs_that_count_differently_are_refused():

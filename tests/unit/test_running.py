@@ -113,7 +113,7 @@ def test_a_run_ends_at_the_budget_and_goes_on_for_a_larger_one():
 
 def test_a_run_ends_when_its_target_has_held():
     some = programs(each="sleep 0.05")
-    wanted = {"y": "acc", "hold": 2, "jobs": 2}
+    wanted = {"y": "acc", "hold": 2, "jobs": 2, "until_target": True}
     runs = run_missing(some, range(1), Limits(target=Target(0.12, True), **wanted))
     assert [run.ended for run in runs.values()] == ["target", "target"]
     assert all(4 <= len(run.lines) < 10 for run in runs.values())
