@@ -33,7 +33,7 @@ from nnrun.statistics.ladder import align, ladder_of_curves, profile
 from nnrun.statistics.looks import history
 from nnrun.statistics.sensitivity import sensitivity
 from nnrun.statistics.summary import summarise
-from nnrun.text import cell, from_cell
+from nnrun.text import cell, from_cell, things
 
 LEAST_ROWS, ROWS_A_BYTE = 1_000_000, 100
 """Rows that any table may have, and how many more for each of its bytes."""
@@ -69,7 +69,7 @@ SUMMARY_COLUMNS: Columns = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Results:
     """What a sweep found: tables, in notebooks as in its report.
 
@@ -210,6 +210,12 @@ class Results:
             >>> ax = results.plot.learning_curves("accuracy")  # doctest: +SKIP
         """
         return _figures().Plots(self)
+
+    def __repr__(self) -> str:
+        """Say how much it is, what was found, and where it is."""
+        size = f"{things(len(self.summary), 'setting')}, {things(len(self.trials), 'trial')}"
+        place = "" if self.folder is None else f" ({self.folder})"
+        return "\n".join([f"Results of {size}{place}", *self.verdict[:1]])
 
     def _repr_html_(self) -> str:
         """Show verdict, time to target and summary in a notebook."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
+from nbclient import NotebookClient
 
 import nnrun as package
 from tests.conftest import slowness
@@ -18,6 +20,7 @@ from tests.integration.conftest import OFF
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Jupyter's own
 
+TOUR = Path(__file__).parents[2] / "experiments" / "tour.ipynb"
 TABLES = ("trials.parquet", "curves.parquet", "summary.csv")
 SMALL = "budget=300, seeds=3, evals=8"
 WORDS = ("budget=300", "seeds=3", "evals=8")
@@ -184,3 +187,22 @@ def test_bad_input_is_an_error_in_few_lines(kernel, tmp_path):
     assert error["evalue"] == "lrr: is not a known key (did you mean 'lr'?)"
     assert "hydra/_internal" not in "".join(error["traceback"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_tour_runs_and_says_what_it_shows(tmp_path):
+    shown = nbformat.read(TOUR, as_version=4)
+    ran = nbformat.read(TOUR, as_version=4)
+    where = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(ran, timeout=300, kernel_name="python3", resources=where).execute()
+    answers = []
+    for notebook in (shown, ran):
+        told = [one for cell in notebook.cells for one in cell.get("outputs", ())]
+        assert not [
+            one for one in told if one.output_type == "error" or one.get("name") == "stderr"
+        ]
+        assert sum("<svg" in one.get("data", {}).get("text/html", "") for one in told) == 1
+        answers.append([one.text for one in told if one.output_type == "stream"])
+    assert answers[0] == answers[1]
+    assert all(text.startswith("Yes: ") for text in answers[0])
+    assert TOUR.stat().st_size < 200_000
