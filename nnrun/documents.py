@@ -48,7 +48,8 @@ Every document:
   warnings[]                         text         what went wrong beside
   notes[]                            text         what a reader should know
 
-kind sweep (python -m nnrun, a single run as well as -m, and python -m nnrun.report):
+kind sweep (python -m nnrun, a single run as well as -m, nnrun.report and nnrun.judge, whose x is
+called samples, and whose metric accuracy or test_loss, as it is to rise or to fall):
   name                               text|null    the experiment's
   answer                             text|null    the verdict in one sentence; null where nothing
                                                   was recorded, and after an interrupt without a

@@ -15,7 +15,7 @@ from nnrun.records.sweep import LabelledSetting
 from nnrun.records.trials import Status
 from nnrun.statistics.curves import FAILURE, SettingBands, setting_bands
 from nnrun.statistics.summary import RISING
-from nnrun.text import count, number, things
+from nnrun.text import exactly, things
 from nnrun.training.convergence import first_time, held, plateaued
 
 NEAR = 0.1
@@ -52,7 +52,8 @@ class Judged(NamedTuple):
 def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | None) -> Judged:
     """Judge every curve against the target.
 
-    The budget is what all settings come to: the smallest, over settings, of their longest curve. A
+    The budget is what all settings come to: the smallest, over settings, of their longest curve
+    (those left aside that end as they arrive). A
     curve that ends before it, by more than `NEAR`, and has not met the target by then, counts as
     one that never does, as a diverged one does: what stopped it may well be what it did.
 
@@ -66,11 +67,12 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     Raises:
         InputError: If the settings share no budget, or too few evaluations to see a target hold.
     """
-    budget = _budget(curves, unit, upto)
+    stopped = _stopped(curves, target, hold)
+    budget = _budget(curves, stopped, unit, upto)
     last = curves.last
     short = last < budget / (1 + NEAR)
     grids, which = _grids(curves)
-    points, common = _points(grids, which, short, unit, hold)
+    points, common = _points(grids, which, short | (stopped & (last < budget)), unit, hold)
     needed = hold if common is None else common.hold(hold)
     y = _at_points(curves, grids, which, points, common, target)
     met = y >= target.value if target.rising else y <= target.value
@@ -88,22 +90,44 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     return Judged(points, common, y, status.astype("<U9"), flat, time, hit, early, notes)
 
 
-def _budget(curves: Curves, unit: str, upto: float | None) -> float:
+def _stopped(curves: Curves, target: Target, hold: int) -> NDArray[np.bool_]:
+    """Mark curves that end as soon as they have met the target for long enough.
+
+    Nothing that would have come later could change when they arrived: they limit no budget.
+    """
+    y = curves.y
+    missed = ~(y >= target.value if target.rising else y <= target.value)
+    rows = np.arange(len(y))
+    lengths = curves.lengths
+    # the row of the last miss before each row, or that before the curve's first
+    before = np.repeat(curves.first - 1, lengths)
+    last = np.maximum(np.maximum.accumulate(np.where(missed, rows, -1)), before)
+    completed = rows - last == hold
+    ends = curves.first + lengths - 1
+    first_done = np.minimum.reduceat(np.where(completed, rows, len(y)), curves.first)
+    return first_done == ends
+
+
+def _budget(curves: Curves, stopped: NDArray[np.bool_], unit: str, upto: float | None) -> float:
     """Find up to where all settings can be judged."""
-    longest = np.zeros(len(curves.levels))
+    n = len(curves.levels)
+    longest, known = np.zeros(n), np.zeros(n)
     np.maximum.at(longest, curves.setting, curves.last)
-    budget = float(longest.min())
-    begin = np.full(len(curves.levels), np.inf)
+    np.maximum.at(known, curves.setting, np.where(stopped, 0, curves.last))
+    limits = np.where(known > 0, known, np.inf)
+    budget = float(limits.min()) if np.isfinite(limits).any() else float(longest.max())
+    begin = np.full(n, np.inf)
     np.minimum.at(begin, curves.setting, curves.x[curves.first])
     if begin.max() > budget:
         rule = (
-            f"is not shared: one setting ends at {number(budget)} {unit}, and another begins at "
-            f"{number(float(begin.max()))}"
+            f"is not shared: one setting ends at {exactly(budget)} {unit}, and another begins at "
+            f"{exactly(float(begin.max()))}"
         )
         raise InputError(Issue("budget", None, rule, "are they counted alike?"))
     if upto is not None and budget < upto / (1 + NEAR):
-        rule = f"is beyond the {number(budget)} {unit} that all settings come to"
-        raise InputError(Issue("budget", upto, rule, f"at most {budget:g}"))
+        rule = f"is beyond the {exactly(budget)} {unit} that all settings come to"
+        hint = f"at most {budget:g}; hold=1, if training was stopped because it arrived"
+        raise InputError(Issue("budget", upto, rule, hint))
     return budget
 
 
@@ -180,7 +204,7 @@ def _ended_early(
         return
     yield (
         f"{things(n, 'curve')} of {len(early):,} {'ends' if n == 1 else 'end'} before the "
-        f"{count(budget)} {unit} that all settings come to, without having met the target. What "
+        f"{exactly(budget)} {unit} that all settings come to, without having met the target. What "
         "would have come is not known: they count as not arriving, as diverged ones do. Where "
         "they were stopped for a reason that has nothing to do with what they did, leave them out "
         "of the table, or judge up to where they end."
