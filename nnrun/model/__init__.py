@@ -4,6 +4,7 @@
 - ``model``: its base, as far as it is asked.
 - ``arguments``: what it is made of, checked as a configuration is.
 - ``samples``: what a user hands to it, as arrays.
+- ``progress``: how one learns, and how far it has come.
 - ``learning``: batches and epochs, by the engines of sweeps.
 - ``waiting``: samples that are given one at a time, and their losses.
 - ``load``: networks from runs, sweeps and files, and what they are besides their parameters.

@@ -1,6 +1,6 @@
 """What ``NeuralNetwork`` is made of: its arguments, checked as a configuration is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from numbers import Integral, Real
@@ -16,7 +16,7 @@ from nnrun.config.settings import Backprop, Network, Setting, Target
 from nnrun.errors import InputError, Issue, as_typed, did_you_mean
 from nnrun.model.samples import numbered
 from nnrun.network.activations import ACTIVATIONS, Activation
-from nnrun.network.losses import LOSSES
+from nnrun.network.losses import LOSSES, Loss
 from nnrun.network.optimizers import OPTIMIZERS
 from nnrun.network.penalties import Clipping, Penalties
 from nnrun.network.schedules import Schedule
@@ -84,29 +84,15 @@ def setting_of(given: Mapping[str, Any]) -> Setting:
         "clip": _part(Clipping, "clip", given["clip"], issues),
         "network": _part(Network, "", {k: given[k] for k in SHAPE} | chosen, issues),
     }
-    backprop, rule = given["backprop"], made["optimizer"]
-    if backprop is None:
-        backprop = "raw_error" if _learns_as_the_seed_s(made, **chosen) else "exact"
-    if backprop not in get_args(Backprop):
-        hint = did_you_mean(str(backprop), get_args(Backprop))
-        issues.append(Issue("backprop", as_typed(backprop), "must be raw_error or exact", hint))
-    if rule and rule.full_batch and given["batch_size"] is not None:
-        told = f"optimizer={rule.name} compares gradients of whole training sets"
-        hint = "use batch_size=None, which makes one of all rows of a call"
-        issues.append(Issue("batch_size", given["batch_size"], told, hint))
-    if made["schedule"] and given["budget"] is None and spans_the_budget(made["schedule"]):
-        told = f"is what schedule={made['schedule'].name} goes by"
-        issues.append(Issue("budget", None, told, "give the samples of the whole training"))
+    issues += _together(given, made["optimizer"], made["schedule"])
     if issues:
         raise InputError(*issues)
-    loss = made["loss"]
-    classes = loss.output is not None or loss.needs_classes or chosen["output"] in SAYS_CLASSES
-    task = (Task.BINARY if len(outputs) == 1 else Task.MULTICLASS) if classes else Task.REGRESSION
+    usual = "raw_error" if _learns_as_the_seed_s(made, **chosen) else "exact"
     setting = of_steps(
-        Fed(inputs, outputs, str(task)),
+        Fed(inputs, outputs, str(_task(made["loss"], chosen["output"], len(outputs)))),
         lr=float(given["learning_rate"]),
         budget=WHOLE if given["budget"] is None else int(given["budget"]),
-        backprop=backprop,
+        backprop=given["backprop"] or usual,
         **{**made, **parts, "network": replace(parts["network"], hidden=hidden)},
     )
     try:
@@ -114,6 +100,28 @@ def setting_of(given: Mapping[str, Any]) -> Setting:
     except InputError as error:
         issues = [replace(i, key=OURS.get(i.key, i.key)) for i in error.issues]
         raise InputError(*issues) from None
+
+
+def _together(given: Mapping[str, Any], optimizer: Any, schedule: Any) -> Iterator[Issue]:
+    """Check what arguments ask of each other, as far as they were made."""
+    if given["backprop"] not in (None, *get_args(Backprop)):
+        hint = did_you_mean(str(given["backprop"]), get_args(Backprop))
+        rule = "must be raw_error or exact"
+        yield Issue("backprop", as_typed(given["backprop"]), rule, hint)
+    if optimizer and optimizer.full_batch and given["batch_size"] is not None:
+        told = f"optimizer={optimizer.name} compares gradients of whole training sets"
+        hint = "use batch_size=None, which makes one of all rows of a call"
+        yield Issue("batch_size", given["batch_size"], told, hint)
+    if schedule and given["budget"] is None and _spans_the_budget(schedule):
+        told = f"is what schedule={schedule.name} goes by"
+        yield Issue("budget", None, told, "give the samples of the whole training")
+
+
+def _task(loss: Loss, output: Any, n_outputs: int) -> Task:
+    """Say what the outputs are: classes if the loss or the output activation makes them so."""
+    if loss.output is None and not loss.needs_classes and output not in SAYS_CLASSES:
+        return Task.REGRESSION
+    return Task.BINARY if n_outputs == 1 else Task.MULTICLASS
 
 
 def of_steps(data: Fed, **parts: Any) -> Setting:
@@ -137,7 +145,7 @@ def _learns_as_the_seed_s(made: Mapping[str, Any], activation: Any, output: Any)
     return usual and set(hidden) <= {"sigmoid"} and output in ("auto", "sigmoid")
 
 
-def spans_the_budget(schedule: Schedule) -> bool:
+def _spans_the_budget(schedule: Schedule) -> bool:
     """Say whether a schedule goes by the budget, which not everybody knows ahead."""
     steps = np.geomspace(1, 5e8, 64).astype(np.int64)
     one, other = (schedule.factor(steps, n) for n in (10**9, 2 * 10**9))

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from nnrun.config.settings import Backprop, Setting
-from nnrun.errors import InputError, Issue, as_typed
-from nnrun.model.arguments import is_whole, setting_of
-from nnrun.model.learning import Learner, State
+from nnrun.errors import InputError, Issue
+from nnrun.model.arguments import setting_of
+from nnrun.model.learning import State
 from nnrun.model.model import Dense, Model
+from nnrun.model.progress import Progress
 from nnrun.model.samples import finite, is_one, require_as_many, targets_of
-from nnrun.model.waiting import Waiting
 from nnrun.network import losses
 from nnrun.network.activations import Activation
 from nnrun.network.initializers import Initializer
@@ -66,6 +66,9 @@ class NeuralNetwork(Model):
         bias: Whether there are biases.
         dropout: Share of hidden outputs that is left out at random in learning.
         seed: Of the first weights, of shuffled orders and of dropout.
+
+    Attributes:
+        progress: How it learns, and how far it has come.
 
     Raises:
         InputError: With every argument that is not what it must be, in the words of the command
@@ -143,54 +146,14 @@ class NeuralNetwork(Model):
         network._begin(how, batch_size, state)
         return network
 
-    _learner: Learner | None
-    _waiting: Waiting | None
-
     def _begin(self, how: Setting | str, batch_size: int | None, state: State) -> None:
-        """Stand at a state; what it takes to learn is made when it is needed."""
-        self._how, self._batch_size, self._state = how, batch_size, state
-        self._learner = self._waiting = None
+        self.progress = Progress(how, batch_size, self.seed or 0, state)
         mapped = self.input_map
         plain = self.encoder is None and mapped.shift is None and mapped.names == mapped.inputs
-        whole = isinstance(how, str) or how.optimizer.full_batch
-        self._plain = plain and not whole
-
-    def _ready(self) -> Waiting:
-        """Return where samples wait."""
-        if self._waiting is None:
-            if isinstance(self._how, str):
-                hint = "make a NeuralNetwork, and assign these weights to its own"
-                raise InputError(Issue("network", None, self._how, hint))
-            self._learner = Learner(self._how, self.seed or 0, self._state)
-            sizes = self.sizes
-            self._waiting = Waiting(self._learner, sizes[0], sizes[-1])
-        return self._waiting
-
-    @property
-    def engine(self) -> str:
-        """Name of the engine that it learned by; empty if it has learned nothing, or who knows."""
-        if self._learner is not None:
-            return self._learner.engine
-        known = "auto" if isinstance(self._how, str) else self._how.engine
-        return known if known != "auto" and self._state.steps else ""
-
-    @property
-    def state(self) -> State:
-        """Where learning stands."""
-        if self._waiting is None or self._learner is None:
-            return self._state
-        self._waiting.flush()
-        return self._learner.state
+        self._plain = plain and self.progress.by_sample
 
     def _params(self) -> Params:
-        if self._waiting is None or self._learner is None:
-            return self._state.params
-        self._waiting.flush()
-        return self._learner.params
-
-    def __getstate__(self) -> dict[str, Any]:
-        made = {"_state": self.state, "_learner": None, "_waiting": None}
-        return {**self.__dict__, **made}
+        return self.progress.params
 
     @property
     def weights(self) -> tuple[Dense, ...]:
@@ -214,16 +177,12 @@ class NeuralNetwork(Model):
             rule = f"must be pairs of weights and biases of the shapes {wanted}"
             raise InputError(Issue("weights", None, rule))
         self.first, self.seen = tuple(Layer(w[None], b[None, None]) for w, b in parts), 0
-        self._begin(self._how, self._batch_size, State(self.first))
+        self.progress.begin(State(self.first))
 
     @property
     def samples(self) -> int | None:
         """Training samples seen; None if unknown."""
-        if self.seen is None:
-            return None
-        if self._learner is None or self._waiting is None:
-            return self._state.samples
-        return self._learner.samples + self._waiting.n
+        return None if self.seen is None else self.progress.samples
 
     def learn(
         self,
@@ -261,35 +220,14 @@ class NeuralNetwork(Model):
             (2.0, array([0.4]))
         """
         if self._plain and epochs == 1 and batch_size is None:
-            loss = (self._waiting or self._ready()).take(x, y)
+            loss = self.progress.take(x, y)
             if loss is not None:
                 return loss
         one, rows = is_one(x, self.inputs), self.network_inputs(x)
         targets = targets_of(y, self.outputs, self.classes, self.encoder, one)
         require_as_many(rows, targets)
-        size = self._size(batch_size, len(rows))
-        if not is_whole(epochs, 1):
-            raise InputError(
-                Issue("epochs", as_typed(epochs), "must be a whole number of 1 or more")
-            )
-        self._ready().flush()
-        assert self._learner is not None
-        losses = self._learner.epochs(rows, targets, int(epochs), size, shuffle)
+        losses = self.progress.epochs(rows, targets, epochs, batch_size, shuffle)
         return losses[0] if one and epochs == 1 else losses
-
-    def _size(self, asked: Any, n: int) -> int:
-        """Return how many of n samples make a step."""
-        if asked is not None and not is_whole(asked, 1):
-            rule = "must be a whole number of 1 or more, or None"
-            raise InputError(Issue("batch_size", as_typed(asked), rule))
-        if not n:
-            raise InputError(Issue("x", None, "holds no samples"))
-        own = self._batch_size if asked is None else int(asked)
-        by = None if isinstance(self._how, str) else self._how.optimizer
-        if by and by.full_batch and own is not None and own < n:
-            rule = f"optimizer={by.name} compares gradients of whole training sets"
-            raise InputError(Issue("batch_size", own, rule, f"use batch_size={n}"))
-        return n if own is None else min(own, n)
 
     def fit(self, x: Any, y: Any, epochs: int = 1, **how: Any) -> Self:
         """Learn rows from the first weights on, as if nothing had been learned before.
@@ -306,12 +244,12 @@ class NeuralNetwork(Model):
         Raises:
             InputError: As from ``learn``; then nothing is forgotten.
         """
-        before = self.state
-        self._begin(self._how, self._batch_size, State(self.first, samples=self.seen or 0))
+        before = self.progress.state
+        self.progress.begin(State(self.first, samples=self.seen or 0))
         try:
             self.learn(x, y, epochs, **how)
         except InputError:
-            self._begin(self._how, self._batch_size, before)
+            self.progress.begin(before)
             raise
         return self
 

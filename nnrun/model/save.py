@@ -118,15 +118,16 @@ def _facts(model: NeuralNetwork) -> dict[str, Any]:
         model.boundary,
     )
     origin = {"setting": model.setting, "config": dict(model.config), "samples": model.samples}
-    learning = {"engine": model.engine, "steps": model.state.steps} if model.engine else {}
+    engine, progress = model.progress.engine, model.progress
+    learning = {"engine": engine, "steps": progress.state.steps} if engine else {}
     return {"format": FORMAT, "version": VERSION, **about, **origin, **learning}
 
 
 def _json(model: NeuralNetwork, path: Path) -> bytes:
     whole = {**_facts(model), "seed": model.seed}
     whole["layers"] = [{"weights": w.tolist(), "bias": b.tolist()} for w, b in model.weights]
-    if model.engine:
-        whole["memory"] = [part[0].tolist() for part in model.state.memory]
+    if model.progress.engine:
+        whole["memory"] = [part[0].tolist() for part in model.progress.state.memory]
     try:
         text = json.dumps(whole, allow_nan=False)
     except ValueError:
@@ -139,8 +140,8 @@ def _npz(model: NeuralNetwork, path: Path) -> bytes:
     arrays: dict[str, Any] = {"seeds": np.array([-1 if model.seed is None else model.seed])}
     for i, (weights, bias) in enumerate(model.weights):
         arrays |= {f"params/{i}/weights": weights[None], f"params/{i}/bias": bias[None, None]}
-    if model.engine:
-        arrays |= {f"memory/{i}": part for i, part in enumerate(model.state.memory)}
+    if model.progress.engine:
+        arrays |= {f"memory/{i}": part for i, part in enumerate(model.progress.state.memory)}
     arrays["meta"] = np.frombuffer(json.dumps(_facts(model)).encode(), dtype=np.uint8)
     content = io.BytesIO()
     np.savez(content, **arrays)

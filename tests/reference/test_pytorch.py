@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from nnrun import NeuralNetwork
 from nnrun.config.settings import Network
 from nnrun.network.activations import ACTIVATIONS
 from nnrun.network.losses import LOSSES
@@ -106,6 +107,21 @@ def test_every_entry_has_a_counterpart():
     assert without == set(NOT_IN_TORCH)
     assert all(peers.torch_schedule(e, rule, STEPS) is not None for e in FACTORS["schedule"])
     assert {e.name for e in FACTORS["schedule"]} == set(SCHEDULES)
+
+
+@pytest.mark.parametrize("activation", ACTIVATE)
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "softmax"])
+def test_forward_is_equal_to_twelve_digits(activation, output, rng):
+    told = {"activation": activation, "output_activation": output, "init": "he"}
+    network = NeuralNetwork(3, [8, 5], 2, 0.1, **told)
+    inputs = rng.normal(size=(500, 3)) * 3
+    a = torch.tensor(inputs)
+    layers = network.forward(inputs, layers=True)
+    names = [activation, activation, output]
+    for (weights, bias), name, ours in zip(network.weights, names, layers, strict=True):
+        a = ACTIVATE[name](a @ torch.tensor(weights) + torch.tensor(bias))
+        np.testing.assert_allclose(ours, a.numpy(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(network.forward(inputs[7]), layers[-1][7])
 
 
 @pytest.mark.parametrize("row", all_pairs(FACTORS, fits), ids=label)

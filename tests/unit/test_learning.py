@@ -115,9 +115,9 @@ def test_it_goes_on_where_it_ended(name, engine, tmp_path):
     inputs, targets = samples_of(setting.problem, 3, setting.budget)
     _, parts = twins(name)
     for network in (whole, parts):
-        network._how = replace(network._how, engine=engine)
+        network.progress.how = replace(network.progress.how, engine=engine)
     whole.learn(inputs, targets)
-    assert whole.engine == engine
+    assert whole.progress.engine == engine
     for ending, piece in (("npz", slice(0, 80)), ("json", slice(80, 320)), ("", slice(320, 800))):
         parts.learn(inputs[piece], targets[piece])
         parts.forward(inputs)
@@ -250,7 +250,9 @@ def test_every_entry_goes_by_name_by_fields_and_itself(keyword, registry, rng):
         for told in (name, {"name": name}, entry()):
             usual = {"batch_size": None} if getattr(entry, "full_batch", False) else {}
             network = NeuralNetwork(3, [2], 2, 0.01, **{keyword: told}, **usual)
-            network._how = replace(network._how, engine="reference")  # nothing to compile
+            network.progress.how = replace(
+                network.progress.how, engine="reference"
+            )  # nothing to compile
             network.learn(inputs, targets)
             each.append(network)
         alike(each[0], each[1])
@@ -307,7 +309,7 @@ def test_what_makes_no_network_is_refused_in_the_command_line_s_words(told, mess
 
 def test_the_seed_project_s_rule_is_for_the_seed_project_s_networks():
     rules = {
-        name: NeuralNetwork(2, [3], 1, 0.1, **told)._how.backprop
+        name: NeuralNetwork(2, [3], 1, 0.1, **told).progress.how.backprop
         for name, told in {
             "none": {},
             "spelt out": {"activation": ["sigmoid"], "loss": "squared_error"},

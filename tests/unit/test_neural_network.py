@@ -92,7 +92,7 @@ def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng)
     for x, y in zip(rng.random((n, 3)).tolist(), rng.random((n, 2)).tolist(), strict=True):
         seed_rule(layers, x, y, 0.7)
         network.learn(x, y)
-    assert network.engine == engine
+    assert network.progress.engine == engine
     for (weights, bias), ours in zip(layers, network.weights, strict=True):
         np.testing.assert_allclose(ours.weights, weights, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(ours.bias, bias, rtol=1e-12)
@@ -102,7 +102,7 @@ def test_by_default_it_learns_by_the_seed_project_s_rule(hidden, n, engine, rng)
 @pytest.mark.parametrize("hidden", [(), (2, 1), (5,)])
 def test_it_trains_as_the_reference_engine_does(backprop, hidden, rng):
     network = NeuralNetwork(3, hidden, 2, 0.5, backprop=backprop, seed=4)
-    setting = replace(network._how, backprop=backprop, engine="reference")
+    setting = replace(network.progress.how, backprop=backprop, engine="reference")
     stack, engine = Stack((Trial(setting, 4),)), Reference()
     inputs, targets = rng.random((300, 3)), rng.random((300, 2))
     source = Handed([4])
