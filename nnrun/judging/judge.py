@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue
@@ -24,14 +25,20 @@ from nnrun.records.labels import describe, label
 from nnrun.records.lock import alone_in
 from nnrun.records.sweep import MARGIN, LabelledSetting, Sweep, read_sweep
 from nnrun.report.page import write_report
+from nnrun.report.sentences import CLAIMED, mark
 from nnrun.report.verdict import verdict
 from nnrun.results.results import SUMMARY_COLUMNS, TRIALS_COLUMNS, Results, csv_text, in_order
 from nnrun.results.tabulate import write_parquet
+from nnrun.statistics.contrasts import contrasts
+from nnrun.statistics.looks import SAME
 from nnrun.statistics.summary import summarise
 from nnrun.trials.provenance import versions
 
 HOLD = 3
 """Evaluations in a row at which a target must be met, where nothing else is asked for."""
+
+NAMED = 4
+"""Findings that are named that hang on curves that end early."""
 
 SHARED = 0.5
 """Share of the seeds of the smaller of two settings that both must have to count as paired."""
@@ -222,7 +229,31 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
     }
     table = in_order(table, sweep)
     known["summary"] = summarise(table, sweep.varying)
-    return _told(Results(table, sweep, None, known))
+    results = Results(table, sweep, None, known)
+    if found.early.any():
+        told = _without(results, found.early[table.index])
+        results = results.of(replace(sweep, notes=[*notes, told]), None)
+    return _told(results)
+
+
+def _without(results: Results, early: NDArray[np.bool_]) -> str:
+    """Say what is found where curves that end early are left out, instead of not arriving."""
+    kept = results.trials.assign(status=results.trials["status"].mask(early, "failed"))
+    other = contrasts(kept, results.sweep).set_index(list(SAME))
+    here = results.contrasts.set_index(list(SAME))
+    then = other["verdict"].reindex(here.index)
+    changed = here[(then != here["verdict"]).to_numpy()]
+    if changed.empty:
+        return "Left out instead, they change no finding."
+    margin = results.sweep.margin
+    parts = [
+        f"{row['name_a']} against {row['name_b']} is '{mark(row['verdict'], margin)}', and would "
+        f"be '{mark(kind, margin) if kind in CLAIMED else 'not compared'}'"
+        for (_, row), kind in zip(changed.iterrows(), then[changed.index], strict=True)
+    ]
+    more = len(parts) - NAMED
+    said = "; ".join(parts[:NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+    return f"Left out instead, they would change findings: {said}."
 
 
 def _told(results: Results) -> Results:

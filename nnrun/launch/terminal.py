@@ -272,7 +272,7 @@ def _samples(value: float) -> str:
 def _figure(value: float) -> str:
     if isnan(value):
         return "-"
-    return f"{value:,.4g}" if isfinite(value) else "∞"
+    return f"{value:,.4g}" if isfinite(value) else "∞" if value > 0 else "-∞"
 
 
 def _console() -> Console:

@@ -148,8 +148,11 @@ def _targets(arms: Arms, horizon: float) -> Iterator[Choice]:
 
 
 def _budgets(arms: Arms, horizon: float) -> Iterator[Choice]:
-    first = min(arms.a.min(), arms.b.min())
-    for budget in np.unique(np.rint(np.geomspace(first, horizon, HORIZONS))):
+    first, times = min(arms.a.min(), arms.b.min()), np.concatenate([arms.a, arms.b])
+    several = np.geomspace(first, horizon, HORIZONS)
+    if (times == np.rint(times)).all():  # seconds need not be whole, as samples are
+        several = np.rint(several)
+    for budget in np.unique(several):
         held = np.minimum(arms.a, budget), np.minimum(arms.b, budget)
         yield Choice("budget", "", float(budget), *held)
 

@@ -86,8 +86,14 @@ def test_a_curve_that_ends_early_counts_as_not_arriving_and_that_is_said():
     rows = found.trials[(found.trials["arm"] == "b") & (found.trials["seed"] < 3)]
     assert list(rows["status"]) == ["exhausted"] * 3
     assert set(rows["horizon"]) == set(rows["budget"]) == {20}
-    (note,) = found.sweep.notes
+    note, without = found.sweep.notes
     assert note.startswith("3 curves of 40 end before the 20 steps that all settings come to")
+    assert without == (
+        "Left out instead, they would change findings: arm=b against arm=a is 'sooner', and would "
+        "be 'no verdict'."
+    )
+    more = pd.concat([table[~ended], a_table(seeds=10, first=20)])
+    assert judged(more).sweep.notes[-1] == "Left out instead, they change no finding."
     # its restricted time is the budget, in the ratio too
     own = found.trials.assign(t=found.trials["samples_to_target"].fillna(20))
     means = own.groupby("arm")["t"].mean()
@@ -107,7 +113,7 @@ def test_a_curve_that_ended_because_it_arrived_limits_no_budget():
         judged(some, budget=18)
     seen = judged(pd.concat([some, table[(table["arm"] == "b") & (table["seed"] == 0)]])
                   .drop_duplicates())  # fmt: skip
-    assert seen.sweep.notes[-1].startswith("19 of these met the target, but not at 3 evaluations")
+    assert seen.sweep.notes[1].startswith("19 of these met the target, but not at 3 evaluations")
 
 
 def test_a_metric_that_is_no_number_at_the_end_has_diverged():
