@@ -197,6 +197,9 @@ def _before_training(n: int, x: str) -> str:
 
 def _numbers(column: "pd.Series[Any]", key: str) -> Floats:
     """Read a column as numbers; NaN where there is none."""
+    if column.infer_objects().dtype.kind in "mM":
+        rule = "holds dates or durations, which count from no beginning of a curve"
+        raise InputError(Issue(key, column.name, rule, "seconds since each began, as numbers"))
     if is_bool_dtype(column.dtype) or not is_numeric_dtype(column.dtype):
         read = pd.to_numeric(column, errors="coerce")
         bad = column[read.isna() & column.notna() & (column.astype(str).str.lower() != "nan")]

@@ -341,7 +341,8 @@ TAKEN = {*TRIALS_COLUMNS, *SUMMARY_COLUMNS, "samples"}
 
 def _keyed(levels: pd.DataFrame) -> pd.DataFrame:
     """Call columns otherwise whose names the tables have already; labels say them as they were."""
-    named = {name: f"setting.{name}" if name in TAKEN else str(name) for name in levels}
+    taken = {name for name in levels if name in TAKEN or str(name).startswith("target.")}
+    named = {name: f"setting.{name}" if name in taken else str(name) for name in levels}
     plain = {name: _alike([_value(v) for v in levels[name]]) for name in levels}
     return pd.DataFrame(
         {

@@ -53,9 +53,9 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     """Judge every curve against the target.
 
     The budget is what all settings come to: the smallest, over settings, of their longest curve
-    (those left aside that end as they arrive). A
-    curve that ends before it, by more than `NEAR`, and has not met the target by then, counts as
-    one that never does, as a diverged one does: what stopped it may well be what it did.
+    (those settings left aside whose curves all end as they arrive). A curve that ends before it,
+    by more than `NEAR`, and has not met the target by then, counts as one that never does, as a
+    diverged one does: what stopped it may well be what it did.
 
     Args:
         curves: As `nnrun.judging.frame.curves_of` cuts them.
@@ -111,10 +111,11 @@ def _stopped(curves: Curves, target: Target, hold: int) -> NDArray[np.bool_]:
 def _budget(curves: Curves, stopped: NDArray[np.bool_], unit: str, upto: float | None) -> float:
     """Find up to where all settings can be judged."""
     n = len(curves.levels)
-    longest, known = np.zeros(n), np.zeros(n)
+    longest, several = np.zeros(n), np.zeros(n, dtype=np.bool_)
     np.maximum.at(longest, curves.setting, curves.last)
-    np.maximum.at(known, curves.setting, np.where(stopped, 0, curves.last))
-    limits = np.where(known > 0, known, np.inf)
+    # one that breaks off among many that stopped does not end where all of its setting would
+    np.logical_or.at(several, curves.setting, ~stopped)
+    limits = np.where(several, longest, np.inf)
     budget = float(limits.min()) if np.isfinite(limits).any() else float(longest.max())
     begin = np.full(n, np.inf)
     np.minimum.at(begin, curves.setting, curves.x[curves.first])

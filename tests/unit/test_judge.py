@@ -116,6 +116,15 @@ def test_a_curve_that_ended_because_it_arrived_limits_no_budget():
     assert seen.sweep.notes[1].startswith("19 of these met the target, but not at 3 evaluations")
 
 
+def test_a_curve_that_breaks_off_limits_no_budget_either_where_the_others_stopped():
+    table = a_table()
+    arrival = table["arm"].map({"a": 10, "b": 5}) + table["seed"] % 4
+    broken = (table["arm"] == "b") & (table["seed"] == 0) & (table["step"] > 3)
+    found = judged(table[(table["step"] <= arrival + 1) & ~broken], hold=2)
+    assert set(found.trials["horizon"]) == {9}  # the longest curve of b
+    assert found.summary["reached"].tolist() == [0, 19]
+
+
 def test_a_metric_that_is_no_number_at_the_end_has_diverged():
     table = a_table()
     lost = (table["arm"] == "b") & (table["seed"] < 4) & (table["step"] > 2)
@@ -244,6 +253,11 @@ TABLE = a_table(seeds=2)
             {},
             "x=step: must be a finite number of 0 or more, and is -1",
         ),
+        (
+            lambda t: t.assign(step=pd.Timestamp("2026-11-27") + pd.to_timedelta(t["step"], "s")),
+            {},
+            "x=step: holds dates or durations, which count from no beginning of a curve (seconds",
+        ),
         (lambda t: t.head(0), {}, "table: has no row"),
         (lambda t: t, {"target": "acc>0.9"}, "target=acc>0.9: has '>', and takes >= or <="),
         (lambda t: t, {"target": "high"}, "target=high: is no number, and no metric with >= or <="),
@@ -266,6 +280,13 @@ def test_what_cannot_be_judged_is_refused(change, asked, said):
     with pytest.raises(InputError) as refused:
         judged(change(TABLE), **asked)
     assert said in str(refused.value)
+
+
+def test_a_column_may_be_called_as_what_is_kept_of_a_target():
+    (verdict, *_) = judged(
+        a_table().rename(columns={"arm": "target.value"}), setting="target.value"
+    ).verdict
+    assert verdict == "Yes: value=b converges sooner than value=a."
 
 
 def test_the_first_setting_is_the_baseline_unless_another_is_named():
