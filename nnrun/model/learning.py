@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnrun.config.settings import Setting
+from nnrun.errors import InputError, Issue
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params, map_params
 from nnrun.problem.problem import Problem, Samples, Task
@@ -149,9 +150,14 @@ class Learner:
         engine, memory = choose_engine(stack), state.memory
         if state.steps and not memory:  # a fresh optimizer, in the midst of a schedule
             memory = engine.begin(stack, self._source, state.params).memory()
-        # engines tell steps by samples
-        past = Past(memory, state.steps * size)
-        self._run, self._size = engine.begin(stack, self._source, state.params, past), size
+        past = Past(memory, state.steps * size)  # engines tell steps by samples
+        try:
+            self._run = engine.begin(stack, self._source, state.params, past)
+        except ValueError as error:
+            rule = f"cannot go on where its file ended: {error}"
+            hint = "assigned to themselves, its weights are what learning begins from anew"
+            raise InputError(Issue("network", None, rule, hint)) from None
+        self._size = size
         return self._run
 
 

@@ -1,6 +1,7 @@
 """What a user hands to a network, as arrays: rows of inputs, and what they are to become."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,9 @@ def _coded(labels: Any, classes: Classes, n_outputs: int, one: bool) -> Array:
 
 def _place(label: Any, places: Mapping[str, int]) -> int:
     name = str(label)
-    if name not in places and not isinstance(label, str | bool | np.bool_):
-        name = number_name(float(label)) if np.isreal(label) and np.isfinite(label) else name
+    number = isinstance(label, Real) and not isinstance(label, bool)
+    if name not in places and number and np.isfinite(float(label)):
+        name = number_name(float(label))  # 7.0 is the class 7
     if name not in places:
         hint = did_you_mean(name, places) if isinstance(label, str) else ""
         hint = hint if hint.startswith("did") else f"known: {listed(list(places), 12)}"

@@ -1,6 +1,8 @@
 """How a network learns: as a sweep's trial does, in batches and epochs, and from where it ended."""
 
 import copy
+import json
+import math
 import pickle
 import re
 from dataclasses import replace
@@ -385,3 +387,29 @@ def test_a_network_that_does_not_say_how_it_was_trained_only_computes(tmp_path):
     said = "network: does not say how it was trained, so it cannot learn (make a NeuralNetwork"
     with pytest.raises(InputError, match=re.escape(said)):
         network.learn([1.0], [1.0])
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
+def test_a_state_of_another_shape_is_refused_and_the_weights_are_not_lost(engine, tmp_path):
+    network = NeuralNetwork(2, [2], 1, 0.1, optimizer="adam")
+    network.progress.how = replace(network.progress.how, engine=engine)
+    network.learn([1, 2], [1])
+    path = network.save(tmp_path / "net.json")
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "memory": [part[:1] for part in facts["memory"]]}))
+    damaged = NeuralNetwork.load(path)
+    with pytest.raises(InputError, match="network: cannot go on where its file ended: the saved"):
+        damaged.learn([[1, 2]], [1])
+    damaged.weights = damaged.weights
+    damaged.learn([[1, 2]], [1])
+    path.write_text(json.dumps({**facts, "memory": [[1, [2]]]}))
+    with pytest.raises(InputError, match="the optimizer's state is ragged, or no numbers"):
+        NeuralNetwork.load(path)
+
+
+@pytest.mark.parametrize("label", [None, math.nan, "3", 3, True])
+def test_what_is_no_class_is_refused(label):
+    network = NeuralNetwork(1, [], ["0", "1", "2"], 0.1, loss="categorical_crossentropy")
+    network.learn([[1], [2], [3], [4]], [0, 1.0, np.int64(2), "1"])
+    with pytest.raises(InputError, match="is none of the classes"):
+        network.learn([[1.0]], [label])
