@@ -7,18 +7,20 @@ trains: what is wrong with it is said by its name, while nothing is lost.
 """
 
 import ast
+import dis
 import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,11 @@ NOT_THEIRS = [
 DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 """The name of something in a module."""
 
+TYPED = "__main__"
+"""The module of what is typed into a notebook; that of a script has a file."""
+
+LOOKED_UP = ("LOAD_GLOBAL", "LOAD_NAME")
+
 TARGET = "_target_"
 """The key that names a class; the word is Hydra's."""
 
@@ -60,9 +67,8 @@ BASES: dict[str, tuple[type, tuple[str, ...]]] = {
 """What a component of each kind must subclass, and which methods it must write, or one of which."""
 
 
-@cache
 def component(kind: str, target: str, importing: bool = False) -> type[Any]:
-    """Find a component's class.
+    """Find a component's class; once for all, but for those of a notebook, which are written anew.
 
     Args:
         kind: A key of ``BASES``.
@@ -73,6 +79,12 @@ def component(kind: str, target: str, importing: bool = False) -> type[Any]:
     Raises:
         InputError: With the key ``_target_``, if there is none or it is not of the kind.
     """
+    find = _component.__wrapped__ if target.startswith(f"{TYPED}.") else _component
+    return find(kind, target, importing)
+
+
+@cache
+def _component(kind: str, target: str, importing: bool) -> type[Any]:
     module, _, name = target.rpartition(".")
     if not module:
         raise refused(target, "must be MODULE.CLASS", "for instance my_module.MyThing")
@@ -237,7 +249,69 @@ def digest(entry: Any) -> str:
 def digest_of(kind: type) -> str:
     """Return the digits of a user's class."""
     content = b"".join(path.read_bytes() for path in sorted(files_of(kind)))
+    if any(cls.__module__ == TYPED for cls in kind.__mro__) and not _file_of(TYPED):
+        content += repr(list(_parts(kind, set()))).encode()
     return hashlib.sha256(content).hexdigest()
+
+
+def _file_of(module: str) -> str:
+    return str(getattr(sys.modules.get(module), "__file__", None) or "")
+
+
+def _parts(thing: Any, seen: set[int]) -> Iterator[object]:
+    """Yield what a class or function that was typed in is made of, with all that it refers to.
+
+    What cannot be told from what it was yesterday is taken for something else.
+    """
+    if isinstance(thing, bool | int | float | complex | str | bytes | None):
+        yield thing
+    elif id(thing) in seen:
+        return
+    elif isinstance(thing, CodeType):
+        yield thing.co_code, thing.co_names, thing.co_varnames
+        yield from _all_parts(thing.co_consts, seen)
+    elif isinstance(thing, tuple | list | CellType | staticmethod | classmethod | property):
+        inner = [getattr(thing, name, None) for name in ("cell_contents", "__func__", "fget")]
+        yield from _all_parts(thing if isinstance(thing, tuple | list) else inner, seen)
+    elif isinstance(thing, np.ndarray):
+        yield thing.dtype.str, thing.shape, thing.tobytes()
+    elif isinstance(thing, ModuleType):
+        yield thing.__name__
+    elif getattr(thing, "__module__", TYPED) != TYPED and hasattr(thing, "__name__"):
+        yield thing.__module__, thing.__name__
+    elif isinstance(thing, FunctionType):
+        seen.add(id(thing))
+        known = thing.__globals__
+        used = {name: known[name] for name in sorted(_globals_in(thing.__code__) & known.keys())}
+        defaults = (thing.__defaults__, thing.__kwdefaults__ and [*thing.__kwdefaults__.items()])
+        yield thing.__name__
+        yield from _all_parts([thing.__code__, *defaults, thing.__closure__, *used.items()], seen)
+    elif isinstance(thing, type):
+        seen.add(id(thing))
+        yield thing.__qualname__, repr(vars(thing).get("__annotations__"))
+        yield from _all_parts([thing.__bases__, *filter(_is_typed, vars(thing).items())], seen)
+    else:
+        yield os.urandom(8)
+
+
+def _all_parts(things: Iterable[Any], seen: set[int]) -> Iterator[object]:
+    for one in things:
+        yield from _parts(one, seen)
+
+
+def _is_typed(member: tuple[str, Any]) -> bool:
+    """Say whether a class was given a member, rather than by Python or as a dataclass."""
+    name, value = member
+    if isinstance(value, FunctionType):
+        typed = value.__globals__.get("__name__") == TYPED
+        return typed and value.__code__.co_filename != "<string>"
+    return not (name.startswith("__") or name in ("_abc_impl", "name"))
+
+
+def _globals_in(code: CodeType) -> set[str]:
+    """Return the names that code looks up in its module, those of the functions in it included."""
+    own = {str(one.argval) for one in dis.get_instructions(code) if one.opname in LOOKED_UP}
+    return own.union(*(_globals_in(one) for one in code.co_consts if isinstance(one, CodeType)))
 
 
 def files_of(kind: type) -> dict[Path, Path]:

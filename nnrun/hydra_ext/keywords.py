@@ -141,6 +141,9 @@ def _word(value: Any) -> str:
     if isinstance(value, str | PathLike):
         text = fspath(value)
         return text if _reads_as_itself(text) else QuotedString(text, Quote.single).with_quotes()
+    if isinstance(value, type):  # a component of ours or of the user's
+        ours = value.__module__.startswith("nnrun.") and "name" in vars(value)
+        return str(vars(value)["name"]) if ours else f"{value.__module__}.{value.__qualname__}"
     raise TypeError(f"it is a {type(value).__name__}")
 
 

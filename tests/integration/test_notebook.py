@@ -206,3 +206,43 @@ def test_the_tour_runs_and_says_what_it_shows(tmp_path):
     assert answers[0] == answers[1]
     assert all(text.startswith("Yes: ") for text in answers[0])
     assert TOUR.stat().st_size < 200_000
+
+
+TYPED = """
+import nnrun, numpy as np
+from dataclasses import dataclass
+from nnrun.network.activations import Activation
+factor = 1.0
+def bent(z):
+    return np.tanh(factor * z)
+@dataclass(frozen=True)
+class Bent(Activation):
+    def forward(self, z):
+        return bent(z)
+    def backward(self, gradient, z, a):
+        return gradient * factor * (1 - a * a)
+def digits():
+    from nnrun.custom import digest_of
+    return digest_of(Bent)
+def call():
+    return nnrun.sweep({"network.activation": [Bent, "tanh"]}, SMALL, tracking="off", report="off")
+""".replace("SMALL", SMALL)
+
+
+def test_a_component_that_was_typed_in_is_trained_anew_when_it_changes_and_not_otherwise(kernel):
+    kernel.run(TYPED)
+    loss = "found.trials['final_test_loss'].to_numpy().reshape(2, 3)"
+    sent = kernel.run(
+        f"found = call(); first, tanh = {loss}; print(np.allclose(first, tanh), digits())"
+    )
+    same, before = streamed(sent).split()
+    assert same == "True"
+    kernel.run(TYPED)
+    assert streamed(kernel.run("print(digits())")).strip() == before
+    kernel.run(TYPED.replace("factor = 1.0", "factor = 2.0"))
+    sent = kernel.run(
+        f"found = call(); second, tanh = {loss}; print((second == first).any(), digits())"
+    )
+    same, after = streamed(sent).split()
+    assert same == "False"
+    assert after != before

@@ -26,6 +26,7 @@ from omegaconf.basecontainer import BaseContainer
 import nnrun as package
 from nnrun.errors import InputError, Shortfall, TrainingFailed
 from nnrun.hydra_ext.keywords import as_words
+from nnrun.network.activations import Tanh
 from nnrun.trials import shard
 from tests.integration.conftest import OFF, QUICK
 
@@ -61,6 +62,9 @@ def test_values_are_written_as_one_would_type_them():
     asked = {"data.path": Path("my, own.csv"), "data.label": "1", "clip.norm": None, "a": True}
     words = ["data.path='my, own.csv'", "data.label='1'", "clip.norm=null", "a=true"]
     assert as_words(asked, sweeps=False) == words
+    assert as_words({"network.activation": [Tanh, "relu"]}, True)[1:] == [
+        "network.activation=tanh,relu"
+    ]
     once = {"sweep": {"zip": ["lr", "batch_size"]}, "lr": range(1, 3)}
     assert as_words(once, True, ["a", "b"], "mine", ["x=1"]) == [
         "--config-dir=mine", "-m", "experiments=a,b", "sweep.zip=[lr,batch_size]", "lr=1,2", "x=1"
