@@ -79,12 +79,14 @@ def component(kind: str, target: str, importing: bool = False) -> type[Any]:
     Raises:
         InputError: With the key ``_target_``, if there is none or it is not of the kind.
     """
-    find = _component.__wrapped__ if target.startswith(f"{TYPED}.") else _component
-    return find(kind, target, importing)
+    if target.startswith(f"{TYPED}."):
+        return imported_component.__wrapped__(kind, target, importing)
+    return imported_component(kind, target, importing)
 
 
 @cache
-def _component(kind: str, target: str, importing: bool) -> type[Any]:
+def imported_component(kind: str, target: str, importing: bool) -> type[Any]:
+    """Find the class of a module's component, once."""
     module, _, name = target.rpartition(".")
     if not module:
         raise refused(target, "must be MODULE.CLASS", "for instance my_module.MyThing")

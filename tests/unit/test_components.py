@@ -80,9 +80,9 @@ def _my_module(monkeypatch):
     module = ModuleType("my_schedules")
     monkeypatch.setitem(sys.modules, "my_schedules", module)
     exec(SOURCE, module.__dict__)
-    custom.component.cache_clear()
+    custom.imported_component.cache_clear()
     yield
-    custom.component.cache_clear()
+    custom.imported_component.cache_clear()
 
 
 def made(name, **options):

@@ -53,13 +53,13 @@ def digest_of(tmp_path, monkeypatch):
     def digest(helpers: str, rule: str = RULE) -> str:
         (tmp_path / "my_helpers.py").write_text(helpers)
         (tmp_path / "my_slow.py").write_text(rule)
-        custom.component.cache_clear()
+        custom.imported_component.cache_clear()
         for name in ("my_helpers", "my_slow"):
             sys.modules.pop(name, None)
         return custom.digest(custom.component("schedule", "my_slow.Slow", importing=True)())
 
     yield digest
-    custom.component.cache_clear()
+    custom.imported_component.cache_clear()
     for name in ("my_helpers", "my_slow"):
         sys.modules.pop(name, None)
 
@@ -304,9 +304,9 @@ def network(tmp_path, monkeypatch):
     facts["config"] = {"optimizer.name": "another_of_mine.Threefold", "a": ["os.system", 3]}
     path = tmp_path / "net.json"
     path.write_text(json.dumps(facts))
-    custom.component.cache_clear()
+    custom.imported_component.cache_clear()
     yield path
-    custom.component.cache_clear()
+    custom.imported_component.cache_clear()
 
 
 def test_reading_a_network_imports_no_module_that_it_names(network, capsys):
