@@ -29,11 +29,8 @@ from nnrun.problem.generator_base import Drawn, yes_no
 from nnrun.problem.features import FeatureSet
 from nnrun.problem.problem import Samples
 """
-COMPONENTS = {
-    re.search(r"class (\w+)", block)[1]: block
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    if "class " in block
-}
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMPONENTS = {re.search(r"class (\w+)", block)[1]: block for block in BLOCKS if "class " in block}
 KINDS = {
     "SignDescent": "optimizer", "Halving": "schedule", "Cubic": "activation", "LogCosh": "loss",
     "Signs": "init", "Radius": "features", "Disc": "data",
@@ -118,3 +115,10 @@ def test_ci_runs_the_two_commands_as_they_stand_here():
         "pip install -e . && python -m nnrun -m lr=0.01,0.03,0.1",
         "pip install -e '.[test]' && pytest",
     ]
+
+
+def test_a_search_of_scikit_learn_finds_a_network_that_tells_irises_apart():
+    (block,) = [one for one in BLOCKS if "GridSearchCV" in one]
+    names = {}
+    exec(block, names)
+    assert names["search"].best_score_ > 0.94
