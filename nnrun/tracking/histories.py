@@ -1,14 +1,16 @@
 """Metric histories of an MLflow experiment's runs as a table, a row a logged value."""
 
+import math
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError, Issue, did_you_mean
@@ -29,6 +31,9 @@ THREADS = 8
 
 SEEDS = ("seed", "random_state", "random_seed", "rng_seed", "manual_seed")
 """What a param, or else a tag, is called that holds a run's seed, where nobody says."""
+
+FAILED = ("FAILED", "KILLED")
+"""States of a run that was to log more than it has."""
 
 OF_RUNS = ("run", "run_name")
 """Columns that say which run a row is of."""
@@ -63,6 +68,9 @@ def histories(
 ) -> Histories:
     """Read the history of a metric of every run of an experiment.
 
+    A run that failed or was killed before it logged the metric is there, too, with NaN wherever
+    the longest run of its setting has a value: to leave it out would judge the others only.
+
     Args:
         experiment: Its name.
         metric: Whose history.
@@ -89,7 +97,9 @@ def histories(
             raise
         except Exception as error:
             raise unusable(uri, error, READING) from error
-    return _table(having, values, metric, setting, seed, _left_out(runs, having, metric), uri)
+    rest = [run for run in runs if metric not in run.data.metrics]
+    table = _table(having, values, metric, setting, seed, _ended(having), uri)
+    return _with_lost(table, having, rest, metric) if rest else table
 
 
 def _runs(client: "MlflowClient", uri: str, experiment: str) -> "list[Run]":
@@ -135,17 +145,89 @@ def _values(
     return found
 
 
-def _left_out(runs: "Sequence[Run]", having: "Sequence[Run]", metric: str) -> list[str]:
-    notes = []
-    if len(having) < len(runs):
-        less = len(runs) - len(having)
-        are = "is" if less == 1 else "are"
-        notes.append(f"{things(less, 'run')} without {metric} {are} left out.")
-    ended = Counter(run.info.status for run in having if run.info.status != "FINISHED")
-    if ended:
-        each = [f"{n:,} {status}" for status, n in sorted(ended.items())]
-        notes.append(f"Not all runs are finished in MLflow: {listing(each)}.")
-    return notes
+def _ended(having: "Sequence[Run]") -> list[str]:
+    """Say which runs with the metric have not ended well."""
+    other = [run for run in having if run.info.status != "FINISHED"]
+    return [f"Not all runs are finished in MLflow: {_states(other)}."] if other else []
+
+
+def _states(runs: "Sequence[Run]") -> str:
+    states = Counter(run.info.status for run in runs)
+    return listing([f"{n:,} {state}" for state, n in sorted(states.items())])
+
+
+def _with_lost(
+    table: Histories, having: "Sequence[Run]", rest: "Sequence[Run]", metric: str
+) -> Histories:
+    """Add runs that failed before they logged the metric, as curves without a finite value.
+
+    Those are left out, and counted, whose setting no run with the metric has, or whose seed is not
+    told, or was run again; and those that did not fail.
+    """
+    frame, numbers = table.frame, is_numeric_dtype(table.frame[table.seed])
+    ends = frame.groupby("run")["step"].max()
+    longest: dict[tuple[float | str, ...], str] = {}
+    taken = set()
+    for run in having:
+        key, name = _key(run, table.setting), run.info.run_id
+        taken.add((key, _key(run, [table.seed])))
+        longest[key] = max(longest.get(key, name), name, key=lambda one: ends.get(one, -1))
+    parts, lost, again, left = [frame], list[str](), [], []
+    for run in rest:
+        key, (seed,) = _key(run, table.setting), _key(run, [table.seed])
+        untold = seed == "" or (numbers and isinstance(seed, str))
+        if run.info.status not in FAILED or key not in longest or untold:
+            left.append(run)
+        elif (key, (seed,)) in taken:
+            again.append(run)
+        else:
+            taken.add((key, (seed,)))
+            own = {"run": run.info.run_id, "run_name": run.info.run_name, metric: math.nan}
+            own[table.seed] = int(float(seed)) if numbers else _told(run, table.seed)
+            parts.append(frame[frame["run"] == longest[key]].assign(**own))
+            told = [f"{name}={_told(run, name)}" for name in table.setting if _told(run, name)]
+            lost.append(f"{' '.join(told)} {run.info.status}")
+    notes = [*_without(lost, again, left, metric), *table.notes]
+    return table._replace(frame=pd.concat(parts, ignore_index=True), notes=notes)
+
+
+def _without(
+    lost: Sequence[str], again: "Sequence[Run]", left: "Sequence[Run]", metric: str
+) -> Iterator[str]:
+    """Say what became of runs without the metric."""
+    if lost:
+        each = listing([f"{n:,} of {of}" for of, n in Counter(lost).items()], 8)
+        yield (
+            f"{things(len(lost), 'run')} failed before the first {metric} ({each}): they count as "
+            "not arriving, as diverged ones do."
+        )
+    if again:
+        yield (
+            f"{things(len(again), 'run')} without {metric} ({_states(again)}) had the setting and "
+            "seed of another: the one that has it counts."
+        )
+    if left:
+        are = "is" if len(left) == 1 else "are"
+        yield f"{things(len(left), 'run')} without {metric} {are} left out: {_states(left)}."
+
+
+def _key(run: "Run", names: Sequence[str]) -> tuple[float | str, ...]:
+    """Return a run's values, numbers as numbers."""
+    found: list[float | str] = []
+    for told in (_told(run, name) or "" for name in names):
+        try:
+            number = float(told)
+        except ValueError:
+            number = math.nan
+        found.append(number if math.isfinite(number) else told)
+    return tuple(found)
+
+
+def _told(run: "Run", name: str) -> str | None:
+    """Return a param of a run, or else a tag."""
+    own = dict(zip(OF_RUNS, (run.info.run_id, run.info.run_name), strict=True))
+    found: str | None = {**run.data.tags, **run.data.params, **own}.get(name)
+    return found
 
 
 def _table(

@@ -108,7 +108,7 @@ def test_the_histories_of_an_experiment_are_a_table(store):
     found = histories("nets", "val_acc", uri=store)
     assert (list(found.setting), found.seed) == (["optimizer"], "seed")
     assert found.notes == [
-        "1 run without val_acc is left out.",
+        "1 run without val_acc is left out: 1 FAILED.",
         "out is another in every run, and tells no settings apart.",
         "Of 40 values logged again at a step the last counts.",
     ]
@@ -118,6 +118,35 @@ def test_the_histories_of_an_experiment_are_a_table(store):
     same = list(expected.columns)
     pd.testing.assert_frame_equal(own[same].reset_index(drop=True), expected, check_dtype=False)
     assert found.frame["seconds"].max() == pytest.approx(0.3)
+
+
+def test_runs_that_failed_before_their_first_value_count_as_not_arriving(store):
+    client = MlflowClient(store)
+    experiment = client.create_experiment("crashes")
+    for optimizer in RATES:
+        for seed in range(12):
+            run = client.create_run(experiment).info.run_id
+            for key, value in {"optimizer": optimizer, "seed": seed}.items():
+                client.log_param(run, key, value)
+            crash = optimizer == "adam" and seed % 3 == 0
+            values = [] if crash else zip(STEPS, accuracy(optimizer, seed), strict=True)
+            client.log_batch(run, [Metric("val_acc", float(v), 1, int(n)) for n, v in values])
+            client.set_terminated(run, "KILLED" if crash else "FINISHED")
+    failed = client.create_run(experiment).info.run_id  # its seed was run again
+    client.log_param(failed, "optimizer", "sgd")
+    client.log_param(failed, "seed", 5)
+    client.set_terminated(failed, "FAILED")
+    found = histories("crashes", "val_acc", ["optimizer"], uri=store)
+    assert found.notes == [
+        "4 runs failed before the first val_acc (4 of optimizer=adam KILLED): they count as not "
+        "arriving, as diverged ones do.",
+        "1 run without val_acc (1 FAILED) had the setting and seed of another: the one that has it "
+        "counts.",
+    ]
+    results = nnrun.judge(found.frame, setting="optimizer", target="val_acc>=0.9")
+    status = results.trials.set_index(["optimizer", "seed"])["status"]
+    assert status["adam"].to_list() == ["diverged", "reached", "reached"] * 4
+    assert len(status["sgd"]) == 12
 
 
 def test_runs_of_mlflow_are_judged_as_their_table_is(store, tmp_path, capsys, monkeypatch):
