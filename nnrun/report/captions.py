@@ -183,7 +183,7 @@ _AT_ONE_LOOK = (
     f"{ENOUGH} pairs, an interval without 1, and an adjusted p below 0.05",
 )
 _OF_GROUPS = (
-    f"95% percentile intervals, widened for few seeds, from {BOOTSTRAP}, of each arm for itself",
+    f"95% symmetric bootstrap-t intervals from {BOOTSTRAP}, of each arm for itself",
     f"{RESAMPLES:,} random ways to give the trials to the arms, on the log ratio over its standard "
     "error (of more than 1,000 trials Student's t)",
     f"{ENOUGH} seeds each, an interval without 1, and an adjusted p below 0.05",
@@ -202,7 +202,8 @@ def forest_caption(results: Results, rows: int) -> str:
     total, sequential = len(results.contrasts), bool(results.contrasts["sequential"].any())
     more = f" Shown are {rows} of {total:,} contrasts; the table has more." if rows < total else ""
     most, said = 1 + results.sweep.margin, results.sweep.words
-    kind = "intervals that hold at every look" if sequential else "percentile bootstrap intervals"
+    kind = "bootstrap-t intervals" if results.sweep.unpaired else "percentile bootstrap intervals"
+    kind = "intervals that hold at every look" if sequential else kind
     return (
         f"Ratio of the mean {said.unit} to target, restricted to "
         f"{said.amount(common_budget(results.trials))}, with 95% {kind}; left of 1 is sooner. "

@@ -319,8 +319,8 @@ def _tools(sweep: Sweep) -> Iterator[str]:
 
 
 UNPAIRED = (
-    "95% percentile bootstrap intervals from independent resamples of both arms, widened for small "
-    "samples (Hesterberg 2015), and by a two-sided permutation test of the studentised log ratio, "
+    "95% symmetric bootstrap-t intervals from independent resamples of both arms, no narrower than "
+    "Welch's (Hall 1988), and by a two-sided permutation test of the studentised log ratio, "
     "which holds for arms of unequal spread (Chung and Romano 2013)"
 )
 

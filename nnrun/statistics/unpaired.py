@@ -17,7 +17,6 @@ from nnrun.statistics.hypothesis_tests import LogRank
 from nnrun.statistics.pairs import NOBODY, Clock, Pairs, Question, counts, untrained
 from nnrun.statistics.resampling import (
     fitting,
-    percentile,
     resampled_means,
     t_quantile,
 )
@@ -102,25 +101,36 @@ def lined_up(on: Clock) -> Clock:
     return on._replace(times=times, arrived=np.take_along_axis(on.arrived, order, axis=0))
 
 
-def drawn_means(on: Clock) -> Mapping[int, Floats]:
-    """Resample the mean time of every setting, each for itself.
+class Drawn(NamedTuple):
+    """What resamples of a setting's trials come to.
 
-    Returns:
-        By column, shape (resamples,).
+    Attributes:
+        means: Their mean times, shape (resamples,).
+        errors2: The squared standard errors of these, likewise.
     """
+
+    means: Floats
+    errors2: Floats
+
+
+def drawn_means(on: Clock) -> Mapping[int, Drawn]:
+    """Resample the trials of every setting, each for itself; by column."""
     sizes = (~np.isnan(on.times)).sum(axis=0)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([_STREAM, len(sizes)])))
-    found: dict[int, Floats] = {}
+    found: dict[int, Drawn] = {}
     for n in np.unique(sizes[sizes > 1]):
         columns = np.flatnonzero(sizes == n)
         values = np.stack([_times(on, int(i)) for i in columns], axis=1)
-        # the same draws, each column in an order of its own: drawn for itself
-        means = rng.permuted(resampled_means(values), axis=0)
-        found |= dict(zip(columns.tolist(), means.T, strict=True))
+        centres = values.mean(axis=0)
+        means, squares = resampled_means(values), resampled_means((values - centres) ** 2)
+        errors2 = np.maximum(squares - (means - centres) ** 2, 0.0) / (n - 1)
+        for place, column in enumerate(columns.tolist()):
+            order = rng.permutation(len(means))
+            found[column] = Drawn(means[order, place], errors2[order, place])
     return found
 
 
-def measured(one: Groups, points: Floats, drawn: Mapping[int, Floats]) -> dict[str, float]:
+def measured(one: Groups, points: Floats, drawn: Mapping[int, Drawn]) -> dict[str, float]:
     """Compare two arms.
 
     Args:
@@ -129,8 +139,10 @@ def measured(one: Groups, points: Floats, drawn: Mapping[int, Floats]) -> dict[s
         drawn: As of `drawn_means`.
 
     Returns:
-        What `nnrun.statistics.measures.measure` returns of pairs. The interval is a percentile
-        bootstrap of independent resamples. ``p`` is that of a permutation test of the log ratio
+        What `nnrun.statistics.measures.measure` returns of pairs. The interval is a symmetric
+        bootstrap-t of independent resamples, no narrower than Welch's: times are skewed, and where
+        the arms have unequal spreads, too, percentiles hold the truth in 90% to 93% instead of 95%,
+        this in 94% to 96%. ``p`` is that of a permutation test of the log ratio
         over its standard error, which holds where the arms have unequal spreads, too (Student's t
         with Welch's degrees of freedom beyond `LARGE` trials). ``sooner`` is the
         chance that a trial of the one arm arrives before one of the other, with the test and the
@@ -138,9 +150,11 @@ def measured(one: Groups, points: Floats, drawn: Mapping[int, Floats]) -> dict[s
         error.
 
     References:
-        E. Chung, J. P. Romano: Exact and asymptotically robust permutation tests, 2013,
-        doi:10.1214/13-AOS1090. E. Brunner, U. Munzel: The nonparametric Behrens-Fisher problem,
-        2000, doi:10.1002/(SICI)1521-4036(200001)42:1<17::AID-BIMJ17>3.0.CO;2-U. B. L. Welch: The
+        P. Hall: On symmetric bootstrap confidence intervals, 1988,
+        doi:10.1111/j.2517-6161.1988.tb01706.x. E. Chung, J. P. Romano: Exact and asymptotically
+        robust permutation tests, 2013, doi:10.1214/13-AOS1090. E. Brunner, U. Munzel: The
+        nonparametric Behrens-Fisher problem, 2000,
+        doi:10.1002/(SICI)1521-4036(200001)42:1<17::AID-BIMJ17>3.0.CO;2-U. B. L. Welch: The
         generalization of 'Student's' problem, 1947, doi:10.1093/biomet/34.1-2.28.
     """
     blocks, n = one.blocks, len(one.blocks)
@@ -150,15 +164,15 @@ def measured(one: Groups, points: Floats, drawn: Mapping[int, Floats]) -> dict[s
         "difference": float(np.mean([block.a.mean() - block.b.mean() for block in blocks])),
         **_first(blocks, points),
     }
-    low = high = (math.nan, math.nan)
-    error = p = math.nan
+    low = high = apart = error = p = math.nan
     if one.least > 1:
         error = math.sqrt(sum(_error2(block)[0] for block in blocks)) / n
-        low, high = _bounds(blocks, drawn, one.least)
+        half, apart = _halves(blocks, drawn)
+        low, high = (logs.mean() - half, logs.mean() + half)
         p = _permuted(blocks, logs.mean(), error)
-    names = ("ratio_low", "ratio_high", "difference_low", "difference_high")
-    bounds = (math.exp(low[0]), math.exp(high[0]), low[1], high[1])
-    found |= dict(zip(names, bounds, strict=True))
+    found |= {"ratio_low": math.exp(low), "ratio_high": math.exp(high)}
+    found |= {"difference_low": found["difference"] - apart}
+    found |= {"difference_high": found["difference"] + apart}
     return {**found, "p": p, "error": error, "discordant": (1 - found["tied"]) * one.least}
 
 
@@ -296,16 +310,31 @@ def _satterthwaite(arms: Sequence[tuple[float, int]]) -> tuple[float, int]:
     return total, max(1, math.floor(total**2 / below)) if below > 0 else least
 
 
-def _bounds(
-    blocks: Sequence[Block], drawn: Mapping[int, Floats], least: int
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Bound log ratio and difference."""
-    arms = [(drawn[block.columns[0]], drawn[block.columns[1]]) for block in blocks]
-    rows = min(len(x) for pair in arms for x in pair)
-    log = np.mean([np.log(a[:rows] / b[:rows]) for a, b in arms], axis=0)
-    apart = np.mean([a[:rows] - b[:rows] for a, b in arms], axis=0)
-    low, high = percentile(np.stack([log, apart], axis=1), least)
-    return (float(low[0]), float(low[1])), (float(high[0]), float(high[1]))
+def _halves(blocks: Sequence[Block], drawn: Mapping[int, Drawn]) -> tuple[float, float]:
+    """Return half the width of the intervals of the log ratio and of the difference."""
+    arms = [
+        (x, drawn[column])
+        for block in blocks
+        for x, column in zip(block[:2], block.columns, strict=True)
+    ]
+    rows, signs = min(len(d.means) for _, d in arms), (1, -1) * len(blocks)
+    found = []
+    for log in (True, False):
+        errors2, moved, spread2 = [], np.zeros(rows), np.zeros(rows)
+        for sign, (x, d) in zip(signs, arms, strict=True):
+            means, mean = d.means[:rows], float(x.mean())
+            own = float(x.var(ddof=1)) / len(x)
+            errors2.append((own / mean**2 if log else own, len(x) - 1))
+            moved += sign * (np.log(means / mean) if log else means - mean)
+            spread2 += d.errors2[:rows] / means**2 if log else d.errors2[:rows]
+        squared, degrees = _satterthwaite(errors2)
+        told = spread2 > 1e-9 * squared  # where all resampled trials are alike there is no error
+        far = np.sort(np.abs(moved[told]) / np.sqrt(spread2[told]))
+        most = t_quantile(0.975, degrees)
+        if len(far):
+            most = max(most, float(far[math.ceil(0.95 * len(far)) - 1]))
+        found.append(most * math.sqrt(squared) / len(blocks))
+    return found[0], found[1]
 
 
 def _permuted(blocks: Sequence[Block], seen: float, error: float) -> float:
