@@ -2,6 +2,7 @@
 
 - ``frame``: a row an evaluation: read, checked, cut into curves
 - ``target``: what counts as converged, from words such as val_acc>=0.9
+- ``ends``: where curves end: which had arrived by then, and up to where all are judged
 - ``trials``: from curves to trials: the points all share, times to target, what is censored
 - ``judge``: from a frame to Results, and to tables and a page in a folder
 - ``metric_lines``: numbers in what a program prints

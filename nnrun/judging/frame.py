@@ -64,6 +64,10 @@ class Curves:
         """Evaluations of each curve, shape (curve,)."""
         return np.diff(self.first, append=len(self.x))
 
+    def name(self, setting: int) -> str:
+        """Name a setting by its values."""
+        return _named(self.levels, setting)
+
     @property
     def last(self) -> Ints | Floats:
         """The last evaluation of each curve, shape (curve,)."""
@@ -256,6 +260,11 @@ def _starts(setting: Ints, seed: Ints) -> Ints:
     return np.flatnonzero(new)
 
 
+def _named(levels: pd.DataFrame, setting: int) -> str:
+    of = levels.iloc[setting]
+    return " ".join(f"{key}={as_typed(of[key])}" for key in levels.columns)
+
+
 def _require_increasing(
     x: Floats, first: Ints, setting: Ints, seed: Ints, levels: pd.DataFrame, columns: Columns
 ) -> None:
@@ -265,11 +274,9 @@ def _require_increasing(
     if not again.any():
         return
     row = int(np.flatnonzero(again)[0])
-    of = levels.iloc[setting[row]]
-    name = " ".join(f"{key}={as_typed(of[key])}" for key in columns.setting)
     rule = (
-        f"is {x[row]:g} twice in the curve of {name}, {columns.seed} {seed[row]}, and so in "
-        f"{things(int(again.sum()), 'row')}"
+        f"is {x[row]:g} twice in the curve of {_named(levels, int(setting[row]))}, {columns.seed} "
+        f"{seed[row]}, and so in {things(int(again.sum()), 'row')}"
     )
     hint = "one row an evaluation; do the settings differ in another column, too?"
     raise InputError(Issue("x", columns.x, rule, hint))
@@ -280,11 +287,19 @@ def _evaluated(y: Floats, first: Ints) -> tuple[Floats, NDArray[np.bool_]]:
 
     A curve that has no finite value after some row has diverged there. An empty value before a
     finite one says that the metric was not logged in that row, as where a training loss is logged
-    more often; then so do all empty values of that curve. An infinite one before a finite one stays
-    what it is: NaN would be a divergence, so it is made no number that meets a target.
+    more often; then so do all empty values of that curve, but for those at its end: where more rows
+    are empty there than ever were between two values, it has diverged, in each row in which it
+    would have been logged next. An infinite one before a finite one stays what it is: NaN would be
+    a divergence, so it is made no number that meets a target.
 
     Returns:
         The values, NaN from a divergence on; and which rows are evaluations.
+
+    Example:
+        >>> nan = np.nan
+        >>> y, keep = _evaluated(np.array([nan, 0.1, nan, 0.2, nan, nan, nan, nan]), np.array([0]))
+        >>> y[keep]
+        array([0.1, 0.2, nan, nan])
     """
     finite, rows = np.isfinite(y), np.arange(len(y))
     if finite.all():
@@ -294,5 +309,15 @@ def _evaluated(y: Floats, first: Ints) -> tuple[Floats, NDArray[np.bool_]]:
     before = rows < np.repeat(end, lengths)
     between = np.isnan(y) & before
     sparse = np.repeat(np.add.reduceat(between, first) > 0, lengths)
-    keep = ~(np.isnan(y) & sparse)
+    # how many rows after the value before it each value stands, and the most of a curve
+    there = np.flatnonzero(finite)
+    of = np.searchsorted(first, there, side="right") - 1
+    gap = there - np.maximum(np.concatenate([[-1], there[:-1]]), first[of] - 1)
+    most, usual = np.zeros(len(first), dtype=np.int64), np.ones(len(first), dtype=np.int64)
+    np.maximum.at(most, of, gap)
+    usual[of] = gap  # the last value of each curve tells
+    lost = first + lengths - 1 - end >= most
+    after = rows - np.repeat(end, lengths)
+    due = (after > 0) & (after % np.repeat(usual, lengths) == 0) & np.repeat(lost, lengths)
+    keep = ~(np.isnan(y) & sparse) | (sparse & due)
     return np.where(finite | before, y, np.nan), keep

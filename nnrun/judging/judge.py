@@ -117,7 +117,8 @@ def judge(
     intervals, tests and censoring as of a sweep. All curves are judged at the points at which all
     were evaluated, up to the budget that all settings share. A curve whose last values are not
     finite has diverged; one that ends before the budget without having met the target counts as not
-    arriving. Both, and all else that was decided, is said in ``results.sweep.notes``.
+    arriving; one that ends with the target held limits no budget. This, and all else that was
+    decided, is said in ``results.sweep.notes``.
 
     Args:
         frame: A row an evaluation, in any order: columns that tell settings apart, of the seed,
@@ -130,7 +131,9 @@ def judge(
         x: The column of steps, likewise.
         y: The column of the metric; None where the target names it.
         hold: At how many evaluations in a row the target must be met; the time is the first's.
-        budget: Up to where is judged, in units of ``x``; None for what all settings come to.
+        budget: Up to where is judged, in units of ``x``, at most the longest curve: those that
+            end before it without having met the target do not arrive. None for what all settings
+            come to.
         baseline: The setting that the others are compared with: its label, or values such as
             ``"optimizer=sgd"``.
         within: The column within each of whose values the others are compared.
@@ -149,7 +152,8 @@ def judge(
 
     Raises:
         InputError: If the table cannot be judged: columns that are not there, two evaluations at
-            one x, no budget in common, too few evaluations in common to see a target hold.
+            one x, no budget in common, too few evaluations in common to see a target hold, or
+            curves that end before it could be seen to.
 
     Example:
         >>> rows = [

@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 
 from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.errors import InputError, Issue
+from nnrun.judging.ends import ends_of, told
 from nnrun.judging.frame import Curves, Floats, Ints
 from nnrun.judging.target import Target
 from nnrun.records.sweep import LabelledSetting
 from nnrun.records.trials import Status
 from nnrun.statistics.curves import FAILURE, SettingBands, setting_bands
 from nnrun.statistics.summary import RISING
-from nnrun.text import exactly, things
+from nnrun.text import things
 from nnrun.training.convergence import first_time, held, plateaued
-
-NEAR = 0.1
-"""Share of the budget by which a curve may end before it, and count as followed to it."""
 
 
 class Judged(NamedTuple):
@@ -29,7 +27,8 @@ class Judged(NamedTuple):
         points: Shape (n_points,), increasing; the last is where judging ends.
         common: How far apart evaluations lie that count as one; None where all curves have these
             points and no others.
-        y: Shape (curve, n_points); NaN from a divergence on, and beyond a curve's own end.
+        y: Shape (curve, n_points); NaN from a divergence on, and beyond a curve's own end but for
+            one that ends with the target held.
         status: Shape (curve,).
         plateaued: Shape (curve,).
         time: First point from which the target held, shape (curve,); NaN where it never did.
@@ -52,10 +51,10 @@ class Judged(NamedTuple):
 def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | None) -> Judged:
     """Judge every curve against the target.
 
-    The budget is what all settings come to: the smallest, over settings, of their longest curve
-    (those settings left aside whose curves all end as they arrive). A curve that ends before it,
-    by more than `NEAR`, and has not met the target by then, counts as one that never does, as a
-    diverged one does: what stopped it may well be what it did.
+    A curve that ends well before the budget, as `nnrun.judging.ends.ends_of` finds them, and has
+    not met the target by then, counts as one that never does, as a diverged one does: what stopped
+    it may well be what it did. One that ends with the target held keeps its last value: points that
+    all share may lie beyond its end.
 
     Args:
         curves: As `nnrun.judging.frame.curves_of` cuts them.
@@ -67,69 +66,23 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     Raises:
         InputError: If the settings share no budget, or too few evaluations to see a target hold.
     """
-    stopped = _stopped(curves, target, hold)
-    budget = _budget(curves, stopped, unit, upto)
-    last = curves.last
-    short = last < budget / (1 + NEAR)
+    ends = ends_of(curves, target, hold, unit, upto)
     grids, which = _grids(curves)
-    points, common = _points(grids, which, short | (stopped & (last < budget)), unit, hold)
+    points, common = _points(grids, which, ends.open, unit, hold)
     needed = hold if common is None else common.hold(hold)
-    y = _at_points(curves, grids, which, points, common, target)
+    y = _at_points(curves, grids, which, points, common, target, ends.arrived)
     met = y >= target.value if target.rising else y <= target.value
     sustained = held(met, needed)
     reached = sustained.any(axis=1)
-    ends = curves.first + curves.lengths - 1
-    lost = np.isnan(curves.y[ends])
+    lost = np.isnan(curves.y[curves.first + curves.lengths - 1])
     status = np.where(reached, Status.REACHED, np.where(lost, Status.DIVERGED, Status.EXHAUSTED))
-    early = short & ~reached & ~lost
+    early = ends.short & ~reached & ~lost
     loss = -y if target.rising else y
     flat = plateaued(points, np.where(np.isinf(loss), np.nan, loss))
     flat &= (status == Status.EXHAUSTED) & ~early
-    notes = list(_ended_early(curves, early, met, needed, budget, unit))
+    notes = list(told(curves, ends, early, met, needed, unit))
     time, hit = first_time(sustained, points), first_time(met, points)
     return Judged(points, common, y, status.astype("<U9"), flat, time, hit, early, notes)
-
-
-def _stopped(curves: Curves, target: Target, hold: int) -> NDArray[np.bool_]:
-    """Mark curves that end as soon as they have met the target for long enough.
-
-    Nothing that would have come later could change when they arrived: they limit no budget.
-    """
-    y = curves.y
-    missed = ~(y >= target.value if target.rising else y <= target.value)
-    rows = np.arange(len(y))
-    lengths = curves.lengths
-    # the row of the last miss before each row, or that before the curve's first
-    before = np.repeat(curves.first - 1, lengths)
-    last = np.maximum(np.maximum.accumulate(np.where(missed, rows, -1)), before)
-    completed = rows - last == hold
-    ends = curves.first + lengths - 1
-    first_done = np.minimum.reduceat(np.where(completed, rows, len(y)), curves.first)
-    return first_done == ends
-
-
-def _budget(curves: Curves, stopped: NDArray[np.bool_], unit: str, upto: float | None) -> float:
-    """Find up to where all settings can be judged."""
-    n = len(curves.levels)
-    longest, several = np.zeros(n), np.zeros(n, dtype=np.bool_)
-    np.maximum.at(longest, curves.setting, curves.last)
-    # one that breaks off among many that stopped does not end where all of its setting would
-    np.logical_or.at(several, curves.setting, ~stopped)
-    limits = np.where(several, longest, np.inf)
-    budget = float(limits.min()) if np.isfinite(limits).any() else float(longest.max())
-    begin = np.full(n, np.inf)
-    np.minimum.at(begin, curves.setting, curves.x[curves.first])
-    if begin.max() > budget:
-        rule = (
-            f"is not shared: one setting ends at {exactly(budget)} {unit}, and another begins at "
-            f"{exactly(float(begin.max()))}"
-        )
-        raise InputError(Issue("budget", None, rule, "are they counted alike?"))
-    if upto is not None and budget < upto / (1 + NEAR):
-        rule = f"is beyond the {exactly(budget)} {unit} that all settings come to"
-        hint = f"at most {budget:g}; hold=1, if training was stopped because it arrived"
-        raise InputError(Issue("budget", upto, rule, hint))
-    return budget
 
 
 def _grids(curves: Curves) -> tuple[list[Any], Ints]:
@@ -179,8 +132,9 @@ def _at_points(
     points: Any,
     common: CommonGrid | None,
     target: Target,
+    arrived: NDArray[np.bool_],
 ) -> Floats:
-    """Take curves at the points that all share; NaN beyond the end of one."""
+    """Take curves at the points that all share; beyond its end, one that arrived stays there."""
     worst = -np.inf if target.rising else np.inf
     values = np.where(np.isinf(curves.y), worst, curves.y)
     apart = 0.0 if common is None else common.apart
@@ -192,30 +146,9 @@ def _at_points(
         there = points[: len(places)] <= grid[-1] * (1 + apart) * (1 + 1e-12)
         n = int(there.sum())
         y[mine, :n] = values[curves.first[mine][:, None] + places[:n]]
+        kept = mine[arrived[mine]]
+        y[kept, n:] = values[curves.first[kept] + len(grid) - 1][:, None]
     return y
-
-
-def _ended_early(
-    curves: Curves, early: NDArray[np.bool_], met: NDArray[np.bool_], hold: int, budget: float,
-    unit: str,
-) -> Any:  # fmt: skip
-    """Say what curves count as that end before the budget."""
-    n = int(early.sum())
-    if not n:
-        return
-    yield (
-        f"{things(n, 'curve')} of {len(early):,} {'ends' if n == 1 else 'end'} before the "
-        f"{exactly(budget)} {unit} that all settings come to, without having met the target. What "
-        "would have come is not known: they count as not arriving, as diverged ones do. Where "
-        "they were stopped for a reason that has nothing to do with what they did, leave them out "
-        "of the table, or judge up to where they end."
-    )
-    touching = int((early & met.any(axis=1)).sum())
-    if touching and hold > 1:
-        yield (
-            f"{touching:,} of these met the target, but not at {hold} evaluations in a row before "
-            "their end; if training was stopped because they met it, hold=1 counts them."
-        )
 
 
 def trials_table(
