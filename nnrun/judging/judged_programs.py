@@ -15,6 +15,7 @@ import pandas as pd
 from nnrun.config.settings import Auto, Executor
 from nnrun.errors import InputError, Issue
 from nnrun.judging.judge import Asked, Origin, results_of
+from nnrun.judging.processes import CUT
 from nnrun.judging.programs import SEED, Program, read_programs
 from nnrun.judging.run_table import table_of
 from nnrun.judging.running import run_missing
@@ -57,8 +58,8 @@ def judge_programs(
         asked: Of the curves; what tells settings apart is taken from the programs.
         limits: Up to where they run.
         auto: Where results decide on the number of seeds, how many there are between looks.
-        total_time: Seconds after which no more is run; only seeds are judged that every program has
-            run with.
+        total_time: Seconds after which no more is run; seeds are judged up to the last that every
+            program has run with.
         command: The command line, for the page.
 
     Raises:
@@ -76,7 +77,8 @@ def judge_programs(
     for n in [len(seeds)] if auto is None else auto.looks(auto.most):
         runs = run_missing(programs, seeds[:n], limits, until, runs)
         table = table_of(programs, seeds[:n], runs, limits)
-        if results is not None and len(table.seeds) < n:
+        cut = any(run.ended == CUT for run in runs.values())
+        if results is not None and (cut or len(table.seeds) < n):
             # what was decided at the look before stands
             note_ = f"Time was up before {n:,} seeds had run. The same command goes on."
             notes = [*results.sweep.notes, note_]
@@ -141,7 +143,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=int, metavar="N", help="runs at once; default: one a processor")
     about = "end a run after so many seconds; it counts as failed"
     add("--time-limit", type=float, default=math.inf, metavar="SECONDS", help=about)
-    about = "end all after so many seconds, and judge the seeds that every command has run with"
+    about = "end all after so many seconds, and judge the seeds up to the last that every command "
+    about += "has run with; of these, runs that were ended count as not arriving"
     add("--total-time", type=float, default=math.inf, metavar="SECONDS", help=about)
     about = "end a run when its target has held; its curve keeps the last value"
     add("--until-target", action="store_true", help=about)

@@ -18,8 +18,9 @@ from nnrun.layout import naming
 
 T = TypeVar("T")
 
-EXIT, TIME = "exit", "time limit"
-"""Why a process ended: by itself, or as it took too long; others give reasons of their own."""
+EXIT, TIME, CUT = "exit", "time limit", "total time"
+"""Why a process ended: by itself, as it took too long, or as all were ended; others give reasons of
+their own."""
 
 GRACE = 5.0
 """Seconds that a process has to end in when it is asked to, until it is killed."""
@@ -111,8 +112,8 @@ def run_all(
     Args:
         starts: Processes, each with what stands for it; taken when there is room.
         jobs: Most at once.
-        until: Time, as of ``time.monotonic``, at which those that run are ended and none is
-            started any more; they are not yielded.
+        until: Time, as of ``time.monotonic``, at which those that run are ended, as `CUT`, and none
+            is started any more.
         check: Called often; what it raises ends all.
     """
     waiting = iter(starts)
@@ -121,7 +122,7 @@ def run_all(
         while True:
             check()
             if monotonic() >= until:
-                running.end_all(GRACE)
+                yield from running.end_all(CUT, GRACE)
                 return
             while more and len(running.processes) < jobs:
                 of, start = next(waiting, (None, None))
@@ -145,7 +146,8 @@ class _Running(Generic[T]):
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.end_all(HURRY)
+        for _ in self.end_all("", HURRY):
+            pass
         self._selector.close()
 
     def add(self, of: T, start: Start) -> None:
@@ -170,13 +172,12 @@ class _Running(Generic[T]):
                     self._selector.unregister(pipe)
                 yield self.processes.pop(process), process.finish()
 
-    def end_all(self, grace: float) -> None:
-        """End all processes: they are asked to, and killed after some seconds."""
+    def end_all(self, why: str, grace: float) -> Iterator[tuple[T, Ended]]:
+        """End all processes: they are asked to, and killed after some seconds; yield each."""
         for process in self.processes:
-            process.end("", grace)
+            process.end(why, grace)
         while self.processes:
-            for _ in self.wait(monotonic() + grace):
-                pass
+            yield from self.wait(monotonic() + grace)
 
 
 class Process:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nnrun.errors import InputError, Issue
 from nnrun.judging.metric_lines import Curve, Unread, curve_of, require_counter
-from nnrun.judging.processes import EXIT, TIME
+from nnrun.judging.processes import CUT, EXIT, TIME
 from nnrun.judging.programs import SEED, Program
 from nnrun.judging.running import exit_words, require_curve, unread
 from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
@@ -30,7 +30,7 @@ class Table(NamedTuple):
         frame: A row an evaluation: the keys that tell settings apart, ``seed``, x and y.
         keys: The first of these columns.
         x: The name of what counts.
-        seeds: Those that every program has run with, from the first on.
+        seeds: From the first on, up to the last that every program has run with.
         about: What was run, in lines.
         notes: What a reader should know, in sentences.
     """
@@ -48,18 +48,17 @@ def table_of(
 ) -> Table:
     """Put the curves of runs together.
 
-    Only the first seeds that every program has run with are taken: which of the later ones are
-    there already may hang on what they did. A run that failed has no value from then on: if it has
-    not met the target before, it counts as one that diverged. One that was ended as the target
-    held keeps its last value.
+    All seeds are taken up to the last that every program has run with. What was cut among them, as
+    the total time was up, ends where it was: without it those that take long would be missing. A
+    run that failed has no value from then on: if it has not met the target before, it counts as one
+    that diverged. One that was ended as the target held keeps its last value.
 
     Raises:
         InputError: If no seed has run with every program, or a program has no curve.
     """
-    whole = [s for s in seeds if all((place, s) in runs for place in range(len(programs)))]
-    first = list(seeds[: next((n for n, s in enumerate(seeds) if s not in set(whole)), len(seeds))])
+    first = _judged(len(programs), seeds, runs)
     if not first:
-        rule = f"is short: not every program has run with seed {seeds[0]}"
+        rule = f"is short: no seed from {seeds[0]} on has run with every program"
         raise InputError(Issue("--total-time", None, rule, "the same command goes on"))
     mine = {(place, seed): runs[place, seed] for seed in first for place in range(len(programs))}
     lines = [line for run in mine.values() for line in run.lines]
@@ -68,7 +67,7 @@ def table_of(
     except Unread as why:
         raise InputError(unread(programs[0], first[0], mine[0, first[0]], why)) from None
     curves = _read(programs, mine, x, limits)
-    lost = {key: _why(run) if run.failed else f"no {limits.y}"
+    lost = {key: _why(run) if run.failed or run.ended == CUT else f"no {limits.y}"
             for key, run in mine.items() if run.failed or not curves[key].x}  # fmt: skip
     held = [key for key, run in mine.items() if key not in lost and _held(run, curves[key], limits)]
     ended, curves = curves, _gone_on(curves, lost, held, limits)
@@ -83,6 +82,19 @@ def table_of(
     notes = list(_told(programs, seeds, first, runs, mine, lost, early))
     about = list(_about(programs, mine))
     return Table(pd.DataFrame(rows), list(programs[0].levels), x, first, about, notes)
+
+
+def _judged(programs: int, seeds: Sequence[int], runs: Runs) -> list[int]:
+    """List the seeds that are judged: all were begun, and the last has ended with each program."""
+    cut = {key for key, run in runs.items() if run.ended == CUT}
+    found, last = list[int](), 0
+    for seed in seeds:
+        own = {(place, seed) for place in range(programs)}
+        if own - runs.keys():
+            break
+        found.append(seed)
+        last = last if own & cut else len(found)
+    return found[:last]
 
 
 def _read(
@@ -208,14 +220,28 @@ def _told(
             f"{things(held, 'run')} of {len(runs):,} ended when the target had held; from there on "
             "their curves keep the last value."
         )
-    if len(judged) < len(seeds):
-        left = len(programs) * len(seeds) - len(all_)
+    yield from _in_time(len(programs) * len(seeds), len(seeds), len(judged), all_, runs)
+
+
+def _in_time(asked: int, seeds: int, judged: int, all_: Runs, runs: Runs) -> Iterator[str]:
+    """Say what the total time has cut, and left."""
+    cut = sum(run.ended == CUT for run in runs.values())
+    if cut:
         yield (
-            f"Judged are the first {len(judged):,} of {len(seeds):,} seeds, with which every "
-            f"command has run; {things(left, 'run')} were not done in time. The same command goes "
-            "on."
+            f"{things(cut, 'run')} of {len(runs):,} had not ended when the total time was up: "
+            "where the target was not met before, they count as not arriving. The same command "
+            "runs them anew."
+        )
+    if judged < seeds:
+        left = asked - sum(run.ended != CUT for run in all_.values())
+        yield (
+            f"Judged are the first {judged:,} of {seeds:,} seeds, up to the last with "
+            f"which every command has run; {things(left, 'run')} were not done in time. The same "
+            "command goes on."
         )
 
 
 def _why(run: Run) -> str:
+    if run.ended == CUT:
+        return "ended as the total time was up"
     return f"ended after {duration(run.seconds)}" if run.ended == TIME else exit_words(run.code)

@@ -14,6 +14,7 @@ from nnrun.interrupt import interrupts_held
 from nnrun.judging.differing import COMMAND
 from nnrun.judging.metric_lines import Unread, curve_of
 from nnrun.judging.processes import (
+    CUT,
     TIME,
     Ended,
     Start,
@@ -50,11 +51,12 @@ def run_missing(
         programs: What is run.
         seeds: With each of these.
         limits: Up to where.
-        until: Time, as of ``time.monotonic``, at which what still runs is ended and not kept.
+        until: Time, as of ``time.monotonic``, at which what still runs is ended: it is
+            returned, but not kept.
         known: Runs that are known already.
 
     Returns:
-        The runs that have ended; all, unless their total time was short.
+        The runs that were begun; all, unless their total time was short.
 
     Raises:
         InputError: If another process runs one of them, or a program has no curve.
@@ -108,7 +110,7 @@ class _Work:
         return Start(program.command(seed), variables, log, watch.take, self.limits.seconds)
 
     def keep(self, place: int, seed: int, how: Ended) -> None:
-        """Keep a run that has ended.
+        """Keep a run that has ended; one that was cut is known now, and run anew by the next.
 
         Raises:
             InputError: If the first have shown that the program has no curve.
@@ -116,6 +118,8 @@ class _Work:
         limit = self.limits.seconds if how.why == TIME else self.limits.budget
         lines = self._watches.pop((place, seed)).reader.lines
         run = self.runs[place, seed] = Run(how.why, how.code, how.seconds, limit, lines)
+        if how.why == CUT:
+            return
         write_run(self.programs[place], seed, run)
         self._done, self._failed = self._done + 1, self._failed + run.failed
         mine = {seed: run for (of, seed), run in self.runs.items() if of == place}

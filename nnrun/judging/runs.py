@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nnrun.judging.metric_lines import Line, Reader
-from nnrun.judging.processes import EXIT, TIME
+from nnrun.judging.processes import CUT, EXIT, TIME
 from nnrun.judging.programs import Program
 from nnrun.judging.target import Target
 from nnrun.layout import PROGRAMS, write_atomically
@@ -71,7 +71,7 @@ class Run(NamedTuple):
     """A run that has ended.
 
     Attributes:
-        ended: `EXIT`, `BUDGET`, `TARGET` or `TIME`.
+        ended: `EXIT`, `BUDGET`, `TARGET`, `TIME`, or `CUT`: such a run is not kept.
         code: Its exit code; negative for a signal.
         seconds: That it took.
         limit: The budget, or the seconds, that ended it.
@@ -95,7 +95,7 @@ class Run(NamedTuple):
             return False
         if self.ended == EXIT or Watch(limits).all(self.lines):
             return True
-        if self.ended == TARGET:
+        if self.ended in (TARGET, CUT):
             return False
         return self.limit >= (limits.seconds if self.ended == TIME else limits.budget)
 
