@@ -1,9 +1,11 @@
 """Anybody's learning curves, judged as nnrun's own are.
 
-- ``frame``: a row an evaluation: read, checked, cut into curves
+- ``columns``: of a table: which is what, and what stands in them as numbers
+- ``frame``: a row an evaluation: checked, cut into curves
 - ``target``: what counts as converged, from words such as val_acc>=0.9
 - ``ends``: where curves end: which had arrived by then, and up to where all are judged
 - ``trials``: from curves to trials: the points all share, times to target, what is censored
+- ``pairing``: whether settings are compared seed by seed
 - ``judge``: from a frame to Results, and to tables and a page in a folder
 - ``metric_lines``: numbers in what a program prints
 - ``differing``: what tells commands apart

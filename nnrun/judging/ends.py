@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnrun.errors import InputError, Issue
-from nnrun.judging.frame import Curves, Ints
+from nnrun.judging.columns import Ints
+from nnrun.judging.frame import Curves
 from nnrun.judging.target import Target
 from nnrun.text import exactly, things
 
@@ -73,7 +74,7 @@ def ends_of(curves: Curves, target: Target, hold: int, unit: str, upto: float | 
     np.maximum.at(longest, curves.setting, last)
     # where all curves of a setting end at one point, that is where its grid ends
     stopped = arrived & (last < budget) & (shortest < longest)[curves.setting]
-    return Ends(arrived, budget, short, short | stopped, notes)
+    return Ends(arrived, budget, short, short | stopped | curves.empty, notes)
 
 
 def _met_since(curves: Curves, target: Target) -> Ints:
@@ -110,7 +111,7 @@ def _budget(
     longest, several = np.zeros(n), np.zeros(n, dtype=np.bool_)
     np.maximum.at(longest, curves.setting, curves.last)
     # one that breaks off among many that arrived does not end where all of its setting would
-    np.logical_or.at(several, curves.setting, ~arrived)
+    np.logical_or.at(several, curves.setting, ~arrived & ~curves.empty)
     limits = np.where(several, longest, np.inf)
     most = float(longest.max())
     budget = float(limits.min()) if np.isfinite(limits).any() else most
@@ -153,7 +154,7 @@ def told(
     """
     yield from ends.notes
     budget = f"{exactly(ends.budget)} {unit}"
-    n = int(early.sum())
+    n = int((early & ~curves.empty).sum())
     if n:
         yield (
             f"{things(n, 'curve')} of {len(early):,} {'ends' if n == 1 else 'end'} before the "

@@ -1,4 +1,4 @@
-"""A table with a row an evaluation, from anywhere: read, checked and cut into curves."""
+"""A table with a row an evaluation, from anywhere: checked and cut into curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,34 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from nnrun.errors import InputError, Issue, as_typed, did_you_mean
-from nnrun.text import listing, things
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-SEEDS = ("seed", "random_state", "random_seed", "rng_seed")
-STEPS = ("step", "epoch", "steps", "epochs", "iteration", "samples", "_step", "global_step")
-"""What columns of seeds and of steps are called, where nobody says: the first that is there."""
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Which columns of a table are what.
-
-    Attributes:
-        setting: Those whose values tell settings apart.
-        seed: Of seeds.
-        x: Of steps, epochs, seconds: what the budget is counted in.
-        y: Of the metric.
-    """
-
-    setting: Sequence[str]
-    seed: str
-    x: str
-    y: str
+from nnrun.errors import InputError, Issue, as_typed
+from nnrun.judging.columns import Columns, Floats, Ints, numbers, seeds, settings
+from nnrun.text import things
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +24,7 @@ class Curves:
         first: Where each curve begins, shape (curve,).
         x: Above 0 and increasing within a curve, shape (row,); whole numbers where all are.
         y: Shape (row,); NaN from a divergence on.
+        empty: Which curves have no evaluation, shape (curve,): what they have stands for none.
         notes: What was understood of the table, or left out of it, in sentences.
     """
 
@@ -57,6 +34,7 @@ class Curves:
     first: Ints
     x: Ints | Floats
     y: Floats
+    empty: NDArray[np.bool_]
     notes: Sequence[str] = ()
 
     @property
@@ -72,64 +50,6 @@ class Curves:
     def last(self) -> Ints | Floats:
         """The last evaluation of each curve, shape (curve,)."""
         return self.x[self.first + self.lengths - 1]
-
-
-def columns_of(
-    frame: pd.DataFrame,
-    setting: str | Sequence[str],
-    seed: str | None,
-    x: str | None,
-    y: str,
-    notes: list[str],
-) -> Columns:
-    """Find the columns that are meant, and say which were guessed.
-
-    Raises:
-        InputError: If one is not there, or would have to be guessed and there is none, or several.
-    """
-    several = [setting] if isinstance(setting, str) else list(setting)
-    if not several:
-        rule = "names no column that tells settings apart"
-        raise InputError(Issue("setting", None, rule, "for instance setting=['optimizer']"))
-    found = Columns(
-        several,
-        _guessed("seed", SEEDS, frame, notes) if seed is None else seed,
-        _guessed("x", STEPS, frame, notes) if x is None else x,
-        y,
-    )
-    known = [str(name) for name in frame.columns]
-    named = [("setting", name) for name in found.setting]
-    issues = [
-        Issue(key, name, "is no column of the table", did_you_mean(name, known))
-        for key, name in [*named, ("seed", found.seed), ("x", found.x), ("y", found.y)]
-        if name not in known
-    ]
-    used = [*found.setting, found.seed, found.x, found.y]
-    issues += [
-        Issue("column", name, "is asked for twice", "each of setting, seed, x and y is another")
-        for name in dict.fromkeys(used)
-        if used.count(name) > 1
-    ]
-    issues += [
-        Issue("column", name, "is there twice", "rename one of them")
-        for name in dict.fromkeys(used)
-        if known.count(name) > 1
-    ]
-    if issues:
-        raise InputError(*issues)
-    return found
-
-
-def _guessed(key: str, names: Sequence[str], frame: pd.DataFrame, notes: list[str]) -> str:
-    there = [name for name in names if name in frame.columns]
-    if len(there) != 1:
-        rule = f"is one of {listing(there)}" if there else "is not named"
-        hint = f"say which column: --{key} NAME"
-        known = listing([str(name) for name in frame.columns], 12) if len(frame.columns) else "none"
-        raise InputError(Issue(key, None, rule, hint if there else f"{hint}; columns: {known}"))
-    if there[0] not in ("seed", "step"):
-        notes.append(f"The column '{there[0]}' is taken for {key}.")
-    return there[0]
 
 
 def curves_of(frame: pd.DataFrame, columns: Columns, budget: float | None = None) -> Curves:
@@ -149,28 +69,16 @@ def curves_of(frame: pd.DataFrame, columns: Columns, budget: float | None = None
     if frame.empty:
         raise InputError(Issue("table", None, "has no row", "a row is one evaluation of one curve"))
     notes: list[str] = []
-    x, y = (_numbers(frame[name], key) for key, name in (("x", columns.x), ("y", columns.y)))
+    x, y = (numbers(frame[name], key) for key, name in (("x", columns.x), ("y", columns.y)))
     if np.isnan(x).any() or np.isinf(x).any() or x.min() < 0:
         bad = x[~(x >= 0) | np.isinf(x)][0]
         rule = f"must be a finite number of 0 or more, and is {bad:g} in one row"
         raise InputError(Issue("x", columns.x, rule, "a row without one is no evaluation"))
-    setting, levels = _settings(frame, columns.setting)
-    seed = _seeds(frame[columns.seed], columns.seed, notes)
-    keep = x > 0
-    if not keep.all():
-        notes.append(_before_training(int((~keep).sum()), columns.x))
-    if budget is not None:
-        keep &= x <= budget
-    if not keep.any():
-        rule = (
-            "no evaluation lies above 0" if budget is None else f"none lies at {budget:g} or before"
-        )
-        raise InputError(
-            Issue("x", columns.x, rule, "raise --budget" if budget is not None else "")
-        )
-    if not keep.all():
-        setting, seed, x, y = setting[keep], seed[keep], x[keep], y[keep]
+    setting, levels = settings(frame, columns.setting)
+    seed = seeds(frame[columns.seed], columns.seed, notes)
     setting, seed, x, y = _sorted(setting, seed, x, y)
+    x, y, keep, empty = _within(setting, seed, x, y, budget, columns.x, notes)
+    setting, seed, x, y = setting[keep], seed[keep], x[keep], y[keep]
     first = _starts(setting, seed)
     y, keep = _evaluated(y, first)
     if not keep.all():
@@ -189,7 +97,53 @@ def curves_of(frame: pd.DataFrame, columns: Columns, budget: float | None = None
         notes.append(f"{things(gone, 'setting')} without an evaluation are left out.")
     whole = bool((x == np.rint(x)).all()) and x.max() < 2**53
     grid: Any = x.astype(np.int64) if whole else x
-    return Curves(levels, setting[first], seed[first], first, grid, y, notes)
+    return Curves(levels, setting[first], seed[first], first, grid, y, empty, notes)
+
+
+def _within(
+    setting: Ints,
+    seed: Ints,
+    x: Floats,
+    y: Floats,
+    budget: float | None,
+    name: str,
+    notes: list[str],
+) -> tuple[Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find the evaluations above 0 and up to the budget.
+
+    A curve that has none of them, of a setting that has, must not vanish: what stopped it may well
+    be what it did. It gets one without a value.
+
+    Returns:
+        x and y, with the values that such curves get; which rows are evaluations; and which of the
+        curves that are left are such curves.
+
+    Raises:
+        InputError: If there is none at all.
+    """
+    keep = x > 0
+    before = int((~keep).sum())
+    if before:
+        notes.append(_before_training(before, name))
+    if budget is not None:
+        keep &= x <= budget
+    if not keep.any():
+        upto = "lies above 0" if budget is None else f"lies at {budget:g} or before"
+        rule = f"no evaluation {upto}" if budget is None else f"none {upto}"
+        raise InputError(Issue("x", name, rule, "raise --budget" if budget is not None else ""))
+    first = _starts(setting, seed)
+    some = np.logical_or.reduceat(keep, first)
+    known = np.isin(setting[first], setting[first[some]])
+    without = first[~some & known]
+    if without.size:
+        x, y = x.copy(), y.copy()
+        x[without], y[without], keep[without] = x[keep].min(), np.nan, True
+        upto = "" if budget is None else f" and up to {budget:g}"
+        notes.append(
+            f"{things(len(without), 'curve')} of {int(known.sum()):,} without an evaluation above "
+            f"{name} 0{upto} {'counts' if len(without) == 1 else 'count'} as not arriving."
+        )
+    return x, y, keep, ~some[known]
 
 
 def _before_training(n: int, x: str) -> str:
@@ -197,50 +151,6 @@ def _before_training(n: int, x: str) -> str:
         f"{things(n, 'row')} at {x} 0 {'is' if n == 1 else 'are'} left out: a time of 0 has no "
         f"ratio. Where {x} 0 is the first evaluation after training began, count from 1."
     )
-
-
-def _numbers(column: "pd.Series[Any]", key: str) -> Floats:
-    """Read a column as numbers; NaN where there is none."""
-    if column.infer_objects().dtype.kind in "mM":
-        rule = "holds dates or durations, which count from no beginning of a curve"
-        raise InputError(Issue(key, column.name, rule, "seconds since each began, as numbers"))
-    if is_bool_dtype(column.dtype) or not is_numeric_dtype(column.dtype):
-        read = pd.to_numeric(column, errors="coerce")
-        bad = column[read.isna() & column.notna() & (column.astype(str).str.lower() != "nan")]
-        if len(bad) or is_bool_dtype(column.dtype) or not is_numeric_dtype(read.dtype):
-            what = repr(bad.iloc[0]) if len(bad) else str(column.dtype)
-            rule = f"holds no numbers, but {what}"
-            raise InputError(Issue(key, column.name, rule, "steps, epochs or seconds as numbers"))
-        column = read
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _settings(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
-    """Number the settings in order of first appearance, and list their values."""
-    code = np.zeros(len(frame), dtype=np.int64)
-    for name in names:
-        try:
-            own, several = pd.factorize(frame[name], use_na_sentinel=False)
-        except TypeError:  # lists, as of hidden layers
-            own, several = pd.factorize(frame[name].map(as_typed), use_na_sentinel=False)
-        code = pd.factorize(code * max(1, len(several)) + own)[0]
-    _, where = np.unique(code, return_index=True)
-    levels = frame[list(names)].iloc[where].reset_index(drop=True)
-    return code, levels
-
-
-def _seeds(column: "pd.Series[Any]", name: str, notes: list[str]) -> Ints:
-    """Read seeds as whole numbers; other names of seeds are numbered, in their order."""
-    if column.isna().any():
-        rule = f"is missing in {things(int(column.isna().sum()), 'row')}"
-        raise InputError(Issue("seed", name, rule, "each curve belongs to a seed"))
-    if is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype):
-        values = column.to_numpy(dtype=np.float64)
-        if (values == np.rint(values)).all() and np.abs(values).max(initial=0) < 2**53:
-            return column.to_numpy().astype(np.int64)
-    numbers, several = pd.factorize(column.astype(str), sort=True)
-    notes.append(f"The {len(several):,} values of '{name}' are numbered 0 to {len(several) - 1:,}.")
-    return numbers.astype(np.int64)
 
 
 def _sorted(setting: Ints, seed: Ints, x: Floats, y: Floats) -> tuple[Ints, Ints, Floats, Floats]:
@@ -262,7 +172,9 @@ def _starts(setting: Ints, seed: Ints) -> Ints:
 
 def _named(levels: pd.DataFrame, setting: int) -> str:
     of = levels.iloc[setting]
-    return " ".join(f"{key}={as_typed(of[key])}" for key in levels.columns)
+    # columns whose names tables have already are called otherwise
+    keys = {key: str(key).removeprefix("setting.") for key in levels.columns}
+    return " ".join(f"{name}={as_typed(of[key])}" for key, name in keys.items())
 
 
 def _require_increasing(

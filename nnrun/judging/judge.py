@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue
-from nnrun.judging.frame import Curves, columns_of, curves_of
+from nnrun.judging.columns import columns_of
+from nnrun.judging.frame import curves_of
+from nnrun.judging.pairing import unpaired
 from nnrun.judging.target import Target, directed, read_target
 from nnrun.judging.trials import bands_of, curves_table, judged, trials_table
 from nnrun.launch.choices import find_key, with_baseline
@@ -39,9 +41,6 @@ HOLD = 3
 
 NAMED = 4
 """Findings that are named that hang on curves that end early."""
-
-SHARED = 0.5
-"""Share of the seeds of the smaller of two settings that both must have to count as paired."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +208,12 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
         tables=origin.tables,
         margin=asked.margin,
         measured=measured,
-        unpaired=_unpaired(curves, asked.paired, notes),
         **about,
     )
+    if asked.baseline is not None:
+        sweep = replace(with_baseline(sweep, asked.baseline), target=aim)
+    baseline = [one.id for one in settings].index(sweep.settings[0].id)
+    sweep = replace(sweep, unpaired=unpaired(curves, baseline, asked.paired, notes))
     found = judged(curves, target, asked.hold, sweep.words.unit, asked.budget)
     notes += [*curves.notes, *found.notes]
     rising = bool(target.rising)
@@ -222,8 +224,6 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
         common_grid=found.common and found.common.to_facts(),
         notes=notes,
     )
-    if asked.baseline is not None:
-        sweep = replace(with_baseline(sweep, asked.baseline), target=aim)
     if asked.within is not None:
         sweep = replace(sweep, within=find_key("within", asked.within, sweep.telling))
     sweep = origin.looked(sweep)
@@ -385,30 +385,3 @@ def _id(config: Mapping[str, Any]) -> str:
     """Name a setting by its values, whatever it is judged by."""
     kept = {key: value for key, value in config.items() if not key.startswith("target.")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _unpaired(curves: Curves, paired: bool | None, notes: list[str]) -> bool:
-    """Tell whether settings are compared seed by seed.
-
-    Raises:
-        InputError: If seeds do not say it, and nobody does.
-    """
-    if paired is not None or len(curves.levels) < 2:
-        return paired is False
-    seeds = [set(curves.seed[curves.setting == i].tolist()) for i in range(len(curves.levels))]
-    shared = [len(seeds[0] & other) / min(len(seeds[0]), len(other)) for other in seeds[1:]]
-    if max(shared) == 0:
-        notes.append(
-            "No seed of another setting is one of the first's, so settings are compared without "
-            "pairs: as two groups of independent curves."
-        )
-        return True
-    if min(shared) >= SHARED:
-        return False
-    worst = int(np.argmin(shared)) + 1
-    rule = (
-        f"are in part the same: {len(seeds[0] & seeds[worst])} of {len(seeds[worst])} of one "
-        f"setting are among the {len(seeds[0])} of the first"
-    )
-    hint = "say whether equal seeds are the same luck: paired=True or False (--paired, --unpaired)"
-    raise InputError(Issue("seeds", None, rule, hint))

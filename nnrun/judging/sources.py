@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from nnrun.errors import InputError, Issue
+from nnrun.judging.columns import SEEDS
 from nnrun.judging.events import columns_in, is_events, read_events
 from nnrun.judging.files import read_files
-from nnrun.judging.frame import SEEDS
 from nnrun.judging.judge import Asked, metric_of
 from nnrun.judging.target import read_target
 from nnrun.tracking.histories import histories

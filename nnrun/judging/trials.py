@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from nnrun.config.evaluation_grid import CommonGrid, common_grid
 from nnrun.errors import InputError, Issue
+from nnrun.judging.columns import Floats, Ints
 from nnrun.judging.ends import ends_of, told
-from nnrun.judging.frame import Curves, Floats, Ints
+from nnrun.judging.frame import Curves
 from nnrun.judging.target import Target
 from nnrun.records.sweep import LabelledSetting
 from nnrun.records.trials import Status
@@ -74,9 +75,9 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     met = y >= target.value if target.rising else y <= target.value
     sustained = held(met, needed)
     reached = sustained.any(axis=1)
-    lost = np.isnan(curves.y[curves.first + curves.lengths - 1])
+    lost = np.isnan(curves.y[curves.first + curves.lengths - 1]) & ~curves.empty
     status = np.where(reached, Status.REACHED, np.where(lost, Status.DIVERGED, Status.EXHAUSTED))
-    early = ends.short & ~reached & ~lost
+    early = (ends.short | curves.empty) & ~reached & ~lost
     loss = -y if target.rising else y
     flat = plateaued(points, np.where(np.isinf(loss), np.nan, loss))
     flat &= (status == Status.EXHAUSTED) & ~early
@@ -120,7 +121,12 @@ def _points(
     if len(points) < hold and (common is None or len(points) < 1 or len(points) < hold):
         few = things(len(points), "evaluation")
         rule = f"the curves have {few} in common, and a target must hold at {hold}"
-        hint = "a smaller --hold" if len(points) else "evaluate all settings at the same " + unit
+        hint = "a smaller --hold"
+        if not len(points):
+            hint = (
+                f"evaluate all curves at the same {unit}; or, where these are seconds, give each a "
+                "row at the same few of them, with its last value before; or count steps"
+            )
         raise InputError(Issue("hold", hold, rule, hint))
     return points, common
 
