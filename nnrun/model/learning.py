@@ -55,10 +55,14 @@ class Learner:
         self._setting, self._seed = replace(setting, engine=self.engine), seed
         network = setting.network
         self._source = Handed([seed], n_hidden=sum(network.hidden), dropout=network.dropout)
-        self._state, self._run, self._size = state, None, 0
-        self._steps, self._samples = state.steps, state.samples
+        self.stand(state)
 
     _run: Run | None
+
+    def stand(self, state: State) -> None:
+        """Stand at a state, as if nothing else had been."""
+        self._state, self._run, self._size = state, None, 0
+        self._steps, self._samples = state.steps, state.samples
 
     @property
     def samples(self) -> int:
@@ -103,9 +107,10 @@ class Learner:
             for first in range(0, n_steps, most):
                 piece = slice(first * size, min(first + most, n_steps) * size)
                 self._source.hand(inputs[None, piece], targets[None, piece])
-                total += float(run.train(len(inputs[piece]) // size)[0])
-        self._steps += n_steps
-        self._samples += n_steps * size
+                n = len(inputs[piece]) // size
+                total += float(run.train(n)[0])
+                self._steps += n
+                self._samples += n * size
         return total
 
     def epochs(

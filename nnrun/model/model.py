@@ -230,7 +230,8 @@ class Model:
         with np.errstate(all="ignore"):
             left = np.square(targets - outputs).sum(axis=0)
             share = 1.0 - left / np.square(targets - targets.mean(axis=0)).sum(axis=0)
-        return float(share.mean())
+            varies = (targets != targets[:1]).any(axis=0)
+        return float(np.where(varies, share, np.nan).mean())
 
     def network_inputs(self, x: Any) -> Array:
         """Compute the network's own inputs, shape (n, feature), from samples x.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
 from nnrun.config.settings import Backprop, Setting
@@ -38,7 +39,8 @@ class NeuralNetwork(Model):
     Components go by their names in a configuration (``optimizer="adam"``), by a mapping with
     fields (``{"name": "momentum", "momentum": 0.8}``), or are entries themselves. Samples that are
     given one at a time wait until there are many, or until somebody looks at the network; the
-    result is that of a step for each at once.
+    result is that of a step for each at once. Threads may share a network: what they call is done
+    one after another.
 
     Args:
         inputs: Number of inputs, or their names, which tables are read by. First weights go by
@@ -54,7 +56,8 @@ class NeuralNetwork(Model):
         optimizer: Update rule.
         init: First weights and biases.
         schedule: Factor on the learning rate by the number of the step.
-        batch_size: Samples of a step; None for one of all rows of a call.
+        batch_size: Samples of a step; None for one of all rows of a call. A sample that is given
+            alone is always a step of its own.
         budget: Samples of the whole training, where the schedule goes by them.
         backprop: ``raw_error`` for the seed project's rule, whose steps are the larger the deeper
             the layer: errors are handed down without the slopes of the layers above. ``exact`` for
@@ -176,7 +179,9 @@ class NeuralNetwork(Model):
         if [(w.shape, b.shape) for w, b in parts] != wanted:
             rule = f"must be pairs of weights and biases of the shapes {wanted}"
             raise InputError(Issue("weights", None, rule))
-        self.first, self.seen = tuple(Layer(w[None], b[None, None]) for w, b in parts), 0
+        # copies: the caller may go on with what was given
+        self.first = tuple(Layer(np.array(w[None]), np.array(b[None, None])) for w, b in parts)
+        self.seen = 0
         self.progress.begin(State(self.first))
 
     @property
@@ -202,7 +207,8 @@ class NeuralNetwork(Model):
                 table, entries of ``classes``, shape (n,). A table's quantity is in its own unit.
             epochs: How often the rows are visited.
             batch_size: Samples of a step; None for the network's own. A batch may hold the end of
-                an epoch and the beginning of the next; what is left at last is a smaller one.
+                an epoch and the beginning of the next; what is left at last is a smaller one. A
+                sample that is given alone is a step of its own.
             shuffle: Whether each epoch has an order of its own: a sweep's of the network's seed.
 
         Returns:
@@ -211,7 +217,8 @@ class NeuralNetwork(Model):
             that is computed when it is looked at.
 
         Raises:
-            InputError: If they hold anything but finite numbers or do not fit; nothing was learned.
+            InputError: If they hold anything but finite numbers, or do not fit, or targets are no
+                classes, 0 to 1, where the loss is of classes alone; nothing was learned.
 
         Example:
             >>> network = NeuralNetwork(1, [], 1, 0.1, output_activation="linear")
@@ -242,15 +249,16 @@ class NeuralNetwork(Model):
             The network itself.
 
         Raises:
-            InputError: As from ``learn``; then nothing is forgotten.
+            InputError: As from ``learn``; then nothing is forgotten, nor after an interrupt.
         """
-        before = self.progress.state
-        self.progress.begin(State(self.first, samples=self.seen or 0))
-        try:
-            self.learn(x, y, epochs, **how)
-        except InputError:
-            self.progress.begin(before)
-            raise
+        with self.progress.lock:
+            before = self.progress.state
+            self.progress.begin(State(self.first, samples=self.seen or 0))
+            try:
+                self.learn(x, y, epochs, **how)
+            except BaseException:
+                self.progress.begin(before)
+                raise
         return self
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

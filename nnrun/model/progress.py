@@ -1,11 +1,15 @@
 """How a network learns, and how far it has come."""
 
+from threading import RLock
 from typing import Any
+
+import numpy as np
 
 from nnrun.config.settings import Setting
 from nnrun.errors import InputError, Issue, as_typed
 from nnrun.model.arguments import is_whole
 from nnrun.model.learning import Learner, State
+from nnrun.model.samples import Coding, require_coded
 from nnrun.model.waiting import Loss, Waiting
 from nnrun.network.activations import Array
 from nnrun.network.mlp import Params
@@ -14,11 +18,16 @@ from nnrun.network.mlp import Params
 class Progress:
     """Where a network's learning stands; what it takes to go on is made when it is needed.
 
+    Threads may share it: what they ask for is done one after another.
+
     Args:
         how: How it learns; or, where nobody knows, why it cannot.
         batch_size: Samples of a step; None for one of all rows of a call.
         seed: Of shuffled orders and of dropout.
         state: Where it begins.
+
+    Attributes:
+        lock: Held while something is done, by its thread.
     """
 
     _learner: Learner | None
@@ -26,14 +35,20 @@ class Progress:
 
     def __init__(self, how: Setting | str, batch_size: int | None, seed: int, state: State) -> None:
         self.how, self.batch_size, self.seed = how, batch_size, seed
+        self.lock = RLock()
         self.begin(state)
 
     def begin(self, state: State) -> None:
         """Stand at another state."""
-        self._state, self._learner, self._waiting = state, None, None
+        with self.lock:
+            self._state, self._learner, self._waiting = state, None, None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_state": self.state, "_learner": None, "_waiting": None}
+        told = {**self.__dict__, "_state": self.state, "_learner": None, "_waiting": None}
+        return {key: value for key, value in told.items() if key != "lock"}
+
+    def __setstate__(self, told: dict[str, Any]) -> None:
+        self.__dict__.update(told, lock=RLock())
 
     @property
     def by_sample(self) -> bool:
@@ -51,26 +66,31 @@ class Progress:
     @property
     def state(self) -> State:
         """Where learning stands when all that waits is learned."""
-        return self._state if self._learner is None else self._ready().state
+        with self.lock:
+            return self._state if self._learner is None else self._ready().state
 
     @property
     def params(self) -> Params:
         """The state's parameters alone."""
-        return self._state.params if self._learner is None else self._ready().params
+        with self.lock:
+            return self._state.params if self._learner is None else self._ready().params
 
     @property
     def samples(self) -> int:
         """Samples seen, those that wait among them."""
-        if self._learner is None or self._waiting is None:
-            return self._state.samples
-        return self._learner.samples + self._waiting.n
+        with self.lock:
+            if self._learner is None or self._waiting is None:
+                return self._state.samples
+            return self._learner.samples + self._waiting.n
 
     def take(self, x: Any, y: Any) -> Loss | None:
         """Have a sample of plain numbers wait; None if it may be anything else."""
-        if self._waiting is None:
-            self._ready()
-            assert self._waiting is not None
-        return self._waiting.take(x, y)
+        if (waiting := self._waiting) is None:
+            with self.lock:
+                self._ready()
+                waiting = self._waiting
+            assert waiting is not None
+        return waiting.take(x, y)
 
     def epochs(
         self, inputs: Array, targets: Array, epochs: Any, batch_size: Any, shuffle: bool
@@ -83,8 +103,20 @@ class Progress:
         if not is_whole(epochs, 1):
             rule = "must be a whole number of 1 or more"
             raise InputError(Issue("epochs", as_typed(epochs), rule))
+        if not isinstance(shuffle, bool | np.bool_):
+            raise InputError(Issue("shuffle", as_typed(shuffle), "must be true or false"))
         size = self._size(batch_size, len(inputs))
-        return self._ready().epochs(inputs, targets, int(epochs), size, shuffle)
+        require_coded(targets, self._coding)
+        with self.lock:
+            return self._ready().epochs(inputs, targets, int(epochs), size, bool(shuffle))
+
+    @property
+    def _coding(self) -> Coding:
+        """What the loss needs targets to be."""
+        loss = None if isinstance(self.how, str) else self.how.loss
+        if loss is None or (loss.output is None and not loss.needs_classes):
+            return Coding.ANY
+        return Coding.ONE_CLASS if loss.output == "softmax" else Coding.CLASSES
 
     def _ready(self) -> Learner:
         """Return what learns, with nothing waiting."""
@@ -95,7 +127,7 @@ class Progress:
             self._learner = Learner(self.how, self.seed, self._state)
             params = self._state.params
             widths = params[0].weights.shape[1], params[-1].bias.shape[2]
-            self._waiting = Waiting(self._learner, *widths)
+            self._waiting = Waiting(self._learner, *widths, self.lock, self._coding)
         self._waiting.flush()
         return self._learner
 

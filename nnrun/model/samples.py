@@ -1,6 +1,7 @@
 """What a user hands to a network, as arrays: rows of inputs, and what they are to become."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -13,7 +14,18 @@ from nnrun.problem.column_encoder import Encoder, require_columns, shaped, table
 from nnrun.problem.problem import Array
 from nnrun.text import things
 
+TOLERANCE = 1e-4
+"""By how much the sum of the chances of a sample's classes may miss 1: as float32 may."""
+
 Classes = tuple[str, ...] | tuple[int, ...]
+
+
+class Coding(Enum):
+    """What a loss needs targets to be."""
+
+    ANY = "any numbers"
+    CLASSES = "0 or 1, or between"
+    ONE_CLASS = "likewise, with the sum 1 in each sample"
 
 
 def numbered(letter: str, n: int) -> tuple[str, ...]:
@@ -127,6 +139,26 @@ def targets_of(
         raise InputError(Issue("y", None, rule, hint))
     found = found.reshape(-1, width)
     return found if encoder is None else (found - encoder.mean) / encoder.spread
+
+
+def require_coded(targets: Array, coding: Coding) -> None:
+    """Check that targets, shape (n, output), are what the loss needs.
+
+    Raises:
+        InputError: If they are not: the loss would have no meaning, and no lower bound.
+    """
+    if coding is Coding.ANY:
+        return
+    bad = ((targets < 0.0) | (targets > 1.0)).any(axis=1)
+    rule = "must be 0 or 1, or between, as the loss is of classes"
+    if coding is Coding.ONE_CLASS and not bad.any():
+        bad = np.abs(targets.sum(axis=1) - 1.0) > TOLERANCE
+        rule = "must sum to 1 in each sample, as the loss is of one class among several"
+    if bad.any():
+        row = int(bad.argmax())
+        told = listed([f"{target:g}" for target in targets[row]], 5)
+        hint = "classes are 0 and 1; squared_error takes other numbers"
+        raise InputError(Issue("y", None, f"{rule}; row {row} has {told}", hint))
 
 
 def _coded(labels: Any, classes: Classes, n_outputs: int, one: bool) -> Array:

@@ -5,14 +5,16 @@ there are many, or until somebody looks at the network; the result is that of a 
 once. What a sample's loss was is found out when somebody asks: its steps are then taken again.
 """
 
-from functools import cached_property
 from math import inf
+from numbers import Real
+from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from nnrun.model.learning import PIECE, Learner
+from nnrun.model.samples import TOLERANCE, Coding
 from nnrun.network.activations import Array
 
 WAITING = 1024
@@ -20,6 +22,8 @@ WAITING = 1024
 
 PLAIN = (list, tuple)
 """What lone samples are quickly taken from."""
+
+NUMBERS = (int, float)
 
 
 class Waiting:
@@ -29,13 +33,20 @@ class Waiting:
         learner: Learns them, one a step.
         n_inputs: Numbers of a sample.
         n_outputs: Numbers of its targets.
+        lock: Held by the thread that adds to them or has them learned.
+        coding: What the loss needs targets to be.
 
     Attributes:
         n: Samples that wait.
+        lock: As given.
     """
 
-    def __init__(self, learner: Learner, n_inputs: int, n_outputs: int) -> None:
+    def __init__(
+        self, learner: Learner, n_inputs: int, n_outputs: int, lock: RLock, coding: Coding
+    ) -> None:
         self._learner, self._widths = learner, (n_inputs, n_outputs)
+        self.lock = lock
+        self._classes, self._each = coding is not Coding.ANY, coding is Coding.CLASSES
         self._room = max(1, min(WAITING, PIECE // (n_inputs + n_outputs)))
         self._begin()
 
@@ -45,11 +56,15 @@ class Waiting:
 
     def take(self, x: Any, y: Any) -> "Loss | None":
         """Take one sample of plain numbers, quickly; None if it may be anything else."""
-        if isinstance(y, int | float):
-            y = (y,)
         # Python's own numbers are summed, and kept, several times as quickly as NumPy's
-        several = isinstance(x, np.ndarray) and x.ndim > 1  # a million rows are no list yet
-        x, y = (v.tolist() if isinstance(v, np.ndarray) and not several else v for v in (x, y))
+        if isinstance(x, np.ndarray):
+            if x.ndim > 1:
+                return None  # a million rows are no list yet
+            x = x.tolist()
+        if isinstance(y, np.ndarray):
+            y = y.tolist()
+        elif isinstance(y, NUMBERS):
+            y = (y,)
         if type(x) not in PLAIN or type(y) not in PLAIN or (len(x), len(y)) != self._widths:
             return None
         try:
@@ -59,22 +74,27 @@ class Waiting:
             return None
         if not isinstance(total, float) or not -inf < total < inf:
             return None
-        loss = Loss(self._piece, self.n)
-        self._x += x
-        self._y += y
-        self.n += 1
-        if self.n == self._room:
-            self.flush()
+        if self._classes and not (
+            min(y) >= 0.0 and max(y) <= 1.0 and (self._each or abs(sum(y) - 1.0) <= TOLERANCE)
+        ):
+            return None
+        with self.lock:
+            loss = Loss(self._piece, self.n)
+            self._x += x
+            self._y += y
+            self.n += 1
+            if self.n >= self._room:
+                self.flush()
         return loss
 
     def flush(self) -> None:
-        """Have learned what waits."""
-        if self.n:
-            given = zip((self._x, self._y), self._widths, strict=True)
-            x, y = (np.array(part, np.float64).reshape(-1, width) for part, width in given)
-            piece = self._piece
-            self._begin()
-            piece.learn(self._learner, x, y)
+        """Have learned what waits; after an interrupt it goes on waiting."""
+        with self.lock:
+            if self.n:
+                given = zip((self._x, self._y), self._widths, strict=True)
+                x, y = (np.array(part, np.float64).reshape(-1, width) for part, width in given)
+                self._piece.learn(self._learner, x, y)
+                self._begin()
 
 
 class Piece:
@@ -86,29 +106,48 @@ class Piece:
 
     def __init__(self, waiting: Waiting) -> None:
         self._waiting: Waiting | None = waiting
+        self._lock = waiting.lock
+        self._again: tuple[Learner, Array, Array] | None = None
+        self._losses: Array | None = None
 
     def learn(self, learner: Learner, x: Array, y: Array) -> None:
-        """Have a learner take the steps, and keep what it takes to take them again."""
-        self._waiting = None
-        if len(x) == 1:
-            self.losses = np.array([learner.train(x, y, 1)])
-        else:
-            self._again = learner.twin(), x, y
-            learner.train(x, y, 1)
+        """Have a learner take the steps, and keep what it takes to take them again.
 
-    @cached_property
+        After an interrupt the learner stands where it stood.
+        """
+        if len(x) == 1:
+            self._losses = np.array([learner.train(x, y, 1)])
+        else:
+            before = learner.twin()
+            try:
+                learner.train(x, y, 1)
+            except BaseException:
+                learner.stand(before.state)
+                raise
+            self._again = before, x, y
+        self._waiting = None
+
+    @property
     def losses(self) -> Array:
         """The loss of each sample before its own step, shape (sample,)."""
-        if self._waiting is not None:
-            self._waiting.flush()
-            return self.losses
-        twin, x, y = self._again
-        del self._again
-        return np.array([twin.train(x[i : i + 1], y[i : i + 1], 1) for i in range(len(x))])
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.flush()
+            if self._losses is None:
+                assert self._again is not None
+                before, x, y = self._again
+                twin, rows = before.twin(), range(len(x))  # an interrupted attempt begins anew
+                self._losses = np.array([twin.train(x[i : i + 1], y[i : i + 1], 1) for i in rows])
+                self._again = None
+            return self._losses
 
 
+@Real.register
 class Loss(NDArrayOperatorsMixin):
-    """A sample's loss before its own step: a number, which is computed when it is looked at."""
+    """A sample's loss before its own step: a number, which is computed when it is looked at.
+
+    ``float`` makes it a plain one, which JSON asks for.
+    """
 
     __slots__ = ("_piece", "_place")
 
@@ -117,6 +156,20 @@ class Loss(NDArrayOperatorsMixin):
 
     def __float__(self) -> float:
         return float(self._piece.losses[self._place])
+
+    def __int__(self) -> int:
+        return int(float(self))
+
+    __trunc__ = __int__
+
+    def __bool__(self) -> bool:
+        return bool(float(self))
+
+    def __hash__(self) -> int:
+        return hash(float(self))
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)  # copied or pickled, it is a plain number
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(float(self), dtype)

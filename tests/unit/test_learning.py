@@ -6,6 +6,7 @@ import math
 import pickle
 import re
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -238,6 +239,47 @@ def test_assigned_weights_begin_anew_and_so_does_fit(rng):
     alike(network, once)
 
 
+def test_a_loss_is_a_number(rng):
+    network = NeuralNetwork(1, [], 1, 0.1, output_activation="linear")
+    network.weights = [([[0.0]], [0.0])]
+    loss, none = network.learn([1.0], [2.0]), network.learn([0.0], [0.2])
+    assert isinstance(loss, Real)
+    assert (int(loss), bool(loss), hash(loss)) == (2, True, hash(2.0))
+    assert not none
+    assert type(pickle.loads(pickle.dumps(loss))) is float
+    assert json.dumps(float(loss)) == "2.0"
+
+
+PLUS_MINUS = {"name": "squared_error", "targets": "plus_minus"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "y", "message"),
+    [
+        ("binary_crossentropy", 1, [7], "y: must be 0 or 1, or between, as the loss is of classes"),
+        ("hinge", 1, [-1], "row 0 has -1 (classes are 0 and 1; squared_error takes other numbers)"),
+        (PLUS_MINUS, 1, [-1], "y: must be 0 or 1, or between, as the loss is of classes; row 0"),
+        ("categorical_crossentropy", 3, [-3, 9, 1], "row 0 has -3, 9, 1 (classes are 0 and 1"),
+        ("categorical_crossentropy", 3, [1, 1, 0], "y: must sum to 1 in each sample, as the loss"),
+    ],
+)
+def test_targets_that_are_no_classes_are_refused_where_the_loss_needs_some(
+    loss, outputs, y, message
+):
+    network = NeuralNetwork(2, [], outputs, 0.1, loss=loss)
+    for x, targets in (([1, 2], y), ([[1, 2]], [y]), (np.array([1, 2]), np.array(y))):
+        with pytest.raises(InputError, match=re.escape(message)):
+            network.learn(x, targets)
+    assert network.samples == 0
+    # classes that are likely, rather than certain
+    network.learn([1, 2], [0.2] if outputs == 1 else [0.2, 0.7, 0.1])
+    network.learn([[1, 2]], np.full((1, outputs), 1 / outputs, np.float32))
+    assert network.samples == 2
+    quantities = NeuralNetwork(2, [], 1, 0.1)
+    quantities.learn([1, 2], -1)
+    quantities.learn([[1, 2]], [7])
+
+
 # What it is made of
 
 
@@ -329,6 +371,7 @@ def test_the_seed_project_s_rule_is_for_the_seed_project_s_networks():
     [
         ({"epochs": 0}, "epochs=0: must be a whole number of 1 or more"),
         ({"batch_size": 1.5}, "batch_size=1.5: must be a whole number of 1 or more, or None"),
+        ({"shuffle": "no", "epochs": 2}, "shuffle=no: must be true or false"),
     ],
 )
 def test_how_it_cannot_learn(how, message):
@@ -370,6 +413,7 @@ def test_layers_classes_chances_and_scores(rng):
     line = NeuralNetwork(1, [], 1, 0.1, output_activation="linear")
     line.weights = [([[2.0]], [0.0])]
     assert line.score([[1], [2], [3]], [2, 4, 9]) == pytest.approx(1 - 9 / 26)
+    assert math.isnan(line.score([[1], [2], [3]], [0.1, 0.1, 0.1]))
     assert not line.classes
     with pytest.raises(InputError, match="says no probabilities, which a single sigmoid does"):
         line.predict_proba([[1]])

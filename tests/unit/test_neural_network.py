@@ -5,6 +5,7 @@ import math
 import pickle
 import random
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,3 +268,56 @@ def test_samples_given_one_at_a_time_are_trained_a_thousand_at_once(rng, monkeyp
         network.learn(x, y)
     network.forward([0, 0, 0])
     assert pieces == [1024, 1024, 452]
+
+
+def test_assigned_weights_are_copied():
+    network, weights, bias = NeuralNetwork(2, [], 1, 0.5), np.ones((2, 1)), np.zeros(1)
+    network.weights = [(weights, bias)]
+    weights[:], bias[:] = 50, 50
+    assert network.weights[0].weights.tolist() == [[1], [1]]
+    assert network.weights[0].bias.tolist() == [0]
+
+
+def test_an_interrupt_loses_no_sample_and_no_loss(rng, monkeypatch):
+    inputs, labels = (part.tolist() for part in quadrants(rng, 40))
+    network, other = NeuralNetwork(3, [2], 1, 0.5), NeuralNetwork(3, [2], 1, 0.5)
+    losses = [network.learn(x, y) for x, y in zip(inputs, labels, strict=True)]
+    expected = [float(other.learn(x, y)) for x, y in zip(inputs, labels, strict=True)]
+    train, calls = Learner.train, []
+
+    def interrupted(learner, *samples):
+        total = train(learner, *samples)
+        calls.append(total)
+        if len(calls) in (1, 5):  # as the samples are learned, and as the losses are found out
+            raise KeyboardInterrupt
+        return total
+
+    monkeypatch.setattr(Learner, "train", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            float(losses[3])
+        assert network.samples == 40
+    assert [float(loss) for loss in losses] == expected
+    same(network, other)
+    before = copy.deepcopy(network)
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        network.fit(inputs, labels)
+    with pytest.raises(TypeError):
+        network.fit(inputs, labels, bogus=1)
+    same(network, before)
+
+
+def test_threads_that_share_a_network_lose_nothing(rng):
+    network = NeuralNetwork(3, [2], 1, 0.5)
+
+    def feed(seed):
+        points = np.random.default_rng(seed).random((3000, 3)).tolist()
+        losses = [network.learn(x, 1) for x in points]
+        return [float(loss) for loss in losses[::50]]
+
+    with ThreadPoolExecutor(4) as pool:
+        losses = list(pool.map(feed, range(4)))
+    assert network.samples == 12000
+    assert np.isfinite(losses).all()
+    assert network.progress.state.steps == 12000
