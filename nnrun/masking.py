@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,9 +14,12 @@ HIDDEN = "***"
 """What stands for a secret."""
 
 _SECRET = (
-    r"[\w.-]*(?:passw|pwd|token|secret|access_?key|api_?key|credential|signature|odbc_conn)[\w.-]*"
+    r"[\w.-]*(?:passw|pwd|token|secret|access[_-]?key|api[_-]?key|credential|signature|odbc_conn)"
+    r"[\w.-]*"
 )
 _NAME = re.compile(_SECRET, re.I)
+_TOKENISER = re.compile(r"tokeni[sz]\w*", re.I)
+_COUNT = re.compile(r"[\d._]+(?:e\d+)?|\{[\w.-]+=[\d._,]+\}|\{[\w.-]+\}", re.I)
 
 # Hydra writes a backslash before colons and equals signs of its arguments
 _ONE = re.compile(r"\S*?\\?://")
@@ -68,6 +72,32 @@ def masked(text: str) -> str:
     return shaped
 
 
+def masked_words(several: Sequence[str]) -> list[str]:
+    """Mask the words of a command, also one behind an option that is called like a secret.
+
+    Example:
+        >>> masked_words("train.py --api-key abc --max-tokens 512 --password=xyz -v".split())
+        ['train.py', '--api-key', '***', '--max-tokens', '512', '--password=***', '-v']
+    """
+    before = ["", *several[:-1]]
+    return [
+        HIDDEN if _announced(option, word) else _shaped(word)
+        for option, word in zip(before, several, strict=True)
+    ]
+
+
+def is_secret(name: str) -> bool:
+    """Say whether something is called like a secret; a tokeniser is none."""
+    return _NAME.fullmatch(_TOKENISER.sub("", name)) is not None
+
+
+def _announced(option: str, word: str) -> bool:
+    """Say whether a word is a secret, as the option before it says; a number of tokens is none."""
+    if not option.startswith("-") or word.startswith("-") or not is_secret(option):
+        return False
+    return not ("tokens" in option.lower() and _COUNT.fullmatch(word))
+
+
 def masked_values(plain: Any, key: str = "") -> Any:
     """Mask arguments in plain containers, and all texts whose keys say that they are secret."""
     if isinstance(plain, Mapping):
@@ -103,6 +133,7 @@ def _given(arguments: tuple[str, ...], environment: tuple[str | None, ...]) -> t
     whole = [value for value in environment[: len(_VARIABLES)] if value]
     places = [*arguments, *filter(None, environment[len(_VARIABLES) :])]
     found = [*whole, *(secret for place in places for secret in _secrets_in(place))]
+    found += [word for option, word in pairwise(arguments) if _announced(option, word)]
     # of a password with an @ in it, part is taken for a host
     found += [part for one in found for part in re.split(r"[@/:\s]", one)]
     spelt = {

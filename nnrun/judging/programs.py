@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from nnrun.errors import InputError, Issue, as_typed, did_you_mean
 from nnrun.judging.differing import COMMAND, Level, differing, labels, level
+from nnrun.masking import HIDDEN, is_secret, masked_values, masked_words
 
 BETWEEN = "--"
 """The word before each command."""
@@ -93,19 +94,23 @@ def read_programs(commands: Sequence[Sequence[str]], names: Sequence[str] = ()) 
     read = [_read(words, number) for number, words in enumerate(commands, 1)]
     told: Sequence[Mapping[str, Level]] = [{COMMAND: name} for name in names]
     keys = {key for _, grid in read for key in grid}
-    told = told or differing([list(map(_text, words)) for words, _ in read], {*keys, SEED})
+    texts = [masked_words(list(map(_text, words))) for words, _ in read]
+    told = told or differing(texts, {*keys, SEED})
     programs: list[Program] = []
     copies = Counter[tuple[Word, ...]]()
     for (words, grid), levels in zip(read, told, strict=True):
+        shown = {key: _shown(key, several, words) for key, several in grid.items()}
         for values in product(*grid.values()):
             given = dict(zip(grid, values, strict=True))
             filled = tuple(filter(None, (_fill(word, given) for word in words)))
-            own = {key: level(given[key], grid[key]) for key in grid}
+            own = {key: level(shown[key][given[key]], list(shown[key].values())) for key in grid}
             programs.append(Program(filled, {**levels, **own}, copies[filled]))
             copies[filled] += 1
     if len(programs) < 2:
         hint = "name a second one behind another --, or values such as {lr=0.1,0.3}"
-        raise InputError(Issue(COMMAND, commands[0], "has nothing to be compared with", hint))
+        raise InputError(
+            Issue(COMMAND, masked_words(commands[0]), "has nothing to be compared with", hint)
+        )
     _require_found(programs)
     return _told_apart(programs, bool(names))
 
@@ -134,7 +139,7 @@ def _read(words: Sequence[str], number: int) -> tuple[list[Word], dict[str, list
     if SEED not in used:
         hint = "for instance --seed {seed}; the program finds it in NNRUN_SEED, too"
         rule = "must say where its seed goes: {seed}"
-        raise InputError(Issue(f"{COMMAND} {number}", " ".join(words), rule, hint))
+        raise InputError(Issue(f"{COMMAND} {number}", " ".join(masked_words(words)), rule, hint))
     for key in used - {SEED} - grid.keys():
         known = did_you_mean(key, [SEED, *grid])
         hint = f"{known}; values are given as {{{key}=a,b}}; {BRACES}"
@@ -197,13 +202,28 @@ def _filled(words: Sequence[Word], given: Mapping[str, str]) -> list[str]:
     return ["".join(given[one.key] if isinstance(one, Hole) else one for one in w) for w in words]
 
 
+def _shown(key: str, values: Sequence[str], words: Sequence[Word]) -> dict[str, str]:
+    """Return how values are called: secrets are numbered."""
+    texts, hole = list(map(_text, words)), f"{{{key}}}"
+    behind = any(
+        hole in a and hole not in b for a, b in zip(texts, masked_words(texts), strict=True)
+    )
+    told = [HIDDEN if is_secret(key) or behind else str(masked_values(one)) for one in values]
+    if len(set(told)) < len(told):
+        told = [f"{one} {number}" for number, one in enumerate(told, 1)]
+    return dict(zip(values, told, strict=True))
+
+
 def _told_apart(programs: Sequence[Program], named: bool) -> list[Program]:
-    """See that all have the same keys: where they have not, words tell them apart."""
-    if len({frozenset(one.levels) for one in programs}) == 1:
-        return list(programs)
+    """See that keys tell them apart: where they do not, words do.
+
+    Words that differ in a secret only are the same to a reader, and are numbered.
+    """
     told = [one.label for one in programs]
+    if len({frozenset(one.levels) for one in programs}) == 1 and len(set(told)) == len(told):
+        return list(programs)
     if not named:
-        told = labels([one.command(f"{{{SEED}}}") for one in programs])
+        told = labels([masked_words(one.command(f"{{{SEED}}}")) for one in programs])
     several = zip(programs, told, strict=True)
     return [Program(one.words, {COMMAND: label}, one.copy) for one, label in several]
 

@@ -15,7 +15,7 @@ from nnrun.judging.processes import CUT, EXIT, TIME
 from nnrun.judging.programs import SEED, Program
 from nnrun.judging.running import exit_words, require_curve, unread
 from nnrun.judging.runs import TARGET, Limits, Run, Runs, log_of
-from nnrun.masking import masked
+from nnrun.masking import masked_words
 from nnrun.text import duration, listing, things
 
 NO_CURVE = Curve([], [])
@@ -190,7 +190,7 @@ def _about(programs: Sequence[Program], runs: Runs) -> Iterator[str]:
     yield f"{things(len(runs), 'run')} of {things(len(programs), 'command')}"
     yield f"{duration(sum(took))} in all, the longest {duration(max(took))}"
     for one in programs[:LISTED]:
-        yield f"{one.label}: {masked(shlex.join(one.command('{seed}')))}"
+        yield f"{one.label}: {shlex.join(masked_words(one.command('{seed}')))}"
     if len(programs) > LISTED:
         yield f"and {len(programs) - LISTED:,} more commands"
 

@@ -25,7 +25,7 @@ from nnrun.judging.processes import (
 from nnrun.judging.programs import Program
 from nnrun.judging.runs import Limits, Run, Runs, Watch, log_of, read_run, write_run
 from nnrun.layout import PROGRAMS, write_text
-from nnrun.masking import masked
+from nnrun.masking import masked_words
 from nnrun.records.lock import alone_in
 from nnrun.text import duration, things
 from nnrun.trials.executors import threads
@@ -162,7 +162,9 @@ def unread(program: Program, seed: int, run: Run, why: Unread) -> Issue:
         tail = file.read().decode(errors="replace").strip().splitlines()[-TAIL:]
     shown = "".join(f"\n  | {line[:200]}" for line in tail) or " nothing"
     hint = f"{why.hint}; the end of {log}:{shown}\n"
-    return Issue(COMMAND, shlex.join(program.command(seed)), f"{ended}{why.rule}", hint)
+    return Issue(
+        COMMAND, shlex.join(masked_words(program.command(seed))), f"{ended}{why.rule}", hint
+    )
 
 
 def exit_words(code: int) -> str:
@@ -179,5 +181,5 @@ def _alone(programs: Sequence[Program]) -> Iterator[None]:
             held.enter_context(alone_in(folder, COMMAND))
             about = folder / "command.txt"
             if not about.exists():
-                write_text(about, f"{masked(shlex.join(program.command('{seed}')))}\n")
+                write_text(about, f"{shlex.join(masked_words(program.command('{seed}')))}\n")
         yield

@@ -11,7 +11,7 @@ from typing import Any
 
 from nnrun.calls import words
 from nnrun.config.settings import Setting
-from nnrun.masking import masked
+from nnrun.masking import masked, masked_words
 from nnrun.records.record import NUMERICS_VERSION
 
 PACKAGES = ("nnrun", "numpy", "pandas", "hydra-core", "mlflow", "matplotlib")
@@ -35,7 +35,7 @@ def command(arguments: list[str] | None = None, module: str = "nnrun") -> str:
     Of a call in Python it is the one that does the same.
     """
     given = words() if arguments is None else arguments
-    return shlex.join(["python", "-m", module, *map(masked, given)])
+    return shlex.join(["python", "-m", module, *map(masked, masked_words(given))])
 
 
 def versions() -> dict[str, str]:

@@ -210,6 +210,25 @@ def test_the_command_writes_a_page_that_tells_what_was_run(capsys):
     assert "6 runs of 2 commands, 6 of them done before" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("differing", [False, True])
+def test_secrets_of_commands_stand_nowhere(differing, capsys, monkeypatch):
+    Path("run.sh").write_text("for i in 1 2 3 4; do echo step=$i acc=0.$((i + $1)); done")
+    words = ["sh", "run.sh", "{seed}", "--password=SECRET1", "http://u:SECRET2@h/", "--api-key"]
+    one, other = ("SECRET3", "SECRET4") if differing else ("{k=SECRET3,SECRET4}", "")
+    given = ["--seeds=3", "--target=acc>=0.3", "--hold=1", "--out=page", "--", *words, one]
+    given += ["--", *words, other] if other else []
+    monkeypatch.setattr("sys.argv", ["judge", *given])
+    assert main(given) == 0
+    assert "SECRET" not in capsys.readouterr().out
+    assert not [path for path in Path().rglob("*.*") if b"SECRET" in path.read_bytes()]
+    page = Path("page/report.html").read_text()
+    assert ("command=1" if differing else "k=*** 1") in page
+    Path("run.sh").write_text("echo $4")
+    assert main(given) == 2
+    assert "SECRET" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
