@@ -86,7 +86,8 @@ def judge_programs(
         looks.append(len(table.seeds))
         own = replace(asked, setting=table.keys, seed=SEED, x=table.x, y=limits.y)
         seen = {one.id: spans_of(table.seeds) for one in programs}
-        looked = partial(_looked, looks if plan else [], plan, seen, earlier)
+        before = earlier if plan else [*earlier, *_before_retry(programs, table.seeds, runs)]
+        looked = partial(_looked, looks if plan else [], plan, seen, before)
         origin = Origin(command, [table.about], [*table.notes, *complaints], looked)
         results = results_of(table.frame, own, origin)
         note(PROGRAMS, Note(seen, results.sweep.looks, results.sweep.auto))
@@ -110,6 +111,14 @@ def _require_sound(programs: Sequence[Program], asked: Asked) -> None:
     keys = [*programs[0].levels]
     like = replace(asked, setting=keys, target="(y)>=1", seed=SEED, x="(x)", y="(y)")
     results_of(pd.DataFrame(rows), replace(like, budget=None, paired=True))
+
+
+def _before_retry(programs: Sequence[Program], seeds: Sequence[int], runs: Runs) -> list[Note]:
+    """Return the look at what had failed: at all up to the last of it but what was run again."""
+    again = {seed for (_, seed), run in runs.items() if run.failures}
+    last = max((n for n, seed in enumerate(seeds) if seed in again), default=0)
+    spans = spans_of(seed for seed in seeds[:last] if seed not in again)
+    return [Note({one.id: spans for one in programs})] if spans else []
 
 
 def _looked(
@@ -148,7 +157,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--total-time", type=float, default=math.inf, metavar="SECONDS", help=about)
     about = "end a run when its target has held; its curve keeps the last value"
     add("--until-target", action="store_true", help=about)
-    add("--retry", action="store_true", help="run again what failed before")
+    about = "run again what failed before; the page says so, and it counts as another look"
+    add("--retry", action="store_true", help=about)
 
 
 OF_PROGRAMS = ("seeds", "name", "jobs", "until_target", "retry")

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -220,7 +220,19 @@ def _told(
             f"{things(held, 'run')} of {len(runs):,} ended when the target had held; from there on "
             "their curves keep the last value."
         )
+    yield from _again(programs, runs)
     yield from _in_time(len(programs) * len(seeds), len(seeds), len(judged), all_, runs)
+
+
+def _again(programs: Sequence[Program], runs: Runs) -> Iterator[str]:
+    """Say which runs have another's place, that had failed."""
+    again = Counter(programs[place].label for (place, _), run in runs.items() if run.failures)
+    if again:
+        each = listing([f"{n:,} of {label}" for label, n in again.items()], LISTED)
+        yield (
+            f"{things(again.total(), 'run')} of {len(runs):,} had failed and came to be run again "
+            f"({each}): only the last try of each counts, which favours what fails at times."
+        )
 
 
 def _in_time(asked: int, seeds: int, judged: int, all_: Runs, runs: Runs) -> Iterator[str]:

@@ -65,14 +65,16 @@ def run_missing(
     require_process_groups()
     with interrupts_held() as interrupt, _alone(programs):
         asked = [(place, seed) for seed in seeds for place in range(len(programs))]
-        kept = dict(known)
+        kept, failures = dict(known), dict[tuple[int, int], int]()
         for place, seed in asked:
             run = kept.get((place, seed)) or read_run(programs[place], seed)
             if run is not None and run.covers(limits):
                 kept[place, seed] = run
+            elif run is not None:
+                failures[place, seed] = run.failures + (run.failed and limits.retry)
         missing = [one for one in asked if one not in kept]
         _say(len(asked), len(missing), programs, limits)
-        work = _Work(programs, limits, kept)
+        work = _Work(programs, limits, kept, failures)
         with meter(f"running {things(len(missing), 'program')}", len(missing) or 1,
                    more=work.words, lasting=False) as advance:  # fmt: skip
             starts = ((one, work.start(*one, len(missing))) for one in missing)
@@ -97,6 +99,7 @@ class _Work:
     programs: Sequence[Program]
     limits: Limits
     runs: dict[tuple[int, int], Run]
+    failures: Mapping[tuple[int, int], int]
     _watches: dict[tuple[int, int], Watch] = field(default_factory=dict)
     _done: int = 0
     _failed: int = 0
@@ -117,7 +120,9 @@ class _Work:
         """
         limit = self.limits.seconds if how.why == TIME else self.limits.budget
         lines = self._watches.pop((place, seed)).reader.lines
-        run = self.runs[place, seed] = Run(how.why, how.code, how.seconds, limit, lines)
+        failures = self.failures.get((place, seed), 0)
+        run = Run(how.why, how.code, how.seconds, limit, lines, failures)
+        self.runs[place, seed] = run
         if how.why == CUT:
             return
         write_run(self.programs[place], seed, run)

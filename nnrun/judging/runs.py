@@ -1,6 +1,7 @@
 """Runs of programs that have ended: each is a file, and none is done twice.
 
-A run that failed is one, too: to try it again until it succeeds would tell of successes only.
+A run that failed is one, too: to try it again until it succeeds would tell of successes only. Where
+that is asked for, the run that counts knows how often.
 """
 
 import json
@@ -21,6 +22,7 @@ from nnrun.records.plain import NUMBER, Damaged, OtherVersion, read_plain, requi
 SCHEMA_VERSION = 1
 FIELDS = {
     "schema": int, "ended": str, "code": int, "seconds": NUMBER, "limit": NUMBER, "lines": [dict],
+    "failures?": int,
 }  # fmt: skip
 
 BUDGET, TARGET = "budget", "target"
@@ -76,6 +78,7 @@ class Run(NamedTuple):
         seconds: That it took.
         limit: The budget, or the seconds, that ended it.
         lines: The numbers that it printed, line by line.
+        failures: How many runs before it had failed, in the place of which it was asked for.
     """
 
     ended: str
@@ -83,6 +86,7 @@ class Run(NamedTuple):
     seconds: float
     limit: float
     lines: Sequence[Line]
+    failures: int = 0
 
     @property
     def failed(self) -> bool:

@@ -135,6 +135,20 @@ def test_a_failed_run_counts_as_one_that_never_arrives_unless_it_had():
     assert "they count as not arriving, as diverged ones do" in note
 
 
+def test_a_retry_is_told_of_and_counts_as_another_look():
+    crash = 'if (a == 2 && s % 3 == 0 && i == 2 && system("test -e ok")) exit 1'
+    some = arms(1, 2, more=crash)
+    assert (judged(some).trials["status"] == "diverged").sum() == 7
+    Path("ok").touch()
+    for limits in (replace(LIMITS, retry=True), LIMITS):  # every later judgement tells of it
+        results = judged(some, limits=limits)
+        assert (results.trials["status"] == "diverged").sum() == 0
+        (note,) = [note for note in results.sweep.notes if "failed" in note]
+        assert note.startswith("7 runs of 40 had failed and came to be run again (7 of a=2): only")
+        assert list(results.sweep.looks) == [12, 20]  # the first saw 12 of the seeds up to the 19th
+    assert list(judged(some, seeds=30).sweep.looks) == [12, 20, 30]
+
+
 def test_a_run_that_prints_no_metric_is_not_dropped():
     Path("run.sh").write_text("[ $1 = 3 ] || for i in 1 2 3 4; do echo step=$i acc=0.9; done")
     some = read_programs([["sh", "run.sh", "{seed}", "{o=x,y}"]])
