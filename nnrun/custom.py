@@ -6,7 +6,6 @@ that a record names the user has to vouch. A component is tried on a few numbers
 trains: what is wrong with it is said by its name, while nothing is lost.
 """
 
-import ast
 import dis
 import hashlib
 import importlib
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from nnrun import modules
 from nnrun.errors import InputError, Issue, did_you_mean
 from nnrun.network.activations import ACTIVATIONS, Activation, Array
 from nnrun.network.initializers import Initializer
@@ -90,7 +90,7 @@ def imported_component(kind: str, target: str, importing: bool) -> type[Any]:
     module, _, name = target.rpartition(".")
     if not module:
         raise refused(target, "must be MODULE.CLASS", "for instance my_module.MyThing")
-    entry = getattr(_module(module, target, importing), name, None)
+    entry: Any = getattr(_module(module, target, importing), name, None)
     if entry is None:
         known = [n for n, o in vars(sys.modules[module]).items() if inspect.isclass(o)]
         hint = did_you_mean(name, known) if known else "it has no class at all"
@@ -112,6 +112,9 @@ def imported_component(kind: str, target: str, importing: bool) -> type[Any]:
     if missing:
         raise refused(target, f"does not define {' and '.join(missing)}")
     name_after(target, entry)
+    if importing:
+        known: Any = entry
+        digest_of(known)  # while its files are those that were imported
     return entry
 
 
@@ -177,7 +180,7 @@ def _module(module: str, target: str, importing: bool) -> Any:
         )
         raise refused(target, rule, hint)
     try:
-        return importlib.import_module(module)
+        return modules.imported(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise refused(target, f"cannot be imported: {error}") from None
@@ -250,14 +253,12 @@ def digest(entry: Any) -> str:
 @cache
 def digest_of(kind: type) -> str:
     """Return the digits of a user's class."""
-    content = b"".join(path.read_bytes() for path in sorted(files_of(kind)))
-    if any(cls.__module__ == TYPED for cls in kind.__mro__) and not _file_of(TYPED):
+    content = b"".join(path.read_bytes() for path in sorted(modules.files_of(kind)))
+    here = sys.modules[TYPED]
+    if any(cls.__module__ == TYPED for cls in kind.__mro__) and modules.is_edited(here):
+        # a script's file may say something else by now; of what is typed there is none
         content += repr(list(_parts(kind, set()))).encode()
     return hashlib.sha256(content).hexdigest()
-
-
-def _file_of(module: str) -> str:
-    return str(getattr(sys.modules.get(module), "__file__", None) or "")
 
 
 def _parts(thing: Any, seen: set[int]) -> Iterator[object]:
@@ -314,42 +315,6 @@ def _globals_in(code: CodeType) -> set[str]:
     """Return the names that code looks up in its module, those of the functions in it included."""
     own = {str(one.argval) for one in dis.get_instructions(code) if one.opname in LOOKED_UP}
     return own.union(*(_globals_in(one) for one in code.co_consts if isinstance(one, CodeType)))
-
-
-def files_of(kind: type) -> dict[Path, Path]:
-    """Find the files that a user's class is made of, each with the folder it is imported from."""
-    found: dict[Path, Path] = {}
-    for cls in kind.__mro__:
-        module = sys.modules.get(cls.__module__)
-        top = cls.__module__.partition(".")[0]
-        if module is None or top == "nnrun" or top in sys.stdlib_module_names:
-            continue
-        mine: set[Path] = set()
-        _collect(module, mine)
-        is_package = hasattr(module, "__path__")
-        for path in mine:
-            home = Path(str(module.__file__)).resolve()
-            found[path] = home.parents[cls.__module__.count(".") + is_package]
-    return found
-
-
-def _collect(module: ModuleType, found: set[Path]) -> None:
-    """Add a module's file, and those of the modules in the same folder that it imports."""
-    if not module.__dict__.get("__file__"):
-        return
-    path = Path(str(module.__file__)).resolve()
-    if path in found or path.suffix != ".py" or "site-packages" in path.parts:
-        return
-    found.add(path)
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-        for name in names:
-            other = sys.modules.get(name)
-            beside = getattr(other, "__file__", None)
-            if other is not None and beside and path.parent in Path(beside).resolve().parents:
-                _collect(other, found)
 
 
 SHAPE = (2, 4, 3)

@@ -19,6 +19,7 @@ from hydra.core.singleton import Singleton
 from omegaconf import OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
+from nnrun.custom import imported_component
 from nnrun.hydra_ext.folders import add_plugins
 
 LASTING = (ConfigStore, Plugins, SourcesRegistry)
@@ -39,6 +40,9 @@ def lent() -> Iterator[None]:
     modules, logging, warnings, and a Hydra that was in use are as they were before.
     """
     with ONE_AT_A_TIME, _environment(), warnings.catch_warnings(), _logging(), _hydra():
+        # a user's modules may have been edited since, or others are named
+        importlib.invalidate_caches()
+        imported_component.cache_clear()
         yield
 
 

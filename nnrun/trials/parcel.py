@@ -21,6 +21,7 @@ import cloudpickle
 
 from nnrun import custom
 from nnrun.errors import listed
+from nnrun.modules import files_of
 from nnrun.problem.problem import Problem
 from nnrun.records.record import NUMERICS_VERSION, Record
 from nnrun.training.stack import Stack
@@ -182,7 +183,7 @@ def _own_classes(shard: Stack) -> list[type]:
 def _modules(kind: type) -> dict[str, bytes]:
     """Read the files of a user's class, by the path that they are imported by."""
     found = {}
-    for path, home in custom.files_of(kind).items():
+    for path, home in files_of(kind).items():
         packages = (p / "__init__.py" for p in path.parents if p != home and home in p.parents)
         for file in (path, *filter(Path.is_file, packages)):
             found[file.relative_to(home).as_posix()] = file.read_bytes()

@@ -27,6 +27,7 @@ ORDER = [
         "jinja",
         "layout",
         "masking",
+        "modules",
         "registry",
         "text",
     },
