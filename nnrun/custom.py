@@ -113,8 +113,8 @@ def imported_component(kind: str, target: str, importing: bool) -> type[Any]:
         raise refused(target, f"does not define {' and '.join(missing)}")
     name_after(target, entry)
     if importing:
-        known: Any = entry
-        digest_of(known)  # while its files are those that were imported
+        made: Any = entry
+        digest_of(made)  # while its files are those that were imported
     return entry
 
 
