@@ -83,9 +83,10 @@ def imported(name: str) -> ModuleType:
 
 
 def is_edited(module: ModuleType) -> bool:
-    """Say whether a module's file was written to since this process began."""
+    """Say whether a module's file was written to since this process began, or there is none."""
+    file = module.__dict__.get("__file__")
     try:
-        return Path(str(module.__file__)).stat().st_mtime >= BEGAN - MARGIN
+        return not file or Path(file).stat().st_mtime >= BEGAN - MARGIN
     except OSError:
         return True
 
