@@ -12,6 +12,7 @@ Weights of samples are not offered, as no engine has them; nor is a warm start, 
 ``network_.learn`` goes on.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +23,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from nnrun.errors import InputError, Issue, as_typed
 from nnrun.model import NeuralNetwork
+from nnrun.model.arguments import is_whole
+from nnrun.network.losses import LOSSES, Loss
 from nnrun.problem.features import standard
 from nnrun.problem.problem import Array
 
@@ -71,6 +75,40 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.standardise = standardise
         self.random_state = random_state
 
+    def _anew(self, learn: Callable[[Any, Any], None], X: Any, y: Any) -> Self:
+        """Learn; of what fails or is interrupted, nothing stays: an earlier fit goes on."""
+        before = dict(vars(self))
+        try:
+            self._require_own()
+            learn(X, y)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        return self
+
+    def _require_own(self) -> None:
+        """Check the parameters that a network does not have, or has under other names."""
+        issues = []
+        if not is_whole(self.epochs, 1):
+            rule = "must be a whole number of 1 or more"
+            issues.append(Issue("epochs", as_typed(self.epochs), rule))
+        for key in ("shuffle", "standardise"):
+            if not isinstance(value := getattr(self, key), bool | np.bool_):
+                issues.append(Issue(key, as_typed(value), "must be true or false"))
+        if issues:
+            raise InputError(*issues)
+
+    def _says_probabilities(self) -> bool:
+        """Say whether there are any; before it is fitted, whether there may be."""
+        if (network := vars(self).get("network_")) is not None:
+            return bool(network.says_probabilities)
+        loss = self.loss.get("name") if isinstance(self.loss, Mapping) else self.loss
+        if loss is None:
+            return True
+        if isinstance(loss, str) and loss in LOSSES:
+            loss = LOSSES[loss]()
+        return isinstance(loss, Loss) and loss.usual_output in ("sigmoid", "softmax")
+
     def _teach(self, X: Array, targets: Array, loss: str, output: str | None) -> None:
         """Make a network and have it learn; ``loss`` and ``output`` where none are asked for."""
         own = ("activation", "optimizer", "init", "schedule", "penalties", "clip", "shortcut")
@@ -84,7 +122,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             loss=loss if self.loss is None else self.loss,
             output_activation=output,
             batch_size=self.batch_size,
-            budget=len(X) * self.epochs,
+            budget=len(X) * int(self.epochs),
             backprop="exact",
             bias=self.bias,
             dropout=self.dropout,
@@ -95,12 +133,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.loss_curve_ = network.learn(rows, targets, self.epochs, shuffle=self.shuffle)
         if not all(np.isfinite(part).all() for layer in network.weights for part in layer):
             raise ValueError(f"learning diverged: learning_rate={self.learning_rate} is too large")
-        self.network_ = network
+        self.network_, self.n_iter_ = network, int(self.epochs)
 
     def _moments(self, values: Array) -> tuple[Array, Array]:
         """Return what is subtracted from each column, and what divides it then, shape (column,)."""
-        n = values.shape[1]
-        return standard(values) if self.standardise else (np.zeros(n), np.ones(n))
+        if not self.standardise:
+            return np.zeros(values.shape[1]), np.ones(values.shape[1])
+        shift, scale = standard(values)
+        # a constant column becomes 0, whatever its size
+        return np.where(_constant(values), values[0], shift), scale
 
     def _scaled(self, X: Array) -> Array:
         return np.ascontiguousarray((X - self._shift) / self._scale)
@@ -111,6 +152,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return self._scaled(validate_data(self, X, dtype=np.float64, reset=False))
 
 
+def _constant(values: Array) -> Array:
+    """Say which columns of values, shape (n, column), do not vary, shape (column,)."""
+    same: Array = (values == values[0]).all(axis=0)
+    return same
+
+
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A neural network that tells classes apart.
 
@@ -119,7 +166,8 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         learning_rate: Of every step, before the schedule's factor.
         activation: As `nnrun.NeuralNetwork` takes it, as are optimizer, init, schedule, penalties,
             clip, shortcut, bias and dropout. A schedule's budget is all that is learned.
-        loss: Likewise; None for cross-entropy. ``predict_proba`` needs it.
+        loss: Likewise; None for cross-entropy. ``predict_proba`` needs one that ends in a single
+            sigmoid for two classes, or in softmax.
         batch_size: Samples of a step, at most all; None for all.
         epochs: How often the samples are visited.
         shuffle: Whether each epoch has an order of its own.
@@ -131,6 +179,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         classes_: What is told apart, sorted, shape (class,).
         network_: The network; it takes and gives numbers, its inputs standardised.
         loss_curve_: Mean loss of each epoch, shape (epoch,), in nats by default.
+        n_iter_: How often the samples were visited.
         n_features_in_: Number of features; ``feature_names_in_`` has the names of a table's.
 
     Example:
@@ -155,6 +204,9 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
                 diverges.
             InputError: If a parameter is not what it must be.
         """
+        return self._anew(self._learn, X, y)
+
+    def _learn(self, X: Any, y: Any) -> None:
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, places = np.unique(column_or_1d(y, warn=True), return_inverse=True)
@@ -166,14 +218,13 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
             self._teach(X, targets[:, 1:], "binary_crossentropy", None)
         else:
             self._teach(X, targets, "categorical_crossentropy", None)
-        return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Say the class of each row of X, shape (n, feature): entries of ``classes_``, (n,)."""
         rows = self._rows(X)
         return self.classes_[self.network_.classify(rows)]
 
-    @available_if(lambda self: self.loss is None or "crossentropy" in str(self.loss))  # type: ignore[untyped-decorator]
+    @available_if(_Estimator._says_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Say how likely each class is, shape (n, class) in the order of ``classes_``."""
         rows = self._rows(X)
@@ -199,6 +250,7 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     Attributes:
         network_: The network; it takes and gives numbers, standardised.
         loss_curve_: Mean loss of each epoch, shape (epoch,), of standardised targets.
+        n_iter_: How often the samples were visited.
         n_features_in_: Number of features; ``feature_names_in_`` has the names of a table's.
 
     Example:
@@ -222,13 +274,17 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
             ValueError: If they are of other shapes or values, or learning diverges.
             InputError: If a parameter is not what it must be.
         """
+        return self._anew(self._learn, X, y)
+
+    def _learn(self, X: Any, y: Any) -> None:
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         targets = np.asarray(y, np.float64)
         self._flat = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
         self._mean, self._spread = self._moments(targets)
         self._teach(X, (targets - self._mean) / self._spread, "squared_error", "linear")
-        return self
+        if self.standardise:  # what never varied is predicted as it was
+            self._spread = np.where(_constant(targets), 0.0, self._spread)
 
     def predict(self, X: Any) -> Array:
         """Predict rows of X, shape (n, feature): shape (n,) or (n, output), as y was."""

@@ -124,6 +124,12 @@ class Model:
             return self.outputs
         return tuple(range(max(n, 2)))
 
+    @property
+    def says_probabilities(self) -> bool:
+        """Whether ``predict_proba`` has an answer."""
+        last = "sigmoid" if len(self.outputs) == 1 else "softmax"
+        return bool(self.classes) and self.activations[-1] == last
+
     def forward(self, x: Any, layers: bool = False) -> Any:
         """Compute the outputs, as they leave the last layer.
 
@@ -173,8 +179,8 @@ class Model:
             InputError: As from ``forward``, or if the outputs are no probabilities: these are a
                 single sigmoid, or softmax.
         """
-        last = self.activations[-1]
-        if not self.classes or last != ("sigmoid" if len(self.outputs) == 1 else "softmax"):
+        if not self.says_probabilities:
+            last = self.activations[-1]
             rule = "says no probabilities, which a single sigmoid does, and softmax"
             raise InputError(Issue("output_activation", last, rule, "use predict or classify"))
         outputs = self._layers(x)[-1]

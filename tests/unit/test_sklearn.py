@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nnrun
 from nnrun import InputError
+from nnrun.network.losses import BinaryCrossEntropy
 from nnrun.sklearn import Classifier, Regressor
 
 
@@ -105,7 +106,10 @@ def test_its_network_is_a_network_of_nnrun(tmp_path):
         ({"optimizer": "adm"}, "optimizer.name=adm: is not a known optimizer (did you mean 'adam'"),
         ({"hidden_layers": 5}, "hidden_layers=5: must be a list of whole numbers of 1 or more"),
         ({"loss": {"name": "hinge", "margin": 2}}, "loss.margin=2: is not a known key"),
-        ({"epochs": 0}, "budget=0: must be a whole number of 1 or more"),
+        ({"epochs": 0}, "epochs=0: must be a whole number of 1 or more"),
+        ({"epochs": "2"}, "epochs=2: must be a whole number of 1 or more"),
+        ({"epochs": None}, "epochs=null: must be a whole number of 1 or more"),
+        ({"standardise": "no", "shuffle": "no"}, "shuffle=no: must be true or false\nstandardise"),
     ],
 )
 def test_what_makes_no_network_is_refused_in_the_words_of_the_command_line(parameters, message):
@@ -116,7 +120,7 @@ def test_what_makes_no_network_is_refused_in_the_words_of_the_command_line(param
 
 def test_what_diverges_is_said_to():
     X = np.arange(20.0)[:, None]
-    wild = Regressor((), 10, optimizer="sgd", standardise=False)
+    wild = Regressor((), 10, optimizer="sgd", epochs=200, standardise=False, random_state=0)
     with pytest.raises(ValueError, match="learning diverged: learning_rate=10 is too large"):
         wild.fit(X, X[:, 0])
 
@@ -135,3 +139,46 @@ def test_a_row_of_a_table_is_predicted_as_in_the_table():
     model = Classifier(epochs=3, random_state=0).fit(X, y)
     alone = np.concatenate([model.predict_proba(X[i : i + 1]) for i in range(20)])
     np.testing.assert_array_equal(alone, model.predict_proba(pd.DataFrame(X).to_numpy())[:20])
+
+
+@pytest.mark.parametrize("value", [1000.0, 1e-9, -2024.0])
+def test_what_does_not_vary_is_no_hindrance(value, rng):
+    X = np.column_stack([rng.normal(size=80), np.full(80, 1e3 * value)])
+    constant = Regressor(epochs=5, random_state=0).fit(X, np.full(80, value))
+    np.testing.assert_array_equal(constant.predict(X), value)
+    assert Regressor(random_state=0).fit(X, X[:, 0]).score(X, X[:, 0]) > 0.95
+    assert Classifier(random_state=0).fit(X, X[:, 0] > 0).score(X, X[:, 0] > 0) > 0.9
+
+
+def test_a_failed_fit_leaves_the_one_before(rng):
+    X, y = load_iris(return_X_y=True)
+    model = Classifier(epochs=3, random_state=0).fit(X, y)
+    expected = model.predict_proba(X)
+    model.set_params(optimizer="adm")
+    with pytest.raises(InputError, match="adm"):
+        model.fit(rng.normal(size=(20, 2)), np.repeat(["a", "b"], 10))
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.n_features_in_ == 4
+    assert model.n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "before", "of_two", "of_three"),
+    [
+        (None, True, True, True),
+        (BinaryCrossEntropy(), True, True, False),
+        ({"name": "squared_error"}, True, True, False),
+        ({"name": "squared_error", "targets": "plus_minus"}, True, False, False),
+        ("hinge", False, False, False),
+    ],
+)
+def test_predict_proba_is_there_where_it_has_an_answer(loss, before, of_two, of_three):
+    X, y = load_iris(return_X_y=True)
+    model = Classifier(loss=loss, epochs=1, random_state=0)
+    assert hasattr(model, "predict_proba") == before
+    for labels, there in ((y == 1, of_two), (y, of_three)):
+        model.fit(X, labels)
+        assert hasattr(model, "predict_proba") == there
+        if there:
+            assert model.predict_proba(X).shape == (150, len(model.classes_))
