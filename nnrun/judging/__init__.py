@@ -4,6 +4,7 @@
 - ``frame``: a row an evaluation: checked, cut into curves
 - ``target``: what counts as converged, from words such as val_acc>=0.9
 - ``ends``: where curves end: which had arrived by then, and up to where all are judged
+- ``doubts``: what a verdict on curves would say nothing for
 - ``trials``: from curves to trials: the points all share, times to target, what is censored
 - ``pairing``: whether settings are compared seed by seed
 - ``judge``: from a frame to Results, and to tables and a page in a folder

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nnrun.config.settings import Report
 from nnrun.errors import InputError, Issue
 from nnrun.judging.columns import columns_of
+from nnrun.judging.doubts import doubts
 from nnrun.judging.frame import curves_of
 from nnrun.judging.pairing import unpaired
 from nnrun.judging.target import Target, directed, read_target
@@ -215,7 +216,8 @@ def results_of(frame: pd.DataFrame, asked: Asked, origin: Origin = Origin()) -> 
     baseline = [one.id for one in settings].index(sweep.settings[0].id)
     sweep = replace(sweep, unpaired=unpaired(curves, baseline, asked.paired, notes))
     found = judged(curves, target, asked.hold, sweep.words.unit, asked.budget)
-    notes += [*curves.notes, *found.notes]
+    names = [setting.label or "the setting" for setting in settings]
+    notes += [*curves.notes, *found.notes, *doubts(curves, target, names, columns.y)]
     rising = bool(target.rising)
     table = trials_table(curves, found, settings, rising)
     sweep = replace(

@@ -104,9 +104,9 @@ def _require_sound(programs: Sequence[Program], asked: Asked) -> None:
         InputError: As `results_of`.
     """
     rows = [
-        {**one.levels, SEED: 0, "(x)": at, "(y)": float(at)}
+        {**one.levels, SEED: 0, "(x)": at, "(y)": float(at - 1)}
         for one in programs
-        for at in range(1, asked.hold + 1)
+        for at in range(1, asked.hold + 2)
     ]
     keys = [*programs[0].levels]
     like = replace(asked, setting=keys, target="(y)>=1", seed=SEED, x="(x)", y="(y)")

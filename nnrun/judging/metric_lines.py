@@ -25,8 +25,8 @@ LONGEST = 65_536
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _VALUE = rf"(?P<value>{_NUMBER}|[+-]?(?i:nan|inf|infinity)\b)"
-# a number with a unit, a date, an hour or a list of numbers is no number
-_END = r"(?![\w%])(?![.,:+-]\d)"
+# a number with a unit, a date, an hour or a list of numbers is no number; a percentage is one
+_END = r"(?!\w)(?![.,:+-]\d)"
 _KEY = r"(?<![\w./@-])[\"']?(?P<key>[A-Za-z_][\w./@-]*)[\"']?"
 _PAIR = re.compile(rf"{_KEY}\s*[=:]\s*{_VALUE}{_END}")
 _COUNTED = re.compile(rf"(?<![\w./@-])(?P<key>(?i:{'|'.join(COUNTERS)})) +[\[(]?{_VALUE}{_END}")
@@ -66,7 +66,8 @@ def read_line(text: str) -> dict[str, float]:
 
     They are words such as ``step=100``, ``loss: 0.3`` or ``'epoch': 1.0`` anywhere in it, or the
     members of a JSON object, those of an object within it with a dot between the names. A word that
-    counts may stand before its number alone: ``epoch 3/10``. Numbers with units are none.
+    counts may stand before its number alone: ``epoch 3/10``. Numbers with units are none, but for
+    percentages: 82.3% is 82.3.
 
     Args:
         text: The line, without its end.
@@ -79,8 +80,8 @@ def read_line(text: str) -> dict[str, float]:
         {'step': 1000.0, 'val/acc': 0.91, 'lr': 0.001}
         >>> read_line('{"step": 20, "train": {"loss": NaN}, "note": "x=1"}')
         {'step': 20.0, 'train.loss': nan}
-        >>> read_line("Epoch [3/10], loss: -inf"), read_line("2026-11-27 12:30:05 started")
-        ({'Epoch': 3.0, 'loss': -inf}, {})
+        >>> read_line("Epoch [3/10], Loss: 0.17, Accuracy: 82.33%"), read_line("12:30:05 started")
+        ({'Epoch': 3.0, 'Loss': 0.17, 'Accuracy': 82.33}, {})
     """
     text = text[:LONGEST]
     if "\x1b" in text:

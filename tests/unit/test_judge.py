@@ -275,3 +275,24 @@ def test_the_first_setting_is_the_baseline_unless_another_is_named():
     assert other.sweep.settings[0].label == "arm=c"
     assert other.contrasts["name_b"].tolist() == ["arm=c", "arm=c"]
     assert other.summary["label"].tolist()[0] == "arm=c"
+
+
+def test_seeds_that_change_nothing_are_one():
+    table = a_table()
+    alike = table[table["seed"] == 0]
+    copies = pd.concat([alike.assign(seed=seed) for seed in range(20)])
+    said = "seed=arm=a: has the same curve with each of its 20 seeds, and so has every setting"
+    with pytest.raises(InputError, match=said):
+        judged(copies)
+    mixed = pd.concat([copies[copies["arm"] == "a"], table[table["arm"] == "b"]])
+    told = "All seeds have the same curve, so they say no more than one: arm=a (20 seeds)."
+    assert told in judged(mixed).sweep.notes
+
+
+def test_a_target_that_all_begin_at_tells_nothing_apart_and_one_beyond_all_is_told():
+    with pytest.raises(
+        InputError, match=r"acc<=0\.9: is met by every curve at its first evaluation"
+    ):
+        judged(a_table(), target="acc<=0.9")
+    told = "No curve comes to the target: the best acc is 0.970."
+    assert told in judged(a_table(), target="acc>=1.5").sweep.notes

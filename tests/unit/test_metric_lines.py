@@ -24,8 +24,9 @@ LINES = [
     ("acc=0.5 acc=0.6", {"acc": 0.6}),
     ("loss=inf a=-Infinity", {"loss": math.inf, "a": -math.inf}),
     ('  {"step": 2, "eval": {"acc": 1}, "ok": true, "s": "x=1"}', {"step": 2, "eval.acc": 1}),
+    ("Epoch [93/100], Accuracy: 82.33%", {"Epoch": 93, "Accuracy": 82.33}),
     # no numbers, or not certainly
-    ("acc=91% took=3.2s at=2026-11-27 hour=12:30 v=1.2.3 a=1,2 b=0,91 c=1_000", {}),
+    ("took=3.2s at=2026-11-27 hour=12:30 v=1.2.3 a=1,2 b=0,91 c=1_000", {}),
     ("2026-11-27T12:30:05 http://host:80/ a=b info=infer x=tensor(0.5) y=- z=.", {}),
     ('{"step": "2", "acc": null}', {}),
     ("[1, 2]", {}),
