@@ -29,10 +29,8 @@ def doubts(curves: Curves, target: Target, names: Sequence[str], y: str) -> list
 
 
 def _of_target(curves: Curves, target: Target, y: str) -> list[str]:
-    known, there = curves.y[np.isfinite(curves.y)], curves.lengths > 0
-    begun = curves.y[curves.first[there]]
-    met = begun >= target.value if target.rising else begun <= target.value
-    if met.all() and there.all():
+    known, begun = curves.y[np.isfinite(curves.y)], curves.y[curves.first]
+    if (begun >= target.value if target.rising else begun <= target.value).all():
         side, other = (">=", "<=") if target.rising else ("<=", ">=")
         words = f"{y}{side}{target.value:g}"
         span = f"{number(known.min())} to {number(known.max())}" if known.size else "none"
@@ -51,7 +49,7 @@ def _of_seeds(curves: Curves, names: Sequence[str]) -> list[str]:
     prints = [hash((curves.x[a:b].tobytes(), curves.y[a:b].tobytes())) for a, b in spans]
     several, alike = 0, []
     for place, name in enumerate(names):
-        mine = np.flatnonzero(curves.setting == place)
+        mine = np.flatnonzero((curves.setting == place) & ~curves.empty)
         if len(mine) > 1:
             several += 1
             if len({prints[i] for i in mine}) == 1:
