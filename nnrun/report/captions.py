@@ -102,10 +102,15 @@ def summary_caption(summary: pd.DataFrame, horizon: float, said: Words = OWN) ->
         "diverged seed counting as the worst value there is. Lost: how many seeds diverged, before "
         "or after they had reached the target, and how many ended on a plateau."
     )
+    counted = (
+        "seeds stopped by an error are not counted in any rate"
+        if said.own
+        else "a seed that failed or ended early counts as not arriving, if it had not before"
+    )
     return (
-        f"One row a setting, n = {seeds_range(summary['seeds'])} (seeds stopped by an error are "
-        f"not counted in any rate). Reached: share of seeds with its Wilson 95% interval. Median "
-        f"and 10–90% range of {unit} to target; ∞ where that share of seeds did not arrive. "
+        f"One row a setting, n = {seeds_range(summary['seeds'])} ({counted}). Reached: "
+        f"share of seeds with its Wilson 95% interval. Median and 10–90% range of {unit} to "
+        f"target; ∞ where that share of seeds did not arrive. "
         f"Restricted mean: mean {unit} to target, a seed not there by {upto} "
         f"(the common budget) counting with exactly that. Running time (ERT): {unit} spent by all "
         f"seeds (the common budget by one that did not arrive) for each one that did. Both with "

@@ -168,9 +168,10 @@ def reading_limits(results: Results) -> list[str]:
     said = results.sweep.words
     worst = "accuracy 0" if said.own else "the worst value there is"
     after = f" {then:,} reached it and diverged afterwards: reached, with {worst} at the end."
+    ended = "the budget ended" if said.own else "the budget, or the curve, ended"
     limits = [
         f"Censoring: {late + lost:,} of {n:,} {'trained ' if said.own else ''}seeds "
-        f"({share((late + lost) / n)}) did not reach the target; in {late:,} the budget ended "
+        f"({share((late + lost) / n)}) did not reach the target; in {late:,} {ended} "
         f"first ({int(ran['plateaued'].eq(True).sum()):,} of them on a plateau), {lost:,} diverged."
         f"{after if then else ''}"
     ]

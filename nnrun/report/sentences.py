@@ -372,7 +372,8 @@ def _interval(row: Row, said: Words) -> str:
         return f"{' against '.join(arms)} seeds, {p_value(row['p_holm'])}"
     if row["verdict"].startswith("usually"):
         p = p_value(row["p_order_holm"])
-        return f"first in {share(row['sooner'])} of {seeds(row['pairs'])}, {said.order_test} {p}"
+        of = seeds(row["pairs"]) if said.paired else _of_pairs(row, said)
+        return f"first in {share(row['sooner'])} of {of}, {said.order_test} {p}"
     if row["ratio"] != row["ratio"]:
         return str(row["why"])
     low, high = ratio(row["ratio_low"]), ratio(row["ratio_high"])
@@ -393,11 +394,14 @@ def _ordered(row: Row, said: Words) -> str:
 
 
 def _both(row: Row, said: Words) -> str:
-    """Describe the times of the pairs in which both arms arrive."""
+    """Describe the times of the pairs in which both arms arrive, or of the trials that do."""
     if row["ratio_both_low"] != row["ratio_both_low"]:
         return ""
+    where = f"Where both arrive ({seeds(int(row['pairs_both']))})"
+    if not said.paired:
+        where = f"Of those that arrive ({row['reached_a']:,} and {row['reached_b']:,} trials)"
     return (
-        f" Where both arrive ({seeds(int(row['pairs_both']))}) it takes "
+        f" {where} it takes "
         f"{ratio(row['ratio_both'])} times the {said.unit} (95% interval "
         f"{ratio(row['ratio_both_low'])} to {ratio(row['ratio_both_high'])})."
     )
