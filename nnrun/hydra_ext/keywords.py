@@ -1,6 +1,7 @@
 """What Python asks for, as words of the command line: numbers to the last digit, texts as texts."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,8 +20,13 @@ KEY = re.compile(r"[+~]{0,2}[^\W\d][\w./@-]*")
 ONCE = (SWEEP, "hydra")
 """Sections that a sweep has once: a list in them is a value."""
 
+WHOLE = ("sweep.tune",)
+"""Keys whose value is a mapping."""
+
 WORD = re.compile(r"[^\W\d][\w./*+-]*", re.ASCII)
 """A text that needs no quotes."""
+
+FLAGS = "nnrun.sweep is -m, nnrun.plan a plan, config_dir=... --config-dir"
 
 GRID = 'in a sweep a list is a grid, so a value that is a list stands in one: {"network.hidden": '
 GRID += "[[4], [2, 1]]}"
@@ -54,12 +60,17 @@ def as_words(
     issues: list[Issue] = []
     chosen = {} if experiments is None else {STUDIES: _several(experiments)}
     flat = list(_flat({**chosen, **asked}, issues))
+    counts = Counter(key.lstrip("+") for key, _ in flat)
+    twice = [key for key, count in counts.items() if count > 1]
+    issues += [Issue(key, None, "is given twice", "leave one out") for key in twice]
     written = [f"{key}={_text(key, value, sweeps, issues)}" for key, value in flat]
     if isinstance(overrides, str):
         issues.append(Issue("overrides", overrides, "must be a list of texts", f"[{overrides!r}]"))
     for one in overrides:
         if not isinstance(one, str):
             issues.append(Issue("overrides", one, "must be a list of texts", '["lr=0.1"]'))
+        elif one.startswith("-"):
+            issues.append(Issue("overrides", one, "is a flag, and only keys can be set", FLAGS))
     if issues:
         raise InputError(*issues)
     flags = [] if config_dir is None else [f"--config-dir={Path(config_dir)}"]
@@ -89,6 +100,8 @@ def _flat(asked: Mapping[Any, Any], issues: list[Issue], within: str = "") -> It
     for name, value in asked.items():
         if not isinstance(name, str) or not KEY.fullmatch(name):
             issues.append(Issue(within + str(name), None, "is no key", "a key is a word"))
+        elif within + name in WHOLE:
+            yield within + name, value
         elif isinstance(value, Mapping) and value and "." not in (within, name):
             yield from _flat(value, issues, f"{within}{name}.")
         else:
@@ -140,6 +153,8 @@ def _word(value: Any) -> str:
         return f"{{{','.join(f'{name}:{_word(one)}' for name, one in value.items())}}}"
     if isinstance(value, str | PathLike):
         text = fspath(value)
+        if "${" in text:
+            raise TypeError("Hydra fills in what stands in ${...}; in overrides=[...] it may stand")
         return text if _reads_as_itself(text) else QuotedString(text, Quote.single).with_quotes()
     if isinstance(value, type):  # a component of ours or of the user's
         ours = value.__module__.startswith("nnrun.") and "name" in vars(value)

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -60,7 +61,8 @@ def run(
         >>> nnrun.run({"network.hidden": [4, 2]}, optimizer="adam")  # doctest: +SKIP
     """
     asked = _asked(keys, more, seeds)
-    return _results(_called(as_words(asked, False, experiments, config_dir, overrides), progress))
+    words = as_words(asked, False, experiments, config_dir, overrides)
+    return _results(_called("nnrun.run", words, progress))
 
 
 def sweep(
@@ -78,11 +80,12 @@ def sweep(
 
     It composes, checks, trains, keeps and reports what that command does, in this process: one
     sweep at a time, from whichever thread. A notebook's own logging, environment and Hydra are as
-    they were afterwards.
+    they were afterwards, whatever other threads made of them meanwhile.
 
     Args:
         grid: Lists of values by key; a value alone is every setting's. A value that is a list
-            stands in one: ``{"network.hidden": [[4], [2, 1]]}``. Keys may be nested in sections.
+            stands in one: ``{"network.hidden": [[4], [2, 1]]}``; a tuple is one value. Keys may
+            be nested in sections.
         seeds: How many trials of every setting, or "auto": until every comparison is decided; the
             configuration's 20 if None.
         experiments: A study, whose grid it is where none is given, or several.
@@ -112,7 +115,8 @@ def sweep(
         >>> results.plot.time_to_target()  # doctest: +SKIP
     """
     asked = _asked(grid, more, seeds)
-    return _results(_called(as_words(asked, True, experiments, config_dir, overrides), progress))
+    words = as_words(asked, True, experiments, config_dir, overrides)
+    return _results(_called("nnrun.sweep", words, progress))
 
 
 def plan(
@@ -147,29 +151,40 @@ def plan(
         >>> nnrun.plan({"lr": [0.01, 0.1]}, seeds=1000)["seconds"]  # doctest: +SKIP
     """
     asked = {**_asked(grid, more, seeds), "plan_only": True}
-    call = _called(as_words(asked, True, experiments, config_dir, overrides), False)[1]
-    assert call.plan is not None
+    words = as_words(asked, True, experiments, config_dir, overrides)
+    if [one for one in overrides if one.lstrip("+~").partition("=")[0].strip() == "plan_only"]:
+        rule = "is what nnrun.plan is for"
+        raise InputError(Issue("plan_only", None, rule, "leave it out; nnrun.sweep trains"))
+    call = _called("nnrun.plan", words, False)[1]
+    if call.plan is None:
+        raise InputError(Issue("overrides", None, "ask for no plan"))
     return call.plan
 
 
 def _asked(keys: Keys | None, more: Keys, seeds: int | str | None) -> dict[str, Any]:
+    if isinstance(seeds, float):
+        raise InputError(Issue("seeds", seeds, 'must be a whole number or "auto"'))
     given = merged({} if keys is None else keys, more)
     return merged(given, {} if seeds is None else {"seeds": seeds})
 
 
-def _called(words: Sequence[str], progress: bool) -> tuple[int, Call]:
+def _called(name: str, words: Sequence[str], progress: bool) -> tuple[int, Call]:
     """Do what words of the command line ask for, in this process; return the exit code.
 
     Raises:
         Exception: As of `run`.
     """
     if current() is not None:
-        raise InputError(Issue("nnrun.sweep", None, "was called from within a sweep"))
+        raise InputError(Issue(name, None, "was called from within a sweep"))
     flags, given = read(words)
+    # as long as others' threads leave the working directory alone
+    here = Path.cwd()
     call = Call(given, Line(progress))
     try:
         with lent(), serving(call):
             code = invoke(flags, given)
+    except SystemExit:  # Hydra shows something, and is done
+        raise InputError(Issue("overrides", None, "ask for no results")) from None
     except Ended:  # a second signal: there was no time to finish
         raise KeyboardInterrupt from None
     except Exception as error:
@@ -178,6 +193,9 @@ def _called(words: Sequence[str], progress: bool) -> tuple[int, Call]:
             raise
         # where Hydra met it is no news
         raise said.with_traceback(None) from None
+    if call.finished is not None and (found := call.finished.results) is not None:
+        # a notebook may go elsewhere before it looks at them
+        object.__setattr__(found, "folder", here / found.folder if found.folder else None)
     return code, call
 
 

@@ -29,6 +29,15 @@ ONE_AT_A_TIME = Lock()
 """Hydra, its logging and the working directory are there once in a process."""
 
 
+def _in_a_child() -> None:
+    """Begin afresh in a forked process: the thread that had its turn is not there."""
+    global ONE_AT_A_TIME
+    ONE_AT_A_TIME = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_a_child)
+
 OURS = "hydra_plugins.nnrun_hydra"
 
 
@@ -37,7 +46,8 @@ def lent() -> Iterator[None]:
     """Let Hydra have the process for itself while the ``with`` block runs, as in a command.
 
     Another thread's turn is waited for. Afterwards the environment, the working directory, paths of
-    modules, logging, warnings, and a Hydra that was in use are as they were before.
+    modules, logging, warnings, and a Hydra that was in use are as they were before: also what
+    other threads changed of them meanwhile, which cannot be told apart.
     """
     with ONE_AT_A_TIME, _environment(), warnings.catch_warnings(), _logging(), _hydra():
         # a user's modules may have been edited since, or others are named

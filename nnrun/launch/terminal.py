@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from nnrun.records.sweep import SWEEP, Sweep, SweepJob
 from nnrun.report.looked import looked
 from nnrun.report.sentences import arm, mark
 from nnrun.report.verdict import headline
+from nnrun.results.listing import COLUMNS, headings, rows
 from nnrun.results.results import Results
 from nnrun.text import duration, shown, sign, things
 from nnrun.trials.forecast import Forecast, Wanted
 from nnrun.trials.provenance import command
 
-COLUMNS = ("reached", "samples to target", "q10 to q90", "test loss", "accuracy", "ns/sample")
 NARROW = 110
 """Columns of a terminal below which the last headings are left out."""
 
@@ -235,44 +234,11 @@ def _show_failures(console: Console, failed: Sequence[SweepJob]) -> None:
 def _table(results: Results, columns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("setting", overflow="fold")
-    for heading in _headings(sweep := results.sweep)[:columns]:
+    for heading in headings(results.sweep)[:columns]:
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in results.summary.head(ROWS).to_dict("records"):
-        diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
-        if row["reached_then_diverged"]:
-            diverged += f", {row['reached_then_diverged']} then diverged"
-        cells = [
-            f"{row['reached']}/{row['seeds']}{diverged}",
-            _samples(row["samples_median"]),
-            f"{_samples(row['samples_q10'])} to {_samples(row['samples_q90'])}",
-            _figure(row["final_test_loss_median"]),
-            _figure(row["final_accuracy_median"]),
-            _figure(row["ns_per_sample"]),
-        ]
-        if sweep.measured is not None:
-            cells[3:] = [cells[4] if sweep.measured["rising"] else cells[3]]
-        table.add_row(escape(shown(row["label"])), *cells[:columns])
+    for label, cells in rows(results, ROWS):
+        table.add_row(escape(shown(label)), *cells[:columns])
     return table
-
-
-def _headings(sweep: Sweep) -> Sequence[str]:
-    if sweep.measured is None:
-        return COLUMNS
-    return (COLUMNS[0], f"{sweep.words.unit} to target", COLUMNS[2], sweep.measured["y"])
-
-
-def _samples(value: float) -> str:
-    if isnan(value):
-        return "-"
-    if isfinite(value) and 0 < value < 100 and value != round(value):
-        return f"{value:.3g}"  # of epochs, or seconds
-    return f"{value:,.0f}" if isfinite(value) else "∞"
-
-
-def _figure(value: float) -> str:
-    if isnan(value):
-        return "-"
-    return f"{value:,.4g}" if isfinite(value) else "∞" if value > 0 else "-∞"
 
 
 def _console() -> Console:

@@ -106,7 +106,7 @@ def arrivals(
 
 def learning_curves(
     results: Results,
-    metric: str = "test_loss",
+    metric: str | None = None,
     ax: Axes | None = None,
     settings: Sequence[str] | None = None,
 ) -> Axes:
@@ -114,7 +114,8 @@ def learning_curves(
 
     Args:
         results: What ``nnrun.load`` returns.
-        metric: "test_loss", "train_loss" or "accuracy".
+        metric: "test_loss", "train_loss" or "accuracy". None for the test loss, or for what was
+            judged where others trained.
         ax: Axis to draw on; a new figure's if None.
         settings: As of `time_to_target`. Of four or fewer, single seeds are drawn too.
 
@@ -127,20 +128,23 @@ def learning_curves(
     Example:
         >>> ax = nnrun.plot.learning_curves(results, "accuracy")  # doctest: +SKIP
     """
-    if metric not in METRIC_NAMES:
+    measured = results.sweep.measured
+    usual = "accuracy" if measured and measured["rising"] else "test_loss"
+    which = usual if metric is None else metric
+    if which not in METRIC_NAMES:
         rule = "is not a metric of a curve"
-        raise InputError(Issue("metric", metric, rule, did_you_mean(metric, METRIC_NAMES)))
+        raise InputError(Issue("metric", which, rule, did_you_mean(which, METRIC_NAMES)))
     shown = chosen(results, settings)
     bands = {s: results.bands[s] for s in shown.line_styles if s in results.bands}
     table = bands_table(bands)
-    if metric not in set(table["metric"]):
-        raise InputError(Issue("metric", metric, "was not measured", "regression has no accuracy"))
+    if which not in set(table["metric"]):
+        raise InputError(Issue("metric", which, "was not measured", "regression has no accuracy"))
     target = shared_target(results.sweep)
-    level = float(target["value"]) if target and target["metric"] == metric else None
+    level = float(target["value"]) if target and target["metric"] == which else None
 
     def draw(on: Axes) -> Axes:
         look = (toned(shown.line_styles), shown.labels, level, bands)
-        return curves.learning_curves(on, table, metric, *look, said=results.sweep.words)
+        return curves.learning_curves(on, table, which, *look, said=results.sweep.words)
 
     return on_axis(draw, ax)
 

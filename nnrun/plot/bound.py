@@ -4,10 +4,8 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import wraps
-from math import isfinite, isnan
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 import nnrun.plot as functions
@@ -15,11 +13,15 @@ from nnrun.errors import InputError
 from nnrun.plot import canvas
 from nnrun.plot.api import arrivals
 from nnrun.plot.style import GRID, INK, MUTED, PAPER
+from nnrun.results.listing import headings, rows
 from nnrun.results.results import Results
 from nnrun.text import setting_name
 
 ROWS = 12
 """Most settings that a notebook lists."""
+
+SHOWN = 5
+"""Cells of a row: the cost of training is the machine's."""
 
 WIDE = 7.2
 """Inches of a notebook's figure."""
@@ -90,7 +92,7 @@ def card(results: Results) -> str:
         place = str(results.path)
     where = Markup('<p class="where">{}</p>').format(place) if place else Markup()
     style = Markup("<style>{}</style>").format(Markup(STYLE))
-    inside = told + _figure(results) + _table(results.summary) + where
+    inside = told + _figure(results) + _table(results) + where
     return Markup('<div class="nnrun">{}{}</div>').format(style, inside)
 
 
@@ -104,34 +106,20 @@ def _figure(results: Results) -> Markup:
     return Markup(text[text.index("<svg") :])
 
 
-def _table(summary: pd.DataFrame) -> Markup:
-    """List settings as the terminal does."""
-    headings = ("setting", "reached", "samples to target", "q10 to q90", "test loss", "accuracy")
-    rows = [Markup("<tr>{}</tr>").format(_cells("th", headings))]
-    for row in summary.head(ROWS).to_dict("records"):
-        diverged = f", {row['diverged']} diverged" if row["diverged"] else ""
-        cells = (
-            setting_name(row["label"]),
-            f"{row['reached']}/{row['seeds']}{diverged}",
-            _number(row["samples_median"], ",.0f"),
-            f"{_number(row['samples_q10'], ',.0f')} to {_number(row['samples_q90'], ',.0f')}",
-            _number(row["final_test_loss_median"], ",.3g"),
-            _number(row["final_accuracy_median"], ",.3g"),
-        )
-        rows.append(Markup("<tr>{}</tr>").format(_cells("td", cells)))
-    more = len(summary) - ROWS
+def _table(results: Results) -> Markup:
+    """List settings as the terminal does, but for what they cost."""
+    over = headings(results.sweep)[:SHOWN]
+    listed = [Markup("<tr>{}</tr>").format(_cells("th", ("setting", *over)))]
+    for label, cells in rows(results, ROWS):
+        inside = _cells("td", (setting_name(label), *cells[:SHOWN]))
+        listed.append(Markup("<tr>{}</tr>").format(inside))
+    more = len(results.summary) - ROWS
     rest = (
         Markup("<p>... and {:,} more: <code>.summary</code></p>").format(more) if more > 0 else ""
     )
-    return Markup("<table>{}</table>{}").format(Markup().join(rows), rest)
+    return Markup("<table>{}</table>{}").format(Markup().join(listed), rest)
 
 
 def _cells(tag: str, texts: tuple[str, ...]) -> Markup:
     cell = Markup(f"<{tag}>{{}}</{tag}>")
     return Markup().join(cell.format(text) for text in texts)
-
-
-def _number(value: float, how: str) -> str:
-    if isnan(value):
-        return "–"
-    return format(value, how) if isfinite(value) else "∞"

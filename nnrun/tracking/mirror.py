@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from rich.console import Console
 
+from nnrun.calls import current
 from nnrun.config.settings import Tracking
 from nnrun.errors import InputError
 from nnrun.layout import REPORT
@@ -512,6 +513,10 @@ def waiting() -> Iterator[Callable[[int], None]]:
             due = monotonic() + BETWEEN_LINES
             say(_left(left))
 
+    call = current()
+    if call is not None and not call.line.wanted:
+        yield lambda left: None
+        return
     if not sys.stderr.isatty():
         yield say_in_lines
         return

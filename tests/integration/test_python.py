@@ -24,9 +24,12 @@ from omegaconf import OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
 import nnrun as package
+from nnrun.calls import Call, Line, serving
 from nnrun.errors import InputError, Shortfall, TrainingFailed
+from nnrun.hydra_ext import session
 from nnrun.hydra_ext.keywords import as_words
 from nnrun.network.activations import Tanh
+from nnrun.tracking import mirror
 from nnrun.trials import shard
 from tests.integration.conftest import OFF, QUICK
 
@@ -47,7 +50,7 @@ def _in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@given(values.filter(lambda value: not isinstance(value, dict)))
+@given(values.filter(lambda value: not isinstance(value, dict) and "${" not in repr(value)))
 def test_hydra_reads_every_value_as_it_was(value):
     (word,) = as_words({"key": value}, sweeps=False)
     read = Override._convert_value(OverridesParser.create().parse_overrides([word])[0].value())
@@ -78,6 +81,11 @@ def test_values_are_written_as_one_would_type_them():
         ({"lr": 1j}, "lr=1j: has no word on the command line: it is a complex"),
         ({"a b": 1}, "a b: is no key (a key is a word)"),
         ({3: 1}, "3: is no key"),
+        (
+            {"data.path": "a${b}.csv"},
+            "data.path=a${b}.csv: has no word on the command line: Hy",
+        ),
+        ({"network": {"hidden": [4]}, "network.hidden": [5]}, "network.hidden: is given twice (l"),
     ],
 )
 def test_what_has_no_word_is_refused(asked, said):
@@ -93,6 +101,56 @@ def test_a_key_is_given_once():
         package.sweep(0.1)
     with pytest.raises(InputError, match=r"^overrides=lr=1: must be a list of texts"):
         package.run(overrides="lr=1")
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help", "--cfg=job", "-m"])
+def test_overrides_set_keys_and_are_no_flags(flag):
+    with pytest.raises(InputError, match=rf"^overrides={flag}: is a flag, and only keys can be"):
+        package.run(overrides=[flag])
+
+
+def test_what_a_call_does_not_take_is_told():
+    with pytest.raises(InputError, match=r"^plan_only: is what nnrun.plan is for \(leave it out;"):
+        package.plan({"lr": [0.1]}, overrides=["plan_only=false"])
+    with pytest.raises(InputError, match=r'^seeds=2: must be a whole number or "auto"$'):
+        package.run(seeds=2.0)
+    with (
+        serving(Call([])),
+        pytest.raises(InputError, match=r"^nnrun.run: was called from within a sweep$"),
+    ):
+        package.run()
+
+
+def test_what_is_tuned_is_a_mapping():
+    tuned = {"lr": [0.1, 0.2], "batch_size": [1]}
+    word = "sweep.tune={lr:[0.1,0.2],batch_size:[1]}"
+    assert as_words({"sweep": {"tune": tuned}}, sweeps=True) == ["-m", word]
+    assert as_words({"sweep.tune": tuned}, sweeps=True) == ["-m", word]
+
+
+def test_results_are_found_from_another_folder(tmp_path, monkeypatch):
+    found = package.run(progress=False, **SMALL)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert len(found.curves) > 0
+    assert found.folder.is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_waits_for_no_thread_that_it_has_not():
+    with session.ONE_AT_A_TIME:
+        child = os.fork()
+        if not child:
+            os._exit(not session.ONE_AT_A_TIME.acquire(blocking=False))
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_waiting_for_mlflow_is_silent_where_no_progress_is_wanted(wanted, monkeypatch, capsys):
+    monkeypatch.setattr(mirror, "FIRST_LINE", 0.0)
+    with serving(Call([], Line(wanted))), mirror.waiting() as tell:
+        tell(1)
+    assert capsys.readouterr().err == "logging to MLflow: 1 run left\n" * wanted
 
 
 def same_tables(mine: Path, theirs: Path) -> bool:
@@ -138,7 +196,6 @@ def test_a_run_gives_the_tables_of_its_command_to_the_byte(nnrun, capsys):
         ({"features": "raww"}, ["features=raww"]),
         ({"experiments": "none_such"}, ["experiments=none_such"]),
         ({"config_dir": "none_such"}, ["--config-dir=none_such"]),
-        ({"overrides": ["--nonsense"]}, ["--nonsense"]),
         ({"overrides": ["lr=0.1,0.2"]}, ["lr=0.1,0.2"]),
         ({"overrides": ["hydra.run.dir=null"]}, ["hydra.run.dir=null"]),
         ({"lr": [0.1, "x"], "batch_size": [1, 0]}, ["-m", "lr=0.1,x", "batch_size=1,0"]),
