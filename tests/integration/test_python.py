@@ -174,7 +174,7 @@ def test_a_sweep_gives_the_tables_of_its_command_to_the_byte(nnrun, capsys):
     assert out == ""
     assert err.count("\n") == 1
     assert err.startswith("4 settings × 3 seeds in ")
-    assert err.endswith(f" s: {found.folder}\n")
+    assert err.endswith(f" s: {found.folder.relative_to(Path.cwd())}\n")
 
 
 def test_a_run_gives_the_tables_of_its_command_to_the_byte(nnrun, capsys):
