@@ -154,7 +154,7 @@ def test_an_interrupted_sweep_leaves_the_kernel_alive_and_the_same_call_goes_on(
     kernel.run("assert signal.getsignal(signal.SIGINT) is before")
     (tmp_path / "go").touch()
     sent = kernel.run("found = call()\nprint(found.folder, found.sweep.status)")
-    assert streamed(sent) == f"{sweep.relative_to(tmp_path)} complete\n"
+    assert streamed(sent) == f"{sweep} complete\n"
     assert status(sweep) == "complete"
     assert package.load(sweep).summary["budget"].tolist() == [300, 400]
 
