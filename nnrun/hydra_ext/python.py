@@ -238,7 +238,7 @@ def _closing(call: Call, results: Results, failed: Sequence[str]) -> str:
     seeds = f" × {things(int(sizes.iloc[0]), 'seed')}" if sizes.nunique() == 1 else ""
     lost = f"; {len(failed):,} failed: {shown(failed[0])}" if failed else ""
     place = results.path if results.path.exists() else results.folder
-    if place.is_relative_to(here := Path.cwd()):
+    if place is not None and place.is_relative_to(here := Path.cwd()):
         place = place.relative_to(here)
     seconds = perf_counter() - call.started
     spent = duration(seconds) if seconds > 5 else f"{seconds:.1f} s"
