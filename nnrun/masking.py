@@ -79,10 +79,9 @@ def masked_words(several: Sequence[str]) -> list[str]:
         >>> masked_words("train.py --api-key abc --max-tokens 512 --password=xyz -v".split())
         ['train.py', '--api-key', '***', '--max-tokens', '512', '--password=***', '-v']
     """
-    before = ["", *several[:-1]]
     return [
         HIDDEN if _announced(option, word) else _shaped(word)
-        for option, word in zip(before, several, strict=True)
+        for option, word in pairwise(["", *several])
     ]
 
 

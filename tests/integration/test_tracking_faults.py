@@ -485,9 +485,7 @@ def test_a_password_is_in_no_file_and_in_no_line(nnrun: CommandLine, sweep: list
 
 
 def test_a_sweep_that_is_killed_leaves_no_password(nnrun: CommandLine) -> None:
-    kill = (
-        "import os\nfrom nnrun.hydra_ext import callback\ncallback.finish_all = lambda: os._exit(9)"
-    )
+    kill = "import os\nfrom nnrun.hydra_ext import invoke\ninvoke.finish_all = lambda: os._exit(9)"
     words = ["-m", "lr=0.1,0.2", "hydra/sweeper=basic", "hydra/launcher=basic", *QUICK]
     address = 'tracking.uri="http://me:s3cr3tZq7@127.0.0.1:9"'
     nnrun(*words, address, "report=off", patch=kill, code=9)

@@ -12,10 +12,11 @@ from nnrun import layout as places
 from nnrun.__main__ import _complain
 from nnrun.config.read import known_keys
 from nnrun.errors import InputError, did_you_mean
-from nnrun.hydra_ext.callback import Check
+from nnrun.hydra_ext.callback import Check, Refused
 from nnrun.hydra_ext.check import check_jobs
 from nnrun.hydra_ext.complaints import in_our_words
 from nnrun.hydra_ext.compose import Composer
+from nnrun.hydra_ext.invoke import told
 from nnrun.hydra_ext.loader import TRUSTED, Loader
 from nnrun.hydra_ext.planning import plan_sweep
 from nnrun.launch.terminal import announce
@@ -335,12 +336,12 @@ def test_a_grid_without_values_is_refused(loader):
          "(adam, adamw, lion and nadam have)"),
     ],
 )  # fmt: skip
-def test_a_study_that_is_not_meant_so_is_refused(loader, capsys, overrides, said):
+def test_a_study_that_is_not_meant_so_is_refused(loader, overrides, said):
     config = composed(loader, *overrides)
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(Refused) as left:
         Check().on_run_start(config)
     assert left.value.code == 2
-    assert said in capsys.readouterr().err
+    assert said in str(left.value.error)
 
 
 @pytest.mark.parametrize(
@@ -371,11 +372,11 @@ def test_a_studys_grid_has_no_studies(loader):
     )
 
 
-def test_anothers_sweeper_is_given_one_study(loader, capsys):
+def test_anothers_sweeper_is_given_one_study(loader):
     several = ["experiments=small,big", "hydra/sweeper=basic"]
-    with pytest.raises(SystemExit):
+    with pytest.raises(Refused) as left:
         Check().on_multirun_start(composed(loader, *several, mode=RunMode.MULTIRUN))
-    assert "experiments=small,big: keep their grids in nnrun's" in capsys.readouterr().err
+    assert "experiments=small,big: keep their grids in nnrun's" in str(left.value.error)
 
 
 def test_a_study_without_its_first_line_may_not_compose(loader):
@@ -481,7 +482,7 @@ def test_a_folder_that_cannot_be_written_has_a_way_round(capsys, raised):
     wrapped = InterpolationResolutionError("while resolving")
     wrapped.__cause__ = raised
     for error in (raised, wrapped):
-        assert _complain(error) == 1
+        assert _complain(told(error, [])) == 1
         said = capsys.readouterr().err
         assert said == (
             f"error: outputs: {raised.strerror} (choose another folder: hydra.run.dir=FOLDER, "
