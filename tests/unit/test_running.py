@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -224,7 +225,9 @@ def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on():
     programs(each="[ $1$i = 13 ] && { sleep 60 & echo $! > child$2; wait; }")
     command = [sys.executable, "-m", "nnrun.judge", "--target=acc>=0.15", "--seeds=2", "--jobs=2"]
     command += ["--", "sh", "run.sh", "{seed}", "{x=a,b}"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # a test run in the background ignores Ctrl-C, and so would what it starts
+    heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
         for word in "ab":
             while not Path(f"child{word}").exists() or not Path(f"child{word}").read_text().strip():
                 assert process.poll() is None
