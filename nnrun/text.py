@@ -242,6 +242,21 @@ def share(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.0f}%"
 
 
+def typed(text: str) -> int | float | str:
+    """Return the number that a text writes, else the text.
+
+    Example:
+        >>> typed("20"), typed("1e-3"), typed("adam")
+        (20, 0.001, 'adam')
+    """
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def things(n: int, noun: str) -> str:
     """Write a number of things: ``1 row``, ``2,000 rows``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -30,33 +30,31 @@ def doubts(curves: Curves, target: Target, names: Sequence[str], y: str) -> list
 
 def _of_target(curves: Curves, target: Target, y: str) -> list[str]:
     known, begun = curves.y[np.isfinite(curves.y)], curves.y[curves.first]
-    if (begun >= target.value if target.rising else begun <= target.value).all():
+    if target.met(begun).all():
         side, other = (">=", "<=") if target.rising else ("<=", ">=")
         words = f"{y}{side}{target.value:g}"
         span = f"{number(known.min())} to {number(known.max())}" if known.size else "none"
         rule = "is met by every curve at its first evaluation, so nothing can be told apart"
         hint = f"the values are {span}; is the unit right, or did you mean {y}{other}..?"
         raise InputError(Issue("target", words, rule, hint))
-    best = (known.max() if target.rising else known.min()) if known.size else np.nan
-    if best < target.value if target.rising else best > target.value:
-        return [f"No curve comes to the target: the best {y} is {number(best)}."]
-    return []
+    if not known.size or target.met(known).any():
+        return []
+    best = known.max() if target.rising else known.min()
+    return [f"No curve comes to the target: the best {y} is {number(best)}."]
 
 
 def _of_seeds(curves: Curves, names: Sequence[str]) -> list[str]:
     """Name settings of which all seeds have the same curve: they are one seed."""
     spans = zip(curves.first.tolist(), (curves.first + curves.lengths).tolist(), strict=True)
     prints = [hash((curves.x[a:b].tobytes(), curves.y[a:b].tobytes())) for a, b in spans]
-    several, alike = 0, []
-    for place, name in enumerate(names):
-        mine = np.flatnonzero((curves.setting == place) & ~curves.empty)
-        if len(mine) > 1:
-            several += 1
-            if len({prints[i] for i in mine}) == 1:
-                alike.append((name, len(mine)))
+    of: list[list[int]] = [[] for _ in names]
+    for place in np.flatnonzero(~curves.empty).tolist():
+        of[curves.setting[place]].append(prints[place])
+    several = [(name, mine) for name, mine in zip(names, of, strict=True) if len(mine) > 1]
+    alike = [(name, len(mine)) for name, mine in several if len(set(mine)) == 1]
     if not alike:
         return []
-    if len(alike) == several:
+    if len(alike) == len(several):
         name, n = alike[0]
         rule = f"has the same curve with each of its {n} seeds, and so has every setting"
         raise InputError(Issue("seed", name, rule, "does the program use its seed?"))

@@ -80,7 +80,7 @@ def ends_of(curves: Curves, target: Target, hold: int, unit: str, upto: float | 
 def _met_since(curves: Curves, target: Target) -> Ints:
     """Count at how many evaluations in a row up to its end each curve meets the target."""
     y = curves.y
-    missed = ~(y >= target.value if target.rising else y <= target.value)
+    missed = ~target.met(y)
     missed_last = np.maximum.reduceat(np.where(missed, np.arange(len(y)), -1), curves.first)
     ends = curves.first + curves.lengths - 1
     return ends - np.maximum(missed_last, curves.first - 1)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from nnrun.errors import InputError, Issue, did_you_mean
-from nnrun.text import things
+from nnrun.text import things, typed
 
 EVENTS = "events.out.tfevents"
 """What files are called like that TensorBoard reads."""
@@ -58,7 +58,7 @@ def read_events(folder: Path, metric: str, pattern: str) -> tuple[pd.DataFrame, 
         tags |= dict.fromkeys([*events.Tags()["scalars"], *events.Tags()["tensors"]])
         points = _points(events, metric)
         if points:
-            about = {key: _typed(value) for key, value in found.groupdict().items()}
+            about = {key: typed(value) for key, value in found.groupdict().items()}
             table = pd.DataFrame(points, columns=["step", "seconds", metric])
             table["seconds"] -= table["seconds"].iloc[0]
             # a run that was taken up again logs steps anew
@@ -98,15 +98,6 @@ def _pattern(pattern: str) -> re.Pattern[str]:
         re.escape(part) if i % 2 == 0 else f"(?P<{part}>[^/]+?)" for i, part in enumerate(parts)
     ]
     return re.compile("".join(fixed))
-
-
-def _typed(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _points(events: Any, metric: str) -> list[tuple[int, float, float]]:

@@ -66,7 +66,7 @@ class Limits:
         """Say whether a value meets the target; none does where nothing says which way."""
         if self.target.rising is None:
             return False
-        return y >= self.target.value if self.target.rising else y <= self.target.value
+        return bool(self.target.met(y))
 
 
 class Run(NamedTuple):

@@ -1,7 +1,7 @@
 """What counts as converged, from words such as ``val_acc>=0.9``, or from a number alone."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Target(NamedTuple):
     value: float
     rising: bool | None = None
     y: str = ""
+
+    def met(self, y: Any) -> Any:
+        """Say where values of the metric, an array or one, are at the target or beyond it."""
+        return y >= self.value if self.rising else y <= self.value
 
 
 def read_target(words: str | float) -> Target:

@@ -72,7 +72,7 @@ def judged(curves: Curves, target: Target, hold: int, unit: str, upto: float | N
     points, common = _points(grids, which, ends.open, unit, hold)
     needed = hold if common is None else common.hold(hold)
     y = _at_points(curves, grids, which, points, common, target, ends.arrived)
-    met = y >= target.value if target.rising else y <= target.value
+    met = target.met(y)
     sustained = held(met, needed)
     reached = sustained.any(axis=1)
     lost = np.isnan(curves.y[curves.first + curves.lengths - 1]) & ~curves.empty

@@ -15,7 +15,7 @@ from nnrun.records.labels import key_names, label, value_text
 from nnrun.records.record import Record
 from nnrun.records.sweep import AFTERWARDS, MARGIN, Sweep
 from nnrun.statistics.survival import target_text
-from nnrun.text import listing, percentage, setting_name, things
+from nnrun.text import listing, percentage, setting_name, things, typed
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def read_margin(text: str) -> float:
     Raises:
         InputError: If it is none.
     """
-    value = _number(text)
+    value = typed(text)
     if isinstance(value, str):
         raise InputError(Issue("margin", text, "must be a number", "0.1 for 10%"))
     return Report(margin=value).margin
@@ -143,7 +143,7 @@ def read_target(text: str) -> dict[str, Any]:
         rule = "must be METRIC:VALUE or METRIC:VALUE:HOLD"
         raise InputError(Issue("target", text, rule, "for instance accuracy:0.95:3"))
     words = dict(zip(("metric", "value", "hold"), parts, strict=False))
-    wanted = {key: _number(word) for key, word in words.items()}
+    wanted = {key: typed(word) for key, word in words.items()}
     issues: list[Issue] = []
     target = build(Target, wanted, issues, "target.")
     if target is None:
@@ -272,18 +272,9 @@ def is_value(config: Mapping[str, Any], key: str, text: str) -> bool:
     value = config[key]
     if text in (value_text(config, key), value_text(config, key, True), as_typed(value)):
         return True
-    number = _number(text)
+    number = typed(text)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and not isinstance(number, str) and number == value
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def judged_otherwise(sources: Sequence[Source], wanted: Mapping[str, Any]) -> list[str]:
